@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ca
+
+// An Actor is who asks: an operating-system account, a token, a certificate, a
+// passkey. A door makes it after proving who is speaking, and passes it as a
+// parameter, never through a context, because it decides things.
+type Actor struct {
+	// ID identifies the actor for good, such as "uid:1000". Never empty.
+	ID string `json:"id"`
+	// Name is how people know the actor, such as "hana". For display only.
+	Name string `json:"name"`
+	// Method is how the identity was proven: "peer" for socket peer credentials.
+	Method string `json:"method"`
+	// UID is the operating-system account for method "peer", else -1.
+	UID int `json:"uid"`
+}
+
+// A Door is a way in: "cli", "api", "acme". It is recorded with each request.
+type Door string
+
+// The doors that exist.
+const (
+	DoorCLI Door = "cli"
+	DoorAPI Door = "api"
+)
+
+// A Role is a set of rights, named alike everywhere.
+type Role string
+
+// The roles. In an installation with assurance solo one person may hold all.
+const (
+	SystemAdmin   Role = "system-admin"
+	CAAdmin       Role = "ca-admin"
+	SecurityAdmin Role = "security-admin"
+	Requester     Role = "requester"
+	Auditor       Role = "auditor"
+)
+
+// Assurance is chosen at creation and says how strictly people are kept apart.
+type Assurance string
+
+// The two assurances. Solo can become separated; the way back does not exist.
+const (
+	Solo      Assurance = "solo"
+	Separated Assurance = "separated"
+)

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ca
+
+import "time"
+
+// An AuthorityKind says what an authority signs.
+type AuthorityKind string
+
+// A root signs authorities and is kept sealed; an issuing authority signs
+// end-entity certificates.
+const (
+	Root    AuthorityKind = "root"
+	Issuing AuthorityKind = "issuing"
+)
+
+// An AuthorityState is where a generation stands in its line (architecture §6).
+type AuthorityState string
+
+// The states, in the order of a generation's life.
+const (
+	Standby  AuthorityState = "standby"
+	Active   AuthorityState = "active"
+	Retiring AuthorityState = "retiring"
+	Retired  AuthorityState = "retired"
+)
+
+// An Authority is one generation of a line: a name, a key and the certificate
+// of that key. It is immutable; state changes make a new value.
+type Authority struct {
+	// Name is the generation, such as "issuing-g1": fixed at creation, never reused.
+	Name string `json:"name"`
+	// Line is the succession it belongs to, such as "issuing".
+	Line  string         `json:"line"`
+	Kind  AuthorityKind  `json:"kind"`
+	State AuthorityState `json:"state"`
+	// Parent is the generation that signed it; its own name for a root.
+	Parent string `json:"parent"`
+	// Key is issuer_key: the SHA-256 of the SubjectPublicKeyInfo.
+	Key Digest `json:"key"`
+	// KeyType is such as "ecdsa-p384".
+	KeyType string `json:"key_type"`
+	// Certificate is the CA certificate in DER.
+	Certificate []byte `json:"certificate"`
+	// Subject is the name in DER as the certificate has it; SPKI the key in DER.
+	Subject []byte `json:"subject"`
+	SPKI    []byte `json:"spki"`
+	// SKI is the subject key identifier (RFC 7093 §2 method 1: 20 octets).
+	SKI []byte `json:"ski"`
+	// Use are the extended key usages by name that it may hand out; empty for a root.
+	Use       []string  `json:"use,omitempty"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	// CRL is the address of its list, Issuer that of its certificate: what goes
+	// into the certificates it signs (RFC 5280 §4.2.1.13, §4.2.2.1).
+	CRL    string `json:"crl"`
+	Issuer string `json:"issuer"`
+	// Shards is the number of CRL shards, fixed for the generation's life.
+	Shards int `json:"shards"`
+}
+
+// An AuthorityDraft is the CA certificate a founding would make. It is a type of
+// its own, so that nothing that signs end-entity drafts can sign one.
+type AuthorityDraft struct {
+	Serial    Serial
+	Subject   Subject
+	SPKI      []byte
+	NotBefore time.Time
+	NotAfter  time.Time
+	// PathLen is the path length constraint; -1 leaves it out.
+	PathLen int
+	// Use are extended key usages by name; empty leaves the extension out.
+	Use []string
+	// Issuer is who signs. It is nil for a root, which signs itself.
+	Issuer *Authority
+}

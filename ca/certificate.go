@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ca
+
+import "time"
+
+// A CertificateKind says what a row of the book stands for.
+type CertificateKind string
+
+// EndEntity is a certificate handed out, CACertificate one of an authority,
+// Void an intent that was given up: a serial that is never used again and is
+// reported revoked.
+const (
+	EndEntity     CertificateKind = "end-entity"
+	CACertificate CertificateKind = "ca"
+	Void          CertificateKind = "void"
+)
+
+// A Certificate is a row of the book. Rows are inserted once and never changed.
+type Certificate struct {
+	// ID names the INTENT's leaf.
+	ID   ID
+	Kind CertificateKind
+	// IssuerKey and Serial are unique together, void rows included.
+	IssuerKey Digest
+	Serial    Serial
+	// Authority is the generation that signed.
+	Authority string
+	Request   RequestID
+	Profile   string
+	// ProfileDigest is the version of the profile it was issued under.
+	ProfileDigest Digest
+	// Owner is the ID of the actor who asked.
+	Owner  string
+	Door   Door
+	Names  []Name
+	Common string
+	// Key is the SHA-256 of the subject's SubjectPublicKeyInfo.
+	Key       Digest
+	KeyType   string
+	NotBefore time.Time
+	NotAfter  time.Time
+	IssuedAt  time.Time
+	// DER is the certificate; empty for a void row.
+	DER []byte
+	// Undelivered says that settling inserted the row: nobody was answered.
+	Undelivered bool
+}
+
+// PublicName is how a certificate is named in pages and the API:
+// <generation>-<serial>.
+func (c Certificate) PublicName() string { return c.Authority + "-" + string(c.Serial) }
+
+// Title is the name people see: the common name, else the first name.
+func (c Certificate) Title() string {
+	if c.Common != "" {
+		return c.Common
+	}
+	if len(c.Names) > 0 {
+		return c.Names[0].Value
+	}
+	return c.PublicName()
+}
+
+// An Answer is what the signer gives for one wish: a certificate with its leaf,
+// or a problem.
+type Answer struct {
+	Request RequestID `json:"request"`
+	// Index is the INTENT's leaf index, Leaf its exact bytes.
+	Index int64  `json:"index,omitempty"`
+	Leaf  []byte `json:"leaf,omitempty"`
+	// DER is the certificate.
+	DER     []byte   `json:"der,omitempty"`
+	Problem *Problem `json:"problem,omitempty"`
+}
+
+// An Event explains a change. Leaf is the exact leaf of the log that proves it.
+type Event struct {
+	// ID names the leaf.
+	ID    ID
+	Kind  string
+	By    string
+	At    time.Time
+	About string
+	Leaf  []byte
+}
+
+// A Change is what one step writes: all of it in one transaction, or nothing.
+type Change struct {
+	// Request is the request row to insert, if the step has one.
+	Request *Request
+	// Certificate is the row to insert, if the step has one.
+	Certificate *Certificate
+	// Authority is the generation to insert or to move to another state.
+	Authority *Authority
+	// Event is always there: state never changes without it.
+	Event Event
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ca
+
+// explanations is the one registry of error codes, in order of code. A code
+// that was ever released keeps its meaning.
+var explanations = []Explanation{
+	{E1001, "there is no authority here yet", "The directory holds no Chancery installation. Found one with `chancery init`,\nor name the directory that has it with --dir or CHANCERY_DIR."},
+	{E1002, "this directory is already set up", "`chancery init` never overwrites. Use another --dir to found a second authority."},
+	{E1003, "the configuration cannot be used", "The configuration file has an unknown key or a wrong value. The message names the\nline; `chancery config check` shows all faults at once."},
+	{E1101, "wrong usage", "The command line could not be understood, or an answer is missing where nobody can\nbe asked. The message names every missing flag. `chancery help VERB` shows them all."},
+	{E1102, "a file cannot be read or written", "A file named on the command line is missing, unreadable, or would be overwritten.\nChancery overwrites nothing silently: choose another place or move the old file."},
+	{E1201, "the service does not answer", "No service answers on the socket or address. Start it with `chancery serve`, or\nlook at its log."},
+	{E1303, "wrong account on a socket", "Each local socket takes one operating-system account (security rule PR-03). The\nmessage names the account seen and the one wanted."},
+	{E1305, "not allowed", "The account or token does not hold the role this needs. `chancery whoami` shows\nwhat it holds; a security administrator can grant more."},
+	{E1401, "the body of a call is malformed", "A call on a local socket or the API had an unknown field, a wrong type, a double\nkey, or was too large. Nothing was done."},
+	{E1402, "protocol mismatch between processes", "Front and signer do not speak the same protocol, or one was restarted and the\nother has not noticed. Restart the process that the message names."},
+	{E1403, "the directory is in use", "Another process holds this directory. Stop it first, or talk to it through its\nsockets: commands do so by themselves while the service runs."},
+	{E1404, "a file or directory is open to others", "A key, database or directory has looser permissions than it must have, and the\nservice refuses to start. The message names path, found and needed mode;\n`chancery doctor --fix` repairs modes."},
+	{E1405, "the database belongs to another installation", "The database names a log that is not the signer's. Point front and signer at\nparts of the same installation, or restore both from one backup."},
+	{E1406, "the journal is damaged", "The signer's journal is damaged below what it promised to be durable. Nothing was\nchanged. `chancery audit verify` names the place; restore from a backup or a peer."},
+	{E1407, "the disk is full", "Nothing more can be written. Free space; issuing goes on by itself after a restart."},
+	{E1408, "founding stopped half-way", "An earlier `chancery init` was interrupted in this directory. Nothing was handed\nout from it: remove the directory, or use another --dir."},
+	{E2101, "no such certificate or name", "Nothing in the book has this name or serial number. `chancery list` shows what\nthere is; a serial's tail needs at least eight digits."},
+	{E2102, "more than one matches", "The name or serial tail is not unique. The message lists the candidates; use a\nfull serial or <authority>-<serial>."},
+	{E2106, "the request names nothing", "The profile needs at least one name, and the request has none in its subject\nalternative names nor, where the profile takes it, as common name."},
+	{E2107, "a name is outside the profile", "The profile lists the names it allows, and this one is not among them."},
+	{E2108, "the profile does not allow this door", "A profile names the ways in that may use it. Use another profile or another door."},
+	{E2109, "too many names", "The profile limits how many names one certificate may carry."},
+	{E2110, "a name is malformed", "A DNS name, address, e-mail or URI is not in the form its standard wants: see the\nfield named in the message."},
+	{E2112, "the lifetime is above the profile's limit", "Ask for fewer days; the message names the longest."},
+	{E2115, "the certificate would outlive its authority", "A strict profile refuses this; others shorten the certificate and say so. Roll the\nauthority over when it has less than one lifetime left."},
+	{E2118, "no such profile", "The policy bundle in force has no profile of this name."},
+	{E2119, "the profile changed", "The request was made under another version of the profile. Try again."},
+	{E2120, "a subject field is missing or malformed", "The profile demands a field that the request lacks, or the field has a wrong\nlength or characters."},
+	{E2203, "the request cannot be read", "The file is not a PKCS#10 certification request, is damaged, or its signature does\nnot verify. The message says what was found instead."},
+	{E2204, "the key is refused", "The public key is too weak, malformed, of a type the profile does not take, or a\nkey of an authority. Make a new key."},
+	{E2205, "the request asks for what no request may", "A request may not ask for a CA certificate, for any-purpose use, or bring\nmalformed or repeated extensions."},
+	{E2301, "the outcome is not known yet", "The service was interrupted while it worked on this. It settles by itself; ask\nagain for the same request, it is never signed twice."},
+	{E3001, "the key is locked", "The signing key is sealed. `chancery key unlock` asks for the passphrase or the\nrecovery words."},
+	{E3002, "wrong passphrase or recovery words", "The secret does not open the key. After five wrong tries the wait doubles, from\none second to fifteen minutes."},
+	{E3003, "the clock is wrong", "The clock is behind the last journaled time or jumped. Set the clock (timedatectl);\nthe authority refuses to sign until it is right."},
+	{E3004, "the authority cannot sign this", "The authority is expired, about to expire, or lacks what an issuing authority\nmust have (path length 0, extended key usages)."},
+	{E3101, "the log could not be written", "Nothing is signed before it is on the log, and the log failed. The signer stops and\nrecovers from what is really on disk when it starts again."},
+	{E9000, "internal error", "Something went wrong on our side. The log has the details under the request's number."},
+}

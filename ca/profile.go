@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ca
+
+import "crypto/sha256"
+
+// profileTag separates profile digests from every other hash we make.
+const profileTag = "chancery profile v1\n"
+
+// ProfileDigest is the digest of a profile document: SHA-256 over a tag and the
+// exact bytes.
+func ProfileDigest(document []byte) Digest {
+	return sha256.Sum256(append([]byte(profileTag), document...))
+}
+
+// A Profile is a closed list of what may be asked for: what is not named is
+// refused (security rule PF-01). Its document is TOML; the tags are its keys.
+// policy.Check says whether one is sound.
+type Profile struct {
+	// Schema fixes the meaning of defaults; 1 is the only one.
+	Schema int `toml:"schema"`
+	// Name is the profile's name, such as "server": lower-case letters, digits, '-'.
+	Name string `toml:"name"`
+	// Line is the authority line that signs, such as "issuing".
+	Line string `toml:"line"`
+	// Doors are the ways in that may use it.
+	Doors []Door `toml:"doors"`
+	// Use are extended key usages by name: server, client, email, codesign. Not empty.
+	Use []string `toml:"use"`
+	// Days is the usual lifetime, MaxDays the longest; both at least 1.
+	Days    int `toml:"days"`
+	MaxDays int `toml:"max_days"`
+	// Strict refuses a certificate that would outlive its issuer instead of
+	// shortening it.
+	Strict bool `toml:"strict"`
+	// Keys are the accepted key types, such as ecdsa-p256, rsa-2048 (this size
+	// and larger up to 8192), ed25519.
+	Keys []string `toml:"keys"`
+	// Names says which names may be asked for.
+	Names NameRules `toml:"names"`
+	// Subject says, per field, what becomes of it.
+	Subject SubjectRules `toml:"subject"`
+	// Digest is set by whoever read the document.
+	Digest Digest `toml:"-"`
+}
+
+// NameRules are the allowed names of a profile. A pattern is a whole name, or
+// "*.example.org" for every name below example.org at any depth, or "*" for any
+// DNS name; for IP a prefix such as 10.0.0.0/8; for email an address or
+// "@example.org"; for URI a prefix ending in '/'.
+type NameRules struct {
+	// Max is the largest number of names, 1 to 100.
+	Max int `toml:"max"`
+	// DNS, IP, Email and URI are patterns; an empty list refuses the type.
+	DNS   []string `toml:"dns"`
+	IP    []string `toml:"ip"`
+	Email []string `toml:"email"`
+	URI   []string `toml:"uri"`
+	// Wildcards lets a name begin with "*.".
+	Wildcards bool `toml:"wildcards"`
+	// FromCN takes the common name as a DNS name if a request names none
+	// otherwise; without it such a request is refused.
+	FromCN bool `toml:"from_cn"`
+}
+
+// SubjectRules say per field what becomes of it: "drop", "optional" (taken if
+// asked for), "supplied" (must be asked for), or "fixed:VALUE".
+type SubjectRules struct {
+	CommonName   string `toml:"common_name"`
+	Organization string `toml:"organization"`
+	Unit         string `toml:"unit"`
+	Country      string `toml:"country"`
+	State        string `toml:"state"`
+	Locality     string `toml:"locality"`
+	// CommonNameInNames demands that the common name is also one of the names, as
+	// servers need it; a person's common name is no name.
+	CommonNameInNames bool `toml:"common_name_in_names"`
+}

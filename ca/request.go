@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ca
+
+import "time"
+
+// MaxCSR is the largest certification request in DER, in octets (architecture
+// §10): a request with 100 names and an 8192-bit key stays well below.
+const MaxCSR = 64 << 10
+
+// A RequestID is a UUIDv7 in its usual text form: ordered by time.
+type RequestID string
+
+// A Request is what somebody asks for, whatever the door. From the door on
+// nothing knows the protocol.
+type Request struct {
+	ID RequestID `json:"id"`
+	// Door is the way in; Key the door's idempotency key, empty if it has none.
+	// The same (door, actor, key) gives the same certificate for 24 hours.
+	Door Door   `json:"door"`
+	Key  string `json:"key,omitempty"`
+	From Actor  `json:"actor"`
+	// Profile is the profile's name and Digest the version the requester's side
+	// saw. The signer refuses another version.
+	Profile string `json:"profile"`
+	Digest  Digest `json:"digest"`
+	// CSR is the PKCS#10 request in DER (RFC 2986), at most MaxCSR octets.
+	CSR []byte `json:"csr"`
+	// NotAfter is the wished end; zero takes the profile's usual lifetime.
+	NotAfter time.Time `json:"not_after,omitzero"`
+	// Evidence is what approvals and proofs the request brings; each document is
+	// checked by the signer itself.
+	Evidence [][]byte `json:"evidence,omitempty"`
+	// At is when the door took the request in.
+	At time.Time `json:"at"`
+}
+
+// A CSR is a parsed certification request: what was asked, with nothing
+// believed but the syntax. internal/csr makes it.
+type CSR struct {
+	// Raw is the whole request in DER, SPKI the SubjectPublicKeyInfo in DER.
+	Raw, SPKI []byte
+	// Key is the SHA-256 of SPKI.
+	Key Digest
+	// KeyType is such as "ecdsa-p256", "rsa-3072", "ed25519".
+	KeyType string
+	// Bits is the size of the key's modulus or field.
+	Bits    int
+	Subject Subject
+	// Names are the subject alternative names asked for, in their order,
+	// canonical, without duplicates.
+	Names []Name
+	// Dropped says in plain words what the request asked for that no profile
+	// takes from a request, such as extension OIDs.
+	Dropped []string
+}
