@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package encode
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"chancery/ca"
+)
+
+// The extensions we write (RFC 5280 §4.2), in the order they stand in a certificate.
+const (
+	oidKeyUsage         = "2.5.29.15"
+	oidExtKeyUsage      = "2.5.29.37"
+	oidBasicConstraints = "2.5.29.19"
+	oidSubjectKeyID     = "2.5.29.14"
+	oidAuthorityKeyID   = "2.5.29.35"
+	oidAuthorityInfo    = "1.3.6.1.5.5.7.1.1"
+	oidSubjectAltName   = "2.5.29.17"
+	oidCRLPoints        = "2.5.29.31"
+
+	oidCAIssuers = "1.3.6.1.5.5.7.48.2"
+)
+
+// maxAddress bounds the addresses of list and certificate, in octets: they
+// stand in each certificate, and the certificate is bounded.
+const maxAddress = 1024
+
+// A mark tells whether an extension is critical.
+type mark bool
+
+const (
+	critical    mark = true
+	uncritical  mark = false
+	usageLeaf        = "\x07\x80" // digitalSignature
+	usageWrap        = "\x05\xa0" // digitalSignature, keyEncipherment
+	usageSigner      = "\x01\x06" // keyCertSign, cRLSign
+)
+
+// addExtension writes one Extension; false is criticality's default and left out.
+func addExtension(b *cryptobyte.Builder, oid string, m mark, value cryptobyte.BuilderContinuation) {
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addOID(b, oid)
+		if m == critical {
+			b.AddASN1Boolean(true)
+		}
+		b.AddASN1(asn1.OCTET_STRING, value)
+	})
+}
+
+// addKeyUsage writes a key usage: the count of unused bits, then the bits.
+func addKeyUsage(b *cryptobyte.Builder, bits string) {
+	addExtension(b, oidKeyUsage, critical, func(b *cryptobyte.Builder) { addString(b, asn1.BIT_STRING, bits) })
+}
+
+// addUses writes an extended key usage of named purposes, whose DER oids gives.
+func addUses(b *cryptobyte.Builder, names []string, oids map[string][]byte) {
+	addExtension(b, oidExtKeyUsage, uncritical, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			for i, name := range names {
+				oid, ok := oids[name]
+				if !ok {
+					b.SetError(fmt.Errorf("the authority may not hand out the extended key usage %q", name))
+					return
+				}
+				for _, earlier := range names[:i] {
+					if earlier == name {
+						b.SetError(fmt.Errorf("the extended key usage %q is named twice", name))
+						return
+					}
+				}
+				b.AddBytes(oid)
+			}
+		})
+	})
+}
+
+// useOIDs is the DER of the purposes' object identifiers by their names.
+func useOIDs(names []string) (map[string][]byte, error) {
+	m := make(map[string][]byte, len(names))
+	for _, name := range names {
+		oid, ok := ca.UseOID(name)
+		if !ok {
+			return nil, fmt.Errorf("no extended key usage is called %q", name)
+		}
+		var b cryptobyte.Builder
+		addOID(&b, oid)
+		der, err := b.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		m[name] = der
+	}
+	return m, nil
+}
+
+func addSubjectKeyID(b *cryptobyte.Builder, id []byte) {
+	addExtension(b, oidSubjectKeyID, uncritical, func(b *cryptobyte.Builder) { b.AddASN1OctetString(id) })
+}
+
+// addAuthorityKeyID names the issuer's key. It stands in roots too: strict
+// verifiers want it everywhere.
+func addAuthorityKeyID(b *cryptobyte.Builder, id []byte) {
+	if len(id) != keyIDLength {
+		b.SetError(fmt.Errorf("the authority's key identifier has %d octets, not %d", len(id), keyIDLength))
+		return
+	}
+	addExtension(b, oidAuthorityKeyID, uncritical, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addString(b, asn1.Tag(0).ContextSpecific(), string(id))
+		})
+	})
+}
+
+// addAuthorityInfo says where the issuer's certificate is (RFC 5280 §4.2.2.1).
+func addAuthorityInfo(b *cryptobyte.Builder, address string) {
+	addExtension(b, oidAuthorityInfo, uncritical, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				addOID(b, oidCAIssuers)
+				addAddress(b, address)
+			})
+		})
+	})
+}
+
+// addCRLPoints says where the issuer's list is (RFC 5280 §4.2.1.13): one point
+// with one full name, no reasons, no other issuer.
+func addCRLPoints(b *cryptobyte.Builder, address string) {
+	list := asn1.Tag(0).ContextSpecific().Constructed()
+	addExtension(b, oidCRLPoints, uncritical, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1(list, func(b *cryptobyte.Builder) { // distributionPoint
+					b.AddASN1(list, func(b *cryptobyte.Builder) { addAddress(b, address) }) // fullName
+				})
+			})
+		})
+	})
+}
+
+// addAddress writes an address as a GeneralName. It must be plain HTTP: fetching
+// it over TLS would ask for the very thing that is being checked (RFC 5280 §8).
+func addAddress(b *cryptobyte.Builder, address string) {
+	if !strings.HasPrefix(address, "http://") || !isGraphic(address) || len(address) > maxAddress {
+		b.SetError(errors.New("an authority's list or certificate has no http:// address: " + address))
+		return
+	}
+	addString(b, tagURI, address)
+}

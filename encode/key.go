@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package encode
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// keyIDLength is the length of a key identifier by RFC 7093 §2 method 1, octets.
+const keyIDLength = 20
+
+// SignatureAlgorithm is the AlgorithmIdentifier in DER that a key of the type
+// signs with, and the hash its signer takes; 0 for Ed25519, which hashes itself.
+// ECDSA pairs each curve with the hash of its strength and has no parameters
+// (RFC 5758 §3.2), nor has Ed25519 (RFC 8410 §3); RSA is PKCS #1 v1.5 with
+// SHA-256 and an explicit NULL (RFC 4055 §5).
+func SignatureAlgorithm(keyType string) ([]byte, crypto.Hash, error) {
+	var oid string
+	var hash crypto.Hash
+	rsa := strings.HasPrefix(keyType, "rsa-")
+	switch {
+	case keyType == "ecdsa-p256":
+		oid, hash = "1.2.840.10045.4.3.2", crypto.SHA256
+	case keyType == "ecdsa-p384":
+		oid, hash = "1.2.840.10045.4.3.3", crypto.SHA384
+	case keyType == "ecdsa-p521":
+		oid, hash = "1.2.840.10045.4.3.4", crypto.SHA512
+	case keyType == "ed25519":
+		oid = "1.3.101.112"
+	case rsa:
+		oid, hash = "1.2.840.113549.1.1.11", crypto.SHA256
+	default:
+		return nil, 0, fmt.Errorf("no signature algorithm for key type %q", keyType)
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addOID(b, oid)
+		if rsa {
+			b.AddASN1NULL()
+		}
+	})
+	der, err := b.Bytes()
+	return der, hash, err
+}
+
+// KeyID is the subject key identifier of a SubjectPublicKeyInfo in DER: the
+// leftmost 160 bits of the SHA-256 of the BIT STRING's content (RFC 7093 §2
+// method 1).
+func KeyID(spki []byte) ([]byte, error) {
+	_, key, err := splitKey(spki)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(key)
+	return sum[:keyIDLength:keyIDLength], nil
+}
+
+// splitKey takes a SubjectPublicKeyInfo apart: content of the algorithm, and
+// octets of the key.
+func splitKey(spki []byte) (algorithm cryptobyte.String, key []byte, err error) {
+	in := cryptobyte.String(spki)
+	var body cryptobyte.String
+	if !in.ReadASN1(&body, asn1.SEQUENCE) || !in.Empty() ||
+		!body.ReadASN1(&algorithm, asn1.SEQUENCE) ||
+		!body.ReadASN1BitStringAsBytes(&key) || !body.Empty() {
+		return nil, nil, errors.New("malformed SubjectPublicKeyInfo")
+	}
+	return algorithm, key, nil
+}
+
+// signingKeyType is the key type of a SubjectPublicKeyInfo as far as it decides
+// the signature algorithm: a root signs with the key it certifies. The size of
+// an RSA key does not matter for that and is left out.
+func signingKeyType(spki []byte) (string, error) {
+	algorithm, _, err := splitKey(spki)
+	if err != nil {
+		return "", err
+	}
+	for keyType, oids := range map[string][]string{
+		"ecdsa-p256": {"1.2.840.10045.2.1", "1.2.840.10045.3.1.7"},
+		"ecdsa-p384": {"1.2.840.10045.2.1", "1.3.132.0.34"},
+		"ecdsa-p521": {"1.2.840.10045.2.1", "1.3.132.0.35"},
+		"ed25519":    {"1.3.101.112"},
+		"rsa-":       {"1.2.840.113549.1.1.1", ""},
+	} {
+		var b cryptobyte.Builder
+		for _, oid := range oids {
+			if oid == "" {
+				b.AddASN1NULL()
+				continue
+			}
+			addOID(&b, oid)
+		}
+		if want, err := b.Bytes(); err == nil && string(want) == string(algorithm) {
+			return keyType, nil
+		}
+	}
+	return "", errors.New("no signature algorithm for this kind of public key")
+}
