@@ -19,6 +19,9 @@ import (
 // the buffer seldom grows.
 const sizeHint = 1024
 
+// maxTBS is the largest to-be-signed part in octets (security rule LN-01).
+const maxTBS = 16 << 10
+
 // An Issuer writes the end-entity certificates of one authority. What is the
 // same in all of them is encoded once. It is immutable and may be used from many
 // goroutines at once. Make one with NewIssuer.
@@ -137,7 +140,12 @@ func (i *Issuer) TBS(d ca.Draft, serial ca.Serial) ([]byte, error) {
 		b.AddBytes(d.SPKI)
 		addExtensions(b, func(b *cryptobyte.Builder) { i.addExtensions(b, &d, id) })
 	})
-	return b.Bytes()
+	tbs, err := b.Bytes()
+	if len(tbs) > maxTBS {
+		return nil, ca.Refused(ca.E2109, fmt.Sprintf("the certificate would have %d octets", len(tbs)),
+			fmt.Sprintf("ask for fewer or shorter names: %d octets are the most", maxTBS)).At("names")
+	}
+	return tbs, err
 }
 
 func (i *Issuer) addExtensions(b *cryptobyte.Builder, d *ca.Draft, id []byte) {

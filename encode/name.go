@@ -65,14 +65,23 @@ func addName(b *cryptobyte.Builder, n ca.Name) bool {
 		}
 		addString(b, tagEmail, n.Value)
 	case ca.URI:
-		if u, err := url.Parse(n.Value); err != nil || u.Scheme == "" {
-			return false // relative URIs are not allowed (RFC 5280 §4.2.1.6)
+		// Relative URIs are not allowed (RFC 5280 §4.2.1.6), and a host that common
+		// readers cannot take would lose them the whole certificate.
+		u, err := url.Parse(n.Value)
+		if err != nil || u.Scheme == "" || !isHost(u.Host) {
+			return false
 		}
 		addString(b, tagURI, n.Value)
 	default:
 		return false
 	}
 	return true
+}
+
+// isHost tells whether a URI's host, percent signs resolved, is visible ASCII
+// without empty labels. There may be none.
+func isHost(s string) bool {
+	return s == "" || isGraphic(s) && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..")
 }
 
 // isGraphic tells that the text is visible ASCII without space.

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"chancery/ca"
+)
+
+// NeverCA is the last look at the bytes that a key on the front's socket is
+// about to sign (security rule SG-02). It asks no draft: it refuses CA:TRUE,
+// keyCertSign, cRLSign, anyExtendedKeyUsage, and any extension that no
+// end-entity certificate of ours has, whatever anybody said.
+func NeverCA(tbs []byte) error {
+	c, err := parse(tbs)
+	if err == nil {
+		err = neverCA(c)
+	}
+	if err != nil {
+		return fmt.Errorf("check that it is no CA certificate: %w", err)
+	}
+	return nil
+}
+
+func neverCA(c *certificate) error {
+	for _, e := range c.extensions {
+		var err error
+		switch string(e.oid) {
+		case oidKeyUsage:
+			var usage int
+			if usage, err = keyUsage(e.value); err == nil && usage&^(digitalSignature|keyEncipherment) != 0 {
+				err = fmt.Errorf("the bits are 0x%03x", usage)
+			}
+		case oidExtKeyUsage:
+			err = uses(e.value, func([]byte) error { return nil })
+		case oidBasicConstraints:
+			err = constraintsAre(false, -1)(e.value)
+		case oidSubjectKeyID, oidAuthorityKeyID, oidAuthorityInfo, oidSubjectAltName, oidCRLPoints:
+		default:
+			err = errors.New("it is not on the list")
+		}
+		if err != nil {
+			return fmt.Errorf("extension %x: %w", e.oid, err)
+		}
+	}
+	return nil
+}
+
+// Authority holds the bytes of a CA's TBSCertificate against the draft, and the
+// draft against its issuer's certificate: names, key, validity, path length.
+func Authority(tbs []byte, d ca.AuthorityDraft) error {
+	if err := authority(tbs, &d); err != nil {
+		return fmt.Errorf("check authority %s: %w", d.Subject, err)
+	}
+	return nil
+}
+
+func authority(tbs []byte, d *ca.AuthorityDraft) error {
+	c, err := parse(tbs)
+	if err != nil {
+		return err
+	}
+	if err := serialIs(c, d.Serial); err != nil {
+		return err
+	}
+	if !c.notBefore.Equal(d.NotBefore) || !c.notAfter.Equal(d.NotAfter) {
+		return errors.New("the validity is not the draft's")
+	}
+	if len(d.Subject) == 0 {
+		return errors.New("the subject is empty")
+	}
+	if err := subjectIs(c.subject, d.Subject); err != nil {
+		return fmt.Errorf("subject: %w", err)
+	}
+	key, err := readKey(c.spki)
+	if err != nil {
+		return fmt.Errorf("public key: %w", err)
+	}
+	if !bytes.Equal(c.spki, d.SPKI) {
+		return errors.New("the public key is not the draft's")
+	}
+	// A root signs itself.
+	signer, id := &ca.Authority{KeyType: key.keyType, Key: sha256.Sum256(d.SPKI), SPKI: d.SPKI, Subject: c.subject}, key.id[:]
+	if d.Issuer != nil {
+		if err := below(c, d); err != nil {
+			return fmt.Errorf("issuer %q: %w", d.Issuer.Name, err)
+		}
+		signer, id = d.Issuer, d.Issuer.SKI
+	}
+	if err := signedBy(c, signer); err != nil {
+		return err
+	}
+	return authorityExtensions(c, d, key.id[:], id)
+}
+
+// authorityExtensions is the closed list of a CA certificate.
+func authorityExtensions(c *certificate, d *ca.AuthorityDraft, own, signer []byte) error {
+	list := []due{{"keyUsage", oidKeyUsage, true, keyUsageIs(keyCertSign | cRLSign)}}
+	if len(d.Use) > 0 {
+		list = append(list, due{"extKeyUsage", oidExtKeyUsage, false, usesAre(d.Use)})
+	}
+	list = append(list,
+		due{"basicConstraints", oidBasicConstraints, true, constraintsAre(true, d.PathLen)},
+		due{"subjectKeyIdentifier", oidSubjectKeyID, false, subjectKeyIDIs(own)},
+		due{"authorityKeyIdentifier", oidAuthorityKeyID, false, authorityKeyIDIs(signer)})
+	if d.Issuer != nil {
+		list = append(list,
+			due{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(d.Issuer.Issuer)},
+			due{"cRLDistributionPoints", oidCRLPoints, false, crlPointsAre(d.Issuer.CRL)})
+	}
+	return c.extensionsAre(list)
+}
+
+// below holds a CA certificate against its issuer, and what is known of the
+// issuer against the issuer's own certificate.
+func below(c *certificate, d *ca.AuthorityDraft) error {
+	a := d.Issuer
+	if a.Kind != ca.Root {
+		return errors.New("it signs no authorities")
+	}
+	if c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.NotAfter) {
+		return errors.New("the validity is not within its own")
+	}
+	up, err := open(a.Certificate)
+	if err != nil {
+		return fmt.Errorf("its certificate: %w", err)
+	}
+	id := up.find(oidSubjectKeyID)
+	if !bytes.Equal(up.subject, a.Subject) || !bytes.Equal(up.spki, a.SPKI) ||
+		!up.notBefore.Equal(a.NotBefore) || !up.notAfter.Equal(a.NotAfter) ||
+		id == nil || subjectKeyIDIs(a.SKI)(id.value) != nil {
+		return errors.New("its certificate says something else")
+	}
+	limit, err := signsCertificates(up)
+	if err != nil {
+		return err
+	}
+	if limit >= 0 && (d.PathLen < 0 || d.PathLen >= limit) {
+		return fmt.Errorf("its path length %d leaves no room for %d", limit, d.PathLen)
+	}
+	return nil
+}
+
+// signsCertificates demands CA:TRUE and keyCertSign, and gives the path length,
+// -1 if there is none.
+func signsCertificates(c *certificate) (pathLen int, err error) {
+	basic, usage := c.find(oidBasicConstraints), c.find(oidKeyUsage)
+	if basic == nil || usage == nil || !basic.critical {
+		return -1, errors.New("it lacks critical basic constraints or key usage")
+	}
+	isCA, pathLen, err := constraints(basic.value)
+	if err != nil {
+		return -1, err
+	}
+	bits, err := keyUsage(usage.value)
+	if err != nil {
+		return -1, err
+	}
+	if !isCA || bits&keyCertSign == 0 {
+		return -1, errors.New("it is not the certificate of a CA")
+	}
+	return pathLen, nil
+}
+
+// Online says whether the authority of a certificate in DER may sign with its key
+// online (security rule SG-04): it has CA:TRUE, a path length of 0, and extended
+// key usages, any-purpose not among them.
+func Online(cert []byte) error {
+	if err := online(cert); err != nil {
+		return fmt.Errorf("check that it may sign online: %w", err)
+	}
+	return nil
+}
+
+func online(cert []byte) error {
+	c, err := open(cert)
+	if err != nil {
+		return err
+	}
+	pathLen, err := signsCertificates(c)
+	if err != nil {
+		return err
+	}
+	if pathLen != 0 {
+		return fmt.Errorf("its path length is not 0 but %d (-1 is none)", pathLen)
+	}
+	use := c.find(oidExtKeyUsage)
+	if use == nil {
+		return errors.New("it has no extended key usage")
+	}
+	if err := uses(use.value, func([]byte) error { return nil }); err != nil {
+		return fmt.Errorf("extended key usage: %w", err)
+	}
+	return nil
+}
