@@ -258,3 +258,55 @@ func TestSN04SerialsAreUniqueAndUnbiased(t *testing.T) {
 		}
 	}
 }
+
+// LN-03: what was linted is what is signed, octet for octet: a certificate with
+// any octet outside its signature turned is not the one intended.
+func TestLN03TheSignedPartIsTheOneIntended(t *testing.T) {
+	for _, keyType := range keyTypes {
+		_, a := issuing(t, keyType)
+		issuer, err := encode.NewIssuer(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tbs, err := issuer.TBS(draft(t, keyType), leafSerial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der := sign(t, tbs, keyType)
+		sig, err := encode.Signature(der, tbs)
+		if err != nil || !bytes.HasSuffix(der, sig) {
+			t.Fatalf("%s: the certificate is refused: %v", keyType, err)
+		}
+		for i := range len(der) - len(sig) {
+			der[i] ^= 1
+			if _, err := encode.Signature(der, tbs); err == nil {
+				t.Errorf("%s: octet %d turned, the certificate still passes", keyType, i)
+			}
+			der[i] ^= 1
+			if _, err := encode.Signature(der[:i], tbs); err == nil {
+				t.Errorf("%s: cut to %d octets, the certificate still passes", keyType, i)
+			}
+		}
+		if _, err := encode.Signature(append(der, 0), tbs); err == nil {
+			t.Errorf("%s: an octet behind passes", keyType)
+		}
+	}
+}
+
+// A certificate too large to be checked is refused with a hint, before the log.
+func TestTBSRefusesMoreThan16KiB(t *testing.T) {
+	_, a := issuing(t, "ecdsa-p256")
+	issuer, err := encode.NewIssuer(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := draft(t, "ecdsa-p256")
+	for range 100 {
+		d.Names = append(d.Names, ca.Name{Type: ca.DNS, Value: strings.Repeat("a.", 100) + "example"})
+	}
+	_, err = issuer.TBS(d, leafSerial)
+	var p *ca.Problem
+	if !errors.As(err, &p) || p.Code != ca.E2109 {
+		t.Errorf("got %v, want a problem with code E2109", err)
+	}
+}
