@@ -206,6 +206,7 @@ func TestPF07_BadKeys(t *testing.T) {
 	}
 	start.SetBit(start, 1022, 1)
 	start.SetBit(start, 1021, 0)
+	start = prime(start) // the set bits may have made it composite
 	next := prime(new(big.Int).Add(start, big.NewInt(2)))
 	good := honest(2048)
 	var d dsa.PrivateKey
