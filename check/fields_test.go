@@ -189,7 +189,7 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		"SKI":       {turns: turns{func(a *ca.Authority) { a.SKI = flip(a.SKI) }, func(a *ca.Authority) { a.SKI = nil }}},
 		"Use":       {turns: turns{func(a *ca.Authority) { a.Use = []string{"email"} }}},
 		"NotBefore": {turns: turns{func(a *ca.Authority) { a.NotBefore = noon.Add(time.Second) }}, unwritten: true},
-		"NotAfter":  {turns: turns{func(a *ca.Authority) { a.NotAfter = noon.AddDate(0, 0, 89) }}, unwritten: true},
+		"NotAfter":  {turns: turns{func(a *ca.Authority) { a.NotAfter = noon.AddDate(0, 0, 90).Add(-2 * time.Second) }}, unwritten: true},
 		"CRL":       {turns: turns{func(a *ca.Authority) { a.CRL += "x" }}},
 		"Issuer":    {turns: turns{func(a *ca.Authority) { a.Issuer += "x" }}},
 		"Shards":    {turns: turns{func(a *ca.Authority) { a.Shards = 2 }}},

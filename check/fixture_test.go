@@ -126,7 +126,7 @@ func draft(t testing.TB, keyType string) ca.Draft {
 			{Type: ca.Email, Value: "hana@lab.example"}, {Type: ca.IP, Value: "10.0.0.7"}, {Type: ca.IP, Value: "fd00::7"},
 			{Type: ca.URI, Value: "spiffe://lab.example/nas"}},
 		SPKI: key, Key: sha256.Sum256(key), KeyType: keyType,
-		NotBefore: noon, NotAfter: noon.AddDate(0, 0, 90),
+		NotBefore: noon, NotAfter: noon.AddDate(0, 0, 90).Add(-time.Second),
 		Use: []string{"server", "client"}, Authority: "issuing-g1", Profile: "server", ProfileDigest: ca.Digest{7},
 	}
 }

@@ -10,14 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"chancery/ca"
 )
-
-// backdating is the most a notBefore may lie before the clearing (security rule
-// SG-07), so a lifetime of MaxDays counted from the clearing may be longer by it.
-const backdating = time.Hour
 
 // Leaf holds the bytes of an end-entity TBSCertificate against the draft they
 // should say, the serial number, the profile the draft was cleared under and the
@@ -130,7 +125,7 @@ func leafValidity(c *certificate, d *ca.Draft, p *ca.Profile, a *ca.Authority) e
 		return errors.New("the validity is not the draft's")
 	case c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.NotAfter):
 		return errors.New("the validity is not within the authority's")
-	case c.notAfter.After(c.notBefore.Add(backdating).AddDate(0, 0, p.MaxDays)):
+	case !c.notAfter.Before(c.notBefore.AddDate(0, 0, p.MaxDays)): // both end seconds count: RFC 5280 §4.1.2.5
 		return fmt.Errorf("the validity is longer than the profile's %d days", p.MaxDays)
 	}
 	return nil
@@ -192,7 +187,7 @@ func commonNameWithin(d *ca.Draft, p *ca.Profile) error {
 		return nil
 	}
 	for _, f := range d.Subject {
-		if f.OID == ca.OIDCommonName && !slices.ContainsFunc(d.Names, func(n ca.Name) bool { return strings.EqualFold(n.Value, f.Value) }) {
+		if f.OID == ca.OIDCommonName && !slices.ContainsFunc(d.Names, func(n ca.Name) bool { return n.Value == f.Value }) {
 			return errors.New("the common name is none of the names")
 		}
 	}

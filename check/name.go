@@ -3,9 +3,11 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"chancery/ca"
@@ -26,7 +28,7 @@ func namesAre(value []byte, want []ca.Name) error {
 		return err
 	}
 	if len(want) == 0 {
-		return fmt.Errorf("the draft has no names")
+		return errors.New("the draft has no names")
 	}
 	r := reader{list}
 	for i, n := range want {
@@ -56,9 +58,10 @@ func nameIs(r *reader, want ca.Name) error {
 		return err
 	}
 	if want.Type == ca.IP {
-		// Text and octets are compared both ways: each must be the other's only form.
+		// The text of the octets, not the octets of the text: each has one form, and
+		// IPv4 has none in sixteen octets.
 		ip, ok := netip.AddrFromSlice(value)
-		if !ok || ip.String() != want.Value {
+		if !ok || ip.Is4In6() || ip.String() != want.Value {
 			return fmt.Errorf("it is not %s", want)
 		}
 		return nil
@@ -81,7 +84,7 @@ func wellFormed(n ca.Name) bool {
 		return len(n.Value) <= 253
 	case ca.Email:
 		box, host, found := strings.Cut(n.Value, "@")
-		return found && box != "" && host != "" && !strings.HasSuffix(host, "@")
+		return found && box != "" && host != "" && !strings.Contains(host, "@")
 	case ca.URI:
 		u, err := url.Parse(n.Value)
 		if err != nil || u.Scheme == "" {
@@ -89,7 +92,7 @@ func wellFormed(n ca.Name) bool {
 		}
 		// Common readers refuse hosts with empty labels or, behind percent signs,
 		// octets outside ASCII: the whole certificate would be lost to them.
-		return u.Host == "" || !strings.Contains("."+u.Host+".", "..") && !strings.ContainsFunc(u.Host, hidden)
+		return u.Host != "" && !strings.Contains("."+u.Host+".", "..") && !strings.ContainsFunc(u.Host, hidden)
 	}
 	return false
 }
@@ -107,19 +110,22 @@ func namesWithin(names []ca.Name, rules ca.NameRules) error {
 	return nil
 }
 
+// rulesAllow reads the patterns as ca.NameRules describes them. Names are in
+// canonical form, so octets are compared.
 func rulesAllow(n ca.Name, rules ca.NameRules) bool {
 	switch n.Type {
 	case ca.DNS:
 		if strings.HasPrefix(n.Value, "*.") && !rules.Wildcards {
 			return false
 		}
-		return anyMatch(rules.DNS, n.Value, func(pattern, name string) bool {
+		return slices.ContainsFunc(rules.DNS, func(pattern string) bool {
 			below, isBelow := strings.CutPrefix(pattern, "*")
-			return pattern == "*" || name == pattern || isBelow && len(name) > len(below) && strings.HasSuffix(name, below)
+			return pattern == "*" || n.Value == pattern && !isBelow ||
+				strings.HasPrefix(below, ".") && isBelow && len(n.Value) > len(below) && strings.HasSuffix(n.Value, below)
 		})
 	case ca.IP:
 		ip, err := netip.ParseAddr(n.Value)
-		return err == nil && anyMatch(rules.IP, "", func(pattern, _ string) bool {
+		return err == nil && slices.ContainsFunc(rules.IP, func(pattern string) bool {
 			if p, err := netip.ParsePrefix(pattern); err == nil {
 				return p.Contains(ip)
 			}
@@ -127,26 +133,13 @@ func rulesAllow(n ca.Name, rules ca.NameRules) bool {
 			return err == nil && one == ip
 		})
 	case ca.Email:
-		return anyMatch(rules.Email, n.Value, func(pattern, name string) bool {
-			return name == pattern || strings.HasPrefix(pattern, "@") && strings.HasSuffix(name, pattern)
+		return slices.ContainsFunc(rules.Email, func(pattern string) bool {
+			return n.Value == pattern || strings.HasPrefix(pattern, "@") && strings.HasSuffix(n.Value, pattern)
 		})
 	case ca.URI:
-		for _, p := range rules.URI {
-			if n.Value == p || strings.HasSuffix(p, "/") && strings.HasPrefix(n.Value, p) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// anyMatch compares without regard to case: hosts have none.
-func anyMatch(patterns []string, name string, match func(pattern, name string) bool) bool {
-	name = strings.ToLower(name)
-	for _, p := range patterns {
-		if match(strings.ToLower(p), name) {
-			return true
-		}
+		return slices.ContainsFunc(rules.URI, func(pattern string) bool {
+			return strings.HasSuffix(pattern, "/") && strings.HasPrefix(n.Value, pattern)
+		})
 	}
 	return false
 }

@@ -254,12 +254,15 @@ func TestLeafObeysThePatterns(t *testing.T) {
 		{ca.DNS, "lab.example", "a.lab.example", false, false},
 		{ca.IP, "10.0.0.0/8", "10.255.0.1", false, true},
 		{ca.IP, "10.0.0.0/8", "11.0.0.1", false, false},
-		{ca.IP, "10.0.0.0/8", "::ffff:10.0.0.1", false, false},
+		{ca.IP, "10.0.0.0/8", "fd00::1", false, false},
 		{ca.IP, "10.0.0.1", "10.0.0.1", false, true},
 		{ca.Email, "@lab.example", "hana@lab.example", false, true},
 		{ca.Email, "@lab.example", "hana@evil.lab.example", false, false},
 		{ca.Email, "hana@lab.example", "hana@lab.example", false, true},
 		{ca.Email, "hana@lab.example", "johanna@lab.example", false, false},
+		{ca.Email, "lab.example", "hana@lab.example", false, false},
+		{ca.DNS, "*lab.example", "evillab.example", false, false},
+		{ca.DNS, "*lab.example", "lab.example", false, false},
 		{ca.URI, "https://lab.example/", "https://lab.example/a", false, true},
 		{ca.URI, "https://lab.example/", "https://lab.example.evil/", false, false},
 	} {
@@ -281,6 +284,85 @@ func TestLeafObeysThePatterns(t *testing.T) {
 			}
 			if err := w.check(build(t, w)); (err == nil) != tt.pass {
 				t.Errorf("got %v, want pass %t", err, tt.pass)
+			}
+		})
+	}
+}
+
+// Values that say what the draft says and still must not be signed: the encoder
+// would never write them, so they are put into the bytes by hand.
+func TestLN01MalformedValuesAreRefusedEvenIfTheDraftHasThem(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		typ   ca.NameType
+		tag   byte
+		value string
+		text  string // in the draft, if it is not the value
+	}{
+		{"an IPv4 address in IPv6's clothes", ca.IP, 0x87, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x0a\x00\x00\x07", "::ffff:10.0.0.7"},
+		{"an address of five octets", ca.IP, 0x87, "\x0a\x00\x00\x07\x00", "10.0.0.7"},
+		{"a DNS name with NUL", ca.DNS, 0x82, "a\x00.example", ""},
+		{"a DNS name with a line break", ca.DNS, 0x82, "a.example\r\n", ""},
+		{"a DNS name in Unicode", ca.DNS, 0x82, "bücher.example", ""},
+		{"a DNS name too long", ca.DNS, 0x82, strings.Repeat("a", 254), ""},
+		{"an e-mail without box", ca.Email, 0x81, "@lab.example", ""},
+		{"an e-mail with two hosts", ca.Email, 0x81, "a@b@lab.example", ""},
+		{"an e-mail without host", ca.Email, 0x81, "hana", ""},
+		{"a URI without scheme", ca.URI, 0x86, "//lab.example/", ""},
+		{"a URI without host", ca.URI, 0x86, "urn:a", ""},
+		{"a URI that is none", ca.URI, 0x86, "http://[", ""},
+		{"a URI with an empty label", ca.URI, 0x86, "http://a..b/", ""},
+		{"a name of another type", "upn", 0x80, "hana", ""},
+		{"an empty name", ca.DNS, 0x82, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := good(t, "ecdsa-p256")
+			w.draft.Subject, w.profile.Subject = nil, ca.SubjectRules{}
+			w.draft.Names = []ca.Name{{Type: ca.DNS, Value: "a.example"}}
+			w.profile.Names = ca.NameRules{Max: 1, Wildcards: true, DNS: []string{"*"}, IP: []string{"0.0.0.0/0", "::/0"},
+				Email: []string{"@lab.example", tt.value}, URI: []string{"http://", "//", "urn:"}}
+			root := tree(t, build(t, w))
+			if err := w.check(root.der()); err != nil {
+				t.Fatal(err)
+			}
+			list, i := extensionNode(t, root, "\x55\x1d\x11")
+			san := list.kids[i].kids[2].kids[0]
+			san.kids[0] = leafNode(tt.tag, []byte(tt.value)...)
+			if tt.text == "" {
+				tt.text = tt.value
+			}
+			w.draft.Names = []ca.Name{{Type: tt.typ, Value: tt.text}}
+			if w.check(root.der()) == nil {
+				t.Error("it passes")
+			}
+		})
+	}
+	for _, tt := range []struct {
+		name, oid, value string
+		tag              byte
+	}{
+		{"a common name with NUL", ca.OIDCommonName, "a\x00b", 0x0c},
+		{"a common name that is not UTF-8", ca.OIDCommonName, "a\xff", 0x0c},
+		{"a common name of 65 characters", ca.OIDCommonName, strings.Repeat("a", 65), 0x13},
+		{"a common name as IA5String with a high octet", ca.OIDCommonName, "ü", 0x16},
+		{"a common name as BMPString", ca.OIDCommonName, "ab", 0x1e},
+		{"a common name as PrintableString with a star", ca.OIDCommonName, "*.a.example", 0x13},
+		{"a country of three letters", ca.OIDCountry, "DEU", 0x13},
+		{"a country as UTF8String", ca.OIDCountry, "DE", 0x0c},
+		{"an empty common name", ca.OIDCommonName, "", 0x13},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := good(t, "ecdsa-p256")
+			w.draft.Subject = ca.Subject{{OID: tt.oid, Value: "DE"}}
+			w.profile.Subject = ca.SubjectRules{CommonName: "optional", Country: "optional"}
+			root := tree(t, build(t, w))
+			if err := w.check(root.der()); err != nil {
+				t.Fatal(err)
+			}
+			root.kids[5].kids[0].kids[0].kids[1] = leafNode(tt.tag, []byte(tt.value)...)
+			w.draft.Subject = ca.Subject{{OID: tt.oid, Value: tt.value, Type: ca.StringType(tt.tag)}}
+			if w.check(root.der()) == nil {
+				t.Error("it passes")
 			}
 		})
 	}

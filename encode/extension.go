@@ -153,3 +153,13 @@ func addAddress(b *cryptobyte.Builder, address string) {
 	}
 	addString(b, tagURI, address)
 }
+
+// isGraphic tells whether the text is visible ASCII without space.
+func isGraphic(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -54,7 +54,7 @@ func stringType(a ca.Attribute) (ca.StringType, error) {
 		return 0, subjectProblem(a, fmt.Sprintf("has %d characters", utf8.RuneCountInString(a.Value)),
 			fmt.Sprintf("use 1 to %d characters", upperBound(a.OID)))
 	}
-	if !utf8.ValidString(a.Value) || hasControl(a.Value) {
+	if !ca.PlainText(a.Value) {
 		return 0, subjectProblem(a, "is not plain text", "use UTF-8 without control characters")
 	}
 	if a.OID == ca.OIDCountry && (len(a.Value) != 2 || !isPrintable(a.Value)) {
@@ -130,15 +130,4 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
-}
-
-// hasControl finds C0, C1 and DEL: a NUL or a line break in a name fools those
-// who print or compare it.
-func hasControl(s string) bool {
-	for _, r := range s {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 {
-			return true
-		}
-	}
-	return false
 }
