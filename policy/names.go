@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"chancery/ca"
+)
+
+// names takes the names the profile allows, and refuses all if one is not
+// allowed: a certificate with fewer names than asked for fails at the customer.
+func names(v *vetting) error {
+	p, asked := v.profile, v.csr.Names
+	if len(asked) == 0 {
+		return nameFromSubject(v)
+	}
+	if len(asked) > p.Names.Max {
+		return ca.Refused(ca.E2109, fmt.Sprintf("the request has %d names, profile %s allows %d", len(asked), p.Name, p.Names.Max), "split it into several requests").
+			Because(fmt.Sprintf("rule names.max is %d", p.Names.Max))
+	}
+	var counts [4]int // by type, for messages
+	for _, n := range asked {
+		k := slices.Index(nameTypes[:], n.Type)
+		if err := faultOfName(p, n); err != nil {
+			return err.At(fmt.Sprintf("%s[%d]", n.Type, counts[max(k, 0)]))
+		}
+		counts[k]++
+	}
+	v.draft.Names = slices.Clone(asked)
+	return nil
+}
+
+// nameTypes are the types that can be asked for; faultOfName refuses others.
+var nameTypes = [...]ca.NameType{ca.DNS, ca.IP, ca.Email, ca.URI}
+
+// nameFromSubject serves tools that know no alternative names: the common name,
+// if the profile takes it. Names in the subject alone are not looked at any more
+// by those who check certificates (RFC 9525 §2), so it becomes a DNS name.
+func nameFromSubject(v *vetting) error {
+	p, cn := v.profile, v.csr.Subject.Get(ca.OIDCommonName)
+	if !p.Names.FromCN || cn == "" {
+		return ca.Refused(ca.E2106, "the request names nothing", "ask for names: `openssl req -new … -addext subjectAltName=DNS:NAME`").
+			Because("every certificate carries subject alternative names (security rule PF-02)")
+	}
+	n, err := ca.NewName(ca.DNS, cn)
+	if err != nil {
+		return ca.Refused(ca.E2106, "the request has no names, and its common name "+ca.Show(cn)+" is no DNS name", "ask for names: `openssl req -new … -addext subjectAltName=DNS:NAME`").
+			At("subject.CN")
+	}
+	if err := faultOfName(p, n); err != nil {
+		return err.At("subject.CN")
+	}
+	v.draft.Names = []ca.Name{n}
+	v.notice("the common name " + n.Value + " was taken as the DNS name")
+	return nil
+}
+
+// faultOfName judges one name. It also asks whether the name is canonical, so
+// that nothing rests on who parsed it.
+func faultOfName(p *ca.Profile, n ca.Name) *ca.Problem {
+	if canonical, err := ca.NewName(n.Type, n.Value); err != nil || canonical != n {
+		return ca.Invalid(ca.E2110, ca.Show(n.Value)+" is not in the form a certificate carries", "correct the name and make the request again")
+	}
+	var allowed []string
+	ok := false
+	switch n.Type {
+	case ca.DNS:
+		allowed = p.Names.DNS
+		if strings.HasPrefix(n.Value, "*.") && !p.Names.Wildcards {
+			return ca.Refused(ca.E2107, fmt.Sprintf("%q is a wildcard, which profile %s does not allow", n.Value, p.Name), "ask for each name, or use a profile with wildcards").
+				Because("rule names.wildcards is off")
+		}
+		ok = slices.ContainsFunc(allowed, func(pattern string) bool { return dnsMatches(pattern, n.Value) })
+	case ca.IP:
+		allowed = p.Names.IP
+		a, err := netip.ParseAddr(n.Value)
+		ok = err == nil && slices.ContainsFunc(allowed, func(pattern string) bool { return ipMatches(pattern, a) })
+	case ca.Email:
+		allowed = p.Names.Email
+		ok = slices.ContainsFunc(allowed, func(pattern string) bool { return emailMatches(pattern, n.Value) })
+	case ca.URI:
+		allowed = p.Names.URI
+		ok = slices.ContainsFunc(allowed, func(pattern string) bool {
+			return strings.HasSuffix(pattern, "/") && strings.HasPrefix(n.Value, pattern)
+		})
+	}
+	if ok {
+		return nil
+	}
+	return ca.Refused(ca.E2107, fmt.Sprintf("%q is not allowed by profile %s", n.Value, p.Name), "use a name the profile allows, or ask a security administrator to widen it").
+		Because(fmt.Sprintf("allowed %s names are %s (rule names.%s)", n.Type, list(allowed), n.Type))
+}
+
+// dnsMatches compares on label boundaries: "*.lab.example" allows what ends in
+// ".lab.example", and "evillab.example" does not. A wildcard name needs a pattern
+// that allows every name it stands for.
+func dnsMatches(pattern, name string) bool {
+	if pattern == "*" {
+		return true
+	}
+	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
+		return strings.HasPrefix(suffix, ".") && len(name) > len(suffix) && strings.HasSuffix(name, suffix)
+	}
+	return pattern == name
+}
+
+// ipMatches compares with a prefix or one address.
+func ipMatches(pattern string, a netip.Addr) bool {
+	if prefix, err := netip.ParsePrefix(pattern); err == nil {
+		return prefix.Contains(a)
+	}
+	one, err := netip.ParseAddr(pattern)
+	return err == nil && one == a
+}
+
+// emailMatches compares with a whole address or "@domain".
+func emailMatches(pattern, address string) bool {
+	if strings.HasPrefix(pattern, "@") {
+		return strings.HasSuffix(address, pattern)
+	}
+	return pattern == address
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"chancery/ca"
+)
+
+// Ceilings compiled in; no document passes them.
+const (
+	maxNames = 100 // security rule PF-01
+	// maxDays is ten years: longer than any issuing authority we found lives.
+	maxDays = 3650
+	// maxPatterns bounds each list of patterns: they are compared one by one for
+	// each name of each request.
+	maxPatterns = 1000
+	maxWord     = 40
+)
+
+// Defaults of schema 1. They never change; another schema may have others.
+const (
+	defaultLine  = "issuing"
+	defaultNames = 20
+)
+
+// Load reads a profile's document, checks it and sets its digest. decode turns
+// the text into the structure; package config has it.
+func Load(document []byte, decode func([]byte) (ca.Profile, error)) (ca.Profile, error) {
+	p, err := decode(document)
+	if err != nil {
+		return ca.Profile{}, err
+	}
+	if p, err = Sound(p); err != nil {
+		return ca.Profile{}, err
+	}
+	p.Digest = ca.ProfileDigest(document)
+	return p, nil
+}
+
+// Check says whether a profile is sound; see Sound.
+func Check(p ca.Profile) error {
+	_, err := Sound(p)
+	return err
+}
+
+// Sound fills in the defaults of the profile's schema and checks it. The error
+// joins a ca.Problem (E1003) for each fault. What must never be granted has no
+// word to grant it: any purpose, CA certificates, OCSP signing (PF-01, PF-09).
+func Sound(p ca.Profile) (ca.Profile, error) {
+	if p.Line == "" {
+		p.Line = defaultLine
+	}
+	if p.MaxDays == 0 {
+		p.MaxDays = p.Days
+	}
+	if p.Names.Max == 0 {
+		p.Names.Max = defaultNames
+	}
+	for i := range subjectFields {
+		if rule := subjectFields[i].rule(&p.Subject); *rule == "" {
+			*rule = drop
+		}
+	}
+	f := faults{name: p.Name}
+	f.head(p)
+	f.names(p.Names)
+	f.subject(p)
+	f.identity(p)
+	if err := errors.Join(f.all...); err != nil {
+		return ca.Profile{}, err
+	}
+	return p, nil
+}
+
+// faults collects what is wrong with one profile.
+type faults struct {
+	name string
+	all  []error
+}
+
+// add notes a fault of a field, unless ok.
+func (f *faults) add(ok bool, field, detail string) {
+	if !ok {
+		f.all = append(f.all, ca.Invalid(ca.E1003, fmt.Sprintf("profile %s: %s: %s", ca.Show(f.name), field, detail), "correct the profile's document").At(field))
+	}
+}
+
+// head checks what is neither names nor subject.
+func (f *faults) head(p ca.Profile) {
+	f.add(p.Schema == 1, "schema", "must be 1, which fixes what the keys mean")
+	f.add(isWord(p.Name), "name", "is lower-case letters, digits and '-', at most 40, beginning with a letter")
+	f.add(isWord(p.Line), "line", "is lower-case letters, digits and '-', at most 40, beginning with a letter")
+	f.add(p.Days >= 1, "days", "must be at least 1")
+	f.add(p.MaxDays >= p.Days && p.MaxDays <= maxDays, "max_days", fmt.Sprintf("must be at least days and at most %d", maxDays))
+	set(f, "doors", p.Doors, "cli or api", func(d ca.Door) bool { return d == ca.DoorCLI || d == ca.DoorAPI })
+	set(f, "use", p.Use, "server, client, email or codesign", func(u string) bool {
+		_, known := ca.UseOID(u)
+		return known && u != "ocsp" // an OCSP responder speaks for the authority
+	})
+	set(f, "keys", p.Keys, "ecdsa-p256, ecdsa-p384, ecdsa-p521, ed25519, or rsa-2048 to rsa-8192", func(k string) bool {
+		bits, ok := rsaBits(k)
+		return ok && k == fmt.Sprintf("rsa-%d", bits) || slices.Contains([]string{"ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519"}, k)
+	})
+}
+
+// set checks a list that must not be empty nor say a thing twice.
+func set[T ~string](f *faults, field string, words []T, allowed string, ok func(T) bool) {
+	f.add(len(words) > 0, field, "must not be empty: what is not named is refused; allowed are "+allowed)
+	entries(f, field, words, allowed, ok)
+}
+
+// entries checks each word of a list.
+func entries[T ~string](f *faults, field string, words []T, allowed string, ok func(T) bool) {
+	if len(words) > maxPatterns {
+		f.add(false, field, fmt.Sprintf("has more than %d entries", maxPatterns))
+		return
+	}
+	seen := make(map[T]bool, len(words))
+	for i, w := range words {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		f.add(ok(w), at, ca.Show(string(w))+" is not allowed here; allowed are "+allowed)
+		f.add(!seen[w], at, ca.Show(string(w))+" stands twice")
+		seen[w] = true
+	}
+}
+
+// names checks the patterns.
+func (f *faults) names(r ca.NameRules) {
+	f.add(r.Max >= 1 && r.Max <= maxNames, "names.max", fmt.Sprintf("must be 1 to %d", maxNames))
+	f.add(len(r.DNS)+len(r.IP)+len(r.Email)+len(r.URI) > 0, "names", "allows no name, and every certificate carries one")
+	f.add(!r.FromCN || len(r.DNS) > 0, "names.from_cn", "takes a DNS name, and names.dns allows none")
+	entries(f, "names.dns", r.DNS, `a whole name, "*.example.org", or "*"`, isDNSPattern)
+	entries(f, "names.ip", r.IP, "an address or a prefix such as 10.0.0.0/8", isIPPattern)
+	entries(f, "names.email", r.Email, `an address or "@example.org"`, isEmailPattern)
+	entries(f, "names.uri", r.URI, "an absolute URI ending in '/'", func(s string) bool {
+		n, err := ca.NewName(ca.URI, s)
+		return err == nil && n.Value == s && strings.HasSuffix(s, "/")
+	})
+}
+
+// isDNSPattern wants names in their canonical form, or they would never match.
+func isDNSPattern(s string) bool {
+	if s == "*" {
+		return true
+	}
+	host := strings.TrimPrefix(s, "*.")
+	n, err := ca.NewName(ca.DNS, host)
+	return err == nil && n.Value == host && !strings.HasPrefix(host, "*")
+}
+
+// isIPPattern wants a prefix without host bits, or one address.
+func isIPPattern(s string) bool {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p == p.Masked() && p.String() == s && !p.Addr().Is4In6()
+	}
+	n, err := ca.NewName(ca.IP, s)
+	return err == nil && n.Value == s
+}
+
+func isEmailPattern(s string) bool {
+	address := s
+	if strings.HasPrefix(s, "@") {
+		address = "x" + s
+	}
+	n, err := ca.NewName(ca.Email, address)
+	return err == nil && n.Value == address
+}
+
+// subject checks the words of the subject rules.
+func (f *faults) subject(p ca.Profile) {
+	for i := range subjectFields {
+		s := &subjectFields[i]
+		rule := *s.rule(&p.Subject)
+		if value, ok := strings.CutPrefix(rule, fixed); ok {
+			fault := faultOfValue(s, value)
+			f.add(fault == "", "subject."+s.key, "the fixed value "+fault)
+			continue
+		}
+		f.add(rule == drop || rule == optional || rule == supplied, "subject."+s.key, ca.Show(rule)+` is not "drop", "optional", "supplied" or "fixed:VALUE"`)
+	}
+	f.add(!p.Subject.CommonNameInNames || !strings.HasPrefix(p.Subject.CommonName, fixed), "subject.common_name_in_names", "contradicts a fixed common name")
+}
+
+// identity refuses what lets a requester be whoever they say: a certificate for
+// signing in, given without approval, whose names or common name are free. It is
+// the best known mistake of directory-integrated authorities (PF-09).
+func (f *faults) identity(p ca.Profile) {
+	if !slices.Contains(p.Use, "client") {
+		return
+	}
+	f.add(!slices.Contains(p.Names.DNS, "*"), "names.dns", `"*" with use client lets anybody be anybody`)
+	free := p.Subject.CommonName == optional || p.Subject.CommonName == supplied
+	f.add(!free || p.Subject.CommonNameInNames, "subject.common_name", "a free common name with use client lets anybody be anybody; set common_name_in_names")
+}
+
+// isWord is the form of names of profiles and lines: they become file names and
+// parts of addresses.
+func isWord(s string) bool {
+	if s == "" || len(s) > maxWord || s[0] < 'a' || s[0] > 'z' || s[len(s)-1] == '-' {
+		return false
+	}
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
