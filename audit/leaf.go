@@ -71,7 +71,7 @@ func (l Leaf) Marshal() ([]byte, error) { return l.Append(make([]byte, 0, 512)) 
 // Append appends the canonical bytes to dst. It is written by hand because every
 // certificate passes here twice.
 func (l Leaf) Append(dst []byte) ([]byte, error) {
-	if err := l.valid(); err != nil {
+	if err := l.Valid(); err != nil {
 		return dst, err
 	}
 	dst = hex.AppendEncode(append(dst, `{"body":"`...), l.Body[:])
@@ -98,8 +98,8 @@ func (l Leaf) Append(dst []byte) ([]byte, error) {
 	return append(dst, `,"v":1}`...), nil
 }
 
-// valid refuses what has no canonical form, or a second one.
-func (l Leaf) valid() error {
+// Valid refuses what has no canonical form, or a second one.
+func (l Leaf) Valid() error {
 	for _, n := range []int64{l.Cites, l.Index, l.Step, l.Time} {
 		if n < 0 || n > maxInteger {
 			return fmt.Errorf("a leaf cannot hold the number %d", n)
@@ -264,4 +264,30 @@ func (c *cursor) serial() ca.Serial {
 	c.b = c.b[n:]
 	c.expect(`"`)
 	return s
+}
+
+// A Record is a leaf read back, with its body.
+type Record struct {
+	Leaf   Leaf
+	Bytes  []byte // the leaf's canonical bytes, as hashed into the tree
+	Salt   []byte
+	Body   []byte // the content
+	Erased bool   // retention took salt and content
+}
+
+// ReadRecord parses the leaf of a frame. The record's slices are parts of the
+// frame's. It does not check the body's digest, which verification does.
+func ReadRecord(f Frame) (Record, error) {
+	l, err := ParseLeaf(f.Leaf)
+	if err != nil {
+		return Record{}, err
+	}
+	if l.Kind != f.Kind {
+		return Record{}, fmt.Errorf("the frame says %v, its leaf %v", f.Kind, l.Kind)
+	}
+	r := Record{Leaf: l, Bytes: f.Leaf, Erased: len(f.Body) == 0}
+	if !r.Erased {
+		r.Salt, r.Body = f.Body[:SaltSize:SaltSize], f.Body[SaltSize:]
+	}
+	return r, nil
 }

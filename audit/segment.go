@@ -20,6 +20,9 @@ const (
 	GroupHeaderSize   = 40
 	// MaxGroupFrames is how many leaves may share one group.
 	MaxGroupFrames = 256
+	// MaxGroup is the largest group in octets, its header apart: what a reader
+	// allots, and 16 frames of the largest size.
+	MaxGroup = 4 << 20
 
 	segmentMagic   = "\xc7CHSEG\r\n"
 	groupMagic     = "\xc7CHGRP\r\n"
@@ -122,7 +125,7 @@ func ParseGroupHeader(b []byte, key SegmentKey) (GroupHeader, error) {
 		Frames:  int(binary.BigEndian.Uint32(b[28:])),
 	}
 	if h.Number < 0 || h.Durable < SegmentHeaderSize || h.Frames < 1 || h.Frames > MaxGroupFrames ||
-		h.Octets < int64(h.Frames)*FrameOverhead || h.Octets > int64(h.Frames)*MaxFrame || binary.BigEndian.Uint32(b[32:]) != 0 {
+		h.Octets < int64(h.Frames)*FrameOverhead || h.Octets > MaxGroup || binary.BigEndian.Uint32(b[32:]) != 0 {
 		return GroupHeader{}, fmt.Errorf("%w: impossible numbers", ErrGroup)
 	}
 	return h, nil
