@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"slices"
+
+	"chancery/ca"
+)
+
+// An Action is something a door can be asked to do.
+type Action string
+
+// The actions that exist. A new one is refused to everybody until the table in
+// rolesOf names who may do it.
+const (
+	// Submit asks for a certificate in one's own name.
+	Submit Action = "submit"
+	// ReadOwn sees one's own requests and certificates, ReadAll those of
+	// everybody; ReadLog reads and exports the log.
+	ReadOwn Action = "read-own"
+	ReadAll Action = "read-all"
+	ReadLog Action = "read-log"
+	// SignPolicy puts a bundle in force; Found makes authorities; Unlock and Lock
+	// handle the signing keys.
+	SignPolicy Action = "sign-policy"
+	Found      Action = "found"
+	Unlock     Action = "unlock"
+	Lock       Action = "lock"
+	// Status sees whether the service is well, Operate stops and checks it.
+	Status  Action = "status"
+	Operate Action = "operate"
+)
+
+// rolesOf is the table of who may do what, a row per
+// action. Every action is here once; those that need a second person name who may
+// begin. A switch, because a table in a variable could be changed.
+func rolesOf(a Action) []ca.Role {
+	switch a {
+	case Submit:
+		return []ca.Role{ca.Requester, ca.CAAdmin}
+	case ReadOwn:
+		return []ca.Role{ca.Requester, ca.CAAdmin, ca.Auditor}
+	case ReadAll:
+		// Who decides on requests and revokes must see what is there.
+		return []ca.Role{ca.CAAdmin, ca.Auditor}
+	case ReadLog:
+		return []ca.Role{ca.Auditor}
+	case SignPolicy, Found, Unlock:
+		return []ca.Role{ca.SecurityAdmin}
+	case Lock:
+		// Stopping to sign is a safe state: whoever sees an attack may bring it about.
+		return []ca.Role{ca.SecurityAdmin, ca.CAAdmin, ca.SystemAdmin, ca.Auditor}
+	case Status:
+		return []ca.Role{ca.SystemAdmin, ca.CAAdmin, ca.SecurityAdmin, ca.Auditor, ca.Requester}
+	case Operate:
+		return []ca.Role{ca.SystemAdmin}
+	}
+	return nil
+}
+
+// Allow says whether somebody with these roles may do it. The error is a
+// ca.Problem (E1305) that names the roles that may. Without roles, and for an
+// action that does not exist, nothing is allowed.
+func Allow(roles []ca.Role, a Action) error {
+	may := rolesOf(a)
+	for _, r := range roles {
+		if slices.Contains(may, r) {
+			return nil
+		}
+	}
+	if len(may) == 0 {
+		return ca.Forbidden(ca.E1305, "nobody may do "+ca.Show(string(a)), "use an action that exists")
+	}
+	who := ""
+	for i, r := range may {
+		if i > 0 {
+			who += " or "
+		}
+		who += string(r)
+	}
+	return ca.Forbidden(ca.E1305, "you may not do this: "+string(a), "ask somebody who is "+who).
+		Because("the action " + string(a) + " needs the role " + who)
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"chancery/ca"
+)
+
+// A Config is the settings of an installation. A setting a.b is also the
+// variable CHANCERY_A_B; a flag wins over the variable, the variable over the
+// file, the file over the default.
+type Config struct {
+	// Dir is the directory that holds everything.
+	Dir string `toml:"dir"`
+	// Database is a PostgreSQL address (postgres://…); empty is the embedded one
+	// under Dir. It may hold a password and is never shown.
+	Database string `toml:"database"`
+	// ListenHTTP is host:port for revocation lists and CA certificates, which
+	// nobody can enrol through. Port 0 takes a free one.
+	ListenHTTP string `toml:"listen_http"`
+	// PKIURL is where relying parties reach ListenHTTP, such as
+	// http://ca.lab.example:8080. It goes into certificates and has no slash at the
+	// end.
+	PKIURL string `toml:"pki_url"`
+	// Accounts are the operating-system accounts the processes run as.
+	Accounts Accounts `toml:"accounts"`
+}
+
+// Accounts name the operating-system account of each process; an empty name is
+// the account that starts the service.
+type Accounts struct {
+	// Front listens and writes the database.
+	Front string `toml:"front"`
+	// Signer holds the keys. If it is Front's, a thief of the front has the keys.
+	Signer string `toml:"signer"`
+}
+
+// Default is the settings where nothing is said.
+func Default() Config { return Config{Dir: "/var/lib/chancery", ListenHTTP: ":8080"} }
+
+// A setting is one key of Config.
+type setting struct {
+	key   string
+	of    func(*Config) *string
+	fault func(string) string
+}
+
+// settings in the order of the file. All are text, so that variables and file
+// are judged by the same words.
+var settings = [...]setting{
+	{"dir", func(c *Config) *string { return &c.Dir }, faultOfDir},
+	{"database", func(c *Config) *string { return &c.Database }, faultOfDatabase},
+	{"listen_http", func(c *Config) *string { return &c.ListenHTTP }, faultOfListener},
+	{"pki_url", func(c *Config) *string { return &c.PKIURL }, faultOfURL},
+	{"accounts.front", func(c *Config) *string { return &c.Accounts.Front }, faultOfAccount},
+	{"accounts.signer", func(c *Config) *string { return &c.Accounts.Signer }, faultOfAccount},
+}
+
+// Variable is the environment variable of a key: CHANCERY_ACCOUNTS_FRONT for
+// accounts.front.
+func Variable(key string) string {
+	return "CHANCERY_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// Load reads the file at path, or no file if path is "", over the defaults, and
+// the variables over that; environ is as os.Environ gives it. Variables of ours
+// that are no settings, such as CHANCERY_PASSWORD_FILE, belong to others and are
+// let be. The error joins a ca.Problem (E1003) for each fault, or is about the
+// file; fs.ErrNotExist is kept in it.
+func Load(path string, environ []string) (Config, error) {
+	c := Default()
+	if path != "" {
+		document, err := read(path)
+		if err != nil {
+			return Config{}, fmt.Errorf("read settings: %w", err)
+		}
+		file, err := Decode[Config](document)
+		if err != nil {
+			return Config{}, fmt.Errorf("read settings %q: %w", path, err)
+		}
+		for _, s := range settings {
+			if value := *s.of(&file); value != "" {
+				*s.of(&c) = value
+			}
+		}
+	}
+	variables := make(map[string]string, len(environ))
+	for _, e := range environ {
+		if name, value, ok := strings.Cut(e, "="); ok {
+			variables[name] = value
+		}
+	}
+	for _, s := range settings {
+		// A variable that is set to nothing is how people switch one off.
+		if value := variables[Variable(s.key)]; value != "" {
+			*s.of(&c) = value
+		}
+	}
+	if err := c.Check(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// Check judges every setting. The error joins a ca.Problem (E1003) for each
+// fault; none shows the database's address.
+func (c Config) Check() error {
+	var faults []error
+	for _, s := range settings {
+		if detail := s.fault(*s.of(&c)); detail != "" {
+			faults = append(faults, fault(s.key, 0, s.key+" "+detail, "correct "+s.key+" in the configuration, or "+Variable(s.key)))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Document writes the settings as a file that Load reads back: what init leaves
+// in the directory. Empty settings are left out.
+func (c Config) Document() []byte {
+	var b strings.Builder
+	b.WriteString("# Settings of this authority. Each can also be given as a variable:\n# listen_http is CHANCERY_LISTEN_HTTP.\n")
+	table := ""
+	for _, s := range settings {
+		value := *s.of(&c)
+		if value == "" {
+			continue
+		}
+		key := s.key
+		if in, name, ok := strings.Cut(s.key, "."); ok {
+			if in != table {
+				fmt.Fprintf(&b, "\n[%s]\n", in)
+			}
+			table, key = in, name
+		}
+		fmt.Fprintf(&b, "%s = %s\n", key, quote(value))
+	}
+	return []byte(b.String())
+}
+
+// quote writes a TOML basic string (TOML 1.0, "String").
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < 0x20 || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// read takes at most one octet more than a document may have, which Decode then
+// refuses.
+func read(path string) (document []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return io.ReadAll(io.LimitReader(f, MaxDocument+1))
+}
+
+func faultOfDir(s string) string {
+	if s == "" || !ca.PlainText(s) {
+		return "is empty or has control characters"
+	}
+	return ""
+}
+
+func faultOfDatabase(s string) string {
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && u.Query().Get("host") == "" {
+		return "is not an address such as postgres://chancery@db.lab.example/chancery; leave it out for the embedded database"
+	}
+	return ""
+}
+
+func faultOfListener(s string) string {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || !ca.PlainText(host) {
+		return "is not host:port, such as :8080 or 127.0.0.1:8080"
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "has no port from 0 to 65535"
+	}
+	return ""
+}
+
+// faultOfURL wants plain HTTP: who checks a certificate to open HTTPS would need
+// to check another one first (RFC 5280 §8).
+func faultOfURL(s string) string {
+	if s == "" {
+		return ""
+	}
+	n, err := ca.NewName(ca.URI, s)
+	if err != nil || n.Value != s {
+		return "is not an address"
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(s, "/") || strings.ContainsAny(s, "?#") {
+		return "is not an address such as http://ca.lab.example:8080, without a slash at the end"
+	}
+	return ""
+}
+
+func faultOfAccount(s string) string {
+	const most = 32 // the bound of useradd
+	if s == "" {
+		return ""
+	}
+	if len(s) > most || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || s[0] == '-' || s[0] >= '0' && s[0] <= '9' {
+		return "is not the name of an account"
+	}
+	return ""
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"chancery/ca"
+)
+
+const document = `# a server
+schema = 1
+name = "server"
+line = "issuing"
+doors = ["cli", "api"]
+use = ["server"]
+days = 90
+max_days = 397
+strict = true
+keys = ["ecdsa-p256", "rsa-2048"]
+
+[names]
+max = 20
+dns = ["lab.example", "*.lab.example"]
+ip = ["10.0.0.0/8"]
+wildcards = true
+
+[subject]
+common_name = "optional"
+organization = "fixed:Lab \"One\""
+common_name_in_names = true
+`
+
+func TestProfileReadsEveryKey(t *testing.T) {
+	p, err := Profile([]byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ca.Profile{
+		Schema: 1, Name: "server", Line: "issuing", Doors: []ca.Door{"cli", "api"}, Use: []string{"server"},
+		Days: 90, MaxDays: 397, Strict: true, Keys: []string{"ecdsa-p256", "rsa-2048"},
+		Names:   ca.NameRules{Max: 20, DNS: []string{"lab.example", "*.lab.example"}, IP: []string{"10.0.0.0/8"}, Wildcards: true},
+		Subject: ca.SubjectRules{CommonName: "optional", Organization: `fixed:Lab "One"`, CommonNameInNames: true},
+	}
+	if !reflect.DeepEqual(p, want) {
+		t.Errorf("read\n%+v, want\n%+v", p, want)
+	}
+}
+
+func TestProfileTakesInlineTablesAndDottedKeys(t *testing.T) {
+	p, err := Profile([]byte("names = { max = 3, dns = [\"*\"] }\nsubject.common_name = \"drop\"\n"))
+	if err != nil || p.Names.Max != 3 || p.Subject.CommonName != "drop" {
+		t.Errorf("read %+v, %v", p, err)
+	}
+}
+
+func TestProfileRefusesFaults(t *testing.T) {
+	cases := []struct {
+		name, document, detail, fix, field string
+	}{
+		{"unknown key", "schema = 1\nmaxdays = 3\n", `line 2: there is no key "maxdays"`, "did you mean max_days?", "maxdays"},
+		{"unknown key in a table", "[names]\n\nmax = 1\ndsn = []\n", `line 4: there is no key "names.dsn"`, "did you mean names.dns?", "names.dsn"},
+		{"known key in the wrong table", "[names]\ndays = 1\n", `line 2: there is no key "names.days"`, "did you mean days?", "names.days"},
+		{"key that ended up in the table above", "[subject]\nwildcards = true\n", "line 2:", "did you mean names.wildcards?", "subject.wildcards"},
+		{"unknown key nothing is like", "frobnicate = 1\n", "line 1:", "remove it", "frobnicate"},
+		{"unknown table", "[namess]\nmax = 1\n", `line 1: there is no key "namess"`, "did you mean names?", "namess"},
+		{"unknown inline key", "names = { maximum = 1 }\n", `there is no key "names.maximum"`, "", "names.maximum"},
+		{"unknown dotted key", "subject.comon_name = \"drop\"\n", "line 1:", "did you mean subject.common_name?", "subject.comon_name"},
+		{"a key in another case", "Days = 1\n", `there is no key "Days"`, "did you mean days?", "Days"},
+		{"a key twice in two cases", "days = 1\nDAYS = 2\n", `line 2: there is no key "DAYS"`, "did you mean days?", "DAYS"},
+		{"a key twice", "days = 1\ndays = 2\n", "line 2:", "", ""},
+		{"a table twice", "[names]\nmax = 1\n[names]\nmax = 2\n", "line 3:", "", ""},
+		{"a text for a number", "schema = 1\ndays = \"90\"\n", "line 2:", "", "days"},
+		{"a number beyond an int", "days = 99999999999999999999\n", "line 1:", "", ""},
+		{"a word for a list", "use = \"server\"\n", "line 1:", "", "use"},
+		{"the digest", "digest = \"00\"\n", "line 1:", "", "digest"},
+		{"an open text", "name = \"server\n", "line 1:", "", ""},
+		{"an escape sequence in a key", "\"\\u001b[2J\" = 1\n", `there is no key "\x1b[2J"`, "", ""},
+		{"a byte order mark", "\ufeffschema = 1\n", "byte order mark", "", ""},
+		{"not UTF-8", "name = \"\xff\"\n", "UTF-8", "", ""},
+		{"deep brackets", "use = " + strings.Repeat("[", 100), "nest deeper", "", ""},
+		{"too long", "#" + strings.Repeat("x", MaxDocument), "octets", "", ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Profile([]byte(c.document))
+			var p *ca.Problem
+			if !errors.As(err, &p) || p.Code != ca.E1003 {
+				t.Fatalf("gave %v, want a Problem E1003", err)
+			}
+			if !strings.Contains(p.Detail, c.detail) || !strings.Contains(p.Fix, c.fix) || c.field != "" && p.Field != c.field {
+				t.Errorf("says %q, fix %q, field %q", p.Detail, p.Fix, p.Field)
+			}
+			if !ca.PlainText(p.Detail + p.Fix + p.Field) {
+				t.Errorf("a terminal would obey %q", p.Detail+p.Fix+p.Field)
+			}
+			if !reflect.DeepEqual(got, ca.Profile{}) {
+				t.Errorf("and yet gave %+v", got)
+			}
+		})
+	}
+}
+
+func TestProfileReportsAllUnknownKeysUpToABound(t *testing.T) {
+	_, err := Profile([]byte("dayz = 1\nnames.maks = 1\n"))
+	if err == nil || !strings.Contains(err.Error(), "line 1") || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("gave %v, want both lines", err)
+	}
+	var b strings.Builder
+	for range 1000 {
+		b.WriteString("zz = 1\n")
+	}
+	_, err = Profile([]byte(b.String()))
+	if n := strings.Count(err.Error(), "there is no key"); n != maxFaults {
+		t.Errorf("reported %d faults, want %d", n, maxFaults)
+	}
+}
+
+// The law: what is accepted survives writing and reading; a line with an unknown
+// key before it is refused by its number; and each refusal is one we may show.
+func FuzzProfile(f *testing.F) {
+	f.Add([]byte(document))
+	f.Add([]byte("names = { max = 3, dns = [\"*\"] }\nsubject.common_name = \"drop\"\n"))
+	f.Add([]byte("\"days\" = 1\r\n['names']\r\nmax=0x10"))
+	f.Add([]byte("names.dns = [\n# one\n'*', ]\n"))
+	f.Add([]byte("Days = 1\n"))
+	f.Add([]byte("[[names]]\nmax = 1\n"))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		p, err := Profile(doc)
+		if err != nil {
+			var problem *ca.Problem
+			if !errors.As(err, &problem) || problem.Code != ca.E1003 || !ca.PlainText(problem.Detail+problem.Fix+problem.Field) {
+				t.Fatalf("refused with %q, which is no Problem to show", err)
+			}
+			return
+		}
+		written, err := toml.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Profile(written); err != nil || !alike(again, p) {
+			t.Fatalf("read again\n%+v, %v, want\n%+v", again, err, p)
+		}
+		if len(doc) > MaxDocument-20 {
+			return
+		}
+		_, err = Profile(slices.Concat([]byte("dais = 1\n"), doc))
+		if err == nil || !strings.Contains(err.Error(), `line 1: there is no key "dais"`) {
+			t.Fatalf("an unknown key gave %v", err)
+		}
+	})
+}
+
+// alike compares, an empty list being no list.
+func alike(a, b ca.Profile) bool {
+	for _, p := range []*ca.Profile{&a, &b} {
+		for _, l := range []*[]string{&p.Use, &p.Keys, &p.Names.DNS, &p.Names.IP, &p.Names.Email, &p.Names.URI} {
+			if len(*l) == 0 {
+				*l = nil
+			}
+		}
+		if len(p.Doors) == 0 {
+			p.Doors = nil
+		}
+	}
+	return reflect.DeepEqual(a, b)
+}
