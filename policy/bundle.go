@@ -136,6 +136,11 @@ func (b Bundle) checkAccounts() error {
 			if seen[r] {
 				return badBundle("account " + fmt.Sprint(uid) + " has a role twice: " + string(r))
 			}
+			for other := range seen {
+				if b.Assurance == ca.Separated && apart(r, other) {
+					return badBundle("account " + fmt.Sprint(uid) + " has two roles that one person cannot hold (security rule RO-01)")
+				}
+			}
 			seen[r] = true
 		}
 		if uid < 0 || len(roles) == 0 {
@@ -143,6 +148,14 @@ func (b Bundle) checkAccounts() error {
 		}
 	}
 	return nil
+}
+
+// apart tells whether two roles exclude each other in a separated installation
+// (security rule RO-01): an auditor is nothing else, and administrators of
+// authorities, security and machines are three people.
+func apart(a, b ca.Role) bool {
+	admin := func(r ca.Role) bool { return r == ca.CAAdmin || r == ca.SecurityAdmin || r == ca.SystemAdmin }
+	return a == ca.Auditor || b == ca.Auditor || admin(a) && admin(b)
 }
 
 // checkTexts looks at the names of profiles and at the exceptions.
