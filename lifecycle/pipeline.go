@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"chancery/ca"
+	"chancery/policy"
+)
+
+const (
+	// maxBatch is the most wishes of one call, which is what the signer takes.
+	maxBatch = 256
+	// maxFlights is how many batches are at the signer: while it signs one, the
+	// intents of the other reach the disk. A third would only wait.
+	maxFlights = 2
+	// maxTries is how often a wish goes to the signer that sends it back untouched.
+	maxTries = 3
+)
+
+// A flight is a batch at the signer.
+type flight struct {
+	wishes []*wish
+	// floor is where its leaves may begin: the log had that many when it was sent.
+	floor   int64
+	answers []ca.Answer
+	err     error
+}
+
+// A shift issues, from one settling to the next. One goroutine owns its fields;
+// calls run beside it and report over channels.
+//
+//	queue → send → Issuer.Sign (two at once) → land → write (one at once) → stand → answer
+type shift struct {
+	r *Registrar
+	v *view
+
+	flights []*flight
+	landed  []row // signed, and to be committed next
+	writing bool
+	lost    []*wish // of unknown outcome
+	// floor is the lowest leaf that may have no row: what officers must decide, and
+	// the floors of lost flights. known is where the log ends as far as we know,
+	// mark what the book has.
+	floor, known, mark int64
+	// over says that nothing more is sent, broken that nothing more is committed.
+	over, broken, progress bool
+
+	answered chan *flight
+	written  chan group
+}
+
+// newShift makes a shift that goes on where settling ended.
+func newShift(r *Registrar, v *view) *shift {
+	s := &shift{
+		r: r, v: v, floor: math.MaxInt64, known: v.settled.next, mark: v.settled.lowest,
+		answered: make(chan *flight), written: make(chan group),
+	}
+	if v.settled.unknown > 0 {
+		s.floor = v.settled.lowest
+	}
+	return s
+}
+
+// run issues until ctx ends or the log must be settled again, and no call is
+// under way any more. It gives the wishes whose outcome is unknown.
+func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
+	stop := ctx.Done()
+	for {
+		s.write(ctx)
+		if s.over && len(s.flights) == 0 && !s.writing {
+			for _, row := range s.landed {
+				s.lost = append(s.lost, row.wish)
+			}
+			return s.lost, s.progress
+		}
+		var intake chan *wish
+		if !s.over && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
+			if intake = s.r.queue; len(s.r.again) > 0 {
+				s.send(ctx, s.batch(nil))
+				continue
+			}
+		}
+		select {
+		case w := <-intake:
+			s.send(ctx, s.batch(w))
+		case f := <-s.answered:
+			s.land(f)
+		case g := <-s.written:
+			s.stand(g)
+		case <-stop:
+			s.over, stop = true, nil
+		}
+	}
+}
+
+// batch gathers what waits: wishes sent back first, then those of the queue. It
+// leaves out those that were answered or given up meanwhile.
+func (s *shift) batch(first *wish) []*wish {
+	var out []*wish
+	take := func(w *wish) {
+		s.r.mu.Lock()
+		defer s.r.mu.Unlock()
+		select {
+		case <-w.done:
+		default:
+			w.sent = true
+			out = append(out, w)
+		}
+	}
+	for len(s.r.again) > 0 && len(out) < maxBatch-1 {
+		take(s.r.again[0])
+		s.r.again = s.r.again[1:]
+	}
+	if first != nil {
+		take(first)
+	}
+	for len(out) < maxBatch {
+		select {
+		case w := <-s.r.queue:
+			take(w)
+		default:
+			return out
+		}
+	}
+	return out
+}
+
+// send posts a batch. The call does not end with ctx: a stop waits for it.
+func (s *shift) send(ctx context.Context, wishes []*wish) {
+	if len(wishes) == 0 {
+		return
+	}
+	f := &flight{wishes: wishes, floor: s.known}
+	drafts := make([]policy.Cleared, len(wishes))
+	for i, w := range wishes {
+		w.tries++
+		drafts[i] = w.cleared
+	}
+	s.flights = append(s.flights, f)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+		defer cancel()
+		f.answers, f.err = s.r.o.Issuer.Sign(ctx, drafts)
+		s.answered <- f
+	}()
+}
+
+// land takes in what the signer said of a batch.
+func (s *shift) land(f *flight) {
+	for i := range s.flights {
+		if s.flights[i] == f {
+			s.flights = append(s.flights[:i], s.flights[i+1:]...)
+			break
+		}
+	}
+	var p *ca.Problem
+	switch {
+	case errors.As(f.err, &p) && p.Code == ca.E1402:
+		s.over = true
+		s.sentBack(f, p)
+	case p != nil:
+		s.progress = true
+		if p.Code == ca.E3001 {
+			s.r.hear(true)
+		}
+		for _, w := range f.wishes {
+			s.r.finish(w, ca.Issued{}, p)
+		}
+	case f.err != nil:
+		s.lose(f, f.err)
+	default:
+		rows, err := s.rows(f)
+		if err != nil {
+			s.lose(f, err)
+			return
+		}
+		s.progress = true
+		s.r.hear(false)
+		s.landed = append(s.landed, rows...)
+	}
+}
+
+// sentBack keeps wishes that a closed session left untouched for the next one.
+func (s *shift) sentBack(f *flight, p *ca.Problem) {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	for _, w := range f.wishes {
+		if w.tries >= maxTries {
+			s.r.finishLocked(w, ca.Issued{}, p)
+			continue
+		}
+		w.sent = false
+		s.r.again = append(s.r.again, w)
+	}
+}
+
+// lose ends the shift: nobody knows what became of a batch, so its intents may
+// stand in the log without a row, and the mark must not pass them.
+func (s *shift) lose(f *flight, err error) {
+	s.r.o.Report(fmt.Errorf("have %d certificates signed: %w", len(f.wishes), err))
+	s.over = true
+	s.floor = min(s.floor, f.floor)
+	s.lost = append(s.lost, f.wishes...)
+}
+
+// write commits what has landed, unless a commit is under way: the longer one
+// takes, the more the next one carries.
+func (s *shift) write(ctx context.Context) {
+	if len(s.landed) == 0 || s.writing || s.broken {
+		return
+	}
+	g := group{rows: s.landed, next: min(s.known, s.floor), mark: s.mark}
+	for _, f := range s.flights {
+		g.next = min(g.next, f.floor)
+	}
+	g.next = max(g.next, s.mark)
+	s.landed, s.writing = nil, true
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+		defer cancel()
+		g.commit(ctx, s.r.o.Book)
+		s.written <- g
+	}()
+}
+
+// stand answers those whose rows stand. After a failed commit nobody knows which
+// do, so nothing more is committed until that is settled.
+func (s *shift) stand(g group) {
+	s.writing = false
+	if g.err != nil {
+		s.r.o.Report(fmt.Errorf("commit %d certificates: %w", len(g.rows), g.err))
+		s.over, s.broken = true, true
+		for _, row := range g.rows {
+			s.lost = append(s.lost, row.wish)
+		}
+		return
+	}
+	s.mark = g.next
+	for _, row := range g.rows {
+		s.r.finish(row.wish, ca.Issued{
+			Certificate: row.stands, Chain: s.v.chain(row.stands.Authority), Notices: row.wish.cleared.Notices(), Repeated: row.repeated,
+		}, nil)
+	}
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"chancery/ca"
+)
+
+// maxCandidates is how many names a message about an unclear one lists.
+const maxCandidates = 8
+
+// Find gives the one certificate that a public name, a serial, a serial's tail
+// or a name means, with its chain: E2101 if there is none, E2102 with the
+// candidates if there are more.
+func (r *Registrar) Find(ctx context.Context, ref string) (ca.Issued, error) {
+	found, err := r.o.Shelf.Find(ctx, ref)
+	switch {
+	case err != nil:
+		return ca.Issued{}, err
+	case len(found) == 0:
+		return ca.Issued{}, ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "chancery list")
+	case len(found) > 1:
+		var names []string
+		for _, c := range found[:min(len(found), maxCandidates)] {
+			names = append(names, c.PublicName())
+		}
+		return ca.Issued{}, ca.Conflict(ca.E2102, fmt.Sprintf("%s means more than one certificate", ca.Show(ref)), "use one of these names").
+			Because(strings.Join(names, ", "))
+	}
+	authorities, err := r.o.Shelf.Authorities(ctx)
+	if err != nil {
+		return ca.Issued{}, err
+	}
+	v := view{authorities: authorities}
+	return ca.Issued{Certificate: found[0], Chain: v.chain(found[0].Authority)}, nil
+}
+
+// List gives a page of certificates, newest first. A limit outside 1 to
+// ca.MaxPage is refused (E1401); a zero Now is now.
+func (r *Registrar) List(ctx context.Context, f ca.Filter) ([]ca.Certificate, error) {
+	if f.Limit < 1 || f.Limit > ca.MaxPage {
+		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a page has 1 to %d rows", ca.MaxPage), "ask for fewer and go on with the cursor").At("limit")
+	}
+	if f.Now.IsZero() {
+		f.Now = r.o.Now()
+	}
+	return r.o.Shelf.Certificates(ctx, f)
+}
+
+// Authorities gives every generation, oldest first.
+func (r *Registrar) Authorities(ctx context.Context) ([]ca.Authority, error) {
+	return r.o.Shelf.Authorities(ctx)
+}
+
+// Profiles gives the profiles in force, by name. Before the first settling it
+// waits, until ctx ends (E2301) or nothing is issued for a stated reason.
+func (r *Registrar) Profiles(ctx context.Context) ([]ca.Profile, error) {
+	r.mu.Lock()
+	v := r.view
+	r.mu.Unlock()
+	if v == nil { // what was in force before a stall may be read during it
+		var err error
+		if v, err = r.ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return slices.SortedFunc(maps.Values(v.profiles), func(a, b ca.Profile) int { return cmp.Compare(a.Name, b.Name) }), nil
+}
+
+// Status says how the installation is doing. Its Problem is set while nothing is
+// issued. The error is the book's.
+func (r *Registrar) Status(ctx context.Context) (ca.Status, error) {
+	counts, err := r.o.Shelf.Counts(ctx, r.o.Now())
+	if err != nil {
+		return ca.Status{}, err
+	}
+	mark, err := r.o.Book.Mark(ctx)
+	if err != nil {
+		return ca.Status{}, err
+	}
+	s := ca.Status{Version: r.o.Version, Database: r.o.Database, DatabaseID: r.o.DatabaseID, Mark: mark, Counts: counts}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.Problem = r.problem
+	if v := r.view; v != nil {
+		s.Log, s.LogNo, s.Sealed = v.session.Log, v.session.LogNo, r.sealed
+		s.Leaves, s.Unsettled = max(v.settled.next, mark), v.settled.unknown
+		s.Assurance, s.Unseparated = v.session.Assurance, v.session.Unseparated
+		s.BundleVersion, s.BundleExpires, s.Exceptions = v.bundle.Version, v.bundle.Expires, v.bundle.Exceptions
+	}
+	return s, nil
+}

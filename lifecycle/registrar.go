@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"chancery/ca"
+	"chancery/policy"
+)
+
+const (
+	// maxQueue is how many wishes wait for the signer: some seconds of work. More
+	// would only wait until their requesters give up.
+	maxQueue = 1024
+	// maxStall is how long requesters wait while log and book are being settled.
+	maxStall = 5 * time.Second
+	// callTime bounds one call to the signer or the book on behalf of many. It is
+	// longer than the signer's own limits, so that those speak first.
+	callTime = 30 * time.Second
+)
+
+// Options are what a Registrar works with. All but Report must be set.
+type Options struct {
+	Book   Book
+	Shelf  Shelf
+	Issuer Issuer
+	Log    Log
+	Now    func() time.Time
+	// Bundle reads the profiles of a policy bundle, by name.
+	Bundle func(document []byte) (map[string]ca.Profile, error)
+	// Version is the program's, Database the engine's name, DatabaseID the id made
+	// with the schema.
+	Version, Database, DatabaseID string
+	// Report takes what went wrong between front, signer and book, for the log. It
+	// may be nil.
+	Report func(error)
+}
+
+// A Registrar is what every door talks to. It is safe for concurrent use. Until
+// Run is running nothing is issued, but what can be read is read.
+type Registrar struct {
+	o     Options
+	queue chan *wish
+	// again are wishes the signer sent back untouched; Run's alone.
+	again []*wish
+
+	mu sync.Mutex
+	// view is what the last settling left; nil before the first.
+	view *view
+	// underway are the wishes not yet answered, by claim.
+	underway map[string]*wish
+	// problem is why nothing is issued now; closed says that requesters are not
+	// even kept waiting; frozen that this lasts until a restart.
+	problem        *ca.Problem
+	closed, frozen bool
+	// sealed says that the signer's keys were locked when last heard of.
+	sealed bool
+	// changed is closed, and replaced, whenever one of the above changes.
+	changed chan struct{}
+}
+
+// A view is what a settling found to be in force. It is immutable.
+type view struct {
+	session     ca.Session
+	bundle      policy.Bundle
+	profiles    map[string]ca.Profile
+	authorities []ca.Authority
+	settled     settled
+}
+
+// A wish is a request on its way to a certificate. Several requesters may wait
+// for one. The Registrar's mu guards issued, err, waiting and sent.
+type wish struct {
+	request ca.Request
+	key     ca.Digest // of the public key asked for
+	claim   string
+	cleared policy.Cleared
+	tries   int // how often it was at the signer; Run's alone
+
+	done    chan struct{} // closed when issued and err are final
+	issued  ca.Issued
+	err     error
+	waiting int
+	sent    bool
+}
+
+// New makes a Registrar. Run makes it issue.
+func New(o Options) (*Registrar, error) {
+	if o.Book == nil || o.Shelf == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil {
+		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock and bundle reader")
+	}
+	if o.Report == nil {
+		o.Report = func(error) {}
+	}
+	return &Registrar{
+		o: o, queue: make(chan *wish, maxQueue), underway: map[string]*wish{}, changed: make(chan struct{}),
+		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
+	}, nil
+}
+
+// Submit asks for a certificate and waits until it is in the book. c must be
+// q.CSR as internal/csr parsed it; q.ID must be new, unless the same request is
+// sent again. A zero q.Digest takes the profile's version in force.
+//
+// The same (door, actor, key) gives the same certificate for 24 hours; with
+// another content it is refused (E1401). The error is a ca.Problem for whatever
+// the requester can do something about: policy.Vet's and the signer's, E2118 for
+// an unknown profile, E1406 while nothing is issued until an officer acts, and
+// E2301 if the outcome is not known, or too many wait. When ctx ends, a request
+// that is already at the signer goes on, and asking again finds its certificate.
+func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issued, error) {
+	v, err := r.ready(ctx)
+	if err != nil {
+		return ca.Issued{}, err
+	}
+	rules, err := v.rules(&q)
+	if err != nil {
+		return ca.Issued{}, err
+	}
+	w, mine, err := r.join(q, c)
+	if err != nil {
+		return ca.Issued{}, err
+	}
+	if mine {
+		r.start(ctx, v, rules, w, c)
+	}
+	return r.wait(ctx, w)
+}
+
+// Plan says what Submit would make of a request now. The error is as Submit's;
+// whether the request's signature verifies is not asked.
+func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) {
+	v, err := r.ready(ctx)
+	if err != nil {
+		return ca.Plan{}, err
+	}
+	rules, err := v.rules(&q)
+	if err != nil {
+		return ca.Plan{}, err
+	}
+	cleared, err := policy.Vet(rules, q, c, r.o.Now())
+	if err != nil {
+		return ca.Plan{}, err
+	}
+	return ca.Plan{Draft: cleared.Draft(), Notices: cleared.Notices()}, nil
+}
+
+// ready waits for the first settling, and gives the view in force.
+func (r *Registrar) ready(ctx context.Context) (*view, error) {
+	for {
+		r.mu.Lock()
+		v, closed, problem, changed := r.view, r.closed, r.problem, r.changed
+		r.mu.Unlock()
+		switch {
+		case closed:
+			return nil, problem
+		case v != nil:
+			return v, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, gaveUp()
+		}
+	}
+}
+
+// rules gives what a request is judged by, and fills in the profile's version.
+func (v *view) rules(q *ca.Request) (policy.Rules, error) {
+	p, ok := v.profiles[q.Profile]
+	if !ok {
+		return policy.Rules{}, ca.NotFound(ca.E2118, "there is no profile "+ca.Show(q.Profile), "chancery profile list")
+	}
+	if q.Digest.IsZero() {
+		q.Digest = p.Digest
+	}
+	// Generations come oldest first; the newest active one signs.
+	for i := len(v.authorities) - 1; i >= 0; i-- {
+		if a := v.authorities[i]; a.Line == p.Line && a.Kind == ca.Issuing && a.State == ca.Active {
+			return policy.Rules{Profile: p, Authority: a}, nil
+		}
+	}
+	return policy.Rules{}, ca.Unavailable(ca.E3004, "no authority of line "+ca.Show(p.Line)+" can sign", "chancery ca list")
+}
+
+// chain gives the certificates from a generation up to its root.
+func (v *view) chain(name string) [][]byte {
+	var out [][]byte
+	for range v.authorities { // no chain is longer, whatever the parents say
+		parent := ""
+		for _, a := range v.authorities {
+			if a.Name == name {
+				out, parent = append(out, a.Certificate), a.Parent
+			}
+		}
+		if parent == "" || parent == name {
+			break
+		}
+		name = parent
+	}
+	return out
+}
+
+// claimOf is what two requests share that must lead to one certificate. Quotes
+// keep texts from a requester from running into each other.
+func claimOf(q ca.Request) string {
+	if q.Key == "" {
+		return "id " + string(q.ID)
+	}
+	return "key " + strconv.Quote(string(q.Door)) + strconv.Quote(q.From.ID) + strconv.Quote(q.Key)
+}
+
+// join finds the wish of the same claim that is under way, or begins one.
+func (r *Registrar) join(q ca.Request, c ca.CSR) (w *wish, mine bool, err error) {
+	claim := claimOf(q)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w, ok := r.underway[claim]; ok {
+		if !bytes.Equal(w.request.CSR, q.CSR) || w.request.Profile != q.Profile || w.request.From.ID != q.From.ID {
+			return nil, false, otherContent()
+		}
+		w.waiting++
+		return w, false, nil
+	}
+	w = &wish{request: q, key: c.Key, claim: claim, done: make(chan struct{}), waiting: 1}
+	r.underway[claim] = w
+	return w, true, nil
+}
+
+// start takes a new wish to the queue, or answers it at once. What it asks of
+// the book it asks for all who join, so it does not end with the first of them.
+func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *wish, c ca.CSR) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxStall)
+	defer cancel()
+	before, ok, err := r.repeated(ctx, w.request)
+	switch {
+	case err != nil:
+		r.finish(w, ca.Issued{}, err)
+		return
+	case ok && (before.Key != w.key || before.Profile != w.request.Profile):
+		r.finish(w, ca.Issued{}, otherContent())
+		return
+	case ok:
+		r.finish(w, ca.Issued{Certificate: before, Chain: v.chain(before.Authority), Repeated: true}, nil)
+		return
+	}
+	if w.cleared, err = policy.Vet(rules, w.request, c, r.o.Now()); err != nil {
+		r.finish(w, ca.Issued{}, err)
+		return
+	}
+	select {
+	case r.queue <- w:
+	default:
+		r.finish(w, ca.Issued{}, ca.Busy(ca.E2301, "too many requests are waiting", "try again in a minute"))
+	}
+}
+
+// repeated asks the book what an idempotency key led to.
+func (r *Registrar) repeated(ctx context.Context, q ca.Request) (ca.Certificate, bool, error) {
+	if q.Key == "" {
+		return ca.Certificate{}, false, nil
+	}
+	return r.o.Book.Repeated(ctx, q.Door, q.From.ID, q.Key)
+}
+
+// wait waits for a wish's answer. One that nobody waits for any more is given up
+// if it is not yet at the signer.
+func (r *Registrar) wait(ctx context.Context, w *wish) (ca.Issued, error) {
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.waiting--
+	select {
+	case <-w.done:
+		return w.issued, w.err
+	default:
+	}
+	if w.waiting == 0 && !w.sent {
+		r.finishLocked(w, ca.Issued{}, gaveUp())
+	}
+	return ca.Issued{}, gaveUp()
+}
+
+// finish answers a wish, once: later answers are dropped.
+func (r *Registrar) finish(w *wish, issued ca.Issued, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finishLocked(w, issued, err)
+}
+
+func (r *Registrar) finishLocked(w *wish, issued ca.Issued, err error) {
+	select {
+	case <-w.done:
+		return
+	default:
+	}
+	w.issued, w.err = issued, err
+	if r.underway[w.claim] == w {
+		delete(r.underway, w.claim)
+	}
+	close(w.done)
+}
+
+// waits tells whether somebody waits for a request.
+func (r *Registrar) waits(id ca.RequestID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.underway {
+		if w.request.ID == id && w.waiting > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// gaveUp is the answer to a requester whose time ran out.
+func gaveUp() *ca.Problem {
+	return ca.Unavailable(ca.E2301, "the time for this request ran out", "ask again for the same request")
+}
+
+// otherContent refuses a key that stood for something else.
+func otherContent() *ca.Problem {
+	return ca.Invalid(ca.E1401, "this idempotency key was used for another request", "use a new key for a new request")
+}
+
+// sendAgain is the answer to a requester whose request left no certificate, or may
+// have left one that nobody could look up.
+func sendAgain() *ca.Problem {
+	return ca.Unavailable(ca.E2301, "the service was interrupted while it worked on this", "send the request again; it is never signed twice")
+}
