@@ -18,33 +18,34 @@ const (
 
 // A Certificate is a row of the book. Rows are inserted once and never changed.
 type Certificate struct {
-	// ID names the INTENT's leaf.
-	ID   ID
-	Kind CertificateKind
+	// ID names the INTENT's leaf. In JSON it is a string, because it is larger than
+	// what a double holds exactly.
+	ID   ID              `json:"id,string"`
+	Kind CertificateKind `json:"kind"`
 	// IssuerKey and Serial are unique together, void rows included.
-	IssuerKey Digest
-	Serial    Serial
+	IssuerKey Digest `json:"issuer_key"`
+	Serial    Serial `json:"serial"`
 	// Authority is the generation that signed.
-	Authority string
-	Request   RequestID
-	Profile   string
+	Authority string    `json:"authority"`
+	Request   RequestID `json:"request"`
+	Profile   string    `json:"profile"`
 	// ProfileDigest is the version of the profile it was issued under.
-	ProfileDigest Digest
+	ProfileDigest Digest `json:"profile_digest"`
 	// Owner is the ID of the actor who asked.
-	Owner  string
-	Door   Door
-	Names  []Name
-	Common string
+	Owner  string `json:"owner"`
+	Door   Door   `json:"door"`
+	Names  []Name `json:"names,omitempty"`
+	Common string `json:"common_name,omitempty"`
 	// Key is the SHA-256 of the subject's SubjectPublicKeyInfo.
-	Key       Digest
-	KeyType   string
-	NotBefore time.Time
-	NotAfter  time.Time
-	IssuedAt  time.Time
+	Key       Digest    `json:"key"`
+	KeyType   string    `json:"key_type"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	IssuedAt  time.Time `json:"issued_at"`
 	// DER is the certificate; empty for a void row.
-	DER []byte
+	DER []byte `json:"der,omitempty"`
 	// Undelivered says that settling inserted the row: nobody was answered.
-	Undelivered bool
+	Undelivered bool `json:"undelivered,omitempty"`
 }
 
 // PublicName is how a certificate is named in pages and the API:

@@ -8,25 +8,25 @@ import "time"
 // is not the issuer's or the serial number. It has no field that could make it
 // a CA certificate.
 type Draft struct {
-	Subject Subject
+	Subject Subject `json:"subject"`
 	// Names are the subject alternative names, never empty. The extension is
 	// critical if Subject is empty (RFC 5280 §4.2.1.6).
-	Names []Name
+	Names []Name `json:"names"`
 	// SPKI is the SubjectPublicKeyInfo in DER as the request brought it.
-	SPKI []byte
+	SPKI []byte `json:"spki"`
 	// Key is the SHA-256 of SPKI, KeyType such as "ecdsa-p256".
-	Key     Digest
-	KeyType string
+	Key     Digest `json:"key"`
+	KeyType string `json:"key_type"`
 	// NotBefore and NotAfter are whole seconds, both within the validity.
-	NotBefore time.Time
-	NotAfter  time.Time
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
 	// Use are extended key usages by name: server, client, email, codesign.
-	Use []string
+	Use []string `json:"use"`
 	// Authority is the generation that signs.
-	Authority string
+	Authority string `json:"authority"`
 	// Profile and ProfileDigest say under which rules it was cleared.
-	Profile       string
-	ProfileDigest Digest
+	Profile       string `json:"profile"`
+	ProfileDigest Digest `json:"profile_digest"`
 }
 
 // RFC 5280 §4.2.1.12 extended key usages by the names profiles use.

@@ -14,34 +14,34 @@ func ProfileDigest(document []byte) Digest {
 }
 
 // A Profile is a closed list of what may be asked for: what is not named is
-// refused (security rule PF-01). Its document is TOML; the tags are its keys.
-// policy.Check says whether one is sound.
+// refused (security rule PF-01). Its document is TOML; the tags are its keys,
+// and those of its JSON. policy.Check says whether one is sound.
 type Profile struct {
 	// Schema fixes the meaning of defaults; 1 is the only one.
-	Schema int `toml:"schema"`
+	Schema int `toml:"schema" json:"schema"`
 	// Name is the profile's name, such as "server": lower-case letters, digits, '-'.
-	Name string `toml:"name"`
+	Name string `toml:"name" json:"name"`
 	// Line is the authority line that signs, such as "issuing".
-	Line string `toml:"line"`
+	Line string `toml:"line" json:"line"`
 	// Doors are the ways in that may use it.
-	Doors []Door `toml:"doors"`
+	Doors []Door `toml:"doors" json:"doors"`
 	// Use are extended key usages by name: server, client, email, codesign. Not empty.
-	Use []string `toml:"use"`
+	Use []string `toml:"use" json:"use"`
 	// Days is the usual lifetime, MaxDays the longest; both at least 1.
-	Days    int `toml:"days"`
-	MaxDays int `toml:"max_days"`
+	Days    int `toml:"days" json:"days"`
+	MaxDays int `toml:"max_days" json:"max_days"`
 	// Strict refuses a certificate that would outlive its issuer instead of
 	// shortening it.
-	Strict bool `toml:"strict"`
+	Strict bool `toml:"strict" json:"strict"`
 	// Keys are the accepted key types, such as ecdsa-p256, rsa-2048 (this size
 	// and larger up to 8192), ed25519.
-	Keys []string `toml:"keys"`
+	Keys []string `toml:"keys" json:"keys"`
 	// Names says which names may be asked for.
-	Names NameRules `toml:"names"`
+	Names NameRules `toml:"names" json:"names"`
 	// Subject says, per field, what becomes of it.
-	Subject SubjectRules `toml:"subject"`
+	Subject SubjectRules `toml:"subject" json:"subject"`
 	// Digest is set by whoever read the document.
-	Digest Digest `toml:"-"`
+	Digest Digest `toml:"-" json:"digest"`
 }
 
 // NameRules are the allowed names of a profile. A pattern is a whole name, or
@@ -50,29 +50,29 @@ type Profile struct {
 // "@example.org"; for URI a prefix ending in '/'.
 type NameRules struct {
 	// Max is the largest number of names, 1 to 100.
-	Max int `toml:"max"`
+	Max int `toml:"max" json:"max"`
 	// DNS, IP, Email and URI are patterns; an empty list refuses the type.
-	DNS   []string `toml:"dns"`
-	IP    []string `toml:"ip"`
-	Email []string `toml:"email"`
-	URI   []string `toml:"uri"`
+	DNS   []string `toml:"dns" json:"dns,omitempty"`
+	IP    []string `toml:"ip" json:"ip,omitempty"`
+	Email []string `toml:"email" json:"email,omitempty"`
+	URI   []string `toml:"uri" json:"uri,omitempty"`
 	// Wildcards lets a name begin with "*.".
-	Wildcards bool `toml:"wildcards"`
+	Wildcards bool `toml:"wildcards" json:"wildcards"`
 	// FromCN takes the common name as a DNS name if a request names none
 	// otherwise; without it such a request is refused.
-	FromCN bool `toml:"from_cn"`
+	FromCN bool `toml:"from_cn" json:"from_cn"`
 }
 
 // SubjectRules say per field what becomes of it: "drop", "optional" (taken if
 // asked for), "supplied" (must be asked for), or "fixed:VALUE".
 type SubjectRules struct {
-	CommonName   string `toml:"common_name"`
-	Organization string `toml:"organization"`
-	Unit         string `toml:"unit"`
-	Country      string `toml:"country"`
-	State        string `toml:"state"`
-	Locality     string `toml:"locality"`
+	CommonName   string `toml:"common_name" json:"common_name"`
+	Organization string `toml:"organization" json:"organization"`
+	Unit         string `toml:"unit" json:"unit"`
+	Country      string `toml:"country" json:"country"`
+	State        string `toml:"state" json:"state"`
+	Locality     string `toml:"locality" json:"locality"`
 	// CommonNameInNames demands that the common name is also one of the names, as
 	// servers need it; a person's common name is no name.
-	CommonNameInNames bool `toml:"common_name_in_names"`
+	CommonNameInNames bool `toml:"common_name_in_names" json:"common_name_in_names"`
 }
