@@ -160,7 +160,7 @@ type Tail struct {
 func (s *SegmentReader) Tail() (Tail, error) {
 	t := Tail{From: s.end, To: s.end}
 	in := io.MultiReader(bytes.NewReader(s.buf[:s.got]), s.in)
-	window := make([]byte, 0, 256<<10) // the unread part begins at offset `at`
+	window := make([]byte, 0, 64<<10) // the unread part begins at offset `at`
 	at := s.end
 	for {
 		keep := len(window)

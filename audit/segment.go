@@ -137,9 +137,9 @@ func SegmentName(first int64) string { return fmt.Sprintf("%016x.seg", first) }
 // ParseSegmentName gives the first leaf of a segment by its file name.
 func ParseSegmentName(name string) (int64, bool) {
 	digits, ok := strings.CutSuffix(name, ".seg")
-	if !ok || len(digits) != 16 || strings.ToLower(digits) != digits {
+	if !ok {
 		return 0, false
 	}
 	first, err := strconv.ParseInt(digits, 16, 64)
-	return first, err == nil && first >= 0
+	return first, err == nil && first >= 0 && SegmentName(first) == name // one spelling: no sign, no upper case
 }

@@ -4,6 +4,7 @@ package audit
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -139,7 +140,7 @@ func (r *verifier) start(h SegmentHeader) error {
 			return err
 		}
 	}
-	slices.SortStableFunc(r.due, func(a, b promise) int { return int(min(max(a.Size-b.Size, -1), 1)) })
+	slices.SortStableFunc(r.due, func(a, b promise) int { return cmp.Compare(a.Size, b.Size) })
 	return r.promised(r.v.Segments[0].Name, 0, 0)
 }
 
@@ -152,7 +153,7 @@ func (r *verifier) segment(i int) error {
 	}
 	defer in.Close()
 	first := int64(i) * r.v.SegmentLeaves
-	s, err := NewSegmentReader(file.Name, bufio.NewReaderSize(in, 256<<10))
+	s, err := NewSegmentReader(file.Name, bufio.NewReaderSize(in, 64<<10))
 	if err != nil {
 		var fault *Fault
 		if errors.As(err, &fault) {
@@ -270,21 +271,23 @@ func (r *verifier) tail(s *SegmentReader, name string, end error, last bool) err
 	}
 	if fault == nil {
 		fault = &Fault{File: name, From: t.From, To: t.To, Index: r.tree.Size(), What: "octets that are not a group"}
+		if t.To == t.From {
+			fault.What = "the segment ends"
+		}
 	}
 	switch {
 	case !last && r.tree.Size() < r.limit:
 		fault.What += fmt.Sprintf("; the segment has %d leaves too few", r.limit-r.tree.Size())
+		return fault
+	case last && r.done < len(r.due):
+		p := r.due[r.done]
+		fault.What += fmt.Sprintf("; the log was cut: %d leaves can be read, the %s promises %d", r.tree.Size(), p.from, p.Size)
 		return fault
 	case t.To > t.From && (!last || t.Durable > t.From):
 		return fault
 	case t.To > t.From:
 		fault.What = "tail not yet durable: " + fault.What
 		r.rep.Tail = fault
-	}
-	if last && r.done < len(r.due) {
-		p := r.due[r.done]
-		return &Fault{File: name, From: t.From, To: max(t.To, t.From), Index: r.tree.Size(),
-			What: fmt.Sprintf("the log was cut: it has %d leaves, the %s promises %d", r.tree.Size(), p.from, p.Size)}
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ func (r *verifier) leaf(f Frame) (Record, string) {
 		return rec, err.Error()
 	}
 	l, index := rec.Leaf, r.tree.Size()
+	named := l.Kind == Intent || l.Kind == Adopted && l.Cites == 0 // it brings a serial into the log
 	switch {
 	case l.Index != index:
 		return rec, fmt.Sprintf("the leaf calls itself leaf %d", l.Index)
@@ -28,13 +29,15 @@ func (r *verifier) leaf(f Frame) (Record, string) {
 		return rec, "the genesis is leaf 0, and no other"
 	case !rec.Erased && BodyDigest(rec.Salt, rec.Body) != l.Body:
 		return rec, "the body is not the one whose digest the leaf holds"
-	case l.Kind == Final && l.Digest.IsZero():
-		return rec, "a final without the digest of its certificate"
+	case l.Digest.IsZero() && (l.Kind == Intent || l.Kind == Final || l.Kind == Adopted):
+		return rec, fmt.Sprintf("%v without a digest", l.Kind)
+	case named && (l.Issuer.IsZero() || l.Serial == ""):
+		return rec, fmt.Sprintf("%v without issuer or serial, by which its row is found", l.Kind)
 	}
 	if what := r.cites.add(l); what != "" {
 		return rec, what
 	}
-	if l.Kind == Intent && !r.serials.add(l.Issuer, l.Serial) {
+	if named && !r.serials.add(l.Issuer, l.Serial) {
 		return rec, fmt.Sprintf("the serial %s was used before by the same issuer", l.Serial)
 	}
 	if index == 0 {
@@ -87,7 +90,8 @@ func (c *citations) add(l Leaf) string {
 	}
 	i := c.size
 	c.size++
-	if l.Cites >= i && l.Cites != 0 {
+	// A Session cites the mark of the book, which may stand at the Session itself.
+	if l.Cites > i || l.Cites == i && i != 0 && l.Kind != Session {
 		return fmt.Sprintf("it cites leaf %d, which does not come before it", l.Cites)
 	}
 	switch l.Kind {
@@ -95,6 +99,11 @@ func (c *citations) add(l Leaf) string {
 		c.set(i, citeIntent)
 	case Revoked, FrontEvent:
 		c.set(i, citeRevision)
+	case Adopted:
+		if l.Cites == 0 {
+			return "" // its intent is on no log
+		}
+		fallthrough
 	case Final, Void:
 		switch c.state(l.Cites) {
 		case citeIntent:
