@@ -71,7 +71,7 @@ func typeOf(public crypto.PublicKey) (string, error) {
 	case ed25519.PublicKey:
 		return edwards, nil
 	case *rsa.PublicKey:
-		switch p.Size() * 8 {
+		switch p.N.BitLen() {
 		case 3072:
 			return rsa3072, nil
 		case 4096:
