@@ -1,5 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: test
-test:
+# FUZZTIME is how long `make fuzz` stays with each target.
+FUZZTIME ?= 10s
+
+.PHONY: help build test lint fuzz bench
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+build: ## compile every package, without cgo
+	CGO_ENABLED=0 go build ./...
+
+test: ## every test, with the real tools they need
+	@scripts/need.sh openssl=openssl
 	go vet ./...
 	go test ./...
+
+# staticcheck looks at the program alone: tests do on purpose what it warns of,
+# such as making a DSA key that must be refused.
+lint: ## go vet, gofmt, staticcheck, and the rules of internal/arch
+	go vet ./...
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt: $$unformatted" >&2; exit 1; fi
+	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck -tests=false ./...
+	go test -count=1 ./internal/arch
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	scripts/fuzz.sh $(FUZZTIME)
+
+bench: ## each benchmark
+	go test -run '^$$' -bench . -benchmem ./...
