@@ -54,4 +54,6 @@ var (
 	ErrFailed = errors.New("the log failed; the process must end")
 	// ErrClosed: the journal no longer takes leaves.
 	ErrClosed = errors.New("the log is closed")
+	// ErrStop ends a Scan early: its callback returns it, and Scan returns nil.
+	ErrStop = errors.New("stop reading")
 )

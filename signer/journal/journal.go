@@ -3,12 +3,28 @@
 package journal
 
 import (
-	"context"
 	"crypto"
-	"errors"
+	"crypto/rand"
+	"fmt"
+	"sync"
 	"time"
 
 	"chancery/audit"
+)
+
+const (
+	// maxAppenders bounds how many callers wait in Append at once; each holds at
+	// most a group of entries, and those beyond wait for a place.
+	maxAppenders = 256
+	// maxLater bounds the leaves queued without a waiter. Each follows a leaf that
+	// somebody waited for, so this many are never meant to be outstanding.
+	maxLater = 1 << 16
+	// leafRoom is what is reckoned for a leaf before its index is known; a
+	// canonical one has under 600 octets.
+	leafRoom = 1024
+	// MaxBody is the largest content of an Entry in octets. What is larger is a
+	// file whose digest the leaf holds.
+	MaxBody = audit.MaxFrame - audit.FrameOverhead - audit.SaltSize - leafRoom
 )
 
 // Options are what Open needs to know. Log, LogNo, Now and Signer are required.
@@ -38,7 +54,7 @@ type Options struct {
 // Log and Body; the others are the caller's.
 type Entry struct {
 	Leaf audit.Leaf
-	Body []byte // the content, without salt; it goes with the leaf, unhashed by itself
+	Body []byte // the content, without salt, at most MaxBody; it goes with the leaf, unhashed by itself
 }
 
 // A Placed is where an entry came to lie, and its leaf's exact bytes.
@@ -59,56 +75,160 @@ type Record struct {
 }
 
 // A Journal is an open log. Its methods may be called from several goroutines.
-type Journal struct{}
+type Journal struct {
+	fs FS
+	o  Options
 
-var errSkeleton = errors.New("not yet")
+	// The queue. qmu is never held across a call to the disk.
+	qmu    sync.Mutex
+	later  []*request
+	waits  []*request
+	queued int   // leaves in later
+	ended  error // why nothing more is taken: ErrClosed, or the failure
+	wake   chan struct{}
+	slots  chan struct{}
 
-// Open recovers the log and makes it ready; nothing is appended before Run runs.
-// A log that must not be used gives a *Damage.
-func Open(fs FS, o Options) (*Journal, error) { return nil, errSkeleton }
+	// What readers see: durable leaves only. mu is never held across a call to the
+	// disk either.
+	mu         sync.RWMutex
+	size       int64
+	seg        *segment // the open one
+	tops       levels   // over the roots of full segments
+	checkpoint []byte
 
-// Run is the one writer. It returns nil once ctx has ended and all that was
-// queued is durable, and an error that is ErrFailed after a failed write or fsync.
-func (j *Journal) Run(ctx context.Context) error { return errSkeleton }
+	// The writer's alone: Open's, then Run's, then Close's.
+	clean      bool  // the mark of a clean stop is on the disk
+	signed     int64 // size of the newest checkpoint
+	signedAt   time.Time
+	failed     error
+	groupBytes []byte
+}
 
-// Close writes the last checkpoint and the mark of a clean stop. Run must have returned.
-func (j *Journal) Close() error { return errSkeleton }
+// A request is what one call of Append, Later or Sync has queued.
+type request struct {
+	items  []item
+	next   int // the first item not yet written
+	placed []Placed
+	done   chan error     // told the outcome; nil for Later
+	then   func([]Placed) // Later's callback, or nil
+}
+
+// An item is an entry that passed all checks, salted.
+type item struct {
+	leaf audit.Leaf
+	body []byte // salt and content
+}
 
 // Append appends entries in order and returns when they are durable; all who wait
-// share one fsync (security rule IS-07). At most 256 entries.
-func (j *Journal) Append(es []Entry) ([]Placed, error) { return nil, errSkeleton }
+// share one fsync (security rule IS-07). At most 256 entries. An error that is not
+// ErrFailed means that none was written; after ErrFailed only the next start knows.
+func (j *Journal) Append(es []Entry) ([]Placed, error) {
+	items, err := j.items(es)
+	if err != nil || len(items) == 0 {
+		return nil, err
+	}
+	j.slots <- struct{}{}
+	defer func() { <-j.slots }()
+	r := &request{items: items, done: make(chan error, 1)}
+	if err := j.enqueue(r); err != nil {
+		return nil, err
+	}
+	if err := <-r.done; err != nil {
+		return nil, err
+	}
+	return r.placed, nil
+}
 
 // Later appends entries without waiting. They are written at the head of the next
-// group, or alone when nobody waits, and are durable within a second.
-func (j *Journal) Later(es []Entry) error { return errSkeleton }
+// group, or alone when nobody waits, and are durable within a second. The writer
+// calls placed, unless it is nil, once they are durable; placed must not wait for
+// the journal. After a failure it is never called.
+func (j *Journal) Later(es []Entry, placed func([]Placed)) error {
+	items, err := j.items(es)
+	if err != nil || len(items) == 0 {
+		return err
+	}
+	return j.enqueue(&request{items: items, then: placed})
+}
 
 // Sync returns when everything queued before it is durable.
-func (j *Journal) Sync() error { return errSkeleton }
+func (j *Journal) Sync() error {
+	r := &request{done: make(chan error, 1)}
+	if err := j.enqueue(r); err != nil {
+		return err
+	}
+	return <-r.done
+}
+
+// items checks and salts entries in the caller's goroutine: a leaf refused by the
+// writer would take its whole group with it.
+func (j *Journal) items(es []Entry) ([]item, error) {
+	if len(es) > audit.MaxGroupFrames {
+		return nil, fmt.Errorf("append %d leaves at once: at most %d", len(es), audit.MaxGroupFrames)
+	}
+	items := make([]item, len(es))
+	for i, e := range es {
+		if !e.Leaf.Kind.Known() {
+			return nil, fmt.Errorf("append a leaf of %v: the next start would refuse the log", e.Leaf.Kind)
+		}
+		if len(e.Body) > MaxBody {
+			return nil, fmt.Errorf("append a body of %d octets: at most %d", len(e.Body), MaxBody)
+		}
+		body := make([]byte, audit.SaltSize, audit.SaltSize+len(e.Body))
+		if _, err := rand.Read(body); err != nil {
+			return nil, fmt.Errorf("salt a leaf: %w", err)
+		}
+		l := e.Leaf
+		l.Index, l.Time, l.Log, l.Body = 0, 0, j.o.Log, audit.BodyDigest(body, e.Body)
+		if _, err := l.Marshal(); err != nil {
+			return nil, fmt.Errorf("append: %w", err)
+		}
+		items[i] = item{leaf: l, body: append(body, e.Body...)}
+	}
+	return items, nil
+}
+
+func (j *Journal) enqueue(r *request) error {
+	j.qmu.Lock()
+	defer j.qmu.Unlock()
+	switch {
+	case j.ended != nil:
+		return j.ended
+	case r.done != nil:
+		j.waits = append(j.waits, r)
+	case j.queued+len(r.items) > maxLater:
+		return fmt.Errorf("%d leaves wait to be written: no more are taken", j.queued)
+	default:
+		j.later = append(j.later, r)
+		j.queued += len(r.items)
+	}
+	select {
+	case j.wake <- struct{}{}:
+	default: // the writer is to be woken already
+	}
+	return nil
+}
 
 // Size is the number of durable leaves.
-func (j *Journal) Size() int64 { return 0 }
+func (j *Journal) Size() int64 {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.size
+}
 
-// LogID and LogNo are the log's names.
-func (j *Journal) LogID() audit.LogID { return audit.LogID{} }
+// LogID is the log's name.
+func (j *Journal) LogID() audit.LogID { return j.o.Log }
 
-// LogNo is the log's number.
-func (j *Journal) LogNo() uint16 { return 0 }
+// LogNo is the log's number, 1 to 32767.
+func (j *Journal) LogNo() uint16 { return j.o.LogNo }
 
 // LogIDText is the log id in hex.
-func (j *Journal) LogIDText() string { return "" }
+func (j *Journal) LogIDText() string { return j.o.Log.String() }
 
-// Checkpoint is the newest signed checkpoint.
-func (j *Journal) Checkpoint() []byte { return nil }
-
-// Leaf reads one durable leaf.
-func (j *Journal) Leaf(index int64) (Record, error) { return Record{}, errSkeleton }
-
-// Scan calls fn for each durable leaf from an index on, in order. A Record and its
-// bytes are the callee's only until it returns.
-func (j *Journal) Scan(from int64, fn func(Record) error) error { return errSkeleton }
-
-// Inclusion proves leaf index in the tree of size leaves, at most Size.
-func (j *Journal) Inclusion(index, size int64) ([]audit.Hash, error) { return nil, errSkeleton }
-
-// Consistency proves that the tree of old leaves is a prefix of that of size.
-func (j *Journal) Consistency(old, size int64) ([]audit.Hash, error) { return nil, errSkeleton }
+// Checkpoint is the newest signed checkpoint. It is on stable storage, and so is
+// all that it promises.
+func (j *Journal) Checkpoint() []byte {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return append([]byte(nil), j.checkpoint...)
+}
