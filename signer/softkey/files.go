@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +27,7 @@ const (
 	tempPrefix = ".new-"
 )
 
-// envelopes lists the ids of the key files, in order.
+// envelopes lists the ids of the key files, in order of file names.
 func (k *Keyring) envelopes() ([]string, error) {
 	names, err := dirNames(k.dir)
 	if err != nil {
@@ -40,7 +39,6 @@ func (k *Keyring) envelopes() ([]string, error) {
 			ids = append(ids, id)
 		}
 	}
-	slices.Sort(ids)
 	return ids, nil
 }
 

@@ -53,8 +53,13 @@ type fixture struct {
 // newKeyring establishes a keyring; an empty passphrase makes it automatic.
 func newKeyring(t testing.TB, passphrase string) *fixture {
 	t.Helper()
+	return newKeyringIn(t, t.TempDir(), passphrase)
+}
+
+func newKeyringIn(t testing.TB, base, passphrase string) *fixture {
+	t.Helper()
 	c := newClock()
-	k, err := Create(filepath.Join(t.TempDir(), "keys"), c.now)
+	k, err := Create(filepath.Join(base, "keys"), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}

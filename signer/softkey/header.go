@@ -80,8 +80,8 @@ func (h Header) check() error {
 	case h.Created.Location() != time.UTC:
 		return errors.New("the creation time is not UTC")
 	}
-	if b, err := hex.DecodeString(h.Log); err != nil || len(b)*2 != logIDDigits {
-		return errors.New("the log id is not 32 hex digits")
+	if b, err := hex.DecodeString(h.Log); err != nil || hex.EncodeToString(b) != h.Log || len(h.Log) != logIDDigits {
+		return errors.New("the log id is not 32 lower-case hex digits")
 	}
 	switch h.Purpose {
 	case Authority, OCSP, LogKey, Init:

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,6 +108,7 @@ func dirNames(dir string) ([]string, error) {
 	for i, e := range entries {
 		names[i] = e.Name()
 	}
+	slices.Sort(names)
 	return names, nil
 }
 
