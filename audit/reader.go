@@ -53,7 +53,7 @@ type SegmentReader struct {
 
 // NewSegmentReader reads the header. The name is what faults will say.
 func NewSegmentReader(name string, in io.Reader) (*SegmentReader, error) {
-	s := &SegmentReader{name: name, in: in, end: SegmentHeaderSize, buf: make([]byte, SegmentHeaderSize, 64<<10)}
+	s := &SegmentReader{name: name, in: in, end: SegmentHeaderSize, buf: make([]byte, SegmentHeaderSize, 8<<10)}
 	n, err := io.ReadFull(in, s.buf)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -160,7 +160,7 @@ type Tail struct {
 func (s *SegmentReader) Tail() (Tail, error) {
 	t := Tail{From: s.end, To: s.end}
 	in := io.MultiReader(bytes.NewReader(s.buf[:s.got]), s.in)
-	window := make([]byte, 0, 64<<10) // the unread part begins at offset `at`
+	window := make([]byte, 0, 16<<10) // the unread part begins at offset `at`
 	at := s.end
 	for {
 		keep := len(window)

@@ -72,6 +72,7 @@ type Report struct {
 type verifier struct {
 	v       Verification
 	rep     Report
+	in      *bufio.Reader // of the present segment
 	tree    Range
 	due     []promise // by size, ascending
 	done    int       // of due
@@ -107,7 +108,7 @@ func Verify(v Verification) (Report, error) {
 	if len(v.Segments) == 0 {
 		return Report{}, &Fault{File: SegmentName(0), What: "there is no segment"}
 	}
-	r := &verifier{v: v}
+	r := &verifier{v: v, in: bufio.NewReaderSize(nil, 64<<10)}
 	for i := range v.Segments {
 		if err := r.segment(i); err != nil {
 			return r.rep, err
@@ -152,8 +153,9 @@ func (r *verifier) segment(i int) error {
 		return fmt.Errorf("open %s: %w", file.Name, err)
 	}
 	defer in.Close()
+	r.in.Reset(in)
 	first := int64(i) * r.v.SegmentLeaves
-	s, err := NewSegmentReader(file.Name, bufio.NewReaderSize(in, 64<<10))
+	s, err := NewSegmentReader(file.Name, r.in)
 	if err != nil {
 		var fault *Fault
 		if errors.As(err, &fault) {
