@@ -163,13 +163,15 @@ func isIPPattern(s string) bool {
 	return err == nil && n.Value == s
 }
 
+// isEmailPattern takes no "*": it is a letter in an address (RFC 5322 §3.2.3), and
+// whoever writes "*@example.org" means "@example.org".
 func isEmailPattern(s string) bool {
 	address := s
 	if strings.HasPrefix(s, "@") {
 		address = "x" + s
 	}
 	n, err := ca.NewName(ca.Email, address)
-	return err == nil && n.Value == address
+	return err == nil && n.Value == address && !strings.Contains(s, "*")
 }
 
 // subject checks the words of the subject rules.

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"chancery/ca"
+	"chancery/config"
+	"chancery/policy"
+)
+
+func TestShippedProfilesAreSound(t *testing.T) {
+	cases := []struct {
+		names []string
+		want  string
+	}{
+		{[]string{"lab.example", "*.lab.example"}, "server client email device"},
+		{[]string{"*.lab.example"}, "server client device"},
+		{[]string{" Lab.Example ", "lab.example", "10.0.0.0/8", "192.0.2.1", "fd00::/8", "@lab.example", "hana@other.example"}, "server client email device"},
+		{[]string{"@lab.example"}, "server client email"},
+		{[]string{"10.1.0.0/16"}, "server client"},
+		{[]string{"xn--bcher-kva.example"}, "server client email device"},
+		{nil, "server"},
+	}
+	for _, c := range cases {
+		t.Run(strings.Join(c.names, " "), func(t *testing.T) {
+			documents, err := policy.Shipped(c.names)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, d := range documents {
+				names = append(names, d.Name)
+				p, err := policy.Load([]byte(d.Document), config.Profile)
+				if err != nil {
+					t.Fatalf("%s is not sound: %v\n%s", d.Name, err, d.Document)
+				}
+				if p.Name != d.Name || p.Digest != ca.ProfileDigest([]byte(d.Document)) || p.Line != "issuing" {
+					t.Errorf("%s became %+v", d.Name, p)
+				}
+				if slices.Contains(p.Use, "client") && (slices.Contains(p.Names.DNS, "*") || !p.Subject.CommonNameInNames) {
+					t.Errorf("PF-09: %s lets anybody be anybody", d.Name)
+				}
+			}
+			if got := strings.Join(names, " "); got != c.want {
+				t.Errorf("shipped %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestShippedRefusesWhatIsNoName(t *testing.T) {
+	for _, name := range []string{"", "*", "lab_example", "*.*.example", "a b", "10.0.0.1/8", "@", "@*", "https://lab.example/", "a\"\nuse = [\"any\"]", "lab.example\x00"} {
+		got, err := policy.Shipped([]string{"lab.example", name})
+		var p *ca.Problem
+		if !errors.As(err, &p) || p.Code != ca.E2110 || got != nil || !ca.PlainText(p.Detail) {
+			t.Errorf("%q gave %v, %v", name, got, err)
+		}
+	}
+}
