@@ -11,20 +11,24 @@ import (
 const redacted = "[redacted]"
 
 // A Secret is a passphrase or key that prints as [redacted] whatever prints it.
-// The bytes stand behind a pointer, because fmt calls no methods on the fields
-// of somebody else's struct and would print them; copies share the bytes, and
-// Wipe wipes them for all. The zero Secret is empty.
-type Secret struct{ held *[]byte }
+// The bytes stand behind two pointers, because fmt calls no methods on the hidden
+// fields of somebody else's struct, and with a wrong verb such as %s it even looks
+// behind one; copies share the bytes, and Wipe wipes them for all. The zero Secret
+// is empty.
+type Secret struct{ held **[]byte }
 
 // NewSecret takes b over: the caller must not use it again.
-func NewSecret(b []byte) Secret { return Secret{&b} }
+func NewSecret(b []byte) Secret {
+	p := &b
+	return Secret{&p}
+}
 
 // Reveal gives the bytes themselves, which Wipe will overwrite.
 func (s Secret) Reveal() []byte {
 	if s.held == nil {
 		return nil
 	}
-	return *s.held
+	return **s.held
 }
 
 // Empty tells whether there is nothing in it, or nothing any more.
@@ -35,8 +39,8 @@ func (s Secret) Wipe() {
 	if s.held == nil {
 		return
 	}
-	clear(*s.held)
-	*s.held = nil
+	clear(**s.held)
+	**s.held = nil
 }
 
 // String prints [redacted].
