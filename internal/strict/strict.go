@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -57,7 +58,8 @@ func plain(err error) error {
 }
 
 // scan walks well-formed JSON once and finds repeated keys and excess. Keys are
-// compared without case, because that is how encoding/json matches fields.
+// lower-case ASCII, because encoding/json matches fields in any case, and folds
+// letters outside ASCII: what it takes for one key must be one key for everybody.
 func scan(data []byte) error {
 	type level struct {
 		object bool
@@ -83,7 +85,10 @@ func scan(data []byte) error {
 			if len(stack) > 0 && stack[len(stack)-1].key {
 				top := &stack[len(stack)-1]
 				top.key = false
-				name := strings.ToLower(unquote(data[i : end+1]))
+				name := unquote(data[i : end+1])
+				if strings.ContainsFunc(name, func(r rune) bool { return r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf }) {
+					return fmt.Errorf("the key %q is not in lower case", name)
+				}
 				if top.keys == nil {
 					top.keys = make(map[string]struct{}, 16)
 				}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/policy"
+	"chancery/signer/journal"
+)
+
+// bundleYears is how long the bundle of a founding lives. With assurance solo
+// nobody else renews it; every change of policy makes a new one.
+const bundleYears = 10
+
+// BundleBody is the body of a BUNDLE leaf. The leaf's digest is the document's.
+type BundleBody struct {
+	Document []byte `json:"document"`
+	// Signature is the init key's Ed25519 signature over policy.BundleMessage.
+	Signature []byte `json:"signature"`
+}
+
+// A PolicyChange asks for a new bundle in force; an empty document asks only for
+// the one that is.
+type PolicyChange struct {
+	Document []byte `json:"document,omitempty"`
+}
+
+// A PolicyState is the bundle in force.
+type PolicyState struct {
+	Version  int64     `json:"version"`
+	Expires  time.Time `json:"expires"`
+	Document []byte    `json:"document"`
+}
+
+// SetPolicy puts a bundle in force, signed by the init key on the word of the
+// account that founded (security rule SG-05). It closes the session: the front
+// must settle under the new rules before it sends another wish.
+func (s *Signer) SetPolicy(p PolicyChange) (PolicyState, error) {
+	s.flights.Lock()
+	defer s.flights.Unlock()
+	if !s.founded() {
+		return PolicyState{}, unfounded()
+	}
+	if len(p.Document) > 0 {
+		if err := s.enact(p.Document); err != nil {
+			return PolicyState{}, err
+		}
+		s.closeSession()
+	}
+	b := s.rules.Load()
+	return PolicyState{Version: b.bundle.Version, Expires: b.bundle.Expires, Document: b.document}, nil
+}
+
+// enact judges a bundle against the one in force, signs it with the init key,
+// makes its leaf durable, and only then obeys it.
+func (s *Signer) enact(document []byte) error {
+	old := s.rules.Load()
+	next, err := old.withBundle(document, s.Parse)
+	if err != nil {
+		return err
+	}
+	if next.bundle.Log != s.journal.LogIDText() {
+		return ca.Refused(ca.E2121, "the policy bundle is refused: it is for another log", "make a new bundle from the one in force")
+	}
+	if err := policy.Accept(old.bundle, next.bundle, s.Now()); err != nil {
+		return err
+	}
+	key, err := s.keys.Key(initKeyID, s.log())
+	if err != nil {
+		return err
+	}
+	message := policy.BundleMessage(document, next.bundle.Log)
+	signature, err := key.Sign(rand.Reader, message, &ed25519.Options{})
+	if err != nil {
+		return fmt.Errorf("sign the policy bundle: %w", err)
+	}
+	if !ed25519.Verify(s.initKey, message, signature) {
+		return errBadSignature
+	}
+	body, err := json.Marshal(BundleBody{Document: document, Signature: signature})
+	if err != nil {
+		return fmt.Errorf("write the policy bundle: %w", err)
+	}
+	if _, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.Bundle, Digest: digest(document)}, Body: body}}); err != nil {
+		return fmt.Errorf("journal the policy bundle: %w", err)
+	}
+	s.rules.Store(next)
+	return nil
+}
+
+// bundleLeaf takes a bundle read from the log into r, if the init key signed it.
+func (s *Signer) bundleLeaf(r *rules, rec journal.Record) (*rules, error) {
+	var b BundleBody
+	if err := json.Unmarshal(rec.Body, &b); err != nil {
+		return nil, fmt.Errorf("read the policy bundle: %w", err)
+	}
+	if s.initKey == nil || !ed25519.Verify(s.initKey, policy.BundleMessage(b.Document, s.journal.LogIDText()), b.Signature) {
+		return nil, errors.New("the policy bundle is not signed by the init key")
+	}
+	return r.withBundle(b.Document, s.Parse)
+}
+
+// keyLeaf remembers the init key when its leaf comes by.
+func (s *Signer) keyLeaf(rec journal.Record) error {
+	var b KeyBody
+	if err := json.Unmarshal(rec.Body, &b); err != nil {
+		return fmt.Errorf("read the step of a key: %w", err)
+	}
+	if b.KeyID != initKeyID || b.Step != keyMade {
+		return nil
+	}
+	public, err := x509.ParsePKIXPublicKey(b.SPKI)
+	if err != nil {
+		return fmt.Errorf("read the init key: %w", err)
+	}
+	key, ok := public.(ed25519.PublicKey)
+	if !ok {
+		return errors.New("the init key is not an Ed25519 key")
+	}
+	s.initKey = key
+	return nil
+}
+
+// closeSession ends the session in force; calls of it get E1402.
+func (s *Signer) closeSession() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.session++
+}
+
+func unfounded() *ca.Problem {
+	return ca.NotFound(ca.E1001, "there is no authority here yet", "chancery init")
+}

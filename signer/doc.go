@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package signer is the only holder of keys. It takes wishes, vets each again
+// with its own copy of the policy, builds the certificate, walks the bytes with
+// the fast checker, writes the intent to its journal, and only then signs and
+// verifies what it signed (architecture §4, security §4).
+//
+// It never takes bytes to sign, has no network, no database and no timer of its
+// own, and makes CA certificates only in Found, which is reachable from the
+// ceremony socket alone. Its socket is package wire; its journal, package
+// journal; its keys at rest, package softkey.
+//
+// Start reading at Issue, then Hello and Settle (docs/recovery.md is their
+// table), then Found.
+package signer

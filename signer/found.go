@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/check"
+	"chancery/encode"
+	"chancery/policy"
+	"chancery/signer/journal"
+	"chancery/signer/softkey"
+)
+
+// A Founding is everything an installation is founded with. It arrives once,
+// on the ceremony socket, from the account that runs init.
+type Founding struct {
+	Assurance ca.Assurance `json:"assurance"`
+	// Database is the id made with the database's schema; the log is bound to it.
+	Database string `json:"database_id"`
+	// PKI is the base of the addresses in certificates, such as
+	// http://ca.lab.example:8080, without a final slash.
+	PKI      string            `json:"pki_url"`
+	Root     Generation        `json:"root"`
+	Issuing  Generation        `json:"issuing"`
+	Profiles []policy.Document `json:"profiles"`
+	// Words are the recovery words, which the command has written down or had
+	// confirmed before it sends them: no key is sealed under words nobody holds.
+	Words string `json:"words"`
+	// Passphrase unlocks the online keys at each start; empty means unlock "auto".
+	Passphrase string `json:"passphrase,omitempty"`
+}
+
+// A Generation describes an authority to be made.
+type Generation struct {
+	Name    string     `json:"name"`
+	Line    string     `json:"line"`
+	Subject ca.Subject `json:"subject"`
+	KeyType string     `json:"key_type"`
+	// Days is the lifetime.
+	Days int      `json:"days"`
+	Use  []string `json:"use,omitempty"`
+}
+
+// Founded is what a founding made.
+type Founded struct {
+	Log         string         `json:"log_id"`
+	Authorities []ca.Authority `json:"authorities"`
+}
+
+// The log's number of a first installation; a restored or second one takes the next.
+const firstLogNo = 1
+
+// Found makes log, keys, policy bundle, root and issuing authority (security
+// rule SG-03: by a direct command of a present person, on ceremony.sock only).
+// uid is the caller's account, which becomes the one that the ceremony socket
+// obeys. It fails with E1002 if there is an installation already, and leaves a
+// directory that refuses to start (E1408) if it dies half-way.
+func (s *Signer) Found(f Founding, uid int) (Founded, error) {
+	s.flights.Lock()
+	defer s.flights.Unlock()
+	if s.founded() {
+		return Founded{}, ca.Conflict(ca.E1002, "an authority was founded here already", "use another --dir")
+	}
+	if err := f.sound(); err != nil {
+		return Founded{}, err
+	}
+	now := s.Now().UTC().Truncate(time.Second)
+	if err := s.begin(f, uid, now); err != nil {
+		return Founded{}, err
+	}
+	root, err := s.establish(f.Root, nil, f.PKI, now)
+	if err != nil {
+		return Founded{}, fmt.Errorf("found the root: %w", err)
+	}
+	issuing, err := s.establish(f.Issuing, root, f.PKI, now)
+	if err != nil {
+		return Founded{}, fmt.Errorf("found the issuing authority: %w", err)
+	}
+	// From here on the root's key is on disk only, under its words.
+	s.words.Wipe()
+	s.words = nil
+	sealed := *root
+	sealed.key = nil
+	s.rules.Store(s.rules.Load().withAuthority(&sealed))
+	if err := s.journal.Sync(); err != nil {
+		return Founded{}, fmt.Errorf("make the founding durable: %w", err)
+	}
+	s.mu.Lock()
+	s.unlocked = true
+	s.mu.Unlock()
+	return Founded{Log: s.journal.LogIDText(), Authorities: []ca.Authority{root.Authority, issuing.Authority}}, nil
+}
+
+// sound refuses what could not become two authorities.
+func (f Founding) sound() error {
+	switch {
+	case f.Assurance != ca.Solo:
+		return ca.Refused(ca.E1101, "only the assurance solo can be founded by init", "two security administrators enrol for separated; use --assurance solo")
+	case f.Database == "":
+		return ca.Invalid(ca.E1401, "the founding names no database", "chancery init")
+	case f.Root.Name == f.Issuing.Name || f.Root.Line == f.Issuing.Line:
+		return ca.Invalid(ca.E1401, "root and issuing authority need names and lines of their own", "chancery init")
+	case f.Issuing.Days >= f.Root.Days:
+		return ca.Invalid(ca.E1401, "the issuing authority must end before its root", "give the root a longer life")
+	case len(f.Issuing.Use) == 0:
+		return ca.Invalid(ca.E1401, "the issuing authority needs extended key usages", "chancery init")
+	case len(f.Profiles) == 0:
+		return ca.Invalid(ca.E1401, "the founding brings no profile", "chancery init")
+	}
+	return nil
+}
+
+// begin makes the log with its genesis, the service's own keys, and the first
+// policy bundle, signed by the init key.
+func (s *Signer) begin(f Founding, uid int, now time.Time) error {
+	genesis := GenesisBody{Database: f.Database, LogNo: firstLogNo, Assurance: f.Assurance, Account: uid}
+	if err := s.create(f); err != nil {
+		return err
+	}
+	body, err := json.Marshal(genesis)
+	if err != nil {
+		return fmt.Errorf("write the genesis: %w", err)
+	}
+	if _, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.Genesis}, Body: body}}); err != nil {
+		return fmt.Errorf("write the genesis: %w", err)
+	}
+	s.genesis = genesis
+	if err := s.seal(); err != nil {
+		return err
+	}
+	document, err := policy.Bundle{
+		V: 1, Version: 1, Log: s.journal.LogIDText(), Issued: now, Expires: now.AddDate(bundleYears, 0, 0),
+		Assurance: f.Assurance, UID: uid, Profiles: f.Profiles,
+		Accounts: map[int][]ca.Role{uid: {ca.SystemAdmin, ca.CAAdmin, ca.SecurityAdmin, ca.Requester, ca.Auditor}},
+	}.Marshal()
+	if err != nil {
+		return fmt.Errorf("write the policy bundle: %w", err)
+	}
+	s.rules.Store(&rules{authorities: map[string]*authority{}})
+	return s.enact(document)
+}
+
+// establish makes one generation: key, certificate, and its leaves. signer is
+// nil for a root.
+func (s *Signer) establish(g Generation, signer *authority, pki string, now time.Time) (*authority, error) {
+	key, err := s.keys.Generate(g.KeyType)
+	if err != nil {
+		return nil, err
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("encode the public key: %w", err)
+	}
+	serial, err := encode.Serial(s.journal.LogNo(), now, s.Random)
+	if err != nil {
+		return nil, err
+	}
+	draft := ca.AuthorityDraft{
+		Serial: serial, Subject: g.Subject, SPKI: spki, Use: g.Use, PathLen: -1,
+		NotBefore: now, NotAfter: now.AddDate(0, 0, g.Days).Add(-time.Second),
+	}
+	if signer != nil {
+		draft.Issuer, draft.PathLen = &signer.Authority, 0
+	}
+	made, err := s.describeGeneration(g, draft, pki)
+	if err != nil {
+		return nil, err
+	}
+	sealing := softkey.Sealing{ID: made.Name, Purpose: softkey.Authority, Log: s.log()}
+	if made.Kind == ca.Root {
+		sealing.Words = s.words
+	}
+	if err := s.sealKey(key, sealing); err != nil {
+		return nil, err
+	}
+	return s.certify(made, draft, key, signer)
+}
+
+// describeGeneration gives the authority a draft will make, all but its certificate.
+func (s *Signer) describeGeneration(g Generation, d ca.AuthorityDraft, pki string) (ca.Authority, error) {
+	subject, err := encode.SubjectDER(g.Subject)
+	if err != nil {
+		return ca.Authority{}, err
+	}
+	ski, err := encode.KeyID(d.SPKI)
+	if err != nil {
+		return ca.Authority{}, err
+	}
+	a := ca.Authority{
+		Name: g.Name, Line: g.Line, Kind: ca.Root, State: ca.Active, Parent: g.Name,
+		Key: digest(d.SPKI), KeyType: g.KeyType, Subject: subject, SPKI: d.SPKI, SKI: ski, Use: g.Use,
+		NotBefore: d.NotBefore, NotAfter: d.NotAfter,
+		CRL: pki + "/pki/" + g.Name + ".crl", Issuer: pki + "/pki/" + g.Name + ".crt", Shards: 1,
+	}
+	if d.Issuer != nil {
+		a.Kind, a.Parent = ca.Issuing, d.Issuer.Name
+	}
+	return a, nil
+}
+
+// certify writes the intent of a CA certificate, signs it, and enters the
+// authority: the same order as for every other certificate.
+func (s *Signer) certify(made ca.Authority, d ca.AuthorityDraft, key crypto.Signer, signer *authority) (*authority, error) {
+	tbs, err := encode.Authority(d)
+	if err != nil {
+		return nil, fmt.Errorf("encode the certificate: %w", err)
+	}
+	if err := check.Authority(tbs, d); err != nil {
+		return nil, fmt.Errorf("the encoded CA certificate does not match its draft: %w", err)
+	}
+	own, err := newAuthority(made, key)
+	if err != nil {
+		return nil, err
+	}
+	if signer == nil {
+		signer = own
+	}
+	body, err := json.Marshal(ca.IntentBody{
+		TBS: tbs, Authority: signer.Name, Kind: ca.CACertificate, Common: d.Subject.Get(ca.OIDCommonName),
+		Key: made.Key, KeyType: made.KeyType, NotBefore: d.NotBefore, NotAfter: d.NotAfter,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the intent: %w", err)
+	}
+	placed, err := s.journal.Append([]journal.Entry{{
+		Leaf: audit.Leaf{Kind: audit.Intent, Digest: digest(tbs), Issuer: signer.Key, Serial: d.Serial}, Body: body,
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("journal the intent: %w", err)
+	}
+	sig, err := signer.sign(tbs)
+	if err != nil {
+		return nil, err
+	}
+	if own.Certificate, err = encode.Certificate(tbs, signer.KeyType, sig); err != nil {
+		return nil, err
+	}
+	if err := s.enter(own, placed[0].Index); err != nil {
+		return nil, err
+	}
+	return own, nil
+}
+
+// enter appends FINAL and AUTHORITY of a new generation and puts it in force.
+func (s *Signer) enter(a *authority, intent int64) error {
+	final, err := finalEntry(intent, a.Certificate)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(a.Authority)
+	if err != nil {
+		return fmt.Errorf("write the authority: %w", err)
+	}
+	if _, err := s.journal.Append([]journal.Entry{final, {
+		Leaf: audit.Leaf{Kind: audit.Authority, Cites: intent, Digest: digest(a.Certificate), Issuer: a.Key}, Body: body,
+	}}); err != nil {
+		return fmt.Errorf("journal the authority: %w", err)
+	}
+	s.rules.Store(s.rules.Load().withAuthority(a))
+	return nil
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"chancery/ca"
+	"chancery/encode"
+)
+
+// errBadSignature stops the process: the key made a signature that does not
+// verify, by a fault in memory, in the processor, or by an attacker's doing.
+var errBadSignature = errors.New("the key made a signature that does not verify")
+
+// newAuthority prepares a generation; key is nil while it is sealed.
+func newAuthority(a ca.Authority, key crypto.Signer) (*authority, error) {
+	var encoder *encode.Issuer
+	if a.Kind == ca.Issuing { // a root signs no end-entity certificate, so it has no way to encode one
+		var err error
+		if encoder, err = encode.NewIssuer(a); err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", a.Name, err)
+		}
+	}
+	public, err := x509.ParsePKIXPublicKey(a.SPKI)
+	if err != nil {
+		return nil, fmt.Errorf("read the public key of %s: %w", a.Name, err)
+	}
+	return &authority{Authority: a, encoder: encoder, key: key, public: public}, nil
+}
+
+// sign signs message with the authority's key and verifies the signature.
+func (a *authority) sign(message []byte) ([]byte, error) {
+	if a.key == nil {
+		return nil, ca.Locked(ca.E3001, "the key of "+a.Name+" is locked", "chancery key unlock")
+	}
+	hash, data, err := hashed(a.KeyType, message)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := a.key.Sign(rand.Reader, data, hash)
+	if err != nil {
+		return nil, fmt.Errorf("use the key of %s: %w", a.Name, err)
+	}
+	if !verify(a.public, hash, data, sig) {
+		return nil, errBadSignature
+	}
+	return sig, nil
+}
+
+// verify checks a signature over message with the authority's public key.
+func (a *authority) verify(message, sig []byte) bool {
+	hash, data, err := hashed(a.KeyType, message)
+	return err == nil && verify(a.public, hash, data, sig)
+}
+
+// hashed gives what the key takes: the digest, or for Ed25519 the message.
+func hashed(keyType string, message []byte) (crypto.Hash, []byte, error) {
+	_, hash, err := encode.SignatureAlgorithm(keyType)
+	if err != nil || hash == 0 {
+		return 0, message, err
+	}
+	h := hash.New()
+	h.Write(message)
+	return hash, h.Sum(nil), nil
+}
+
+func verify(public crypto.PublicKey, hash crypto.Hash, data, sig []byte) bool {
+	switch k := public.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(k, data, sig)
+	case ed25519.PublicKey:
+		return ed25519.Verify(k, data, sig)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(k, hash, data, sig) == nil
+	}
+	return false
+}
+
+func digest(b []byte) ca.Digest { return sha256.Sum256(b) }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"crypto"
+	"fmt"
+
+	"chancery/ca"
+	"chancery/check"
+	"chancery/encode"
+	"chancery/policy"
+)
+
+// rules is everything a batch is judged by, captured once at its start: a
+// change of policy or of authorities never mixes into a batch (security rule
+// IS-10). It is immutable; a change makes a new one.
+type rules struct {
+	bundle      policy.Bundle
+	document    []byte // the bundle's exact bytes
+	profiles    map[string]ca.Profile
+	authorities map[string]*authority
+}
+
+// An authority is one generation with what signing needs: its prepared encoder,
+// and its key while it is unlocked.
+type authority struct {
+	ca.Authority
+	encoder *encode.Issuer // nil for a root
+	key     crypto.Signer  // nil while sealed
+	public  crypto.PublicKey
+}
+
+// signs gives the newest active generation of a line whose key is here, or nil.
+// Names of a line's generations end in their number, so the newest was founded last.
+func (r *rules) signs(line string) *authority {
+	var newest *authority
+	for _, a := range r.authorities {
+		if a.Line != line || a.Kind != ca.Issuing || a.State != ca.Active || a.key == nil {
+			continue
+		}
+		if newest == nil || a.NotBefore.After(newest.NotBefore) || a.NotBefore.Equal(newest.NotBefore) && a.Name > newest.Name {
+			newest = a
+		}
+	}
+	return newest
+}
+
+// refusesKey refuses the key of an authority in anybody's request (security
+// rule PF-07): whoever asks does not hold it, or should not.
+func (r *rules) refusesKey(key ca.Digest) error {
+	for _, a := range r.authorities {
+		if a.Key == key {
+			return ca.Refused(ca.E2204, "this is the key of an authority", "make a key of your own: chancery issue").
+				Because(fmt.Sprintf("%s has the same public key", a.Name))
+		}
+	}
+	return nil
+}
+
+// withBundle reads a bundle's profiles and gives rules with them in force.
+func (r *rules) withBundle(document []byte, parse ParseProfile) (*rules, error) {
+	b, err := policy.ParseBundle(document)
+	if err != nil {
+		return nil, err
+	}
+	next := &rules{bundle: b, document: document, authorities: r.authorities}
+	if next.profiles, err = b.Load(parse); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// withAuthority gives rules that know one more generation, or its new state.
+func (r *rules) withAuthority(a *authority) *rules {
+	next := *r
+	next.authorities = make(map[string]*authority, len(r.authorities)+1)
+	for name, old := range r.authorities {
+		next.authorities[name] = old
+	}
+	next.authorities[a.Name] = a
+	return &next
+}
+
+// loadable says whether an online key may be loaded for an authority: an
+// issuing one has path length 0 and extended key usages (security rule SG-04),
+// unless the bundle names the exception.
+func (r *rules) loadable(a ca.Authority) error {
+	if a.Kind == ca.Root {
+		return nil
+	}
+	err := check.Online(a.Certificate)
+	if err == nil {
+		return nil
+	}
+	for _, e := range r.bundle.Exceptions {
+		if e == "online:"+a.Name {
+			return nil
+		}
+	}
+	return ca.Refused(ca.E3004, fmt.Sprintf("%s may not sign online", a.Name),
+		"an issuing authority needs path length 0 and extended key usages").Because(err.Error())
+}

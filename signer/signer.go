@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/signer/journal"
+	"chancery/signer/softkey"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ParseProfile reads a profile document. The wiring gives it, because only
+// package config reads TOML; the signer reads the documents of its own bundle,
+// never a profile that the front parsed.
+type ParseProfile func(document []byte) (ca.Profile, error)
+
+// A Signer holds the keys, the log and the policy in force. The exported fields
+// are set before Open and never changed.
+type Signer struct {
+	// Dir is the signer's directory, the only one it writes.
+	Dir    string
+	Parse  ParseProfile
+	Now    func() time.Time
+	Random io.Reader
+	// KDF is what passphrases and recovery words are stretched with.
+	KDF softkey.Params
+	// Unseparated says that front and signer run under one account, so that
+	// promise P3 does not hold; it stands on every checkpoint.
+	Unseparated bool
+
+	boot    string
+	keys    *softkey.Keyring
+	journal *journal.Journal
+	genesis GenesisBody
+	initKey ed25519.PublicKey
+	// words are held from the making of the keyring to the sealing of the root.
+	words  *softkey.Stretched
+	rules  atomic.Pointer[rules]
+	opened chan struct{} // closed when there is a journal to run
+
+	// flights is held for reading while a batch is under way, and for writing by
+	// whatever must not overlap one: hello, settling, founding, a change of policy.
+	flights sync.RWMutex
+
+	// mu guards what follows; it is never held across a disk call.
+	mu       sync.Mutex
+	session  int64
+	unlocked bool
+	recent   *recent
+	claimed  map[string]ca.RequestID
+	refusals map[refusal]int
+	fault    error
+}
+
+// GenesisBody is the body of leaf 0: what this log belongs to.
+type GenesisBody struct {
+	Database  string       `json:"database_id"`
+	LogNo     uint16       `json:"log_no"`
+	Assurance ca.Assurance `json:"assurance"`
+	// Account is the operating-system account that founded, which the ceremony
+	// socket obeys in an installation with assurance solo.
+	Account int `json:"uid"`
+}
+
+// Run writes the log until ctx ends, and a leaf a minute for the calls that
+// were refused unread. It returns early when the log fails or a signature did
+// not verify: the process must end then, and recovers at its next start.
+func (s *Signer) Run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.opened:
+	}
+	g, within := errgroup.WithContext(ctx)
+	// The writer ends after whoever still has something to write.
+	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g.Go(func() error { return s.journal.Run(writing) })
+	g.Go(func() error {
+		defer stop()
+		return s.refuseRegularly(within)
+	})
+	return g.Wait()
+}
+
+// founded tells whether there is an installation.
+func (s *Signer) founded() bool { return s.rules.Load() != nil }
+
+// Founder is the account that founded the installation; false before there is one.
+func (s *Signer) Founder() (int, bool) { return s.genesis.Account, s.founded() }
+
+// fail notes the first fault after which nothing may be signed any more.
+func (s *Signer) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault == nil {
+		s.fault = err
+	}
+}
+
+func (s *Signer) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fault
+}
+
+// finalEntry is the FINAL of an intent: the certificate as it was signed.
+func finalEntry(intent int64, der []byte) (journal.Entry, error) {
+	body, err := json.Marshal(ca.FinalBody{DER: der})
+	if err != nil {
+		return journal.Entry{}, fmt.Errorf("write the final: %w", err)
+	}
+	return journal.Entry{Leaf: audit.Leaf{Kind: audit.Final, Cites: intent, Digest: digest(der)}, Body: body}, nil
+}
+
+// problemOf makes an error of a wish's preparation into its answer. What is not
+// a problem of the requester's is a fault of ours: the wish is refused, and the
+// reason goes on the log with it.
+func problemOf(err error) *ca.Problem {
+	if err == nil {
+		return nil
+	}
+	var p *ca.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return ca.Refused(ca.E9000, "the signer could not build this certificate", "report this with the request's number").Because(err.Error())
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/signer/journal"
+	"chancery/signer/softkey"
+)
+
+// The steps in a key's life that go on the log.
+const (
+	keyMade     = "made"
+	keyUnlocked = "unlocked"
+	keyLocked   = "locked"
+)
+
+// KeyBody is the body of a KEY leaf: what happened to a key. The leaf's issuer
+// is the SHA-256 of SPKI; for a lock or unlock, which is of all online keys,
+// both are empty.
+type KeyBody struct {
+	Step    string          `json:"step"`
+	KeyID   string          `json:"key_id,omitempty"`
+	Purpose softkey.Purpose `json:"purpose,omitempty"`
+	SPKI    []byte          `json:"spki,omitempty"`
+}
+
+// An Unlocking brings one of the secrets that open the online keys; both empty
+// takes the key file of unlock "auto".
+type Unlocking struct {
+	Passphrase string `json:"passphrase,omitempty"`
+	Words      string `json:"words,omitempty"`
+}
+
+// KeyStates are the keys of an installation.
+type KeyStates struct {
+	// Sealed says that the online keys are locked. Automatic says that a file
+	// opens them, so whoever reads the directory can sign.
+	Sealed    bool           `json:"sealed"`
+	Automatic bool           `json:"automatic"`
+	Keys      []softkey.Info `json:"keys"`
+}
+
+// seal makes the init key, which signs policy bundles while the assurance is solo.
+func (s *Signer) seal() error {
+	key, err := s.keys.Generate("ed25519")
+	if err != nil {
+		return err
+	}
+	public, ok := key.Public().(ed25519.PublicKey)
+	if !ok {
+		return errors.New("the init key is not an Ed25519 key")
+	}
+	s.initKey = public
+	return s.sealKey(key, softkey.Sealing{ID: initKeyID, Purpose: softkey.Init, Log: s.log()})
+}
+
+// sealKey puts a new key to rest and its making on the log, in this order: a
+// leaf about a key that nobody can open would be worse than a key without one.
+func (s *Signer) sealKey(key crypto.Signer, as softkey.Sealing) error {
+	if err := s.keys.Seal(key, as); err != nil {
+		return err
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return fmt.Errorf("encode the public key: %w", err)
+	}
+	return s.keyStep(KeyBody{Step: keyMade, KeyID: as.ID, Purpose: as.Purpose, SPKI: spki})
+}
+
+// keyStep appends a KEY leaf.
+func (s *Signer) keyStep(b KeyBody) error {
+	body, err := json.Marshal(b)
+	if err != nil {
+		return fmt.Errorf("write the step of a key: %w", err)
+	}
+	leaf := audit.Leaf{Kind: audit.Key}
+	if len(b.SPKI) > 0 {
+		leaf.Issuer = digest(b.SPKI)
+	}
+	if _, err := s.journal.Append([]journal.Entry{{Leaf: leaf, Body: body}}); err != nil {
+		return fmt.Errorf("journal the step of a key: %w", err)
+	}
+	return nil
+}
+
+// Unlock opens the online keys. A wrong secret is E3002, and after five of them
+// each further try must wait.
+func (s *Signer) Unlock(u Unlocking) (KeyStates, error) {
+	s.flights.Lock()
+	defer s.flights.Unlock()
+	if !s.founded() {
+		return KeyStates{}, unfounded()
+	}
+	if err := s.openKeyring(u); err != nil {
+		return KeyStates{}, err
+	}
+	if err := s.loadKeys(); err != nil {
+		return KeyStates{}, err
+	}
+	if err := s.keyStep(KeyBody{Step: keyUnlocked}); err != nil {
+		return KeyStates{}, err
+	}
+	return s.keyStates()
+}
+
+func (s *Signer) openKeyring(u Unlocking) error {
+	switch {
+	case u.Words != "":
+		words, err := softkey.ParseWords(u.Words)
+		if err != nil {
+			return err
+		}
+		defer words.Wipe()
+		return s.keys.UnlockWords(words, s.log())
+	case u.Passphrase != "":
+		secret := softkey.NewSecret([]byte(u.Passphrase))
+		defer secret.Wipe()
+		return s.keys.UnlockPassphrase(secret, s.log())
+	}
+	return s.keys.UnlockAuto(s.log())
+}
+
+// unlockByItself opens the keys at a start if a file does; an installation with
+// a passphrase starts sealed.
+func (s *Signer) unlockByItself() error {
+	auto, err := s.keys.Automatic()
+	if err != nil || !auto {
+		return err
+	}
+	if err := s.keys.UnlockAuto(s.log()); err != nil {
+		return err
+	}
+	return s.loadKeys()
+}
+
+// loadKeys takes the key of each generation that may sign online. The public
+// half must be that of its certificate: a key file put in another's place would
+// sign certificates that nobody can verify.
+func (s *Signer) loadKeys() error {
+	r := s.rules.Load()
+	for _, a := range r.authorities {
+		if a.Kind != ca.Issuing || a.State == ca.Retired {
+			continue
+		}
+		if err := r.loadable(a.Authority); err != nil {
+			return err
+		}
+		key, err := s.keys.Key(a.Name, s.log())
+		if err != nil {
+			return err
+		}
+		spki, err := x509.MarshalPKIXPublicKey(key.Public())
+		if err != nil || !bytes.Equal(spki, a.SPKI) {
+			return errors.Join(err, fmt.Errorf("the key file of %s holds another key than its certificate", a.Name))
+		}
+		opened := *a
+		opened.key = key
+		r = r.withAuthority(&opened)
+	}
+	s.rules.Store(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unlocked = true
+	return nil
+}
+
+// Lock seals the online keys: nothing is issued until they are unlocked. Batches
+// under way are finished first.
+func (s *Signer) Lock() (KeyStates, error) {
+	s.flights.Lock()
+	defer s.flights.Unlock()
+	if !s.founded() {
+		return KeyStates{}, unfounded()
+	}
+	r := s.rules.Load()
+	for _, a := range r.authorities {
+		sealed := *a
+		sealed.key = nil
+		r = r.withAuthority(&sealed)
+	}
+	s.rules.Store(r)
+	s.mu.Lock()
+	s.unlocked = false
+	s.mu.Unlock()
+	s.keys.Lock()
+	if err := s.keyStep(KeyBody{Step: keyLocked}); err != nil {
+		return KeyStates{}, err
+	}
+	return s.keyStates()
+}
+
+// Keys lists the keys and how each is opened.
+func (s *Signer) Keys() (KeyStates, error) {
+	if !s.founded() {
+		return KeyStates{}, unfounded()
+	}
+	return s.keyStates()
+}
+
+func (s *Signer) keyStates() (KeyStates, error) {
+	auto, err := s.keys.Automatic()
+	if err != nil {
+		return KeyStates{}, err
+	}
+	infos, err := s.keys.List()
+	return KeyStates{Sealed: s.keys.Sealed(), Automatic: auto, Keys: infos}, err
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"chancery/ca"
+	"chancery/policy"
+	"chancery/signer"
+)
+
+// maxReply bounds what a reply may weigh (formats "Socket"): a full batch of
+// certificates with long chains of names stays below.
+const maxReply = 8 << 20
+
+// ErrUnknown marks a call whose outcome is not known: the connection broke or
+// the time ran out after it may have arrived. It is never repeated blindly; the
+// caller says hello again and settles.
+var ErrUnknown = errors.New("the signer did not answer, so the outcome is not known")
+
+// A Client calls one of the signer's sockets. It is safe for concurrent use,
+// holds a few idle connections, and repeats nothing.
+type Client struct{ http http.Client }
+
+// Dial makes a client of the socket at path. Nothing is connected yet.
+func Dial(path string) *Client {
+	t := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		},
+		MaxIdleConns: 8, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second,
+		DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
+	}
+	return &Client{http.Client{Transport: t, Timeout: writeWait}}
+}
+
+// Hello opens a session; see signer.Signer.Hello.
+func (c *Client) Hello(ctx context.Context, h signer.Hello) (ca.Session, error) {
+	return call[ca.Session](ctx, c, "hello", h)
+}
+
+// Issue sends the wishes behind cleared requests in one batch and gives an
+// answer for each, in order. An error that is ErrUnknown leaves all open.
+func (c *Client) Issue(ctx context.Context, session int64, cleared []policy.Cleared) ([]ca.Answer, error) {
+	b := batch{Session: session, Wishes: make([]ca.Request, len(cleared))}
+	for i, one := range cleared {
+		b.Wishes[i] = one.Request()
+	}
+	a, err := call[answers](ctx, c, "issue", b)
+	if err == nil && len(a.Answers) != len(cleared) {
+		err = fmt.Errorf("%w: %d answers to %d wishes", ErrUnknown, len(a.Answers), len(cleared))
+	}
+	return a.Answers, err
+}
+
+// Outcome asks what became of requests; see signer.Signer.Outcome.
+func (c *Client) Outcome(ctx context.Context, session int64, ids []ca.RequestID) ([]ca.Answer, error) {
+	a, err := call[answers](ctx, c, "outcome", outcome{session, ids})
+	return a.Answers, err
+}
+
+// Leaves reads a page of durable leaves from an index on; none means the end.
+func (c *Client) Leaves(ctx context.Context, from int64) ([]signer.Record, error) {
+	p, err := call[page](ctx, c, "leaves", leaves{from})
+	return p.Records, err
+}
+
+// Settle closes intents; see signer.Signer.Settle. It may be repeated.
+func (c *Client) Settle(ctx context.Context, session int64, all []ca.Settlement) error {
+	_, err := call[empty](ctx, c, "settle", settlements{session, all})
+	return err
+}
+
+// Append puts an event of the front on the log and gives its leaf.
+func (c *Client) Append(ctx context.Context, e signer.FrontEvent) (ca.Placed, error) {
+	return call[ca.Placed](ctx, c, "append", e)
+}
+
+// Found founds the installation; on ceremony.sock only.
+func (c *Client) Found(ctx context.Context, f signer.Founding) (signer.Founded, error) {
+	return call[signer.Founded](ctx, c, "found", f)
+}
+
+// Unlock opens the online keys; on ceremony.sock only.
+func (c *Client) Unlock(ctx context.Context, u signer.Unlocking) (signer.KeyStates, error) {
+	return call[signer.KeyStates](ctx, c, "unlock", u)
+}
+
+// Lock seals the online keys; on ceremony.sock only.
+func (c *Client) Lock(ctx context.Context) (signer.KeyStates, error) {
+	return call[signer.KeyStates](ctx, c, "lock", empty{})
+}
+
+// Keys lists the keys and their state; on ceremony.sock only.
+func (c *Client) Keys(ctx context.Context) (signer.KeyStates, error) {
+	return call[signer.KeyStates](ctx, c, "keys", empty{})
+}
+
+// SetPolicy puts a new policy bundle in force; on ceremony.sock only.
+func (c *Client) SetPolicy(ctx context.Context, p signer.PolicyChange) (signer.PolicyState, error) {
+	return call[signer.PolicyState](ctx, c, "policy", p)
+}
+
+// call does one call. A refusal comes back as *ca.Problem; everything that
+// leaves the outcome open wraps ErrUnknown.
+func call[A, Q any](ctx context.Context, c *Client, method string, q Q) (A, error) {
+	var a A
+	body, err := json.Marshal(q)
+	if err != nil {
+		return a, fmt.Errorf("write the call %s: %w", method, err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://signer/v1/"+method, bytes.NewReader(body))
+	if err != nil {
+		return a, fmt.Errorf("make the call %s: %w", method, err)
+	}
+	// Without GetBody the transport cannot send the body a second time by itself
+	// when a kept connection turns out to be dead.
+	r.GetBody = nil
+	r.Header.Set("Content-Type", "application/json")
+	reply, err := c.http.Do(r)
+	if err != nil {
+		return a, fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	defer reply.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(reply.Body, maxReply+1))
+	switch {
+	case err != nil:
+		return a, fmt.Errorf("%w: %w", ErrUnknown, err)
+	case len(data) > maxReply:
+		return a, fmt.Errorf("%w: the reply is larger than %d octets", ErrUnknown, maxReply)
+	case reply.StatusCode == http.StatusOK:
+		if err := json.Unmarshal(data, &a); err != nil {
+			return a, fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+		return a, nil
+	case reply.StatusCode == http.StatusUnprocessableEntity:
+		var p ca.Problem
+		if err := json.Unmarshal(data, &p); err == nil && p.Code != "" {
+			return a, &p
+		}
+	}
+	return a, fmt.Errorf("%w: status %s", ErrUnknown, reply.Status)
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package wire is the signer's socket: HTTP/1.1 over Unix sockets with strict,
+// bounded JSON bodies, server and client (architecture §3, formats "Socket").
+// It is the only place under signer that knows net/http.
+//
+// It decides one thing: which account may speak on which socket, by the
+// kernel's word (security rule PR-03). Everything else is the signer's to
+// decide; wire queues nothing and repeats nothing. Start at Serve and Client.
+package wire

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"chancery/ca"
+	"chancery/signer"
+)
+
+// The bodies of the calls that are more than one of the signer's own types.
+
+type batch struct {
+	Session int64        `json:"session"`
+	Wishes  []ca.Request `json:"wishes"`
+}
+
+type answers struct {
+	Answers []ca.Answer `json:"answers"`
+}
+
+type outcome struct {
+	Session  int64          `json:"session"`
+	Requests []ca.RequestID `json:"requests"`
+}
+
+type leaves struct {
+	From int64 `json:"from"`
+}
+
+type page struct {
+	Records []signer.Record `json:"records"`
+}
+
+type settlements struct {
+	Session     int64           `json:"session"`
+	Settlements []ca.Settlement `json:"settlements"`
+}
+
+type empty struct{}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"chancery/ca"
+	"chancery/internal/strict"
+	"chancery/signer"
+)
+
+const (
+	// maxBody is the ceiling of a call's body, maxBatchBody that of a call that
+	// carries many items (security rule PR-04).
+	maxBody, maxBatchBody = 256 << 10, 1 << 20
+	// A call must have arrived, and its answer have left, within these. A batch of
+	// 256 RSA-4096 signatures on one core takes 3 s.
+	readWait, writeWait = 5 * time.Second, 30 * time.Second
+	// maxHeader is far above what our client sends.
+	maxHeader = 8 << 10
+)
+
+// A Server answers on one of the signer's sockets.
+type Server struct {
+	Signer *signer.Signer
+	// UID is the one account that may speak; others get E1303.
+	UID int
+	Log *slog.Logger
+	// Fatal is called once with an error after which the signer must not go on.
+	Fatal func(error)
+}
+
+// Sign serves sign.sock, the front's, until ctx ends.
+func (s *Server) Sign(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	handle(mux, s, "hello", maxBody, func(_ context.Context, h signer.Hello) (ca.Session, error) { return s.Signer.Hello(h) })
+	handle(mux, s, "issue", maxBatchBody, func(_ context.Context, b batch) (answers, error) {
+		a, err := s.Signer.Issue(b.Session, b.Wishes)
+		return answers{a}, err
+	})
+	handle(mux, s, "outcome", maxBody, func(_ context.Context, q outcome) (answers, error) {
+		a, err := s.Signer.Outcome(q.Session, q.Requests)
+		return answers{a}, err
+	})
+	handle(mux, s, "leaves", maxBody, func(_ context.Context, q leaves) (page, error) {
+		records, err := s.Signer.Leaves(q.From)
+		return page{records}, err
+	})
+	handle(mux, s, "settle", maxBatchBody, func(_ context.Context, b settlements) (empty, error) {
+		return empty{}, s.Signer.Settle(b.Session, b.Settlements)
+	})
+	handle(mux, s, "append", maxBody, func(_ context.Context, e signer.FrontEvent) (ca.Placed, error) { return s.Signer.Append(e) })
+	return s.serve(ctx, l, mux)
+}
+
+// Ceremony serves ceremony.sock until ctx ends.
+func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	handle(mux, s, "found", maxBatchBody, func(ctx context.Context, f signer.Founding) (signer.Founded, error) {
+		return s.Signer.Found(f, peer(ctx))
+	})
+	handle(mux, s, "unlock", maxBody, func(_ context.Context, u signer.Unlocking) (signer.KeyStates, error) { return s.Signer.Unlock(u) })
+	handle(mux, s, "lock", maxBody, func(context.Context, empty) (signer.KeyStates, error) { return s.Signer.Lock() })
+	handle(mux, s, "keys", maxBody, func(context.Context, empty) (signer.KeyStates, error) { return s.Signer.Keys() })
+	handle(mux, s, "policy", maxBatchBody, func(_ context.Context, p signer.PolicyChange) (signer.PolicyState, error) {
+		return s.Signer.SetPolicy(p)
+	})
+	return s.serve(ctx, l, mux)
+}
+
+func (s *Server) serve(ctx context.Context, l net.Listener, mux *http.ServeMux) error {
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.Signer.Refuse(peer(r.Context()), signer.UnknownMethod)
+		s.answer(w, nil, ca.NotFound(ca.E1401, "this socket has no such method", "use the methods of docs/sockets.md"))
+	})
+	h := &http.Server{
+		Handler: s.guard(mux), ConnContext: withPeer, MaxHeaderBytes: maxHeader,
+		ReadTimeout: readWait, WriteTimeout: writeWait, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWait)
+		defer cancel()
+		done <- h.Shutdown(grace)
+	})
+	if err := h.Serve(limitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the signer's socket: %w", err)
+	}
+	return <-done
+}
+
+// guard lets one account pass (security rule PR-03). Every call is looked at,
+// though the credentials are those of the connection's start.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if uid := peer(r.Context()); uid != s.UID {
+			s.Signer.Refuse(uid, signer.WrongAccount)
+			s.answer(w, nil, ca.Forbidden(ca.E1303, "this socket is not for this account", "use the account the service runs the other side under").
+				Because(fmt.Sprintf("account %d called, the socket takes %d", uid, s.UID)))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// handle enters one method: POST /v1/NAME with a JSON body of type Q, answered
+// by one of type A.
+func handle[Q, A any](mux *http.ServeMux, s *Server, name string, limit int64, do func(context.Context, Q) (A, error)) {
+	mux.HandleFunc("POST /v1/"+name, func(w http.ResponseWriter, r *http.Request) {
+		q, err := read[Q](r, limit)
+		if err != nil {
+			// What cannot be parsed is counted, not logged each: a hostile front must
+			// not fill the log.
+			s.Signer.Refuse(peer(r.Context()), signer.BadBody)
+			s.answer(w, nil, err)
+			return
+		}
+		a, err := do(r.Context(), q)
+		s.answer(w, a, err)
+	})
+}
+
+func read[Q any](r *http.Request, limit int64) (Q, error) {
+	var none Q
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return none, ca.Invalid(ca.E1401, "the body did not arrive whole", "send it again").Because(err.Error())
+	}
+	if int64(len(body)) > limit {
+		return none, ca.Invalid(ca.E1401, fmt.Sprintf("the body is larger than %d octets", limit), "send less at a time")
+	}
+	q, err := strict.Decode[Q](body)
+	if err != nil {
+		return none, ca.Invalid(ca.E1401, "the body is not what this method takes", "see docs/sockets.md").Because(err.Error())
+	}
+	return q, nil
+}
+
+// answer writes a reply: the value, or the problem with status 422. Any other
+// error is the signer's own: it ends the process, and says so first.
+func (s *Server) answer(w http.ResponseWriter, v any, err error) {
+	status := http.StatusOK
+	var p *ca.Problem
+	switch {
+	case err == nil:
+	case errors.As(err, &p):
+		status, v = http.StatusUnprocessableEntity, p
+	default:
+		status, v = http.StatusInternalServerError, ca.Unavailable(ca.E3101, "the signer failed and is restarting", "try again in a moment")
+	}
+	body, failed := json.Marshal(v)
+	if failed != nil {
+		status, err = http.StatusInternalServerError, errors.Join(err, failed)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a caller that went away asks for the outcome
+	if status == http.StatusInternalServerError {
+		s.Fatal(err)
+	}
+}
