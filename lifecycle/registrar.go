@@ -105,8 +105,9 @@ func New(o Options) (*Registrar, error) {
 }
 
 // Submit asks for a certificate and waits until it is in the book. c must be
-// q.CSR as internal/csr parsed it; q.ID must be new, unless the same request is
-// sent again. A zero q.Digest takes the profile's version in force.
+// q.CSR as internal/csr parsed it. The door makes a new q.ID for each call, also
+// when the same request is sent again: what makes two calls one is q.Key. A zero
+// q.Digest takes the profile's version in force.
 //
 // The same (door, actor, key) gives the same certificate for 24 hours; with
 // another content it is refused (E1401). The error is a ca.Problem for whatever

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/policy"
+)
+
+// errDied is what a caller sees of a process that died: nothing.
+var errDied = errors.New("the connection broke")
+
+// A world is book and signer in memory. Each call passes points; at the point in
+// die the process dies, once, and the call's outcome is lost.
+type world struct {
+	t    *testing.T
+	id   audit.LogID
+	key  ed25519.PrivateKey
+	root *x509.Certificate
+	line ca.Authority
+
+	mu sync.Mutex
+	// the log
+	leaves  []Record
+	session int64
+	serial  int64
+	flying  int
+	most    int // most batches in flight at once
+	settles bool
+	// the book
+	rows        []ca.Certificate
+	events      map[ca.ID]ca.Event
+	keys        map[string]ca.Certificate
+	authorities []ca.Authority
+	mark        int64
+	commits     int
+	// what goes wrong
+	die    map[string]int // point → how often from now on; a process that is down
+	nth    int            // dies at the nth point of all, if positive
+	points int
+	pause  time.Duration // what signing and committing take
+	late   []func()      // commits that arrive after their connection broke
+	refuse map[ca.RequestID]*ca.Problem
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	seed := sha256.Sum256([]byte("issuer"))
+	w := &world{
+		t: t, id: audit.LogID{7}, key: ed25519.NewKeyFromSeed(seed[:]), events: map[ca.ID]ca.Event{},
+		keys: map[string]ca.Certificate{}, die: map[string]int{}, refuse: map[ca.RequestID]*ca.Problem{}, serial: 100,
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Issuer"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(20 * 365 * 24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(nil, template, template, w.key.Public(), w.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.root, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	w.line = ca.Authority{
+		Name: "issuing-g1", Line: "issuing", Kind: ca.Issuing, State: ca.Active, Parent: "issuing-g1", Key: ca.Digest{9},
+		Certificate: der, Use: []string{"server"}, NotBefore: template.NotBefore, NotAfter: template.NotAfter,
+	}
+	w.append(audit.Leaf{Kind: audit.Genesis}, nil)
+	body, _ := json.Marshal(w.line)
+	w.append(audit.Leaf{Kind: audit.Authority}, body)
+	return w
+}
+
+// profile is the one profile of the world.
+func profile() ca.Profile {
+	p, err := policy.Sound(ca.Profile{
+		Schema: 1, Name: "server", Line: "issuing", Doors: []ca.Door{ca.DoorCLI}, Use: []string{"server"}, Days: 30, MaxDays: 90,
+		Keys: []string{"ecdsa-p256"}, Names: ca.NameRules{Max: 3, DNS: []string{"*.lab.example"}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	p.Digest = ca.Digest{3}
+	return p
+}
+
+// wish is a request and what was read of it.
+func wishOf(n int, key string) (ca.Request, ca.CSR) {
+	raw := fmt.Appendf(nil, "request %d", n)
+	q := ca.Request{
+		ID: ca.RequestID(fmt.Sprintf("request-%04d", n)), Door: ca.DoorCLI, Key: key, From: ca.Actor{ID: "uid:1000"},
+		Profile: "server", CSR: raw, At: time.Now().UTC(),
+	}
+	return q, ca.CSR{
+		Raw: raw, SPKI: []byte("key"), Key: ca.Digest{byte(n), 1}, KeyType: "ecdsa-p256", Bits: 256,
+		Names: []ca.Name{{Type: ca.DNS, Value: fmt.Sprintf("host%d.lab.example", n)}},
+	}
+}
+
+func (w *world) registrar() *Registrar {
+	r, err := New(Options{
+		Book: w, Shelf: w, Issuer: w, Log: w, Now: time.Now, Version: "test", Database: "memory", DatabaseID: "db",
+		Bundle: func([]byte) (map[string]ca.Profile, error) {
+			return map[string]ca.Profile{"server": profile()}, nil
+		},
+		Report: func(err error) { w.t.Log(err) },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// dies tells whether the process dies here. The caller holds mu.
+func (w *world) dies(point string) bool {
+	w.points++
+	if w.points == w.nth {
+		return true
+	}
+	if w.die[point] > 0 {
+		w.die[point]--
+		return true
+	}
+	return false
+}
+
+// append puts a leaf on the log.
+func (w *world) append(l audit.Leaf, body []byte) int64 {
+	l.Log, l.Index, l.Time = w.id, int64(len(w.leaves)), time.Now().UnixMilli()
+	l.Body = sha256.Sum256(body)
+	b, err := l.Marshal()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.leaves = append(w.leaves, Record{Index: l.Index, Leaf: b, Body: body})
+	return l.Index
+}
+
+// intend makes a certificate and its INTENT.
+func (w *world) intend(q ca.Request, names []ca.Name, key ca.Digest) (index int64, der []byte) {
+	w.serial++
+	now := time.Now().UTC().Truncate(time.Second)
+	template := &x509.Certificate{SerialNumber: big.NewInt(w.serial), NotBefore: now, NotAfter: now.Add(240 * time.Hour)}
+	der, err := x509.CreateCertificate(nil, template, w.root, w.key.Public(), w.key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	x, err := x509.ParseCertificate(der)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	serial, err := ca.SerialFromBytes(big.NewInt(w.serial).Bytes())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	body, err := json.Marshal(ca.IntentBody{
+		Wish: q, TBS: x.RawTBSCertificate, Authority: w.line.Name, Kind: ca.EndEntity, Names: names, Key: key, KeyType: "ecdsa-p256",
+		NotBefore: template.NotBefore, NotAfter: template.NotAfter,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.append(audit.Leaf{Kind: audit.Intent, Issuer: w.line.Key, Serial: serial, Digest: sha256.Sum256(x.RawTBSCertificate)}, body), der
+}
+
+func (w *world) final(index int64, der []byte) {
+	body, _ := json.Marshal(ca.FinalBody{DER: der})
+	w.append(audit.Leaf{Kind: audit.Final, Cites: index, Digest: sha256.Sum256(der)}, body)
+}
+
+// leaf reads back a leaf.
+func (w *world) leaf(i int64) audit.Leaf {
+	l, err := audit.ParseLeaf(w.leaves[i].Leaf)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
+// closing gives, for each intent, the kinds of the leaves that cite it.
+func (w *world) closing() map[int64][]audit.Kind {
+	out := map[int64][]audit.Kind{}
+	for i := range w.leaves {
+		switch l := w.leaf(int64(i)); l.Kind {
+		case audit.Intent:
+			out[l.Index] = nil
+		case audit.Final, audit.Void, audit.Adopted:
+			out[l.Cites] = append(out[l.Cites], l.Kind)
+		}
+	}
+	return out
+}
+
+// Hello implements Log.
+func (w *world) Hello(_ context.Context, database string, next int64) (ca.Session, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dies("hello") {
+		return ca.Session{}, errDied
+	}
+	if database != "db" {
+		return ca.Session{}, ca.Conflict(ca.E1405, "another installation", "")
+	}
+	if next > int64(len(w.leaves)) {
+		return ca.Session{}, ca.Conflict(ca.E1406, "the journal is older than the database", "")
+	}
+	w.session++
+	w.append(audit.Leaf{Kind: audit.Session, Cites: next}, nil)
+	unsettled := 0
+	for _, kinds := range w.closing() {
+		if len(kinds) == 0 {
+			unsettled++
+		}
+	}
+	shipped, err := policy.Shipped([]string{"lab.example"})
+	if err != nil {
+		return ca.Session{}, err
+	}
+	document, err := policy.Bundle{
+		V: 1, Version: 4, Log: w.id.String(), Issued: time.Now(), Expires: time.Now().Add(time.Hour), Assurance: ca.Solo, Profiles: shipped,
+	}.Marshal()
+	return ca.Session{
+		Number: w.session, Log: w.id.String(), LogNo: 1, Durable: int64(len(w.leaves)), Unsettled: unsettled, Policy: document,
+	}, err
+}
+
+// Leaves implements Log, in pages of three.
+func (w *world) Leaves(_ context.Context, from int64) ([]Record, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dies("leaves") {
+		return nil, errDied
+	}
+	from = min(from, int64(len(w.leaves)))
+	return slices.Clone(w.leaves[from:min(from+3, int64(len(w.leaves)))]), nil
+}
+
+// Settle implements Log as the signer does: it refuses to contradict the log.
+func (w *world) Settle(_ context.Context, all []ca.Settlement) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dies("settle before") {
+		return errDied
+	}
+	for _, s := range all {
+		kinds := w.closing()[s.Index]
+		switch {
+		case s.Act == ca.SettleVoid && len(kinds) == 0:
+			w.append(audit.Leaf{Kind: audit.Void, Cites: s.Index}, nil)
+		case s.Act == ca.SettleFinal && len(kinds) == 0:
+			x, err := x509.ParseCertificate(s.DER)
+			if err != nil || sha256.Sum256(x.RawTBSCertificate) != w.leaf(s.Index).Digest {
+				return ca.Conflict(ca.E1406, "not the one that was intended", "")
+			}
+			w.final(s.Index, s.DER)
+		case s.Act == ca.SettleVoid && kinds[0] != audit.Void, s.Act == ca.SettleFinal && kinds[0] != audit.Final:
+			return ca.Conflict(ca.E1406, "closed otherwise", "")
+		}
+	}
+	if w.dies("settle after") {
+		return errDied
+	}
+	return nil
+}
+
+// Sign implements Issuer.
+func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dies("sign closed") {
+		return nil, ca.Conflict(ca.E1402, "this session was closed", "")
+	}
+	if w.dies("sign before intent") {
+		return nil, errDied
+	}
+	w.flying++
+	w.most = max(w.most, w.flying)
+	answers := make([]ca.Answer, len(drafts))
+	for i, d := range drafts {
+		answers[i].Request = d.Request().ID
+		if p := w.refuse[d.Request().ID]; p != nil {
+			answers[i].Problem = p
+			continue
+		}
+		a := &answers[i]
+		a.Index, a.DER = w.intend(d.Request(), d.Draft().Names, d.Draft().Key)
+		a.Leaf = w.leaves[a.Index].Leaf
+	}
+	w.mu.Unlock()
+	time.Sleep(w.pause)
+	w.mu.Lock()
+	w.flying--
+	if w.dies("sign before final") {
+		return nil, errDied
+	}
+	lost := w.dies("sign final lost")
+	for _, a := range answers {
+		if a.Problem == nil && !lost {
+			w.final(a.Index, a.DER)
+		}
+	}
+	if w.dies("sign after final") {
+		return nil, errDied
+	}
+	return answers, nil
+}
+
+// Commit implements Book.
+func (w *world) Commit(_ context.Context, changes []ca.Change, next int64) ([]ca.RequestID, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.commits++
+	if w.dies("commit before") {
+		return nil, errDied
+	}
+	w.mu.Unlock()
+	time.Sleep(w.pause)
+	w.mu.Lock()
+	if w.dies("commit late") {
+		w.late = append(w.late, func() { _, _ = w.write(changes, next) })
+		return nil, errDied
+	}
+	lost, err := w.write(changes, next)
+	if w.dies("commit after") {
+		return nil, errDied
+	}
+	return lost, err
+}
+
+func (w *world) write(changes []ca.Change, next int64) (lost []ca.RequestID, err error) {
+	for _, c := range changes {
+		if _, ok := w.events[c.Event.ID]; ok {
+			return nil, ca.ErrTaken
+		}
+		for _, row := range w.rows {
+			if n := c.Certificate; n != nil && (n.ID == row.ID || n.IssuerKey == row.IssuerKey && n.Serial == row.Serial || n.Request == row.Request) {
+				return nil, ca.ErrTaken
+			}
+		}
+	}
+	if next < w.mark {
+		w.t.Errorf("the mark went from %d to %d", w.mark, next)
+	}
+	last := ca.ID(0)
+	for _, c := range changes {
+		if c.Event.ID <= last {
+			w.t.Errorf("row %d was written after %d", c.Event.ID, last)
+		}
+		last = c.Event.ID
+		w.events[last] = c.Event
+		if c.Certificate != nil {
+			w.rows = append(w.rows, *c.Certificate)
+		}
+		if c.Authority != nil {
+			w.authorities = slices.DeleteFunc(w.authorities, func(a ca.Authority) bool { return a.Name == c.Authority.Name })
+			w.authorities = append(w.authorities, *c.Authority)
+		}
+		if q := c.Request; q != nil && q.Key != "" && c.Certificate.Kind != ca.Void {
+			if _, ok := w.keys[claimOf(*q)]; ok {
+				lost = append(lost, q.ID)
+			} else {
+				w.keys[claimOf(*q)] = *c.Certificate
+			}
+		}
+	}
+	w.mark = next
+	return lost, nil
+}
+
+// Mark implements Book.
+func (w *world) Mark(context.Context) (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dies("mark") {
+		return 0, errDied
+	}
+	return w.mark, nil
+}
+
+// ByRequest implements Book.
+func (w *world) ByRequest(_ context.Context, id ca.RequestID) (ca.Certificate, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.rows {
+		if c.Request == id {
+			return c, nil
+		}
+	}
+	return ca.Certificate{}, ca.NotFound(ca.E2101, "no such request", "")
+}
+
+// Serial implements Book.
+func (w *world) Serial(_ context.Context, key ca.Digest, serial ca.Serial) (ca.Certificate, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dies("serial") {
+		return ca.Certificate{}, false, errDied
+	}
+	for _, c := range w.rows {
+		if c.IssuerKey == key && c.Serial == serial {
+			return c, true, nil
+		}
+	}
+	// The look-up saw nothing; now the commit arrives whose connection broke.
+	for _, arrive := range w.late {
+		arrive()
+	}
+	w.late = nil
+	return ca.Certificate{}, false, nil
+}
+
+// Repeated implements Book.
+func (w *world) Repeated(_ context.Context, door ca.Door, actor, key string) (ca.Certificate, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.keys[claimOf(ca.Request{Door: door, From: ca.Actor{ID: actor}, Key: key})]
+	return c, ok, nil
+}
+
+// Find implements Shelf.
+func (w *world) Find(_ context.Context, ref string) ([]ca.Certificate, error) {
+	return slices.DeleteFunc(slices.Clone(w.rows), func(c ca.Certificate) bool {
+		return c.PublicName() != ref && !bytes.HasSuffix([]byte(c.Serial), []byte(ref))
+	}), nil
+}
+
+// Certificates implements Shelf.
+func (w *world) Certificates(_ context.Context, f ca.Filter) ([]ca.Certificate, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := slices.DeleteFunc(slices.Clone(w.rows), func(c ca.Certificate) bool { return f.After != 0 && c.ID >= f.After })
+	slices.SortFunc(out, func(a, b ca.Certificate) int { return cmp.Compare(b.ID, a.ID) })
+	return out[:min(f.Limit, len(out))], nil
+}
+
+// Authorities implements Shelf.
+func (w *world) Authorities(context.Context) ([]ca.Authority, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.authorities), nil
+}
+
+// Counts implements Shelf.
+func (w *world) Counts(context.Context, time.Time) (ca.Counts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return ca.Counts{Valid: int64(len(w.rows))}, nil
+}
+
+// agree checks that log and book say the same: each intent has one closing leaf
+// and the row that belongs to it, each row its intent, and the mark is above all.
+func (w *world) agree(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	byID := map[int64]ca.Certificate{}
+	for _, c := range w.rows {
+		byID[c.ID.Index()] = c
+	}
+	closing := w.closing()
+	for index, kinds := range closing {
+		c, ok := byID[index]
+		switch {
+		case len(kinds) != 1 || !ok:
+			t.Errorf("intent %d has the closing leaves %v and a row: %v", index, kinds, ok)
+		case (kinds[0] == audit.Void) != (c.Kind == ca.Void):
+			t.Errorf("intent %d ended as %v, its row is of kind %q", index, kinds[0], c.Kind)
+		}
+	}
+	for index := range byID {
+		if _, ok := closing[index]; !ok {
+			t.Errorf("row %d has no intent", index)
+		}
+	}
+	for index := range closing {
+		if index >= w.mark {
+			t.Errorf("the mark is %d, below intent %d", w.mark, index)
+		}
+	}
+}
+
+// code is the code of an error that is a problem.
+func code(err error) ca.Code {
+	var p *ca.Problem
+	if errors.As(err, &p) {
+		return p.Code
+	}
+	return ""
+}
