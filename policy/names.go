@@ -26,7 +26,10 @@ func names(v *vetting) error {
 	for _, n := range asked {
 		k := slices.Index(nameTypes[:], n.Type)
 		if err := faultOfName(p, n); err != nil {
-			return err.At(fmt.Sprintf("%s[%d]", n.Type, counts[max(k, 0)]))
+			if k < 0 {
+				return err // a type nobody knows is no text to show
+			}
+			return err.At(fmt.Sprintf("%s[%d]", n.Type, counts[k]))
 		}
 		counts[k]++
 	}
