@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"chancery/ca"
+)
+
+const (
+	// MaxChanges is the most changes of one commit: a group of the pipeline, which
+	// a database writes without anybody waiting for it.
+	MaxChanges = 1024
+	// commitWait is when a commit is given up as unknown: a server that has not
+	// answered for so long is gone, and settling finds out what it did.
+	commitWait = 30 * time.Second
+	// keyLife is how long an idempotency key leads to its certificate.
+	keyLife = 24 * time.Hour
+	// sweepEvery is how often keys that ran out are removed.
+	sweepEvery = time.Hour
+)
+
+// inserts are the statements of a commit, prepared once on the writer.
+type inserts struct {
+	request, certificate, name, event, key, authority *sql.Stmt
+}
+
+func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
+	var in inserts
+	for _, p := range []struct {
+		to   **sql.Stmt
+		text string
+	}{
+		{&in.request, insertRequest}, {&in.certificate, insertCertificate}, {&in.name, insertName},
+		{&in.event, insertEvent}, {&in.key, takeKey}, {&in.authority, putAuthority},
+	} {
+		var err error
+		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
+			return in, fmt.Errorf("prepare a statement: %w", err)
+		}
+	}
+	return in, nil
+}
+
+func (in inserts) close() error {
+	var errs []error
+	for _, st := range []*sql.Stmt{in.request, in.certificate, in.name, in.event, in.key, in.authority} {
+		if st != nil {
+			errs = append(errs, st.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Commit writes all changes and the mark in one durable transaction, or nothing.
+// With no changes it writes the mark alone, which never goes back. lost names
+// the requests whose idempotency key somebody else holds: their certificates
+// stand in the book nevertheless. A void row takes no key.
+//
+// ca.ErrTaken says that a row stands under a unique key of one of the changes and
+// nothing was written; so does a Problem with code E1407, a full disk. Every
+// other error leaves the outcome unknown.
+//
+// Once begun a commit is not cancelled with ctx: a transaction that is broken off
+// in its last step would be unknown for no need.
+func (s *Store) Commit(ctx context.Context, changes []ca.Change, next int64) (lost []ca.RequestID, err error) {
+	logNo, err := s.checkCommit(changes)
+	if err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWait)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin a commit: %w", err)
+	}
+	now := s.now()
+	w := writing{ctx: ctx, tx: tx, in: s.inserts, now: now}
+	err = w.all(changes)
+	if err == nil {
+		err = s.moveMark(ctx, tx, logNo, next)
+	}
+	sweep := now.Sub(s.swept) >= sweepEvery
+	if err == nil && sweep {
+		_, err = tx.ExecContext(ctx, dropKeys, millis(now))
+	}
+	if err != nil {
+		// The rollback's own error changes nothing: what is not committed is gone
+		// with its connection.
+		_ = tx.Rollback()
+		return nil, statementError(err)
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, fmt.Errorf("commit %d changes: %w", len(changes), err)
+	}
+	if sweep {
+		s.swept = now
+	}
+	return w.lost, nil
+}
+
+// checkCommit checks what no database would: that the rows are of one log.
+func (s *Store) checkCommit(changes []ca.Change) (logNo uint16, err error) {
+	if s.logID == "" {
+		return 0, errors.New("the book was opened without a log")
+	}
+	if len(changes) > MaxChanges {
+		return 0, fmt.Errorf("%d changes at once, at most %d", len(changes), MaxChanges)
+	}
+	for i, c := range changes {
+		if i == 0 {
+			logNo = c.Event.ID.LogNo()
+		}
+		if c.Event.ID <= 0 || c.Event.ID.LogNo() != logNo || c.Certificate != nil && c.Certificate.ID.LogNo() != logNo {
+			return 0, fmt.Errorf("change %d does not name a leaf of log number %d", i, logNo)
+		}
+	}
+	return logNo, nil
+}
+
+// moveMark writes the mark; logNo is 0 if there are no rows.
+func (s *Store) moveMark(ctx context.Context, tx *sql.Tx, logNo uint16, next int64) error {
+	var r sql.Result
+	var err error
+	if logNo == 0 {
+		r, err = tx.ExecContext(ctx, updateMark, next, s.logID, next)
+	} else {
+		r, err = tx.ExecContext(ctx, updateMarkAndNumber, next, int64(logNo), s.logID, next, int64(logNo))
+	}
+	if err != nil {
+		return err
+	}
+	if changed, err := r.RowsAffected(); err != nil || changed == 1 {
+		return err
+	}
+	return fmt.Errorf("the book does not take the mark %d of log number %d: it stands higher, or the log has another number", next, logNo)
+}
+
+// A writing is one commit under way.
+type writing struct {
+	ctx  context.Context
+	tx   *sql.Tx
+	in   inserts
+	now  time.Time
+	lost []ca.RequestID
+}
+
+func (w *writing) all(changes []ca.Change) error {
+	for _, c := range changes {
+		if err := w.change(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// change writes the rows of one step.
+func (w *writing) change(c ca.Change) error {
+	e := c.Event
+	if err := w.exec(w.in.event, int64(e.ID), e.Kind, e.By, millis(e.At), e.About, blob(e.Leaf)); err != nil {
+		return fmt.Errorf("insert event %d: %w", e.ID, err)
+	}
+	if c.Request != nil {
+		if err := w.request(*c.Request); err != nil {
+			return fmt.Errorf("insert request %q: %w", c.Request.ID, err)
+		}
+	}
+	if c.Certificate != nil {
+		if err := w.certificate(*c.Certificate); err != nil {
+			return fmt.Errorf("insert certificate %d: %w", c.Certificate.ID, err)
+		}
+	}
+	if c.Authority != nil {
+		if err := w.authority(*c.Authority, e.ID); err != nil {
+			return fmt.Errorf("write authority %q: %w", c.Authority.Name, err)
+		}
+	}
+	if c.Request != nil && c.Certificate != nil && c.Certificate.Kind != ca.Void && c.Request.Key != "" {
+		return w.key(*c.Request, c.Certificate.ID)
+	}
+	return nil
+}
+
+func (w *writing) request(r ca.Request) error {
+	evidence, err := json.Marshal(r.Evidence)
+	if err != nil {
+		return err
+	}
+	return w.exec(w.in.request, string(r.ID), string(r.Door), r.Key, r.From.ID, r.From.Name, r.From.Method, int64(r.From.UID),
+		r.Profile, r.Digest[:], blob(r.CSR), millis(r.NotAfter), string(evidence), millis(r.At))
+}
+
+func (w *writing) certificate(c ca.Certificate) error {
+	names, err := json.Marshal(c.Names)
+	if err != nil {
+		return err
+	}
+	// CA certificates are founded without a request.
+	request := sql.NullString{String: string(c.Request), Valid: c.Request != ""}
+	err = w.exec(w.in.certificate, int64(c.ID), string(c.Kind), c.IssuerKey[:], string(c.Serial), c.Serial.Tail(), c.Authority, request,
+		c.Profile, c.ProfileDigest[:], c.Owner, string(c.Door), string(names), c.Common, c.Key[:], c.KeyType,
+		millis(c.NotBefore), millis(c.NotAfter), millis(c.IssuedAt), blob(c.DER), c.Undelivered)
+	if err != nil {
+		return err
+	}
+	for _, n := range searchNames(c) {
+		if err := w.exec(w.in.name, n.value, int64(c.ID), sql.Null[[]byte]{V: n.reversed, Valid: n.reversed != nil}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writing) authority(a ca.Authority, id ca.ID) error {
+	uses, err := json.Marshal(a.Use)
+	if err != nil {
+		return err
+	}
+	r, err := w.tx.StmtContext(w.ctx, w.in.authority).ExecContext(w.ctx, a.Name, int64(id), a.Line, string(a.Kind), string(a.State), a.Parent,
+		a.Key[:], a.KeyType, blob(a.Certificate), blob(a.Subject), blob(a.SPKI), blob(a.SKI), string(uses),
+		millis(a.NotBefore), millis(a.NotAfter), a.CRL, a.Issuer, int64(a.Shards))
+	if err != nil {
+		return err
+	}
+	if changed, err := r.RowsAffected(); err != nil || changed == 1 {
+		return err
+	}
+	return errors.New("the book has a generation of this name with another key")
+}
+
+// key takes the request's idempotency key, or notes that somebody was first.
+func (w *writing) key(r ca.Request, id ca.ID) error {
+	result, err := w.tx.StmtContext(w.ctx, w.in.key).ExecContext(w.ctx, string(r.Door), r.From.ID, r.Key, int64(id), millis(r.At.Add(keyLife)), millis(w.now))
+	if err != nil {
+		return fmt.Errorf("take an idempotency key: %w", err)
+	}
+	changed, err := result.RowsAffected()
+	if err == nil && changed == 0 {
+		w.lost = append(w.lost, r.ID)
+	}
+	return err
+}
+
+func (w *writing) exec(st *sql.Stmt, values ...any) error {
+	_, err := w.tx.StmtContext(w.ctx, st).ExecContext(w.ctx, values...)
+	return err
+}
+
+// statementError is the error of a statement before COMMIT, when the transaction
+// is known to be gone.
+func statementError(err error) error {
+	switch {
+	case sqliteTaken(err):
+		return fmt.Errorf("commit: %w (%w)", ca.ErrTaken, err)
+	case sqliteCode(err)&0xff == sqliteFull:
+		return ca.Unavailable(ca.E1407, "the disk of the database is full", "free space, then restart the service").Because(err.Error())
+	}
+	return fmt.Errorf("commit: %w", err)
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"chancery/ca"
+)
+
+func TestACommittedRowComesBackAsItWas(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		c := change(4, "nas.lab.example", "www.lab.example")
+		c.Certificate.Undelivered = true
+		v := void(5, "gone.lab.example")
+		founded := change(6)
+		founded.Request, founded.Certificate.Request, founded.Certificate.Kind, founded.Certificate.Common = nil, "", ca.CACertificate, "Lab Root"
+		founded.Certificate.NotAfter = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		commit(t, s, 7, c, v, founded)
+		for _, want := range []ca.Change{c, v, founded} {
+			got, ok, err := s.Serial(t.Context(), want.Certificate.IssuerKey, want.Certificate.Serial)
+			if err != nil || !ok || !reflect.DeepEqual(got, *want.Certificate) {
+				t.Errorf("serial: %v %v\n got %+v\nwant %+v", ok, err, got, *want.Certificate)
+			}
+			if want.Request == nil {
+				continue
+			}
+			if got, err = s.ByRequest(t.Context(), want.Request.ID); err != nil || !reflect.DeepEqual(got, *want.Certificate) {
+				t.Errorf("by request: %v\n got %+v\nwant %+v", err, got, *want.Certificate)
+			}
+		}
+		if mark, err := s.Mark(t.Context()); err != nil || mark != 7 {
+			t.Errorf("mark %d, %v; want 7", mark, err)
+		}
+		var p *ca.Problem
+		if _, err := s.ByRequest(t.Context(), "nobody"); !errors.As(err, &p) || p.Kind != ca.NotFoundKind {
+			t.Errorf("an unknown request gives %v, want a Problem of kind NotFound", err)
+		}
+	})
+}
+
+// SN-02: unique by (issuer_key, serial), void rows included.
+func TestSN02_ATakenPlaceRefusesTheWholeCommit(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		commit(t, s, 5, void(4, "a.example"))
+		sameSerial, sameRequest, sameID := change(9, "b.example"), change(9, "b.example"), change(9, "b.example")
+		sameSerial.Certificate.Serial = void(4).Certificate.Serial
+		sameRequest.Certificate.Request, sameRequest.Request.ID = void(4).Request.ID, void(4).Request.ID
+		sameID.Certificate.ID = ca.NewID(1, 4)
+		onlyEvent := ca.Change{Event: void(4).Event}
+		for name, c := range map[string]ca.Change{"serial": sameSerial, "request": sameRequest, "id": sameID, "event": onlyEvent, "all": change(4)} {
+			lost, err := s.Commit(t.Context(), []ca.Change{change(8, "first.example"), c}, 10)
+			if !errors.Is(err, ca.ErrTaken) || lost != nil {
+				t.Errorf("same %s: %v, %v; want ErrTaken", name, lost, err)
+			}
+			if mark, err := s.Mark(t.Context()); err != nil || mark != 5 {
+				t.Errorf("same %s: the mark is %d, %v; want 5", name, mark, err)
+			}
+			if found, err := s.Find(t.Context(), "first.example"); err != nil || len(found) != 0 {
+				t.Errorf("same %s: half of the commit stands: %v %v", name, found, err)
+			}
+		}
+		commit(t, s, 10, change(8, "first.example"))
+	})
+}
+
+func TestAnIdempotencyKeyIsTheFirstOnesForADay(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		now := testNow
+		s := openAt(t, dsn, func() time.Time { return now })
+		keyed := func(c ca.Change) ca.Change {
+			c.Request.Key, c.Request.At = "k1", now
+			return c
+		}
+		leadsTo := func(want int64) {
+			t.Helper()
+			got, ok, err := s.Repeated(t.Context(), ca.DoorCLI, "uid:1000", "k1")
+			if err != nil || ok != (want > 0) || got.ID.Index() != want {
+				t.Errorf("the key leads to %d, %v, %v; want %d", got.ID.Index(), ok, err, want)
+			}
+		}
+		commit(t, s, 2, keyed(void(1, "a.example")))
+		leadsTo(0)
+		second := keyed(change(3, "a.example"))
+		lost, err := s.Commit(t.Context(), []ca.Change{keyed(change(2, "a.example")), second}, 4)
+		if err != nil || !reflect.DeepEqual(lost, []ca.RequestID{second.Request.ID}) {
+			t.Fatalf("lost %v, %v; want %v", lost, err, second.Request.ID)
+		}
+		leadsTo(2)
+		if _, err := s.ByRequest(t.Context(), second.Request.ID); err != nil {
+			t.Errorf("the loser's certificate is not in the book: %v", err)
+		}
+		if _, ok, _ := s.Repeated(t.Context(), ca.DoorAPI, "uid:1000", "k1"); ok {
+			t.Error("the key leads somewhere at another door")
+		}
+		now = now.Add(keyLife)
+		leadsTo(0)
+		commit(t, s, 5, keyed(change(4, "a.example")))
+		leadsTo(4)
+	})
+}
+
+func TestTheMarkNeverGoesBackAndTheLogKeepsItsNumber(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		if mark, err := s.Mark(t.Context()); err != nil || mark != 0 {
+			t.Fatalf("a new book has mark %d, %v", mark, err)
+		}
+		commit(t, s, 0)
+		commit(t, s, 5, change(4))
+		commit(t, s, 5)
+		commit(t, s, 9)
+		if _, err := s.Commit(t.Context(), nil, 8); err == nil || errors.Is(err, ca.ErrTaken) {
+			t.Errorf("the mark went back: %v", err)
+		}
+		other := change(10)
+		other.Event.ID, other.Certificate.ID = ca.NewID(2, 10), ca.NewID(2, 10)
+		if _, err := s.Commit(t.Context(), []ca.Change{other}, 11); err == nil || errors.Is(err, ca.ErrTaken) {
+			t.Errorf("a row of another log number was taken: %v", err)
+		}
+		if _, err := s.Commit(t.Context(), []ca.Change{change(11), other}, 12); err == nil {
+			t.Error("rows of two logs were taken at once")
+		}
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Commit(cancelled, nil, 20); !errors.Is(err, context.Canceled) {
+			t.Errorf("a commit began after its caller gave up: %v", err)
+		}
+		if mark, err := s.Mark(t.Context()); err != nil || mark != 9 {
+			t.Errorf("mark %d, %v; want 9", mark, err)
+		}
+	})
+}
+
+func TestAnAuthorityMovesItsStateAndNothingElse(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		root := ca.Authority{
+			Name: "root-g1", Line: "root", Kind: ca.Root, State: ca.Active, Parent: "root-g1", Key: ca.Digest{1}, KeyType: "ecdsa-p384",
+			Certificate: []byte{1}, Subject: []byte{2}, SPKI: []byte{3}, SKI: []byte{4}, NotBefore: testNow, NotAfter: testNow.Add(time.Hour), CRL: "http://a/c", Issuer: "http://a/i", Shards: 1,
+		}
+		issuing := root
+		issuing.Name, issuing.Line, issuing.Kind, issuing.State, issuing.Key, issuing.Use = "issuing-g1", "issuing", ca.Issuing, ca.Standby, ca.Digest{2}, []string{"server"}
+		write := func(n int64, a ca.Authority) error {
+			_, err := s.Commit(t.Context(), []ca.Change{{Authority: &a, Event: ca.Event{ID: ca.NewID(1, n), Kind: "authority", At: testNow}}}, n)
+			return err
+		}
+		if err := errors.Join(write(3, root), write(5, issuing)); err != nil {
+			t.Fatal(err)
+		}
+		issuing.State = ca.Active
+		if err := write(6, issuing); err != nil {
+			t.Fatal(err)
+		}
+		usurper := issuing
+		usurper.Key = ca.Digest{3}
+		if err := write(7, usurper); err == nil || errors.Is(err, ca.ErrTaken) {
+			t.Errorf("a generation's key was replaced: %v", err)
+		}
+		got, err := s.Authorities(t.Context())
+		if want := []ca.Authority{root, issuing}; err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("authorities: %v\n got %+v\nwant %+v", err, got, want)
+		}
+	})
+}
+
+// IS-08: rows are never changed, whoever tries.
+func TestIS08_RowsCannotBeChangedOrDeleted(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		commit(t, s, 5, change(4, "a.example"))
+		for _, text := range []string{
+			`UPDATE certificate SET kind = 'void'`, `DELETE FROM certificate`, `UPDATE event SET kind = 'x'`, `DELETE FROM event`,
+			`UPDATE request SET door = 'x'`, `DELETE FROM request`, `UPDATE name SET value = 'x'`, `DELETE FROM name`,
+		} {
+			tx, err := s.writer.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.ExecContext(t.Context(), text); err == nil {
+				t.Errorf("done: %s", text)
+			}
+			if err := tx.Rollback(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.reader.ExecContext(t.Context(), insertLog, "x"); err == nil {
+			t.Error("a reading connection wrote")
+		}
+	})
+}

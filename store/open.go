@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"chancery/ca"
+)
+
+// Options say which book to open.
+type Options struct {
+	// DSN is a "postgres://" or "postgresql://" address, or else the path of an
+	// SQLite file, which is made with mode 0600 if it does not exist.
+	DSN string
+	// LogID is the signer's log in hex. Founding leaves it empty, because the log's
+	// first leaf names the database: then there is no mark, and nothing can be
+	// committed.
+	LogID string
+	// Now is the clock; it decides when idempotency keys run out.
+	Now func() time.Time
+}
+
+// A Store is the book. Reading methods may be called from any goroutine; commits
+// wait for each other.
+type Store struct {
+	engine engine
+	logID  string
+	now    func() time.Time
+	// writer has one connection: SQLite takes one writer, and on PostgreSQL the
+	// rows of one log are written by one committer. reader is a pool.
+	writer, reader *sql.DB
+	inserts        inserts
+	// hold keeps other processes off an SQLite file; nil on PostgreSQL.
+	hold *os.File
+
+	mu sync.Mutex // of commits
+	// swept is when run-out idempotency keys were last removed.
+	swept time.Time
+}
+
+// An engine is what differs between the databases.
+type engine struct {
+	name string
+	// tables lists the tables of the database or schema.
+	tables string
+	// dialect is goose's word for it, options what it needs beside the migrations.
+	dialect goose.Dialect
+	options []goose.ProviderOption
+	// skip is the suffix of migrations made for other engines.
+	skip string
+}
+
+// Open opens the book, and makes or updates its schema. A database that is not a
+// book, has a newer schema, or is another log's gives a Problem with code E1405;
+// one in use E1403; one that others may read E1404.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Now == nil {
+		return nil, errors.New("open the book: no clock")
+	}
+	s := &Store{logID: o.LogID, now: o.Now}
+	var err error
+	if strings.HasPrefix(o.DSN, "postgres://") || strings.HasPrefix(o.DSN, "postgresql://") {
+		err = ca.Invalid(ca.E1003, "this version keeps the book on SQLite only", "name a file instead of a PostgreSQL address")
+	} else {
+		err = s.openSQLite(o.DSN)
+	}
+	if err == nil {
+		err = s.prepare(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(foreignFile(err), s.Close())
+	}
+	return s, nil
+}
+
+// prepare brings the schema up and checks that the book is the right one.
+func (s *Store) prepare(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.identify(ctx); err != nil {
+		return err
+	}
+	if err := s.claim(ctx); err != nil {
+		return err
+	}
+	var err error
+	s.inserts, err = prepareInserts(ctx, s.writer)
+	return err
+}
+
+// Engine is "sqlite" or "postgresql".
+func (s *Store) Engine() string { return s.engine.name }
+
+// Close ends all connections. The Store is of no use afterwards.
+func (s *Store) Close() error {
+	var errs []error
+	errs = append(errs, s.inserts.close())
+	for _, db := range []*sql.DB{s.reader, s.writer} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.hold != nil {
+		// Closing gives up the lock, so it comes after the last connection.
+		errs = append(errs, s.hold.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the book: %w", err)
+	}
+	return nil
+}
+
+// DatabaseID is the name this database was given when it was made: 32 random hex
+// digits. A copy has the same.
+func (s *Store) DatabaseID(ctx context.Context) (string, error) {
+	var id string
+	if err := s.reader.QueryRowContext(ctx, selectDatabaseID).Scan(&id); err != nil {
+		return "", fmt.Errorf("read the database id: %w", err)
+	}
+	return id, nil
+}
+
+// identify gives a new database its id.
+func (s *Store) identify(ctx context.Context) error {
+	var id string
+	err := s.writer.QueryRowContext(ctx, selectDatabaseID).Scan(&id)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return wrap("read the database id", err)
+	}
+	fresh := make([]byte, 16)
+	if _, err := rand.Read(fresh); err != nil {
+		return fmt.Errorf("make a database id: %w", err)
+	}
+	return wrap("write the database id", s.write(ctx, insertDatabaseID, hex.EncodeToString(fresh)))
+}
+
+// claim enters the signer's log into a new book, and refuses a book that knows
+// other logs only: front and signer would be of different installations.
+func (s *Store) claim(ctx context.Context) error {
+	if s.logID == "" {
+		return nil
+	}
+	logs, err := texts(ctx, s.writer, selectLogs)
+	if err != nil {
+		return fmt.Errorf("read the logs of the book: %w", err)
+	}
+	switch {
+	case slices.Contains(logs, s.logID):
+		return nil
+	case len(logs) > 0:
+		return foreign("the database belongs to another installation",
+			fmt.Sprintf("it has the rows of log %s, and the signer's log is %s", logs[0], s.logID))
+	}
+	return wrap("enter the log into the book", s.write(ctx, insertLog, s.logID))
+}
+
+// write runs one statement in a transaction: a lone Exec may be run twice by
+// database/sql when its reply is lost.
+func (s *Store) write(ctx context.Context, query, value string) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, query, value); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// texts gives the one column of a query.
+func texts(ctx context.Context, db *sql.DB, query string) ([]string, error) {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for rows.Next() {
+		var t string
+		if err := rows.Scan(&t); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		out = append(out, t)
+	}
+	return out, errors.Join(rows.Err(), rows.Close())
+}
+
+// foreign is the refusal of a database that is not this installation's.
+func foreign(detail, why string) *ca.Problem {
+	return ca.Conflict(ca.E1405, detail, "name another database, or restore database and log from one backup").Because(why)
+}
+
+// wrap says what was being done when an error came; nil stays nil.
+func wrap(act string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", act, err)
+}

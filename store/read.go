@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"chancery/ca"
+)
+
+const (
+	// maxFound is the most certificates Find gives: the newest of a name renewed
+	// for years, more than anybody reads as candidates.
+	maxFound = 100
+	// maxAuthorities is the most generations of one installation; a line makes a
+	// new one every few years.
+	maxAuthorities = 1000
+	// tailDigits is the least of a serial's end that finds it.
+	tailDigits = 8
+	// expiringWithin is what ca.Counts calls expiring.
+	expiringWithin = 30 * 24 * time.Hour
+)
+
+// Mark is the leaf index below which every leaf that needs a row has one.
+func (s *Store) Mark(ctx context.Context) (int64, error) {
+	var next int64
+	err := s.reader.QueryRowContext(ctx, selectMark, s.logID).Scan(&next)
+	if s.logID == "" && errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return next, wrap("read the mark", err)
+}
+
+// ByRequest gives the row a request led to, void rows included; a Problem of
+// kind NotFound if there is none.
+func (s *Store) ByRequest(ctx context.Context, id ca.RequestID) (ca.Certificate, error) {
+	c, ok, err := s.one(ctx, selectByRequest, string(id))
+	if err == nil && !ok {
+		return c, ca.NotFound(ca.E2101, "no certificate came of this request", "chancery list")
+	}
+	return c, wrap("look up a request", err)
+}
+
+// Serial gives the row of a serial number, void rows included.
+func (s *Store) Serial(ctx context.Context, issuerKey ca.Digest, serial ca.Serial) (ca.Certificate, bool, error) {
+	c, ok, err := s.one(ctx, selectBySerial, issuerKey[:], string(serial))
+	return c, ok, wrap("look up a serial number", err)
+}
+
+// Repeated gives the certificate an idempotency key led to in the last 24 hours.
+func (s *Store) Repeated(ctx context.Context, door ca.Door, actor, key string) (ca.Certificate, bool, error) {
+	if key == "" {
+		return ca.Certificate{}, false, nil
+	}
+	c, ok, err := s.one(ctx, selectByKey, string(door), actor, key, millis(s.now()))
+	return c, ok, wrap("look up an idempotency key", err)
+}
+
+// Find resolves a public name, a serial, a serial's tail of at least 8 digits, or
+// a name, in this order, and gives the newest first, at most 100. A name does not
+// lead to void rows, a serial does. Nothing found is an empty list.
+func (s *Store) Find(ctx context.Context, ref string) ([]ca.Certificate, error) {
+	ref = strings.TrimSpace(ref)
+	if at := strings.LastIndexByte(ref, '-'); at > 0 {
+		found, err := s.bySerial(ctx, ref[at+1:])
+		found = slices.DeleteFunc(found, func(c ca.Certificate) bool { return c.Authority != ref[:at] })
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	found, err := s.bySerial(ctx, ref)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	found, err = s.many(ctx, selectByName, searched(ref), maxFound)
+	return found, wrap("look up a name", err)
+}
+
+// bySerial finds by a whole serial, or else by its end.
+func (s *Store) bySerial(ctx context.Context, ref string) ([]ca.Certificate, error) {
+	whole, err := ca.ParseSerial(ref)
+	var tails []string
+	if err == nil {
+		tails = append(tails, whole.Tail())
+	}
+	end := strings.NewReplacer(":", "", " ", "", "…", "").Replace(strings.ToLower(ref))
+	if len(end) >= tailDigits && strings.Trim(end, "0123456789abcdef") == "" {
+		tails = append(tails, end[len(end)-tailDigits:])
+	} else {
+		end = ""
+	}
+	slices.Sort(tails)
+	var ends []ca.Certificate
+	for _, tail := range slices.Compact(tails) {
+		found, err := s.many(ctx, selectByTail, tail, maxFound)
+		if err != nil {
+			return nil, fmt.Errorf("look up a serial number: %w", err)
+		}
+		for _, c := range found {
+			switch {
+			case c.Serial == whole:
+				// A whole serial beats the end of another.
+				return slices.DeleteFunc(found, func(c ca.Certificate) bool { return c.Serial != whole }), nil
+			case end != "" && strings.HasSuffix(string(c.Serial), end):
+				ends = append(ends, c)
+			}
+		}
+	}
+	return ends, nil
+}
+
+// searched brings a name into the form that the table name has it in.
+func searched(name string) string {
+	for _, t := range []ca.NameType{ca.DNS, ca.IP} {
+		if n, err := ca.NewName(t, name); err == nil {
+			return n.Value
+		}
+	}
+	return strings.ToLower(name)
+}
+
+// Authorities gives every generation, oldest first.
+func (s *Store) Authorities(ctx context.Context) ([]ca.Authority, error) {
+	rows, err := s.reader.QueryContext(ctx, selectAuthorities, maxAuthorities)
+	if err != nil {
+		return nil, fmt.Errorf("read the authorities: %w", err)
+	}
+	out, err := collect(rows, scanAuthority)
+	return out, wrap("read the authorities", err)
+}
+
+// Counts counts the book's certificates as they stand at now. The end of a
+// certificate still belongs to its validity (RFC 5280 §4.1.2.5).
+func (s *Store) Counts(ctx context.Context, now time.Time) (ca.Counts, error) {
+	var n ca.Counts
+	at, soon := millis(now), millis(now.Add(expiringWithin))
+	err := s.reader.QueryRowContext(ctx, selectCounts, at, at, soon, at).Scan(&n.Valid, &n.Expiring, &n.Expired, &n.Void)
+	return n, wrap("count the certificates", err)
+}
+
+// one gives the row of a query that has at most one.
+func (s *Store) one(ctx context.Context, query string, values ...any) (ca.Certificate, bool, error) {
+	c, err := scanCertificate(s.reader.QueryRowContext(ctx, query, values...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return ca.Certificate{}, false, nil
+	}
+	return c, err == nil, err
+}
+
+// many gives the rows of a query.
+func (s *Store) many(ctx context.Context, query string, values ...any) ([]ca.Certificate, error) {
+	rows, err := s.reader.QueryContext(ctx, query, values...)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanCertificate)
+}
+
+// collect reads all rows; every query has a LIMIT.
+func collect[T any](rows *sql.Rows, scan func(scanner) (T, error)) ([]T, error) {
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		out = append(out, v)
+	}
+	return out, errors.Join(rows.Err(), rows.Close())
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"chancery/ca"
+)
+
+func TestFindTakesPublicNamesSerialsTailsAndNames(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		serial := func(c ca.Change, text ca.Serial) ca.Change {
+			c.Certificate.Serial = text
+			return c
+		}
+		other := serial(change(6, "c.lab.example"), "41aa00000000001234567890")
+		other.Certificate.IssuerKey, other.Certificate.Authority = ca.Digest{8}, "issuing-g2"
+		named := serial(change(7, "*.wild.example"), "01")
+		named.Certificate.Common = "Hana Nováková"
+		named.Certificate.Names = append(named.Certificate.Names, ca.Name{Type: ca.IP, Value: "2001:db8::1"}, ca.Name{Type: ca.Email, Value: "Hana@lab.example"})
+		commit(t, s, 20,
+			serial(change(4, "a.lab.example"), "41aa00000000001234567890"),
+			serial(change(5, "a.lab.example", "b.lab.example"), "41bb0000000000cc34567890"),
+			other, named,
+			serial(void(8, "a.lab.example"), "41ff0000000000000badcafe"))
+		for ref, want := range map[string][]int64{
+			"issuing-g1-41aa00000000001234567890":      {4},
+			"issuing-g2-41AA:0000:0000:0012:3456:7890": {6},
+			"41aa00000000001234567890":                 {6, 4},
+			"…34567890":                                {6, 5, 4},
+			"34:56:78:90":                              {6, 5, 4},
+			"cc34567890":                               {5},
+			"0badcafe":                                 {8},
+			"4567890":                                  {},
+			"1":                                        {7},
+			"a.lab.example":                            {5, 4},
+			" A.Lab.Example ":                          {5, 4},
+			"*.wild.example":                           {7},
+			"2001:0db8:0::1":                           {7},
+			"hana@lab.example":                         {7},
+			"HANA NOVÁKOVÁ":                            {7},
+			"lab.example":                              {},
+			"' OR 1=1 --":                              {},
+			"":                                         {},
+		} {
+			found, err := s.Find(t.Context(), ref)
+			if err != nil || !reflect.DeepEqual(indexes(found), want) {
+				t.Errorf("%q finds %v, %v; want %v", ref, indexes(found), err, want)
+			}
+		}
+	})
+}
+
+func TestListsFilterAndPageNewestFirst(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		rows := []ca.Change{
+			change(1, "lab.example"), change(2, "www.lab.example", "w2.lab.example"), change(3, "notlab.example"),
+			change(4, "x.y.lab.example"), void(5, "www.lab.example"), change(6, "*.lab.example"), change(7, "lab.example.org"),
+		}
+		rows[0].Certificate.NotAfter = testNow.Add(-time.Millisecond)
+		rows[1].Certificate.NotAfter = testNow
+		rows[2].Certificate.Authority, rows[2].Certificate.Profile, rows[2].Certificate.Owner = "issuing-g2", "person", "uid:7"
+		commit(t, s, 8, rows...)
+		soon := testNow.Add(time.Hour)
+		for name, c := range map[string]struct {
+			f    ca.Filter
+			want []int64
+		}{
+			"all":       {ca.Filter{}, []int64{7, 6, 5, 4, 3, 2, 1}},
+			"page":      {ca.Filter{After: ca.NewID(1, 6), Limit: 2}, []int64{5, 4}},
+			"end":       {ca.Filter{After: ca.NewID(1, 1), Limit: 2}, []int64{}},
+			"other log": {ca.Filter{After: ca.NewID(2, 0), Limit: 1}, []int64{7}},
+			"name":      {ca.Filter{Name: "WWW.lab.example"}, []int64{5, 2}},
+			"below":     {ca.Filter{Name: "*.Lab.example"}, []int64{6, 5, 4, 2}},
+			"authority": {ca.Filter{Authority: "issuing-g2"}, []int64{3}},
+			"profile":   {ca.Filter{Profile: "person"}, []int64{3}},
+			"owner":     {ca.Filter{Owner: "uid:7"}, []int64{3}},
+			"expiring":  {ca.Filter{ExpiringBefore: soon, Now: testNow}, []int64{2}},
+			"valid":     {ca.Filter{Status: "valid", Now: testNow}, []int64{7, 6, 4, 3, 2}},
+			"expired":   {ca.Filter{Status: "expired", Now: testNow}, []int64{1}},
+			"void":      {ca.Filter{Status: "void", Now: testNow}, []int64{5}},
+			"many":      {ca.Filter{Name: "*.lab.example", Authority: "issuing-g1", Profile: "server", Owner: "uid:1000", Status: "valid", Now: testNow, Limit: 2}, []int64{6, 4}},
+		} {
+			found, err := s.Certificates(t.Context(), c.f)
+			if err != nil || !reflect.DeepEqual(indexes(found), c.want) {
+				t.Errorf("%s: %v, %v; want %v", name, indexes(found), err, c.want)
+			}
+		}
+		var p *ca.Problem
+		if _, err := s.Certificates(t.Context(), ca.Filter{Status: "fine"}); !errors.As(err, &p) || p.Field != "status" {
+			t.Errorf("an unknown status gives %v", err)
+		}
+		n, err := s.Counts(t.Context(), testNow)
+		if want := (ca.Counts{Valid: 5, Expiring: 1, Expired: 1, Void: 1}); err != nil || n != want {
+			t.Errorf("counts %+v, %v; want %+v", n, err, want)
+		}
+	})
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+// All SQL but the lists of filter.go, in one text for both engines: parameters
+// are $1 to $n, each once, in ascending order of appearance, which every driver
+// binds alike. Each query must be answered by an index; a test reads the plans.
+
+const (
+	selectDatabaseID = `SELECT database_id FROM book WHERE one = 1`
+	insertDatabaseID = `INSERT INTO book (one, database_id) VALUES (1, $1) ON CONFLICT (one) DO NOTHING`
+
+	// One row per node that ever wrote; not worth an index.
+	selectLogs = `SELECT log_id FROM log ORDER BY log_id`
+	insertLog  = `INSERT INTO log (log_id, log_no, next) VALUES ($1, 0, 0) ON CONFLICT (log_id) DO NOTHING`
+	selectMark = `SELECT next FROM log WHERE log_id = $1`
+	// The mark never goes back: leaves below it would not be read again.
+	updateMark = `UPDATE log SET next = $1 WHERE log_id = $2 AND next <= $3`
+	// With rows, the log's number is learnt once and held to from then on.
+	updateMarkAndNumber = `UPDATE log SET next = $1, log_no = $2 WHERE log_id = $3 AND next <= $4 AND log_no IN (0, $5)`
+
+	// One row per migration; not worth an index.
+	selectVersion = `SELECT COALESCE(MAX(version_id), 0) FROM ` + schemaTable
+
+	insertRequest = `INSERT INTO request (id, door, door_key, actor, actor_name, actor_method, actor_uid, profile, digest, csr, not_after, evidence, taken_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+
+	insertCertificate = `INSERT INTO certificate (id, kind, issuer_key, serial, tail, authority, request, profile, profile_digest, owner, door, names, common, subject_key, key_type, not_before, not_after, issued_at, der, undelivered)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
+
+	insertName = `INSERT INTO name (value, certificate, reversed) VALUES ($1, $2, $3)`
+
+	insertEvent = `INSERT INTO event (id, kind, actor, happened_at, about, leaf) VALUES ($1, $2, $3, $4, $5, $6)`
+
+	// A key that ran out can be taken again; one that holds stays with its owner,
+	// and the statement changes no row.
+	takeKey = `INSERT INTO idempotency (door, actor, door_key, certificate, expires) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (door, actor, door_key) DO UPDATE SET certificate = excluded.certificate, expires = excluded.expires WHERE idempotency.expires <= $6`
+	dropKeys = `DELETE FROM idempotency WHERE expires <= $1`
+
+	// A generation's name and key are for good; only its state moves.
+	putAuthority = `INSERT INTO authority (name, id, line, kind, state, parent, issuer_key, key_type, certificate, subject, spki, ski, uses, not_before, not_after, crl, issuer, shards)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+ON CONFLICT (name) DO UPDATE SET state = excluded.state WHERE authority.issuer_key = excluded.issuer_key`
+
+	selectAuthorities = `SELECT name, line, kind, state, parent, issuer_key, key_type, certificate, subject, spki, ski, uses, not_before, not_after, crl, issuer, shards
+FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
+
+	// columns are those of scanCertificate, in its order.
+	columns = `c.id, c.kind, c.issuer_key, c.serial, c.authority, COALESCE(c.request, ''), c.profile, c.profile_digest, c.owner, c.door, c.names, c.common, c.subject_key, c.key_type, c.not_before, c.not_after, c.issued_at, c.der, c.undelivered`
+
+	selectByRequest = `SELECT ` + columns + ` FROM certificate c WHERE c.request = $1`
+	selectBySerial  = `SELECT ` + columns + ` FROM certificate c WHERE c.issuer_key = $1 AND c.serial = $2`
+	selectByTail    = `SELECT ` + columns + ` FROM certificate c WHERE c.tail = $1 ORDER BY c.id DESC LIMIT $2`
+	selectByName    = `SELECT ` + columns + ` FROM name n JOIN certificate c ON c.id = n.certificate
+WHERE n.value = $1 AND c.kind <> 'void' ORDER BY n.certificate DESC LIMIT $2`
+	selectByKey = `SELECT ` + columns + ` FROM idempotency i JOIN certificate c ON c.id = i.certificate
+WHERE i.door = $1 AND i.actor = $2 AND i.door_key = $3 AND i.expires > $4`
+
+	selectCounts = `SELECT
+(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND not_after >= $1),
+(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND not_after >= $2 AND not_after < $3),
+(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND not_after < $4),
+(SELECT COUNT(*) FROM certificate WHERE kind = 'void' AND id > 0)`
+)
