@@ -288,7 +288,7 @@ func (r *verifier) tail(s *SegmentReader, name string, end error, last bool) err
 	case t.To > t.From && (!last || t.Durable > t.From):
 		return fault
 	case t.To > t.From:
-		fault.What = "tail not yet durable: " + fault.What
+		fault.From, fault.To, fault.What = t.From, t.To, "tail not yet durable: "+fault.What
 		r.rep.Tail = fault
 	}
 	return nil
