@@ -64,7 +64,7 @@ var intentCases = []tableCase{
 	{id: "S03", bare: true, build: stray(ca.Void), freezes: "S02", row: ca.Void, answer: ca.E2301},
 	{id: "S04", build: func(*world, int64, []byte) {}, row: ca.Void, leaf: audit.Void, answer: ca.E2301},
 	{id: "S04 the mark went back", build: func(w *world, i int64, _ []byte) {
-		w.append(audit.Leaf{Kind: audit.Session, Cites: i + 1}, nil)
+		w.append(bookWentBack(i), nil)
 	}, unknown: 1, answer: ca.E2301},
 	{id: "S05", build: rowFor, row: ca.EndEntity, leaf: audit.Final},
 	{id: "S05 below the mark", build: func(w *world, i int64, der []byte) {
@@ -242,7 +242,7 @@ var leafCases = map[string]func(t *testing.T, w *world, settle func() (settled, 
 	"L02": func(t *testing.T, w *world, settle func() (settled, error)) {
 		q, _ := wishOf(1, "")
 		index, _ := w.intend(q, nil, ca.Digest{})
-		w.append(audit.Leaf{Kind: audit.Session, Cites: index + 1}, nil)
+		w.append(bookWentBack(index), nil)
 		if done, err := settle(); err != nil || done.unknown != 1 || len(w.rows) != 0 {
 			t.Errorf("settling gave %+v, %v; an intent after the mark went back is for an officer", done, err)
 		}
@@ -334,3 +334,6 @@ func TestTablesAndCasesAreTheSame(t *testing.T) {
 		t.Errorf("found only %d rows in the page", len(found))
 	}
 }
+
+// bookWentBack is the leaf of a session that saw a higher mark than the book has.
+func bookWentBack(index int64) audit.Leaf { return audit.Leaf{Kind: audit.Session, Cites: index + 1} }

@@ -43,7 +43,6 @@ type world struct {
 	serial  int64
 	flying  int
 	most    int // most batches in flight at once
-	settles bool
 	// the book
 	rows        []ca.Certificate
 	events      map[ca.ID]ca.Event
@@ -58,6 +57,8 @@ type world struct {
 	pause  time.Duration // what signing and committing take
 	late   []func()      // commits that arrive after their connection broke
 	refuse map[ca.RequestID]*ca.Problem
+	sealed bool
+	recent map[string]ca.Answer // by idempotency key
 }
 
 func newWorld(t *testing.T) *world {
@@ -66,6 +67,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, id: audit.LogID{7}, key: ed25519.NewKeyFromSeed(seed[:]), events: map[ca.ID]ca.Event{},
 		keys: map[string]ca.Certificate{}, die: map[string]int{}, refuse: map[ca.RequestID]*ca.Problem{}, serial: 100,
+		recent: map[string]ca.Answer{},
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Issuer"}, IsCA: true, BasicConstraintsValid: true,
@@ -287,12 +289,16 @@ func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, e
 	if w.dies("sign closed") {
 		return nil, ca.Conflict(ca.E1402, "this session was closed", "")
 	}
+	if w.sealed {
+		return nil, ca.Locked(ca.E3001, "the signing key is locked", "")
+	}
 	if w.dies("sign before intent") {
 		return nil, errDied
 	}
 	w.flying++
 	w.most = max(w.most, w.flying)
 	answers := make([]ca.Answer, len(drafts))
+	var fresh []ca.Answer
 	for i, d := range drafts {
 		answers[i].Request = d.Request().ID
 		if p := w.refuse[d.Request().ID]; p != nil {
@@ -300,8 +306,14 @@ func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, e
 			continue
 		}
 		a := &answers[i]
+		key := d.Request().Key
+		if before, ok := w.recent[key]; ok && key != "" {
+			a.Index, a.Leaf, a.DER = before.Index, before.Leaf, before.DER
+			continue
+		}
 		a.Index, a.DER = w.intend(d.Request(), d.Draft().Names, d.Draft().Key)
 		a.Leaf = w.leaves[a.Index].Leaf
+		fresh = append(fresh, *a)
 	}
 	w.mu.Unlock()
 	time.Sleep(w.pause)
@@ -311,9 +323,14 @@ func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, e
 		return nil, errDied
 	}
 	lost := w.dies("sign final lost")
-	for _, a := range answers {
-		if a.Problem == nil && !lost {
+	for _, a := range fresh {
+		if !lost {
 			w.final(a.Index, a.DER)
+		}
+	}
+	for i, d := range drafts {
+		if answers[i].Problem == nil {
+			w.recent[d.Request().Key] = answers[i]
 		}
 	}
 	if w.dies("sign after final") {

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chancery/ca"
+)
+
+func TestReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		defer stop()
+		// Profiles wait for the first settling, as they come with it.
+		profiles, err := r.Profiles(t.Context())
+		if err != nil || len(profiles) != 1 || profiles[0].Name != "server" {
+			t.Errorf("the profiles are %+v, %v", profiles, err)
+		}
+		for n := range 20 {
+			q, read := wishOf(n, "")
+			if _, err := r.Submit(t.Context(), q, read); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if rows, err := r.List(t.Context(), ca.Filter{Limit: 5}); err != nil || len(rows) != 5 || rows[0].Request != "request-0019" {
+			t.Errorf("the page is %+v, %v", rows, err)
+		}
+		if _, err := r.Find(t.Context(), "no such"); code(err) != ca.E2101 {
+			t.Errorf("a name nobody has gave %v", err)
+		}
+		if _, err := r.Find(t.Context(), ""); code(err) != ca.E2102 {
+			t.Errorf("what twenty are called gave %v", err)
+		}
+		if all, err := r.Authorities(t.Context()); err != nil || len(all) != 1 {
+			t.Errorf("the authorities are %+v, %v", all, err)
+		}
+		s, err := r.Status(t.Context())
+		if err != nil || s.Problem != nil || s.Counts.Valid != 20 || s.Mark == 0 || s.Leaves < s.Mark || s.Database != "memory" {
+			t.Errorf("the status is %+v, %v", s, err)
+		}
+	})
+}
+
+// TestChainsEnd holds that parents that name each other cannot keep a requester
+// waiting for ever.
+func TestChainsEnd(t *testing.T) {
+	v := view{authorities: []ca.Authority{
+		{Name: "root-g1", Parent: "root-g1", Certificate: []byte("root")},
+		{Name: "issuing-g1", Parent: "root-g1", Certificate: []byte("issuing")},
+		{Name: "a", Parent: "b"}, {Name: "b", Parent: "a"},
+	}}
+	if c := v.chain("issuing-g1"); len(c) != 2 || string(c[0]) != "issuing" || string(c[1]) != "root" {
+		t.Errorf("the chain is %q", c)
+	}
+	if c := v.chain("a"); len(c) > len(v.authorities) {
+		t.Errorf("the chain has %d certificates", len(c))
+	}
+}
+
+// TestTheSignerRepeatsItself asks after the book has forgotten the key: the
+// signer has not, and the row that stands is handed out.
+func TestTheSignerRepeatsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		q, read := wishOf(1, "key")
+		first, err := r.Submit(t.Context(), q, read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.mu.Lock()
+		clear(w.keys)
+		w.mu.Unlock()
+		q.ID = "request-other"
+		again, err := r.Submit(t.Context(), q, read)
+		if err != nil || !again.Repeated || again.Certificate.ID != first.Certificate.ID || again.Certificate.Request != "request-0001" {
+			t.Errorf("the answer is %+v, %v", again, err)
+		}
+		other, readOther := wishOf(2, "")
+		if _, err := r.Submit(t.Context(), other, readOther); err != nil {
+			t.Error(err)
+		}
+		stop()
+		w.agree(t)
+		if len(w.rows) != 2 {
+			t.Errorf("there are %d rows, want 2", len(w.rows))
+		}
+	})
+}
+
+// TestASealedSigner answers every wish with what to do, and issues on once the
+// key is open, without a restart.
+func TestASealedSigner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.sealed = true
+		r, stop := running(w)
+		defer stop()
+		q, read := wishOf(1, "")
+		if _, err := r.Submit(t.Context(), q, read); code(err) != ca.E3001 {
+			t.Errorf("Submit gave %v", err)
+		}
+		if s, err := r.Status(t.Context()); err != nil || !s.Sealed {
+			t.Errorf("the status is %+v, %v", s, err)
+		}
+		w.mu.Lock()
+		w.sealed = false
+		w.mu.Unlock()
+		if _, err := r.Submit(t.Context(), q, read); err != nil {
+			t.Error(err)
+		}
+		if s, err := r.Status(t.Context()); err != nil || s.Sealed {
+			t.Errorf("the status is %+v, %v", s, err)
+		}
+	})
+}
+
+// TestASecondFront closes our session at every call; neither side may spin.
+func TestASecondFront(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.die["sign closed"] = maxTries
+		r, stop := running(w)
+		defer stop()
+		begin := time.Now()
+		q, read := wishOf(1, "")
+		_, err := r.Submit(t.Context(), q, read)
+		if code(err) != ca.E1402 || time.Since(begin) < firstPause {
+			t.Errorf("the requester got %v after %v", err, time.Since(begin))
+		}
+		if _, err := r.Submit(t.Context(), q, read); err != nil {
+			t.Error(err)
+		}
+		if w.session != maxTries+1 {
+			t.Errorf("there were %d sessions, want one for each try and one more", w.session)
+		}
+	})
+}
+
+// TestAnUnknownIntentHoldsTheMark issues above an intent that an officer must
+// decide, and the mark stays below it.
+func TestAnUnknownIntentHoldsTheMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		synctest.Wait()
+		stop()
+		q, read := wishOf(1, "")
+		index, _ := w.intend(q, nil, ca.Digest{})
+		w.mu.Lock()
+		w.mark = index - 1
+		w.mu.Unlock()
+		w.append(bookWentBack(index), nil)
+		r, stop = running(w)
+		defer stop()
+		q, read = wishOf(2, "")
+		issued, err := r.Submit(t.Context(), q, read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inBook(t, w, issued)
+		if s, err := r.Status(t.Context()); err != nil || s.Unsettled != 1 || s.Mark != index {
+			t.Errorf("the status is %+v, %v; the mark must stay at %d", s, err, index)
+		}
+	})
+}
