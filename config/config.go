@@ -216,7 +216,7 @@ func faultOfURL(s string) string {
 		return "is not an address"
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(s, "/") || strings.ContainsAny(s, "?#") {
+	if err != nil || u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(s, "/") || strings.ContainsAny(s, "?#") {
 		return "is not an address such as http://ca.lab.example:8080, without a slash at the end"
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +139,7 @@ func TestABundleRefusesFaults(t *testing.T) {
 		"an empty exception":            func(b *Bundle) { b.Exceptions = []string{""} },
 		"an exception with an escape":   func(b *Bundle) { b.Exceptions = []string{"\x1b[2J"} },
 		"a long exception":              func(b *Bundle) { b.Exceptions = []string{strings.Repeat("x", maxException+1)} },
-		"too many exceptions":           func(b *Bundle) { b.Exceptions = make([]string, maxExceptions+1) },
+		"too many exceptions":           func(b *Bundle) { b.Exceptions = slices.Repeat([]string{"x"}, maxExceptions+1) },
 		"too many profiles":             func(b *Bundle) { b.Profiles = many(maxProfiles + 1) },
 		"too much":                      func(b *Bundle) { b.Profiles[0].Document = strings.Repeat("x", MaxBundle) },
 		"too many accounts": func(b *Bundle) {

@@ -16,6 +16,8 @@ func TestSubject(t *testing.T) {
 	cn := func(v string) ca.Attribute { return ca.Attribute{OID: ca.OIDCommonName, Value: v} }
 	org := func(v string) ca.Attribute { return ca.Attribute{OID: ca.OIDOrganization, Value: v} }
 	country := func(v string) ca.Attribute { return ca.Attribute{OID: ca.OIDCountry, Value: v} }
+	state := func(v string) ca.Attribute { return ca.Attribute{OID: ca.OIDState, Value: v} }
+	anyState := func(r *ca.SubjectRules) { r.State = optional }
 	keep := func(*ca.SubjectRules) {}
 	in := func(r *ca.SubjectRules) { r.CommonNameInNames = true }
 	needsOrg := func(r *ca.SubjectRules) { r.Organization = supplied }
@@ -34,6 +36,8 @@ func TestSubject(t *testing.T) {
 		{"PF-02: in capitals", with(in, cn("NAS.lab.example")), "", ""},
 		{"PF-02: a common name that is none of them", with(in, cn("evil.example")), ca.E2120, "subject.CN"},
 		{"PF-02: none to compare", with(in), "", ""},
+		{"the longest state in octets", with(anyState, state("x"+strings.Repeat("ä", 127))), "", ""},
+		{"a state too long in octets", with(anyState, state(strings.Repeat("ä", 128))), ca.E2120, "subject.ST"},
 		{"what must be there", with(needsOrg, org("Lab")), "", ""},
 		{"what must be there and is not", with(needsOrg), ca.E2120, "subject.O"},
 		{"a country", with(needsCountry, country("DE")), "", ""},
