@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"chancery/ca"
+	"chancery/internal/respond"
+)
+
+var clock = time.Date(2026, 11, 21, 7, 30, 0, 0, time.UTC)
+
+// A desk is a registrar that notes what reaches it.
+type desk struct {
+	mu      sync.Mutex
+	asked   []ca.Request
+	planned int
+	refs    []string
+	filters []ca.Filter
+	err     error // what everything fails with
+	rows    []ca.Certificate
+}
+
+func (d *desk) Submit(_ context.Context, q ca.Request, c ca.CSR) (ca.Issued, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = append(d.asked, q)
+	return ca.Issued{Certificate: d.rows[0], Chain: [][]byte{[]byte("issuing"), []byte("root")}, Repeated: q.Key == "again"}, d.err
+}
+
+func (d *desk) Plan(_ context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.planned++
+	return ca.Plan{Draft: ca.Draft{Names: c.Names, Profile: q.Profile, NotAfter: q.NotAfter, Key: c.Key}}, d.err
+}
+
+// Find reads a reference as the book does: a public name, or a serial in hex.
+func (d *desk) Find(_ context.Context, ref string) (ca.Issued, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refs = append(d.refs, ref)
+	serial, _ := ca.ParseSerial(ref)
+	for _, c := range d.rows {
+		if ref == c.PublicName() || serial == c.Serial {
+			return ca.Issued{Certificate: c, Chain: [][]byte{[]byte("issuing"), []byte("root")}}, d.err
+		}
+	}
+	return ca.Issued{}, ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "chancery list")
+}
+
+func (d *desk) List(_ context.Context, f ca.Filter) ([]ca.Certificate, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.filters = append(d.filters, f)
+	var out []ca.Certificate
+	for _, c := range d.rows {
+		if (f.After == 0 || c.ID < f.After) && len(out) < f.Limit {
+			out = append(out, c)
+		}
+	}
+	return out, d.err
+}
+
+func (d *desk) Authorities(context.Context) ([]ca.Authority, error) {
+	return []ca.Authority{{Name: "root-g1", Certificate: []byte("root")}, {Name: "issuing-g1", Certificate: []byte("issuing")}}, d.err
+}
+
+func (d *desk) Profiles(context.Context) ([]ca.Profile, error) { return nil, d.err }
+
+func (d *desk) Status(context.Context) (ca.Status, error) {
+	return ca.Status{Version: "test", Sealed: true}, d.err
+}
+
+// A bench is a door on a real socket.
+type bench struct {
+	*desk
+	t    *testing.T
+	http *http.Client
+	log  *bytes.Buffer
+}
+
+func open(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, log: new(bytes.Buffer), desk: &desk{rows: []ca.Certificate{
+		{ID: ca.NewID(40, 9), Authority: "issuing-g1", Serial: "0a1b2c3d4e5f6071", DER: []byte("leaf"), Common: "nas.lab.example"},
+		{ID: ca.NewID(40, 8), Authority: "issuing-g1", Serial: "1234567890123456", Kind: ca.Void},
+	}}}
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(b.log, nil))
+	s := Server(New(Options{Registrar: b.desk, Log: log, Now: func() time.Time { return clock }}), log)
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	b.http = &http.Client{
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(func() {
+		b.http.CloseIdleConnections()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// An answer is what came back, read whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send makes a call; headers are pairs of name and value.
+func (b *bench) send(method, path string, body string, headers ...string) answer {
+	b.t.Helper()
+	r, err := http.NewRequest(method, "http://chancery"+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	a, err := b.http.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	data, err := io.ReadAll(a.Body)
+	if err := errors.Join(err, a.Body.Close()); err != nil {
+		b.t.Fatal(err)
+	}
+	return answer{a.StatusCode, a.Header, data}
+}
+
+// problem reads an answer that must be a problem document.
+func (b *bench) problem(a answer) respond.Document {
+	b.t.Helper()
+	if ct := a.header.Get("Content-Type"); ct != respond.ProblemType {
+		b.t.Fatalf("status %d comes as %q: %s", a.status, ct, a.body)
+	}
+	var d respond.Document
+	if err := json.Unmarshal(a.body, &d); err != nil {
+		b.t.Fatal(err)
+	}
+	if d.Status != a.status || d.Instance != a.header.Get("X-Request-Id") || d.Instance == "" || d.Title == "" || d.Type != "urn:chancery:error:"+string(d.Code) {
+		b.t.Errorf("the document does not fit its answer: %s", a.body)
+	}
+	return d
+}
+
+// request makes a certification request in DER.
+func request(t testing.TB) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "nas.lab.example"}, DNSNames: []string{"nas.lab.example"}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func asPEM(label string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
+}
+
+// body writes a JSON object of strings and numbers.
+func body(t testing.TB, members map[string]any) string {
+	t.Helper()
+	out, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"chancery/ca"
+)
+
+// An Order is what Issue and Plan ask for.
+type Order struct {
+	// CSR is the request (PKCS#10) in PEM or DER, as a file holds it.
+	CSR     []byte
+	Profile string
+	// NotAfter is the wished end, Days the same counted from now; at most one is
+	// set. Neither takes the profile's usual lifetime.
+	NotAfter time.Time
+	Days     int
+	// Key is the idempotency key, 1 to 128 printable ASCII characters, or empty. The
+	// same key gives the same certificate for 24 hours.
+	Key string
+}
+
+// A Page is part of a list.
+type Page struct {
+	// Items are rows of the book, newest first, without their DER.
+	Items []ca.Certificate
+	// Next is the filter's After for the next page; zero after the last.
+	Next ca.ID
+}
+
+// order is an Order's body.
+type order struct {
+	CSR      string `json:"csr"`
+	Profile  string `json:"profile"`
+	NotAfter string `json:"not_after,omitempty"`
+	Days     int    `json:"days,omitempty"`
+}
+
+// items is a list as it is answered.
+type items[T any] struct {
+	Items []T   `json:"items"`
+	Next  ca.ID `json:"next_cursor,string"`
+}
+
+func (o Order) call(dry bool) call {
+	// A file goes as it is, in base64: the service says best what is wrong with it.
+	b := order{Profile: o.Profile, Days: o.Days, CSR: base64.StdEncoding.EncodeToString(o.CSR)}
+	if !o.NotAfter.IsZero() {
+		b.NotAfter = o.NotAfter.UTC().Format(time.RFC3339)
+	}
+	c := call{method: http.MethodPost, path: "certificates", body: b, key: o.Key}
+	if dry {
+		c.query = url.Values{"dry_run": {"true"}}
+	}
+	return c
+}
+
+// Issue asks for a certificate and waits for it.
+func (c *Client) Issue(ctx context.Context, o Order) (ca.Issued, error) {
+	return do[ca.Issued](ctx, c, o.call(false))
+}
+
+// Plan says what Issue would give; nothing is signed or stored.
+func (c *Client) Plan(ctx context.Context, o Order) (ca.Plan, error) {
+	return do[ca.Plan](ctx, c, o.call(true))
+}
+
+// Certificates gives a page. The filter's Now is the service's, whatever it says
+// here; a zero Limit takes the service's usual one.
+func (c *Client) Certificates(ctx context.Context, f ca.Filter) (Page, error) {
+	q := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	set("name", f.Name)
+	set("authority", f.Authority)
+	set("profile", f.Profile)
+	set("owner", f.Owner)
+	set("status", f.Status)
+	if !f.ExpiringBefore.IsZero() {
+		set("expiring_before", f.ExpiringBefore.UTC().Format(time.RFC3339))
+	}
+	if f.Limit != 0 {
+		set("limit", strconv.Itoa(f.Limit))
+	}
+	if f.After != 0 {
+		set("cursor", strconv.FormatInt(int64(f.After), 10))
+	}
+	list, err := do[items[ca.Certificate]](ctx, c, call{method: http.MethodGet, path: "certificates", query: q})
+	return Page(list), err
+}
+
+// Certificate gives the one certificate that a public name, a serial, a serial's
+// tail or a name means, with its chain: E2101 for none, E2102 for several.
+func (c *Client) Certificate(ctx context.Context, ref string) (ca.Issued, error) {
+	if ref == "" { // the path would be the list's
+		return ca.Issued{}, ca.NotFound(ca.E2101, "no certificate was named", "chancery list")
+	}
+	return do[ca.Issued](ctx, c, call{method: http.MethodGet, path: "certificates/" + segment(ref)})
+}
+
+// Authorities gives every generation, oldest first.
+func (c *Client) Authorities(ctx context.Context) ([]ca.Authority, error) {
+	list, err := do[items[ca.Authority]](ctx, c, call{method: http.MethodGet, path: "authorities"})
+	return list.Items, err
+}
+
+// Authority gives one generation by its name.
+func (c *Client) Authority(ctx context.Context, name string) (ca.Authority, error) {
+	if name == "" {
+		return ca.Authority{}, ca.NotFound(ca.E2101, "no authority was named", "chancery ca list")
+	}
+	return do[ca.Authority](ctx, c, call{method: http.MethodGet, path: "authorities/" + segment(name)})
+}
+
+// Profiles gives the profiles in force, by name.
+func (c *Client) Profiles(ctx context.Context) ([]ca.Profile, error) {
+	list, err := do[items[ca.Profile]](ctx, c, call{method: http.MethodGet, path: "profiles"})
+	return list.Items, err
+}
+
+// Status says how the installation is doing.
+func (c *Client) Status(ctx context.Context) (ca.Status, error) {
+	return do[ca.Status](ctx, c, call{method: http.MethodGet, path: "status"})
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"chancery/api"
+	"chancery/ca"
+)
+
+var clock = time.Date(2026, 11, 21, 7, 30, 0, 0, time.UTC)
+
+// A desk is a registrar with one certificate; it keeps what it was asked last.
+type desk struct {
+	asked  ca.Request
+	filter ca.Filter
+	ref    string
+	err    error
+}
+
+var (
+	row = ca.Certificate{
+		ID: ca.NewID(40, 9), Kind: ca.EndEntity, IssuerKey: ca.Digest{1}, Serial: "0a1b", Authority: "issuing-g1", Request: "r", Profile: "server",
+		ProfileDigest: ca.Digest{2}, Owner: "uid:1", Door: ca.DoorAPI, Names: []ca.Name{{Type: ca.DNS, Value: "nas.lab.example"}}, Common: "nas",
+		Key: ca.Digest{3}, KeyType: "ed25519", NotBefore: clock, NotAfter: clock, IssuedAt: clock, DER: []byte("leaf"), Undelivered: true,
+	}
+	issued    = ca.Issued{Certificate: row, Chain: [][]byte{[]byte("issuing"), []byte("root")}, Notices: []string{"n"}, Repeated: true}
+	plan      = ca.Plan{Draft: ca.Draft{Subject: ca.Subject{{OID: ca.OIDCommonName, Value: "nas"}}, Names: row.Names, SPKI: []byte{1}, Key: ca.Digest{3}, KeyType: "ed25519", NotBefore: clock, NotAfter: clock, Use: []string{"server"}, Authority: "issuing-g1", Profile: "server", ProfileDigest: ca.Digest{2}}, Notices: []string{"n"}}
+	authority = ca.Authority{Name: "issuing-g1", Line: "issuing", Key: ca.Digest{1}, Certificate: []byte("issuing"), NotBefore: clock, NotAfter: clock}
+	profile   = ca.Profile{Schema: 1, Name: "server", Line: "issuing", Doors: []ca.Door{ca.DoorAPI}, Use: []string{"server"}, Days: 1, MaxDays: 2, Strict: true, Keys: []string{"ed25519"}, Names: ca.NameRules{Max: 3, DNS: []string{"*"}, FromCN: true}, Subject: ca.SubjectRules{CommonName: "drop", CommonNameInNames: true}, Digest: ca.Digest{2}}
+	status    = ca.Status{Version: "v", Leaves: 7, Problem: ca.Locked(ca.E3001, "d", "f"), BundleExpires: clock}
+)
+
+func (d *desk) Submit(_ context.Context, q ca.Request, _ ca.CSR) (ca.Issued, error) {
+	d.asked = q
+	return issued, d.err
+}
+
+func (d *desk) Plan(_ context.Context, q ca.Request, _ ca.CSR) (ca.Plan, error) {
+	d.asked = q
+	return plan, d.err
+}
+
+func (d *desk) Find(_ context.Context, ref string) (ca.Issued, error) {
+	d.ref = ref
+	return issued, d.err
+}
+
+func (d *desk) List(_ context.Context, f ca.Filter) ([]ca.Certificate, error) {
+	d.filter = f
+	return []ca.Certificate{row}, d.err
+}
+func (d *desk) Authorities(context.Context) ([]ca.Authority, error) {
+	return []ca.Authority{authority}, d.err
+}
+func (d *desk) Profiles(context.Context) ([]ca.Profile, error) { return []ca.Profile{profile}, d.err }
+func (d *desk) Status(context.Context) (ca.Status, error)      { return status, d.err }
+
+// serve puts a handler behind a socket and gives the socket's path.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := api.Server(h, slog.New(slog.DiscardHandler))
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+func dial(t *testing.T, path string) *Client {
+	t.Helper()
+	c, err := Dial(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func open(t *testing.T) (*Client, *desk) {
+	t.Helper()
+	d := new(desk)
+	return dial(t, serve(t, api.New(api.Options{Registrar: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+}
+
+func request(t *testing.T) []byte {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"nas.lab.example"}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// What the registrar gave comes out at the other end: no field is lost for want of
+// a JSON name.
+func TestEachAnswerArrivesWhole(t *testing.T) {
+	c, d := open(t)
+	ctx, der := t.Context(), request(t)
+	listed := row
+	listed.DER = nil
+	order := Order{CSR: der, Profile: "server", Days: 3, Key: "k"}
+	for name, one := range map[string]struct {
+		got  func() (any, error)
+		want any
+	}{
+		"Issue":        {func() (any, error) { return c.Issue(ctx, order) }, issued},
+		"Plan":         {func() (any, error) { return c.Plan(ctx, order) }, plan},
+		"Certificate":  {func() (any, error) { return c.Certificate(ctx, "0a1b") }, issued},
+		"Certificates": {func() (any, error) { return c.Certificates(ctx, ca.Filter{Limit: 1}) }, Page{[]ca.Certificate{listed}, row.ID}},
+		"last page":    {func() (any, error) { return c.Certificates(ctx, ca.Filter{}) }, Page{[]ca.Certificate{listed}, 0}},
+		"Authorities":  {func() (any, error) { return c.Authorities(ctx) }, []ca.Authority{authority}},
+		"Authority":    {func() (any, error) { return c.Authority(ctx, "issuing-g1") }, authority},
+		"Profiles":     {func() (any, error) { return c.Profiles(ctx) }, []ca.Profile{profile}},
+		"Status":       {func() (any, error) { return c.Status(ctx) }, status},
+	} {
+		if got, err := one.got(); err != nil || !reflect.DeepEqual(got, one.want) {
+			t.Errorf("%s: %v\n got %+v\nwant %+v", name, err, got, one.want)
+		}
+	}
+	if d.asked.Key != "k" || string(d.asked.CSR) != string(der) || !d.asked.NotAfter.Equal(clock.AddDate(0, 0, 3)) {
+		t.Errorf("asked %+v", d.asked)
+	}
+}
+
+func TestFiltersAndReferencesArriveAsMeant(t *testing.T) {
+	c, d := open(t)
+	want := ca.Filter{Name: "*.a b&c=d", Authority: "g", Profile: "p", Owner: "uid:1", ExpiringBefore: clock, Status: "valid", Now: clock, After: row.ID, Limit: 3}
+	if _, err := c.Certificates(t.Context(), want); err != nil || !reflect.DeepEqual(d.filter, want) {
+		t.Errorf("%v: %+v", err, d.filter)
+	}
+	for _, ref := range []string{"0a:1b", "spiffe://lab.example/nas?x#y", "100% sure", "Hana Nováková", "list?limit=1"} {
+		if _, err := c.Certificate(t.Context(), ref); err != nil || d.ref != ref {
+			t.Errorf("%q arrives as %q: %v", ref, d.ref, err)
+		}
+	}
+	d.ref = ""
+	for _, ref := range []string{"", ".", "..", "../status", "../../../etc/passwd"} {
+		var p *ca.Problem
+		if _, err := c.Certificate(t.Context(), ref); !errors.As(err, &p) || p.Code != ca.E2101 || d.ref != "" {
+			t.Errorf("%q: %v, asked %q", ref, err, d.ref)
+		}
+	}
+}
+
+func TestAProblemArrivesAsItWas(t *testing.T) {
+	c, d := open(t)
+	want := ca.Refused(ca.E2107, "d", "f").Because("w").At("dns[2]")
+	d.err = fmt.Errorf("submit: %w", want)
+	_, err := c.Issue(t.Context(), Order{CSR: request(t), Profile: "server"})
+	var p *ca.Problem
+	if !errors.As(err, &p) || *p != *want {
+		t.Errorf("%v", err)
+	}
+	_, err = c.Issue(t.Context(), Order{CSR: []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), Profile: "server"})
+	if !errors.As(err, &p) || p.Code != ca.E2203 || !strings.Contains(p.Detail, "CERTIFICATE") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	dir := t.TempDir()
+	dead := filepath.Join(dir, "dead.sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: dead, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, "none.sock"), dead, dir} {
+		var p *ca.Problem
+		if _, err := Dial(path); !errors.As(err, &p) || p.Code != ca.E1201 || !strings.Contains(p.Detail, path) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestALinkToTheSocketIsFollowed(t *testing.T) {
+	path := serve(t, http.NotFoundHandler())
+	long := filepath.Join(t.TempDir(), strings.Repeat("l", 150))
+	if err := os.Symlink(path, long); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, long)
+}
+
+func TestWhatIsNotTheServiceIsToldApart(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"text":       func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
+		"an empty problem": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			fmt.Fprint(w, "{}")
+		},
+		"half an answer": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"version":"v"`)
+		},
+	} {
+		if s, err := dial(t, serve(t, h)).Status(t.Context()); err == nil || s.Version != "" {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
+}

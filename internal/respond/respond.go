@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package respond
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+
+	"chancery/ca"
+	"chancery/internal/strict"
+)
+
+const (
+	// JSONType is the media type of everything that is not an error or a file.
+	JSONType = "application/json"
+	// RequestIDHeader carries the request's id in each answer.
+	RequestIDHeader = "X-Request-Id"
+	// MaxBody is the largest body of one call, in octets (security rule PR-04): a
+	// request of ca.MaxCSR in base64 with its PEM text, and room for the rest.
+	MaxBody = 256 << 10
+	// retryAfter is in seconds: settling after an interruption takes less.
+	retryAfter = "5"
+	// maxFault is how much of a reader's complaint is shown, in octets: it quotes
+	// keys of the body, which may be long.
+	maxFault = 200
+)
+
+// JSON answers with a value.
+func JSON(w http.ResponseWriter, log *slog.Logger, status int, v any) {
+	write(w, log, JSONType, status, v)
+}
+
+// File answers with bytes of a media type. Browsers must not guess another.
+func File(w http.ResponseWriter, mediaType string, body []byte) {
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// An error here means that the reader hung up.
+	_, _ = w.Write(body)
+}
+
+// write encodes before it sends, so that a value that cannot be encoded does not
+// become half an answer under a status that says all is well.
+func write(w http.ResponseWriter, log *slog.Logger, mediaType string, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		log.Error("internal error", "request", w.Header().Get(RequestIDHeader), "error", fmt.Errorf("encode an answer: %w", err))
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// An error here means that the reader hung up.
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// Body reads a request's body as JSON of type T, at most MaxBody octets. The
+// error is E1401: another media type, too large, an unknown or repeated key.
+func Body[T any](w http.ResponseWriter, r *http.Request) (T, error) {
+	var zero T
+	// The media type is demanded because a page on another site can make a browser
+	// post text/plain or a form, but not JSON.
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != JSONType {
+		return zero, &Refusal{http.StatusUnsupportedMediaType, ca.Invalid(ca.E1401, "the body is not "+JSONType, "send JSON with Content-Type: "+JSONType)}
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return zero, &Refusal{http.StatusRequestEntityTooLarge, ca.Invalid(ca.E1401, fmt.Sprintf("the body is larger than %d octets", MaxBody), "send one request per call")}
+	case err != nil:
+		return zero, ca.Invalid(ca.E1401, "the body ended too early", "send the call again")
+	}
+	v, err := strict.Decode[T](data)
+	if err != nil {
+		return zero, ca.Invalid(ca.E1401, "the body cannot be read: "+short(err.Error()), "correct the body; nothing was done")
+	}
+	return v, nil
+}
+
+// short cuts a message to maxFault.
+func short(s string) string {
+	if len(s) <= maxFault {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxFault], "") + "…"
+}
