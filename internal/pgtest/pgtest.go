@@ -2,7 +2,7 @@
 
 // Package pgtest runs a throw-away PostgreSQL server for tests: real, on a free
 // loopback port, with its data below the system's temporary directory, from the
-// initdb and pg_ctl found in PATH. Where these are missing the test is skipped.
+// initdb and pg_ctl found in PATH.
 //
 // It is no client: a test brings its own driver. Start reading at Start.
 package pgtest
@@ -18,7 +18,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"testing"
 )
 
 // account is whom the server runs as when the test runs as root, because
@@ -29,7 +28,10 @@ const account = "postgres"
 // and using it somebody else may take it.
 const maxTries = 5
 
-// A Server is a running server. The test it was started for stops it.
+// ErrMissing says that PostgreSQL's server is not installed: skip the test.
+var ErrMissing = errors.New("PostgreSQL's server is not installed")
+
+// A Server is a running server. Whoever started it stops it.
 type Server struct {
 	port       int
 	dir        string
@@ -37,46 +39,46 @@ type Server struct {
 }
 
 // Start starts a server. Its fsync is off: tests of crashes need another one.
-func Start(t testing.TB) *Server {
-	t.Helper()
+func Start() (*Server, error) {
 	for _, program := range []string{"initdb", "pg_ctl"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("PostgreSQL's server is not installed: %v", err)
+			return nil, fmt.Errorf("%w: %w", ErrMissing, err)
 		}
 	}
 	s := &Server{}
 	var err error
-	// Not t.TempDir: the other account must be able to walk to it, and a socket's
-	// path has at most 107 octets.
+	// Directly below the temporary directory: the other account must be able to
+	// walk to it, and a socket's path has at most 107 octets.
 	if s.dir, err = os.MkdirTemp("", "pgtest"); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(s.dir); err != nil {
-			t.Error(err)
-		}
-	})
+	if err := s.begin(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return s, nil
+}
+
+// begin makes the data and starts the server.
+func (s *Server) begin() error {
 	if err := s.own(); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	// Trust is enough: the server listens on loopback and holds nothing.
-	if err := s.run("initdb", "-D", s.data(), "-U", account, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"); err != nil {
-		t.Fatal(err)
+	err := s.run("initdb", "-D", s.data(), "-U", account, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	if err != nil {
+		return err
 	}
-	for try := 1; ; try++ {
+	for range maxTries {
 		if err = s.start(); err == nil {
-			break
-		}
-		if try == maxTries {
-			t.Fatal(err)
+			return nil
 		}
 	}
-	t.Cleanup(func() {
-		if err := s.run("pg_ctl", "-D", s.data(), "-m", "immediate", "-w", "stop"); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return err
+}
+
+// Stop ends the server and removes its data.
+func (s *Server) Stop() error {
+	return errors.Join(s.run("pg_ctl", "-D", s.data(), "-m", "immediate", "-w", "stop"), os.RemoveAll(s.dir))
 }
 
 // DSN is the address of a database of the server; "postgres" is the one that is

@@ -4,6 +4,7 @@ package pgtest
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -12,7 +13,18 @@ import (
 )
 
 func TestAServerAnswersOnItsAddress(t *testing.T) {
-	s := Start(t)
+	s, err := Start()
+	if errors.Is(err, ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
 	_, rest, _ := strings.Cut(s.DSN("x"), "@")
 	host, _, ok := strings.Cut(rest, "/x?")
 	if !ok {
