@@ -50,7 +50,9 @@ type Generation struct {
 
 // Founded is what a founding made.
 type Founded struct {
-	Log         string         `json:"log_id"`
+	Log string `json:"log_id"`
+	// LogKey is the SubjectPublicKeyInfo of the log's key, which verifies checkpoints.
+	LogKey      []byte         `json:"log_key"`
 	Authorities []ca.Authority `json:"authorities"`
 }
 
@@ -95,7 +97,7 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	s.mu.Lock()
 	s.unlocked = true
 	s.mu.Unlock()
-	return Founded{Log: s.journal.LogIDText(), Authorities: []ca.Authority{root.Authority, issuing.Authority}}, nil
+	return Founded{Log: s.journal.LogIDText(), LogKey: s.logKey, Authorities: []ca.Authority{root.Authority, issuing.Authority}}, nil
 }
 
 // sound refuses what could not become two authorities.
@@ -132,6 +134,9 @@ func (s *Signer) begin(f Founding, uid int, now time.Time) error {
 		return fmt.Errorf("write the genesis: %w", err)
 	}
 	s.genesis = genesis
+	if err := s.keyStep(KeyBody{Step: keyMade, KeyID: logKeyID, Purpose: softkey.LogKey, SPKI: s.logKey}); err != nil {
+		return err
+	}
 	if err := s.seal(); err != nil {
 		return err
 	}

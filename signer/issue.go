@@ -136,6 +136,9 @@ func claims(r ca.Request) []string {
 // that checks a request's signature (security rule SG-09), and it believes
 // nothing the front says about the rules.
 func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
+	if !now.Before(rules.bundle.Expires) {
+		return ca.Refused(ca.E2121, "the policy bundle expired "+rules.bundle.Expires.Format(time.DateOnly), "put a new one in force")
+	}
 	profile, ok := rules.profiles[d.request.Profile]
 	if !ok {
 		return ca.NotFound(ca.E2118, fmt.Sprintf("there is no profile %q", d.request.Profile), "chancery profile list")

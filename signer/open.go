@@ -5,6 +5,7 @@ package signer
 import (
 	"crypto"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -139,6 +140,9 @@ func (s *Signer) create(f Founding) error {
 	}
 	if err := keys.Seal(key, softkey.Sealing{ID: logKeyID, Purpose: softkey.LogKey, Log: log}); err != nil {
 		return err
+	}
+	if s.logKey, err = x509.MarshalPKIXPublicKey(key.Public()); err != nil {
+		return fmt.Errorf("encode the log's key: %w", err)
 	}
 	if s.journal, err = s.openLog(id, key, journal.Options{Create: true}); err != nil {
 		return err

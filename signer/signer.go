@@ -45,6 +45,7 @@ type Signer struct {
 	journal *journal.Journal
 	genesis GenesisBody
 	initKey ed25519.PublicKey
+	logKey  []byte // the log's SubjectPublicKeyInfo, during a founding
 	// words are held from the making of the keyring to the sealing of the root.
 	words  *softkey.Stretched
 	rules  atomic.Pointer[rules]

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"sync/atomic"
+
+	"chancery/ca"
+	"chancery/lifecycle"
+	"chancery/policy"
+	"chancery/signer"
+	"chancery/signer/wire"
+)
+
+// A bridge is the signer as the lifecycle knows it: it remembers the session that
+// the last hello opened, and says it with every call.
+type bridge struct {
+	client  *wire.Client
+	boot    string // the front's boot id
+	session atomic.Int64
+}
+
+// Hello opens a session; see lifecycle.Log.
+func (b *bridge) Hello(ctx context.Context, databaseID string, next int64) (ca.Session, error) {
+	s, err := b.client.Hello(ctx, signer.Hello{
+		Protocol: signer.Protocol, Version: version(), Boot: b.boot, Database: databaseID, Next: next,
+	})
+	if err == nil {
+		b.session.Store(s.Number)
+	}
+	return s, err
+}
+
+// Leaves reads a page of the log; see lifecycle.Log.
+func (b *bridge) Leaves(ctx context.Context, from int64) ([]lifecycle.Record, error) {
+	page, err := b.client.Leaves(ctx, from)
+	records := make([]lifecycle.Record, len(page))
+	for i, r := range page {
+		records[i] = lifecycle.Record(r)
+	}
+	return records, err
+}
+
+// Settle closes intents; see lifecycle.Log.
+func (b *bridge) Settle(ctx context.Context, all []ca.Settlement) error {
+	return b.client.Settle(ctx, b.session.Load(), all)
+}
+
+// Sign brings a batch to the signer; see lifecycle.Issuer.
+func (b *bridge) Sign(ctx context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
+	return b.client.Issue(ctx, b.session.Load(), drafts)
+}

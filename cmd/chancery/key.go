@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"chancery/ca"
+	"chancery/signer"
+	"chancery/signer/wire"
+)
+
+// maxSecret bounds what is read of a file that should hold a passphrase.
+const maxSecret = 4096
+
+func (a *app) keyCommand() *cobra.Command {
+	c := &cobra.Command{Use: "key", Short: "List, unlock and lock the keys", Example: "  chancery key list\n  chancery key unlock"}
+	c.AddCommand(a.keyList(), a.keyUnlock(), a.keyLock())
+	return c
+}
+
+func (a *app) keyList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the keys and how each is opened", Example: "  chancery key list\n  chancery key list --json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.keys(c.Context(), func(ctx context.Context, k *wire.Client) (signer.KeyStates, error) { return k.Keys(ctx) })
+		},
+	}
+}
+
+func (a *app) keyLock() *cobra.Command {
+	return &cobra.Command{
+		Use: "lock", Short: "Seal the signing keys: nothing is issued until they are unlocked", Example: "  chancery key lock\n  chancery key unlock",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.keys(c.Context(), func(ctx context.Context, k *wire.Client) (signer.KeyStates, error) { return k.Lock(ctx) })
+		},
+	}
+}
+
+func (a *app) keyUnlock() *cobra.Command {
+	var file string
+	var words bool
+	c := &cobra.Command{
+		Use: "unlock", Short: "Open the signing keys", Example: "  chancery key unlock\n  chancery key unlock --password-file /run/credentials/pass",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.keys(c.Context(), func(ctx context.Context, k *wire.Client) (signer.KeyStates, error) {
+				states, err := k.Keys(ctx)
+				if err != nil || states.Automatic && file == "" && !words {
+					if err != nil {
+						return states, err
+					}
+					return k.Unlock(ctx, signer.Unlocking{})
+				}
+				secret, err := a.secret(file, words)
+				if err != nil {
+					return states, err
+				}
+				if words {
+					return k.Unlock(ctx, signer.Unlocking{Words: secret})
+				}
+				return k.Unlock(ctx, signer.Unlocking{Passphrase: secret})
+			})
+		},
+	}
+	c.Flags().StringVar(&file, "password-file", "", "file with the passphrase, or the words with --words (CHANCERY_PASSWORD_FILE)")
+	c.Flags().BoolVar(&words, "words", false, "use the recovery words instead of the passphrase")
+	return c
+}
+
+// secret reads a passphrase or words from a file, or asks at a terminal.
+func (a *app) secret(file string, words bool) (string, error) {
+	if file == "" {
+		file = a.env("CHANCERY_PASSWORD_FILE")
+	}
+	if file != "" {
+		return readSecret(file)
+	}
+	in, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return "", usage("there is no terminal to ask at", "use --password-file FILE")
+	}
+	what := "Passphrase: "
+	if words {
+		what = "Recovery words: "
+	}
+	fmt.Fprint(a.err, what)
+	typed, err := term.ReadPassword(int(in.Fd()))
+	fmt.Fprintln(a.err)
+	if err != nil {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	return string(typed), nil
+}
+
+// readSecret gives the first line of a file.
+func readSecret(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", ca.Invalid(ca.E1102, "the file with the secret cannot be read", "name another: --password-file FILE").Because(err.Error())
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(io.LimitReader(f, maxSecret)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// keys does one call on the ceremony socket and prints what the keys are like then.
+func (a *app) keys(ctx context.Context, call func(context.Context, *wire.Client) (signer.KeyStates, error)) error {
+	l, err := a.founded()
+	if err != nil {
+		return err
+	}
+	states, err := call(ctx, wire.Dial(dialPath(l.socket("ceremony"))))
+	if errors.Is(err, wire.ErrUnknown) {
+		return ca.Unavailable(ca.E1201, "the signer does not answer", "chancery serve --dir "+l.dir).Because(err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	return a.print(states, keyTable(states))
+}
+
+func keyTable(s signer.KeyStates) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "KEY\tPURPOSE\tTYPE\tOPENED BY")
+	for _, k := range s.Keys {
+		methods := make([]string, len(k.Methods))
+		for i, m := range k.Methods {
+			methods[i] = string(m)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.KeyID, k.Purpose, k.KeyType, strings.Join(methods, ", "))
+	}
+	_ = w.Flush() // a builder takes everything
+	if s.Sealed {
+		b.WriteString("\nThe signing keys are locked: nothing is issued until `chancery key unlock`.\n")
+	}
+	return b.String()
+}

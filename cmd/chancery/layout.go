@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"chancery/ca"
+	"chancery/config"
+)
+
+// A layout is where the parts of an installation lie under its directory
+// (architecture §3). The modes hold from the first day, so that separate
+// accounts only change owners and groups.
+type layout struct{ dir string }
+
+func (l layout) config() string         { return filepath.Join(l.dir, "chancery.toml") }
+func (l layout) signer() string         { return filepath.Join(l.dir, "signer") }
+func (l layout) keys() string           { return filepath.Join(l.dir, "signer", "keys") }
+func (l layout) front() string          { return filepath.Join(l.dir, "front") }
+func (l layout) database() string       { return filepath.Join(l.dir, "front", "db", "book.sqlite") }
+func (l layout) auditKey() string       { return filepath.Join(l.dir, "audit.pub") }
+func (l layout) logID() string          { return filepath.Join(l.dir, "front", "log_id") }
+func (l layout) run() string            { return filepath.Join(l.dir, "run") }
+func (l layout) lock() string           { return filepath.Join(l.dir, "run", "lock") }
+func (l layout) socket(n string) string { return filepath.Join(l.dir, "run", n+".sock") }
+
+// folders are the directories with their modes, parents first.
+func (l layout) folders() []folder {
+	return []folder{
+		{l.dir, 0o711},
+		{l.signer(), 0o700},
+		{filepath.Join(l.signer(), "journal"), 0o700},
+		{filepath.Join(l.signer(), "bundle"), 0o700},
+		{filepath.Join(l.signer(), "state"), 0o700},
+		{l.front(), 0o700},
+		{filepath.Join(l.front(), "db"), 0o700},
+		{filepath.Join(l.front(), "tls"), 0o700},
+		{filepath.Join(l.dir, "worker"), 0o700},
+		{l.run(), 0o750},
+	}
+}
+
+type folder struct {
+	path string
+	mode fs.FileMode
+}
+
+// make creates the directories. Ones that exist must be ours already: only the
+// top directory may exist, and then must be empty.
+func (l layout) make() error {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return unwritable(l.dir, err)
+	}
+	if len(entries) > 0 {
+		return ca.Conflict(ca.E1002, fmt.Sprintf("%s is not empty", l.dir),
+			"found the authority in another directory: chancery init --dir DIR")
+	}
+	for _, f := range l.folders() {
+		if err := os.MkdirAll(f.path, f.mode); err != nil {
+			return unwritable(f.path, err)
+		}
+		// MkdirAll is subject to the umask, and leaves an existing directory alone.
+		if err := os.Chmod(f.path, f.mode); err != nil {
+			return unwritable(f.path, err)
+		}
+	}
+	return nil
+}
+
+// founded tells whether an authority was founded here.
+func (l layout) founded() bool {
+	_, err := os.Stat(l.config())
+	return err == nil
+}
+
+func unwritable(path string, err error) error {
+	return ca.Invalid(ca.E1102, fmt.Sprintf("%s cannot be written", path),
+		"choose a directory that this account may write: --dir DIR").Because(err.Error())
+}
+
+// settings are those of this directory: its file if there is one, and the
+// environment.
+func (l layout) settings() (config.Config, error) {
+	path := l.config()
+	if !l.founded() {
+		path = ""
+	}
+	c, err := config.Load(path, os.Environ())
+	c.Dir = l.dir
+	return c, err
+}
+
+// writeConfig writes the settings that init chose. The file comes last in a
+// founding: with it the directory counts as founded.
+func (l layout) writeConfig(pki string) error {
+	c, err := l.settings()
+	if err != nil {
+		return err
+	}
+	c.PKIURL = pki
+	if err := os.WriteFile(l.config(), c.Document(), 0o600); err != nil {
+		return unwritable(l.config(), err)
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"chancery/ca"
+)
+
+// The exit codes; `chancery help exit-codes` is their page.
+const (
+	exitFailure     = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitForbidden   = 4
+	exitRefused     = 6
+	exitUnreachable = 7
+	exitConflict    = 8
+	exitFaults      = 9
+	exitLocked      = 10
+	exitInterrupted = 130
+)
+
+// exits is the one table from kinds of problems to exit codes.
+var exits = map[ca.Kind]int{
+	ca.InvalidKind: exitUsage, ca.NotFoundKind: exitNotFound, ca.ForbiddenKind: exitForbidden, ca.RefusedKind: exitRefused,
+	ca.UnavailableKind: exitUnreachable, ca.BusyKind: exitUnreachable, ca.ConflictKind: exitConflict, ca.LockedKind: exitLocked,
+}
+
+func exitOf(p *ca.Problem) int {
+	if p.Code == ca.E3101 && p.Kind == ca.RefusedKind { // a check that found faults
+		return exitFaults
+	}
+	if code, ok := exits[p.Kind]; ok && p.Code != ca.E9000 {
+		return code
+	}
+	return exitFailure
+}
+
+// asProblem makes any error one that can be shown. At the command line the user
+// and the machine are one, so what is ours is shown too.
+func asProblem(err error) *ca.Problem {
+	var p *ca.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return ca.Unavailable(ca.E9000, err.Error(), "chancery explain E9000")
+}
+
+func usage(detail, fix string) *ca.Problem { return ca.Invalid(ca.E1101, detail, fix) }
+
+// complain prints a problem to stderr in the form people and grep know.
+func (a *app) complain(p *ca.Problem) {
+	if a.json {
+		if body, err := json.Marshal(p); err == nil {
+			fmt.Fprintf(a.err, "%s\n", body)
+			return
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "chancery: error: %s\n", p.Detail)
+	if p.Why != "" {
+		fmt.Fprintf(&b, "  why:  %s\n", p.Why)
+	}
+	if p.Fix != "" {
+		fmt.Fprintf(&b, "  hint: %s\n", p.Fix)
+	}
+	fmt.Fprintf(&b, "  code: %s   (chancery explain %s)\n", p.Code, p.Code)
+	fmt.Fprint(a.err, b.String())
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "explain CODE", Short: "Say what an error code means", Example: "  chancery explain E2107\n  chancery explain --json E3001",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("explain takes one code", "chancery explain E2107")
+			}
+			e, ok := ca.Explain(ca.Code(strings.ToUpper(args[0])))
+			if !ok {
+				return ca.NotFound(ca.E2101, "there is no code "+ca.Show(args[0]), "codes look like E2107")
+			}
+			return a.print(e, fmt.Sprintf("%s  %s\n\n%s\n", e.Code, e.Title, e.Text))
+		},
+	}
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the program's version", Example: "  chancery version\n  chancery version --json",
+		RunE: func(*cobra.Command, []string) error {
+			v := version()
+			return a.print(struct {
+				Version string `json:"version"`
+			}{v}, v+"\n")
+		},
+	}
+}
+
+// version is what the build recorded: a tag, or the commit of a work tree.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Run the service until Ctrl-C", Args: cobra.NoArgs,
+		Example: "  chancery serve\n  chancery serve --dir ./chancery-data",
+		RunE: func(c *cobra.Command, _ []string) error {
+			l, err := a.founded()
+			if err != nil {
+				return err
+			}
+			return a.serve(c.Context(), l)
+		},
+	}
+}
+
+// serve is the parent: it holds the lock and the listening sockets, so that a
+// child that is started again finds its callers still in the queue.
+func (a *app) serve(ctx context.Context, l layout) error {
+	began := time.Now()
+	lock, err := takeLock(l.lock())
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	f, done, err := a.household(l)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return f.run(ctx, func() {
+		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands   %s\nready in %.1f s - stop with Ctrl-C\n",
+			version(), l.dir, l.socket("admin"), time.Since(began).Seconds())
+	})
+}
+
+// closeSocket ends a listener; its path goes with it.
+func closeSocket(l net.Listener) { l.Close() } //nolint:errcheck // the process ends

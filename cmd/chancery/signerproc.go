@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"chancery/config"
+	"chancery/signer"
+	"chancery/signer/softkey"
+	"chancery/signer/wire"
+)
+
+// runSigner is the signer process: keys, log, two Unix sockets, nothing else.
+func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) error {
+	syscall.Umask(0o077)
+	ctx, cancel := whileAlive(ctx, fds)
+	defer cancel()
+	s := &signer.Signer{
+		Dir: l.signer(), Parse: config.Profile, Now: time.Now, Random: rand.Reader,
+		KDF: softkey.DefaultParams(),
+		// One account for both processes is what solo allows and separated refuses.
+		Unseparated: true,
+	}
+	err := s.Open()
+	if err := errors.Join(err, reportReady(fds, err)); err != nil {
+		return err
+	}
+	fatal := make(chan error, 1)
+	server := &wire.Server{Signer: s, UID: os.Getuid(), Log: log, Fatal: func(err error) {
+		select {
+		case fatal <- err:
+		default: // one is enough
+		}
+	}}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.Run(ctx) })
+	group.Go(func() error {
+		select {
+		case err := <-fatal:
+			return fmt.Errorf("the signer must not go on: %w", err)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	for name, serve := range map[string]func(context.Context, net.Listener) error{"sign": server.Sign, "ceremony": server.Ceremony} {
+		listener, err := fds.listener(name)
+		if err != nil {
+			return err
+		}
+		if listener != nil {
+			group.Go(func() error { return serve(ctx, listener) })
+		}
+	}
+	return errors.Join(group.Wait(), s.Close())
+}
