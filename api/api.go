@@ -47,15 +47,10 @@ type Reader interface {
 	Status(ctx context.Context) (ca.Status, error)
 }
 
-// A Registrar is what stands behind the door.
-type Registrar interface {
-	Submitter
-	Reader
-}
-
 // Options are what the door needs. All must be set.
 type Options struct {
-	Registrar Registrar
+	Submitter Submitter
+	Reader    Reader
 	Log       *slog.Logger
 	Now       func() time.Time
 }

@@ -111,7 +111,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Registrar: b.desk, Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{

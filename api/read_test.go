@@ -211,7 +211,7 @@ func TestAnErrorOfOursIsLoggedOnceAndNotShown(t *testing.T) {
 
 func TestPR04_WhoIsNotProvenIsRefused(t *testing.T) {
 	d := &desk{}
-	h := New(Options{Registrar: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }})
+	h := New(Options{Submitter: d, Reader: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }})
 	for name, ctx := range map[string]context.Context{
 		"no ConnContext":     context.Background(),
 		"not a Unix socket":  Peer(context.Background(), nil),

@@ -68,14 +68,14 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request) error {
 		Profile: body.Profile, CSR: parsed.Raw, NotAfter: notAfter, At: now,
 	}
 	if dry {
-		plan, err := d.o.Registrar.Plan(r.Context(), request, parsed)
+		plan, err := d.o.Submitter.Plan(r.Context(), request, parsed)
 		if err != nil {
 			return err
 		}
 		respond.JSON(w, d.o.Log, http.StatusOK, plan)
 		return nil
 	}
-	issued, err := d.o.Registrar.Submit(r.Context(), request, parsed)
+	issued, err := d.o.Submitter.Submit(r.Context(), request, parsed)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 
 // serveDoor answers on admin.sock until ctx ends, and finishes what is under way.
 func serveDoor(ctx context.Context, l net.Listener, registrar *lifecycle.Registrar, log *slog.Logger) error {
-	server := api.Server(api.New(api.Options{Registrar: registrar, Log: log, Now: time.Now}), log)
+	server := api.Server(api.New(api.Options{Submitter: registrar, Reader: registrar, Log: log, Now: time.Now}), log)
 	done := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait/2)
