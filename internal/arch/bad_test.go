@@ -28,6 +28,8 @@ func TestEachCheckFindsWhatItLooksFor(t *testing.T) {
 			map[string]string{"check/a.go": head + `import _ "chancery/encode"`}, "check may not import encode"},
 		{"a package nobody listed", checkImports,
 			map[string]string{"helpers/a.go": head}, "package helpers has no line"},
+		{"the program imports what is for tests", checkImports,
+			map[string]string{"cmd/chancery/a.go": head + `import _ "chancery/internal/sim"`}, "cmd/chancery may not import internal/sim"},
 		{"the nouns do I/O", checkImports,
 			map[string]string{"ca/a.go": head + `import _ "os"`}, "ca may not import os"},
 		{"the nouns do I/O below", checkImports,

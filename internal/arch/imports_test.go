@@ -25,6 +25,10 @@ func TestTheSignerReachesNoHTTPNoSQLNoPages(t *testing.T) {
 func report(t *testing.T, findings []string) {
 	t.Helper()
 	for _, f := range findings {
+		if slices.ContainsFunc(owed, func(debt string) bool { return strings.Contains(f, debt) }) {
+			t.Log("owed: " + f)
+			continue
+		}
 		t.Error(f)
 	}
 }
@@ -42,7 +46,7 @@ func checkImports(t *tree) []string {
 		allowed := append(strings.Fields(rule), everybodys...)
 		for _, imp := range s.imports() {
 			if folder, ok := own(imp); ok {
-				if rule != anything && !slices.Contains(allowed, folder) {
+				if rule != anything && !slices.Contains(allowed, folder) || slices.Contains(testsOnly, folder) {
 					findings = append(findings, fmt.Sprintf("%s: %s may not import %s", s.path, s.pkg, folder))
 				}
 				continue
