@@ -11,8 +11,8 @@ for pair in "$@"; do
 		echo "need.sh: ${pair@Q} is not COMMAND=PACKAGE" >&2
 		exit 2
 	fi
-	# Servers lie outside an ordinary user's PATH.
-	PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+	# Servers lie outside an ordinary user's PATH, PostgreSQL's outside everybody's.
+	PATH="$PATH:/usr/sbin:/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin)" command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
 done
 ((${#missing[@]})) || exit 0
 
