@@ -204,7 +204,7 @@ func TestKY04_WhatWeWriteHasTheRightModes(t *testing.T) {
 	}
 }
 
-// A directory above may be open to read and pass through.
+// Doctor shows all faults at once, a start the first.
 func TestKY04_FaultsComeInTheOrderOfTheTable(t *testing.T) {
 	f := plainRing(t)
 	f.seal(t, "a", Authority)
