@@ -286,6 +286,34 @@ func TestRequestersWaitFiveSecondsForSettling(t *testing.T) {
 	})
 }
 
+// TestAWishAtTheSignerIsNeverCalledUndone holds the answer of a requester whose
+// outcome is unknown apart from that of one whose wish was never sent.
+func TestAWishAtTheSignerIsNeverCalledUndone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		synctest.Wait()
+		w.die["sign after final"], w.die["hello"] = 1, 20
+		var wg sync.WaitGroup
+		for n, want := range []ca.Code{ca.E2301, ca.E1201} {
+			q, read := wishOf(n, "")
+			wg.Go(func() {
+				if _, err := r.Submit(t.Context(), q, read); code(err) != want {
+					t.Errorf("requester %d got %v, want %s", n, err, want)
+				}
+			})
+			synctest.Wait()
+			time.Sleep(time.Second)
+		}
+		wg.Wait()
+		time.Sleep(time.Minute)
+		stop()
+		if len(w.rows) != 1 || !w.rows[0].Undelivered {
+			t.Errorf("the rows are %+v; the first certificate exists, and nobody was given it", w.rows)
+		}
+	})
+}
+
 func TestAContradictionFreezes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -340,6 +368,7 @@ func TestRefusalsAndCrowds(t *testing.T) {
 		if codes[ca.E2301] != maxQueue+600 {
 			t.Errorf("the answers are %v", codes)
 		}
+		time.Sleep(time.Hour)
 		stop()
 		w.agree(t)
 		if len(w.rows) > maxFlights*maxBatch {

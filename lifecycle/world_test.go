@@ -43,6 +43,7 @@ type world struct {
 	serial  int64
 	flying  int
 	most    int // most batches in flight at once
+	batches int
 	// the book
 	rows        []ca.Certificate
 	events      map[ca.ID]ca.Event
@@ -315,8 +316,11 @@ func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, e
 		a.Leaf = w.leaves[a.Index].Leaf
 		fresh = append(fresh, *a)
 	}
+	// Of two batches in flight the later one is often done first.
+	w.batches++
+	pause := w.pause * time.Duration(1+3*(w.batches%2))
 	w.mu.Unlock()
-	time.Sleep(w.pause)
+	time.Sleep(pause)
 	w.mu.Lock()
 	w.flying--
 	if w.dies("sign before final") {
@@ -398,7 +402,21 @@ func (w *world) write(changes []ca.Change, next int64) (lost []ca.RequestID, err
 		}
 	}
 	w.mark = next
+	w.markHolds()
 	return lost, nil
+}
+
+// markHolds checks what the mark promises: each intent below it has its row.
+func (w *world) markHolds() {
+	rows := map[int64]bool{}
+	for _, c := range w.rows {
+		rows[c.ID.Index()] = true
+	}
+	for index, kinds := range w.closing() {
+		if adopted := len(kinds) == 1 && kinds[0] == audit.Adopted; index < w.mark && !rows[index] && !adopted {
+			w.t.Errorf("the mark is %d, and intent %d below it has no row", w.mark, index)
+		}
+	}
 }
 
 // Mark implements Book.
