@@ -16,8 +16,9 @@ import (
 type SegmentFile struct {
 	Name string
 	Open func() (io.ReadCloser, error)
-	// Hashes opens the segment's hash file, if it has one: with it a leaf that was
-	// changed together with its checksums is named, and the file itself is checked.
+	// Hashes opens the segment's hash file, if it has one. It begins with the leaf
+	// hashes, which are compared: so a leaf that was changed together with its
+	// checksums is named, and so is a wrong hash. What follows them is not read.
 	Hashes func() (io.ReadCloser, error)
 }
 
