@@ -156,7 +156,11 @@ func (j *Journal) read(from, to int64, window int, fn func(Record) error) (err e
 		return fmt.Errorf("open %s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	w := frames{file: f, step: window}
+	size, err := f.Size()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	w := frames{file: f, size: size, step: window}
 	for i, at := range starts {
 		index := from + int64(i)
 		frame, err := w.at(at)
@@ -183,6 +187,7 @@ func (j *Journal) read(from, to int64, window int, fn func(Record) error) (err e
 // frames reads frames of a file through a window.
 type frames struct {
 	file File
+	size int64
 	step int
 	buf  []byte
 	off  int64 // of buf
@@ -190,15 +195,15 @@ type frames struct {
 
 // at gives the frame at an offset, valid until the next call.
 func (w *frames) at(off int64) (audit.Frame, error) {
-	if off < 0 {
-		return audit.Frame{}, fmt.Errorf("%w: no offset", audit.ErrFrame)
+	if off < 0 || off >= w.size {
+		return audit.Frame{}, fmt.Errorf("%w: its offset is outside of the file", audit.ErrFrame)
 	}
 	b := w.held(off)
 	for _, step := range []int{w.step, audit.MaxFrame} {
 		if n, err := audit.FrameSize(b); err == nil && n <= len(b) {
 			break
 		}
-		w.buf = append(w.buf[:0], make([]byte, step)...)
+		w.buf = append(w.buf[:0], make([]byte, min(int64(step), w.size-off))...)
 		n, err := w.file.ReadAt(w.buf, off)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return audit.Frame{}, err

@@ -152,7 +152,7 @@ func (j *Journal) scan(first int64, mode Mode) (*segment, audit.Tail, error) {
 	if s.taken, err = s.file.Size(); err != nil {
 		return s, audit.Tail{}, fmt.Errorf("read %s: %w", s.name(), err)
 	}
-	in, err := audit.NewSegmentReader(s.name(), bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.taken), copyStep))
+	in, err := audit.NewSegmentReader(s.name(), bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.taken), int(min(s.taken, copyStep))))
 	if err != nil {
 		return s, audit.Tail{}, damage(err)
 	}
