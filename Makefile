@@ -2,13 +2,17 @@
 # FUZZTIME is how long `make fuzz` stays with each target.
 FUZZTIME ?= 10s
 
-.PHONY: help build test lint fuzz bench
+.PHONY: help build run test lint fuzz bench
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-build: ## compile every package, without cgo
-	CGO_ENABLED=0 go build ./...
+build: ## the program, static: bin/chancery
+	CGO_ENABLED=0 go build -trimpath -o bin/chancery ./cmd/chancery
+
+run: ## build, found an authority in ./chancery-data, sign a request, stay up
+	@scripts/need.sh openssl=openssl
+	@scripts/run.sh
 
 test: ## every test, with the real tools they need
 	@scripts/need.sh openssl=openssl initdb=postgresql

@@ -26,13 +26,13 @@ func TestEachListedRequirementIsNamedByATestOrALimit(t *testing.T) {
 }
 
 // anID is a security rule (SG-01), a requirement (R47) or a scenario (T12).
-var anID = regexp.MustCompile(`^(?:[A-Z]{2}-[0-9]{2}|[RT][0-9]{1,3})$`)
+var anID = regexp.MustCompile(`^(?:[A-Z]{2}-[0-9]{2}|[RT][1-9][0-9]{0,2})$`)
 
 // inName and inText find ids in names of tests, where a rule loses its hyphen and
 // begins the name or follows an underscore, and in comments.
 var (
-	inName = regexp.MustCompile(`^(?:[A-Z]{2}[0-9]{2}|[RT][0-9]{1,3})`)
-	inText = regexp.MustCompile(`\b(?:[A-Z]{2}-[0-9]{2}|[RT][0-9]{1,3})\b`)
+	inName = regexp.MustCompile(`^(?:[A-Z]{2}[0-9]{2}|[RT][1-9][0-9]{0,2})`)
+	inText = regexp.MustCompile(`\b(?:[A-Z]{2}-[0-9]{2}|[RT][1-9][0-9]{0,2})\b`)
 )
 
 // checkIDs holds the list against the names and comments of tests, and against
