@@ -48,7 +48,8 @@ type Shelf interface {
 type Issuer interface {
 	// Sign gives an answer for each draft, in order. A *ca.Problem says that
 	// nothing was done with any of them; any other error leaves the outcome of all
-	// unknown, and the caller settles before it signs again.
+	// unknown, and the caller settles before it signs again. With no drafts it does
+	// nothing, and says whether it would sign.
 	Sign(ctx context.Context, drafts []policy.Cleared) ([]ca.Answer, error)
 }
 

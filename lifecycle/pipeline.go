@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"chancery/ca"
 	"chancery/policy"
@@ -20,6 +21,10 @@ const (
 	maxFlights = 2
 	// maxTries is how often a wish goes to the signer that sends it back untouched.
 	maxTries = 3
+	// probePause is how often an idle signer is asked whether it still has this
+	// session: how long a change of policy, an unlocked key or a dead signer may go
+	// unnoticed.
+	probePause = time.Second
 )
 
 // A flight is a batch at the signer.
@@ -70,6 +75,8 @@ func newShift(r *Registrar, v *view) *shift {
 // under way any more. It gives the wishes whose outcome is unknown.
 func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 	stop := ctx.Done()
+	probe := time.NewTicker(probePause)
+	defer probe.Stop()
 	for {
 		s.write(ctx)
 		if s.over && len(s.flights) == 0 && !s.writing {
@@ -92,6 +99,10 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 			s.land(f)
 		case g := <-s.written:
 			s.stand(g)
+		case <-probe.C:
+			if !s.over && len(s.flights) == 0 {
+				s.post(ctx, &flight{floor: s.known})
+			}
 		case <-stop:
 			s.over, stop = true, nil
 		}
@@ -130,14 +141,19 @@ func (s *shift) batch(first *wish) []*wish {
 	return out
 }
 
-// send posts a batch. The call does not end with ctx: a stop waits for it.
+// send posts a batch, if there is something in it.
 func (s *shift) send(ctx context.Context, wishes []*wish) {
-	if len(wishes) == 0 {
-		return
+	if len(wishes) > 0 {
+		s.post(ctx, &flight{wishes: wishes, floor: s.known})
 	}
-	f := &flight{wishes: wishes, floor: s.known}
-	drafts := make([]policy.Cleared, len(wishes))
-	for i, w := range wishes {
+}
+
+// post calls the signer. The call does not end with ctx: a stop waits for it. A
+// call without wishes leaves nothing behind, and its answer is whether one with
+// wishes would pass.
+func (s *shift) post(ctx context.Context, f *flight) {
+	drafts := make([]policy.Cleared, len(f.wishes))
+	for i, w := range f.wishes {
 		w.tries++
 		drafts[i] = w.cleared
 	}

@@ -119,6 +119,49 @@ func TestASealedSigner(t *testing.T) {
 	})
 }
 
+// TestAnIdleFrontNoticesChanges asks nothing of the signer, and still hears within
+// a second of a change of policy, of a key that was locked, and of a death.
+func TestAnIdleFrontNoticesChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		defer stop()
+		synctest.Wait()
+		change := func(f func()) (sessions int64) {
+			w.mu.Lock()
+			before := w.session
+			f()
+			w.mu.Unlock()
+			time.Sleep(probePause + firstPause)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.session - before
+		}
+		if n := change(func() {}); n != 0 {
+			t.Errorf("%d sessions were opened for nothing", n)
+		}
+		if n := change(func() { w.stale = true }); n != 1 {
+			t.Errorf("%d sessions were opened after a change of policy", n)
+		}
+		if n := change(func() { w.die["probe"] = 1 }); n != 1 {
+			t.Errorf("%d sessions were opened after a restart of the signer", n)
+		}
+		for _, sealed := range []bool{true, false} {
+			change(func() { w.sealed = sealed })
+			if s, err := r.Status(t.Context()); err != nil || s.Sealed != sealed {
+				t.Errorf("the status is %+v, %v, want sealed %v", s, err, sealed)
+			}
+		}
+		w.mu.Lock()
+		w.die["probe"], w.die["hello"] = 1, 100
+		w.mu.Unlock()
+		time.Sleep(2 * probePause)
+		if s, err := r.Status(t.Context()); err != nil || s.Problem == nil {
+			t.Errorf("the status is %+v, %v, and the signer is dead", s, err)
+		}
+	})
+}
+
 // TestASecondFront closes our session at every call; neither side may spin.
 func TestASecondFront(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

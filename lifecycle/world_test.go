@@ -59,6 +59,7 @@ type world struct {
 	late   []func()      // commits that arrive after their connection broke
 	refuse map[ca.RequestID]*ca.Problem
 	sealed bool
+	stale  bool                 // the session was closed, as by a change of policy
 	recent map[string]ca.Answer // by idempotency key
 }
 
@@ -225,6 +226,7 @@ func (w *world) Hello(_ context.Context, database string, next int64) (ca.Sessio
 		return ca.Session{}, ca.Conflict(ca.E1406, "the journal is older than the database", "")
 	}
 	w.session++
+	w.stale = false
 	w.append(audit.Leaf{Kind: audit.Session, Cites: next}, nil)
 	unsettled := 0
 	for _, kinds := range w.closing() {
@@ -287,6 +289,18 @@ func (w *world) Settle(_ context.Context, all []ca.Settlement) error {
 func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.stale {
+		return nil, ca.Conflict(ca.E1402, "this session was closed", "")
+	}
+	if len(drafts) == 0 {
+		switch {
+		case w.sealed:
+			return nil, ca.Locked(ca.E3001, "the signing key is locked", "")
+		case w.dies("probe"):
+			return nil, errDied
+		}
+		return nil, nil
+	}
 	if w.dies("sign closed") {
 		return nil, ca.Conflict(ca.E1402, "this session was closed", "")
 	}
