@@ -2,7 +2,7 @@
 # FUZZTIME is how long `make fuzz` stays with each target.
 FUZZTIME ?= 10s
 
-.PHONY: help build run test lint fuzz bench
+.PHONY: help build run test lint fuzz bench soak
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -34,3 +34,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 bench: ## each benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+soak: ## the same tests at night size: a million hostile frames, ten minutes for each fuzz target
+	CHANCERY_MUTATIONS=1000000 go test -count=1 -timeout 4h ./signer/...
+	scripts/fuzz.sh 10m

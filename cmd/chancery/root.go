@@ -67,7 +67,7 @@ func (a *app) root() *cobra.Command {
 	f := c.PersistentFlags()
 	f.StringVar(&a.dir, "dir", "", "directory of the installation (CHANCERY_DIR)")
 	f.BoolVar(&a.json, "json", false, "print JSON")
-	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.listCommand(), a.showCommand(), a.caCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.explainCommand(), a.versionCommand())
+	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.caCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.explainCommand(), a.versionCommand())
 	return c
 }
 

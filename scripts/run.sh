@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The main job with embedded defaults: builds, founds an installation in
+# ./chancery-data if there is none, has a request signed that this program did
+# not make, lets OpenSSL judge the chain, and serves until Ctrl-C.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+CGO_ENABLED=0 go build -o bin/chancery ./cmd/chancery
+export CHANCERY_DIR=$PWD/chancery-data
+if [[ ! -e $CHANCERY_DIR/chancery.toml ]]; then
+	bin/chancery init --names lab.example --hostname ca.lab.example --unlock auto --recovery-file chancery-recovery.txt
+fi
+
+bin/chancery serve &
+service=$!
+trap 'kill -INT "$service" 2>/dev/null; wait "$service"' EXIT
+# The socket's file is there as soon as somebody listens; the call itself waits.
+until [[ -S $CHANCERY_DIR/run/admin.sock ]]; do
+	kill -0 "$service" || exit 1
+	sleep 0.05
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"; kill -INT "$service" 2>/dev/null; wait "$service"' EXIT
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -batch -keyout "$work/key.pem" \
+	-subj /CN=nas.lab.example -out "$work/nas.csr" 2>/dev/null
+bin/chancery sign "$work/nas.csr" >"$work/nas.pem" 2>/dev/null
+bin/chancery ca bundle >"$work/root.pem"
+openssl verify -x509_strict -purpose sslserver -verify_hostname nas.lab.example \
+	-CAfile "$work/root.pem" -untrusted "$work/nas.pem" "$work/nas.pem" >/dev/null
+echo "✓ a request made by OpenSSL was signed, and OpenSSL accepts the chain"
+openssl x509 -in "$work/root.pem" -noout -fingerprint -sha256 | sed 's/^.*=/  root fingerprint (SHA-256)  /'
+cat <<TEXT
+Next:  bin/chancery --dir chancery-data issue web.lab.example
+       bin/chancery --dir chancery-data list
+       bin/chancery --dir chancery-data audit verify
+TEXT
+wait "$service"
