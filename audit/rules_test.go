@@ -29,11 +29,14 @@ func logOf(t testing.TB, leaves ...Leaf) memoryLog {
 	return m
 }
 
-func TestAU06_LeavesThatContradictEachOtherAreFoundThoughSigned(t *testing.T) {
-	for name, c := range map[string]struct {
-		leaves []Leaf
-		what   string // of the last leaf, or nothing if the log holds
-	}{
+// A ruleCase is a log whose last leaf breaks a rule, or none does.
+type ruleCase struct {
+	leaves []Leaf
+	what   string // is said of the last leaf; empty if the log holds
+}
+
+func ruleCases() map[string]ruleCase {
+	return map[string]ruleCase{
 		"final":                    {[]Leaf{intentLeaf("01"), closing(Final, 1)}, ""},
 		"void":                     {[]Leaf{intentLeaf("01"), closing(Void, 1)}, ""},
 		"adopted intent":           {[]Leaf{intentLeaf("01"), closing(Adopted, 1)}, ""},
@@ -66,7 +69,11 @@ func TestAU06_LeavesThatContradictEachOtherAreFoundThoughSigned(t *testing.T) {
 		"a kind from the future":   {[]Leaf{{Kind: 17}}, "kind 17"},
 		"adopted names no serial":  {[]Leaf{closing(Adopted, 0)}, "without issuer or serial"},
 		"citing is not obligatory": {[]Leaf{{Kind: CRL}, {Kind: Refusal}, {Kind: Bundle}, {Kind: Key}, {Kind: Time}, {Kind: Reconciled}}, ""},
-	} {
+	}
+}
+
+func TestAU06_LeavesThatContradictEachOtherAreFoundThoughSigned(t *testing.T) {
+	for name, c := range ruleCases() {
 		m := logOf(t, c.leaves...)
 		if c.what == "" {
 			mustHold(t, m)
