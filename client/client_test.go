@@ -106,7 +106,7 @@ func dial(t *testing.T, path string) *Client {
 func open(t *testing.T) (*Client, *desk) {
 	t.Helper()
 	d := new(desk)
-	return dial(t, serve(t, api.New(api.Options{Registrar: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
 }
 
 func request(t *testing.T) []byte {
