@@ -20,9 +20,9 @@ import (
 const (
 	// readWait is how long a call may take to arrive, answerWait how long until its
 	// answer has left: a registrar waits up to 30 s for the signer.
-	readWait, answerWait = 10 * time.Second, time.Minute
-	// idleWait closes connections that nobody uses.
-	idleWait = 2 * time.Minute
+	readWait, answerWait = 5 * time.Second, time.Minute
+	// idleWait closes connections that nobody uses, so that they hold no place.
+	idleWait = 30 * time.Second
 	// maxHeader is far above what our client sends.
 	maxHeader = 16 << 10
 )
@@ -73,15 +73,6 @@ func New(o Options) http.Handler {
 	d.route("/api/v1/status", map[string]verb{http.MethodGet: d.status})
 	d.mux.HandleFunc("/", d.answer(func(http.ResponseWriter, *http.Request) error { return noSuchPath() }))
 	return d
-}
-
-// Server makes the server for a door, with its limits of time and size. The
-// caller serves a Unix listener and shuts it down.
-func Server(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler: h, ConnContext: Peer, ReadTimeout: readWait, WriteTimeout: answerWait, IdleTimeout: idleWait,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
 }
 
 // A verb answers, or gives the error to answer with.

@@ -26,6 +26,9 @@ func Peer(ctx context.Context, c net.Conn) context.Context {
 }
 
 func peerUID(c net.Conn) int {
+	if p, ok := c.(*placed); ok {
+		c = p.Conn
+	}
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return nobody

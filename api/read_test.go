@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,8 +57,8 @@ func TestReferencesThatClimbOrDeceiveReachNobody(t *testing.T) {
 	}
 }
 
-// R126: leaf and intermediates without the root.
-func TestR126_TheFormIsTheOneTheAcceptHeaderPrefers(t *testing.T) {
+// A chain file is the leaf and its intermediates, without the root.
+func TestTheFormIsTheOneTheAcceptHeaderPrefers(t *testing.T) {
 	b := open(t)
 	const path, authority = "/api/v1/certificates/0a1b2c3d4e5f6071", "/api/v1/authorities/issuing-g1"
 	chain := asPEM("CERTIFICATE", []byte("leaf")) + asPEM("CERTIFICATE", []byte("issuing"))
@@ -209,7 +210,7 @@ func TestAnErrorOfOursIsLoggedOnceAndNotShown(t *testing.T) {
 	}
 }
 
-func TestPR04_WhoIsNotProvenIsRefused(t *testing.T) {
+func TestWhoIsNotProvenIsRefused(t *testing.T) {
 	d := &desk{}
 	h := New(Options{Submitter: d, Reader: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }})
 	for name, ctx := range map[string]context.Context{
@@ -224,3 +225,51 @@ func TestPR04_WhoIsNotProvenIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// PR-04: the connection that finds no place is served when one ends.
+func TestPR04_ConnectionsBeyondTheLimitWaitForAPlace(t *testing.T) {
+	inner := make(pipes, maxConns+2)
+	for range maxConns + 1 {
+		here, there := net.Pipe()
+		t.Cleanup(func() { _, _ = here.Close(), there.Close() })
+		inner <- here
+	}
+	l := &limited{Listener: inner, places: make(chan struct{}, maxConns), closed: make(chan struct{})}
+	var first net.Conn
+	for range maxConns {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = c
+	}
+	if len(inner) != 1 || len(l.places) != cap(l.places) {
+		t.Fatalf("%d wait, %d places are taken", len(inner), len(l.places))
+	}
+	accepted := make(chan error)
+	go func() { _, err := l.Accept(); accepted <- err }()
+	select {
+	case err := <-accepted:
+		t.Fatalf("one more than the limit was accepted: %v", err)
+	default:
+	}
+	// Closing twice gives back one place, not two.
+	_, _ = first.Close(), first.Close()
+	if err := <-accepted; err != nil || len(l.places) != maxConns {
+		t.Errorf("%v, %d places are taken", err, len(l.places))
+	}
+	go func() { _, err := l.Accept(); accepted <- err }()
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closing ends Accept with %v", err)
+	}
+}
+
+// pipes is a listener whose connections are there already.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) { return <-p, nil }
+func (p pipes) Close() error              { return nil }
+func (p pipes) Addr() net.Addr            { return nil }
