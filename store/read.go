@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// maxFound is the most certificates Find gives: the newest of a name renewed
+	// maxFound is the most certificates Find looks at: the newest of a name renewed
 	// for years, more than anybody reads as candidates.
 	maxFound = 100
 	// maxAuthorities is the most generations of one installation; a line makes a
@@ -63,8 +63,10 @@ func (s *Store) Repeated(ctx context.Context, door ca.Door, actor, key string) (
 }
 
 // Find resolves a public name, a serial, a serial's tail of at least 8 digits, or
-// a name, in this order, and gives the newest first, at most 100. A name does not
-// lead to void rows, a serial does. Nothing found is an empty list.
+// a name, in this order. Serials that are not unique give all, newest first, at
+// most 100, void rows included. A name gives its newest valid certificate, or
+// the newest if all have ended: those before it were renewed. Nothing found is an
+// empty list.
 func (s *Store) Find(ctx context.Context, ref string) ([]ca.Certificate, error) {
 	ref = strings.TrimSpace(ref)
 	if at := strings.LastIndexByte(ref, '-'); at > 0 {
@@ -79,7 +81,14 @@ func (s *Store) Find(ctx context.Context, ref string) ([]ca.Certificate, error) 
 		return found, err
 	}
 	found, err = s.many(ctx, selectByName, searched(ref), maxFound)
-	return found, wrap("look up a name", err)
+	if err != nil {
+		return nil, fmt.Errorf("look up a name: %w", err)
+	}
+	now := s.now()
+	if at := slices.IndexFunc(found, func(c ca.Certificate) bool { return !c.NotBefore.After(now) && !c.NotAfter.Before(now) }); at > 0 {
+		found = found[at:]
+	}
+	return found[:min(1, len(found))], nil
 }
 
 // bySerial finds by a whole serial, or else by its end.

@@ -23,11 +23,14 @@ func TestFindTakesPublicNamesSerialsTailsAndNames(t *testing.T) {
 		named := serial(change(7, "*.wild.example"), "01")
 		named.Certificate.Common = "Hana Nováková"
 		named.Certificate.Names = append(named.Certificate.Names, ca.Name{Type: ca.IP, Value: "2001:db8::1"}, ca.Name{Type: ca.Email, Value: "Hana@lab.example"})
+		// The newest valid one is meant, and of those that ended the newest.
+		ended, endedBefore := serial(change(10, "a.lab.example", "old.example"), "55"), serial(change(9, "old.example"), "54")
+		ended.Certificate.NotAfter, endedBefore.Certificate.NotAfter = testNow.Add(-time.Hour), testNow.Add(-time.Hour)
 		commit(t, s, 20,
 			serial(change(4, "a.lab.example"), "41aa00000000001234567890"),
 			serial(change(5, "a.lab.example", "b.lab.example"), "41bb0000000000cc34567890"),
 			other, named,
-			serial(void(8, "a.lab.example"), "41ff0000000000000badcafe"))
+			ended, endedBefore, serial(void(8, "a.lab.example"), "41ff0000000000000badcafe"))
 		for ref, want := range map[string][]int64{
 			"issuing-g1-41aa00000000001234567890":      {4},
 			"issuing-g2-41AA:0000:0000:0012:3456:7890": {6},
@@ -38,12 +41,13 @@ func TestFindTakesPublicNamesSerialsTailsAndNames(t *testing.T) {
 			"0badcafe":                                 {8},
 			"4567890":                                  {},
 			"1":                                        {7},
-			"a.lab.example":                            {5, 4},
-			" A.Lab.Example ":                          {5, 4},
+			"a.lab.example":                            {5},
+			" A.Lab.Example ":                          {5},
 			"*.wild.example":                           {7},
 			"2001:0db8:0::1":                           {7},
 			"hana@lab.example":                         {7},
 			"HANA NOVÁKOVÁ":                            {7},
+			"old.example":                              {10},
 			"lab.example":                              {},
 			"' OR 1=1 --":                              {},
 			"":                                         {},
