@@ -16,6 +16,10 @@ import (
 const (
 	// maxBatch is the most wishes of one call, which is what the signer takes.
 	maxBatch = 256
+	// maxOctets is where a call is full, whatever it carries: with two of the
+	// largest requests on top it stays below the 1 MiB the signer reads (security
+	// rule PR-04). wishOctets is what a wish weighs beside its documents.
+	maxOctets, wishOctets = 768 << 10, 1 << 10
 	// maxFlights is how many batches are at the signer: while it signs one, the
 	// intents of the other reach the disk. A third would only wait.
 	maxFlights = 2
@@ -113,6 +117,7 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 // leaves out those that were answered or given up meanwhile.
 func (s *shift) batch(first *wish) []*wish {
 	var out []*wish
+	octets := 0
 	take := func(w *wish) {
 		s.r.mu.Lock()
 		defer s.r.mu.Unlock()
@@ -121,16 +126,17 @@ func (s *shift) batch(first *wish) []*wish {
 		default:
 			w.sent = true
 			out = append(out, w)
+			octets += weight(w.request)
 		}
 	}
-	for len(s.r.again) > 0 && len(out) < maxBatch-1 {
+	for len(s.r.again) > 0 && len(out) < maxBatch-1 && octets < maxOctets {
 		take(s.r.again[0])
 		s.r.again = s.r.again[1:]
 	}
 	if first != nil {
 		take(first)
 	}
-	for len(out) < maxBatch {
+	for len(out) < maxBatch && octets < maxOctets {
 		select {
 		case w := <-s.r.queue:
 			take(w)
@@ -139,6 +145,15 @@ func (s *shift) batch(first *wish) []*wish {
 		}
 	}
 	return out
+}
+
+// weight is about what a request takes in a call, where documents are base64.
+func weight(q ca.Request) int {
+	n := wishOctets + len(q.CSR)*4/3
+	for _, e := range q.Evidence {
+		n += len(e) * 4 / 3
+	}
+	return n
 }
 
 // send posts a batch, if there is something in it.

@@ -4,6 +4,7 @@ package lifecycle
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"sync"
@@ -375,6 +376,45 @@ func TestRefusalsAndCrowds(t *testing.T) {
 			t.Errorf("%d certificates were made, and nobody waited for them", len(w.rows))
 		}
 	})
+}
+
+// TestPR04CallsStaySmall holds every call below the 1 MiB the signer reads, also
+// if everybody sends the largest request there is.
+func TestPR04CallsStaySmall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.pause = time.Millisecond
+		r, stop := running(w)
+		synctest.Wait()
+		var wg sync.WaitGroup
+		for n := range 60 {
+			q, read := wishOf(n, "")
+			q.CSR = append(q.CSR, make([]byte, ca.MaxCSR-len(q.CSR))...)
+			read.Raw = q.CSR
+			wg.Go(func() {
+				if _, err := r.Submit(t.Context(), q, read); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		stop()
+		if w.largest == 0 || w.largest > 1<<20 {
+			t.Errorf("the largest call had %d octets", w.largest)
+		}
+	})
+	var acts []ca.Settlement
+	for range 600 {
+		acts = append(acts, ca.Settlement{Act: ca.SettleFinal, DER: make([]byte, 6000)}, ca.Settlement{Act: ca.SettleVoid})
+	}
+	for len(acts) > 0 {
+		n := fits(acts)
+		document, err := json.Marshal(acts[:n])
+		if err != nil || n < 1 || n > maxGroup || len(document) > 1<<20 {
+			t.Fatalf("a call settles %d intents with %d octets, %v", n, len(document), err)
+		}
+		acts = acts[n:]
+	}
 }
 
 // TestOneKeyOneCertificate lets many ask at once with one key, also of a node

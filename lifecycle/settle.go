@@ -369,10 +369,12 @@ func (s *settling) close(ctx context.Context) (settled, error) {
 			acts = append(acts, ca.Settlement{Index: i.record.Index, Act: ca.SettleFinal, DER: row.DER})
 		}
 	}
-	for group := range slices.Chunk(acts, maxGroup) {
-		if err := s.log.Settle(ctx, group); err != nil {
-			return settled{}, refusal(group, err)
+	for len(acts) > 0 {
+		n := fits(acts)
+		if err := s.log.Settle(ctx, acts[:n]); err != nil {
+			return settled{}, refusal(acts[:n], err)
 		}
+		acts = acts[n:]
 	}
 	if done.lowest > s.reached {
 		if err := s.commit(ctx, nil, done.lowest); err != nil {
@@ -380,6 +382,18 @@ func (s *settling) close(ctx context.Context) (settled, error) {
 		}
 	}
 	return done, nil
+}
+
+// fits says how many of the settlements one call may carry, at least one.
+func fits(acts []ca.Settlement) int {
+	octets := 0
+	for n, a := range acts {
+		octets += wishOctets + len(a.DER)*4/3
+		if n == maxGroup || n > 0 && octets > maxOctets {
+			return n
+		}
+	}
+	return len(acts)
 }
 
 // voidRows puts void rows in the places of intents that have none (S04). The

@@ -44,6 +44,7 @@ type world struct {
 	flying  int
 	most    int // most batches in flight at once
 	batches int
+	largest int // octets of the largest call, as the socket carries it
 	// the book
 	rows        []ca.Certificate
 	events      map[ca.ID]ca.Event
@@ -310,6 +311,15 @@ func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, e
 	if w.dies("sign before intent") {
 		return nil, errDied
 	}
+	requests := make([]ca.Request, len(drafts))
+	for i, d := range drafts {
+		requests[i] = d.Request()
+	}
+	document, err := json.Marshal(requests)
+	if err != nil {
+		return nil, err
+	}
+	w.largest = max(w.largest, len(document))
 	w.flying++
 	w.most = max(w.most, w.flying)
 	answers := make([]ca.Answer, len(drafts))
