@@ -61,10 +61,10 @@ func frameOf(t testing.TB, l Leaf, content string) Frame {
 	return Frame{Kind: l.Kind, Leaf: mustMarshal(t, l), Body: append(salt, content...)}
 }
 
-// sampleFrames are the leaves of a log of at least 64 KiB.
-func sampleFrames(t testing.TB) []Frame {
+// sampleFrames are the leaves of a log of at least so many octets.
+func sampleFrames(t testing.TB, octets int) []Frame {
 	var frames []Frame
-	for size := 0; size < 64<<10; {
+	for size := 0; size < octets; {
 		i := int64(len(frames))
 		f := frameOf(t, leafOf(i), fmt.Sprintf(`{"about":"%0*d"}`, 150+int(i%7)*60, i))
 		frames, size = append(frames, f), size+f.Size()
@@ -116,10 +116,15 @@ func checkpointOf(t testing.TB, frames []Frame, n int) []byte {
 	return mustSign(t, Checkpoint{Log: testLog, Size: r.Size(), Root: r.Root()}, logKey(1))
 }
 
-// sampleLog is the honest log with its checkpoint over everything.
+// sampleLog is an honest log of 64 KiB with its checkpoint over everything.
 func sampleLog(t testing.TB) memoryLog {
 	t.Helper()
-	frames := sampleFrames(t)
+	return sampleLogOf(t, 64<<10)
+}
+
+func sampleLogOf(t testing.TB, octets int) memoryLog {
+	t.Helper()
+	frames := sampleFrames(t, octets)
 	m := lay(t, frames)
 	m.newest = checkpointOf(t, frames, len(frames))
 	return m

@@ -45,33 +45,36 @@ func TestAU03_TheHonestLogHoldsAndIsCounted(t *testing.T) {
 	}
 }
 
-// Every octet of the log is flipped once. The fault must name the very place.
+// Every octet of a log of 20 KiB is flipped once, one of its eight bits, and one
+// octet in 13 of a log of 64 KiB. The fault must name the very place. A log
+// that is short is read quickly, and has every kind of octet.
 func TestAU01_EachFlippedByteBelowTheCheckpointIsFoundAndNamed(t *testing.T) {
 	t.Parallel()
-	m := sampleLog(t)
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
-	var workers sync.WaitGroup
-	for s, whole := range m.segments {
+	for octets, step := range map[int]int{20 << 10: 1, 64 << 10: 13} {
+		m := sampleLogOf(t, octets)
+		var workers sync.WaitGroup
 		for w := range runtime.GOMAXPROCS(0) {
-			workers.Go(func() {
-				b := bytes.Clone(whole)
-				changed := m.replaced(s, b)
-				for at := w * step; at < len(b); at += step * runtime.GOMAXPROCS(0) {
-					b[at] ^= 1 << (at % 8)
-					fault, err := faultOf(changed)
-					if err != nil || fault.File != SegmentName(int64(s)*testSegmentLeaves) || fault.From > int64(at) || int64(at) >= fault.To {
-						t.Errorf("octet %d of segment %d flipped: %v, %v", at, s, fault, err)
-						return
-					}
-					b[at] ^= 1 << (at % 8)
-				}
-			})
+			workers.Go(func() { flipEach(t, m, w*step, step*runtime.GOMAXPROCS(0)) })
+		}
+		workers.Wait()
+	}
+}
+
+// flipEach flips one octet at a time, from first on, each step-th of a segment.
+func flipEach(t *testing.T, m memoryLog, first, step int) {
+	for s, whole := range m.segments {
+		b := bytes.Clone(whole)
+		changed := m.replaced(s, b)
+		for at := first; at < len(b); at += step {
+			b[at] ^= 1 << (at % 8)
+			fault, err := faultOf(changed)
+			if err != nil || fault.File != SegmentName(int64(s)*testSegmentLeaves) || fault.From > int64(at) || int64(at) >= fault.To {
+				t.Errorf("octet %d of segment %d flipped: %v, %v", at, s, fault, err)
+				return
+			}
+			b[at] ^= 1 << (at % 8)
 		}
 	}
-	workers.Wait()
 }
 
 // faultOf is mustFault for goroutines.
