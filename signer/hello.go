@@ -3,9 +3,12 @@
 package signer
 
 import (
+	"encoding/json"
 	"fmt"
 
+	"chancery/audit"
 	"chancery/ca"
+	"chancery/signer/journal"
 )
 
 // Protocol is the number of the socket's protocol; both sides must have the same.
@@ -59,6 +62,9 @@ func (s *Signer) Hello(h Hello) (ca.Session, error) {
 			"restore journal and database from the same moment, or see docs/recovery.md").
 			Because(fmt.Sprintf("the database was settled up to leaf %d, the log has %d", h.Next, size))
 	}
+	if err := s.greeted(h); err != nil {
+		return ca.Session{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session++
@@ -73,4 +79,18 @@ func (s *Signer) describe() ca.Session {
 		Durable: s.journal.Size(), Unsettled: len(s.recent.open), Sealed: !s.unlocked,
 		Policy: r.document, Assurance: r.bundle.Assurance, Unseparated: s.Unseparated,
 	}
+}
+
+// greeted leaves a SESSION leaf that cites the mark: a database that is found
+// behind it later was taken back, by a restore or an older standby, and settling
+// must not void what it has forgotten (docs/recovery.md).
+func (s *Signer) greeted(h Hello) error {
+	body, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("write the session: %w", err)
+	}
+	if _, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.Session, Cites: h.Next}, Body: body}}); err != nil {
+		return fmt.Errorf("journal the session: %w", err)
+	}
+	return nil
 }

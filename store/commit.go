@@ -87,6 +87,9 @@ func (s *Store) Commit(ctx context.Context, changes []ca.Change, next int64) (lo
 	}
 	now := s.now()
 	w := writing{ctx: ctx, tx: tx, in: s.inserts, now: now}
+	if s.engine.name == postgresName {
+		w.bulk = &bulk{}
+	}
 	err = w.all(changes)
 	if err == nil {
 		err = s.moveMark(ctx, tx, logNo, next)
@@ -154,19 +157,32 @@ type writing struct {
 	in   inserts
 	now  time.Time
 	lost []ca.RequestID
+	// bulk gathers rows where the engine takes many at once; else nil.
+	bulk *bulk
 }
 
+// all writes the rows of all changes, then what refers to them.
 func (w *writing) all(changes []ca.Change) error {
 	for _, c := range changes {
-		if err := w.change(c); err != nil {
+		if err := w.rows(c); err != nil {
+			return err
+		}
+	}
+	if w.bulk != nil {
+		if err := w.bulk.insert(w.ctx, w.tx); err != nil {
+			return err
+		}
+	}
+	for _, c := range changes {
+		if err := w.rest(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// change writes the rows of one step.
-func (w *writing) change(c ca.Change) error {
+// rows inserts the rows of one step.
+func (w *writing) rows(c ca.Change) error {
 	e := c.Event
 	if err := w.exec(w.in.event, int64(e.ID), e.Kind, e.By, millis(e.At), e.About, blob(e.Leaf)); err != nil {
 		return fmt.Errorf("insert event %d: %w", e.ID, err)
@@ -181,8 +197,13 @@ func (w *writing) change(c ca.Change) error {
 			return fmt.Errorf("insert certificate %d: %w", c.Certificate.ID, err)
 		}
 	}
+	return nil
+}
+
+// rest enters the generation and takes the idempotency key of one step.
+func (w *writing) rest(c ca.Change) error {
 	if c.Authority != nil {
-		if err := w.authority(*c.Authority, e.ID); err != nil {
+		if err := w.authority(*c.Authority, c.Event.ID); err != nil {
 			return fmt.Errorf("write authority %q: %w", c.Authority.Name, err)
 		}
 	}
@@ -252,7 +273,12 @@ func (w *writing) key(r ca.Request, id ca.ID) error {
 	return err
 }
 
+// exec inserts one row, now or with the bulk.
 func (w *writing) exec(st *sql.Stmt, values ...any) error {
+	if w.bulk != nil {
+		w.bulk.add(st, w.in, values)
+		return nil
+	}
 	_, err := w.tx.StmtContext(w.ctx, st).ExecContext(w.ctx, values...)
 	return err
 }
@@ -261,9 +287,9 @@ func (w *writing) exec(st *sql.Stmt, values ...any) error {
 // is known to be gone.
 func statementError(err error) error {
 	switch {
-	case sqliteTaken(err):
+	case sqliteTaken(err) || postgresTaken(err):
 		return fmt.Errorf("commit: %w (%w)", ca.ErrTaken, err)
-	case sqliteCode(err)&0xff == sqliteFull:
+	case sqliteCode(err)&0xff == sqliteFull || postgresFull(err):
 		return ca.Unavailable(ca.E1407, "the disk of the database is full", "free space, then restart the service").Because(err.Error())
 	}
 	return fmt.Errorf("commit: %w", err)

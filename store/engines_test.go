@@ -24,6 +24,10 @@ func onEngines(t *testing.T, test func(t *testing.T, dsn string)) {
 		t.Parallel()
 		test(t, filepath.Join(t.TempDir(), "book.db"))
 	})
+	t.Run("postgresql", func(t *testing.T) {
+		t.Parallel()
+		test(t, emptyDatabase(t))
+	})
 }
 
 // openBook opens a book whose clock stands at testNow.

@@ -73,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{logID: o.LogID, now: o.Now}
 	var err error
 	if strings.HasPrefix(o.DSN, "postgres://") || strings.HasPrefix(o.DSN, "postgresql://") {
-		err = ca.Invalid(ca.E1003, "this version keeps the book on SQLite only", "name a file instead of a PostgreSQL address")
+		err = s.openPostgres(o.DSN)
 	} else {
 		err = s.openSQLite(o.DSN)
 	}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+const (
+	// postgresName is what engine and status call it.
+	postgresName = "postgresql"
+	// postgresReaders is the size of a node's read pool: a few nodes stay well
+	// below the server's usual 100 connections.
+	postgresReaders = 16
+	// SQLSTATE codes (PostgreSQL, appendix A).
+	postgresUnique = "23505"
+	postgresNoRoom = "53100"
+)
+
+// openPostgres opens a writing connection and a read pool. A commit must be on
+// disk when it is answered, whatever the server's default.
+func (s *Store) openPostgres(dsn string) error {
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("prepare to update the schema: %w", err)
+	}
+	s.engine = engine{
+		name:    postgresName,
+		tables:  `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY table_name`,
+		dialect: goose.DialectPostgres,
+		// Two nodes may start at once.
+		options: []goose.ProviderOption{goose.WithSessionLocker(locker)},
+		skip:    ".sqlite.sql",
+	}
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		// The driver's message hides the password.
+		return fmt.Errorf("read the database's address: %w", err)
+	}
+	config.RuntimeParams["application_name"] = "chancery"
+	reading := config.Copy()
+	reading.RuntimeParams["default_transaction_read_only"] = "on"
+	config.RuntimeParams["synchronous_commit"] = "on"
+	s.writer = stdlib.OpenDB(*config)
+	s.writer.SetMaxOpenConns(1)
+	s.reader = stdlib.OpenDB(*reading)
+	s.reader.SetMaxOpenConns(postgresReaders)
+	s.reader.SetMaxIdleConns(postgresReaders)
+	return nil
+}
+
+// postgresCode is the server's SQLSTATE, or "".
+func postgresCode(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// postgresTaken tells whether a row stands under a unique key already.
+func postgresTaken(err error) bool { return postgresCode(err) == postgresUnique }
+
+// postgresFull tells whether the server's disk is full.
+func postgresFull(err error) bool { return postgresCode(err) == postgresNoRoom }
