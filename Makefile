@@ -15,7 +15,7 @@ run: ## build, found an authority in ./chancery-data, sign a request, stay up
 	@scripts/run.sh
 
 test: ## every test, with the real tools they need
-	@scripts/need.sh openssl=openssl initdb=postgresql keytool=default-jre-headless certtool=gnutls-bin
+	@scripts/need.sh openssl=openssl initdb=postgresql keytool=default-jre-headless certtool=gnutls-bin python3=python3
 	go vet ./...
 	PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test ./...
 

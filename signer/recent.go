@@ -22,9 +22,6 @@ type intent struct {
 	answer ca.Answer
 }
 
-// settled tells whether nothing is left to happen to the intent.
-func (i *intent) settled() bool { return i.final >= 0 || i.void }
-
 // recent finds intents by request and by idempotency key: all open ones, and
 // the last `remembered` of the settled. It is guarded by the signer's mutex.
 type recent struct {

@@ -194,7 +194,7 @@ func writePEM(t testing.TB, path string, der ...[]byte) {
 	}
 }
 
-// R5: requests that another program made are signed, and a third one's strict
+// Requests that another program made are signed, and a third one's strict
 // reading accepts chain and certificate.
 func TestCertificatesForOpenSSLsKeysVerifyStrictly(t *testing.T) {
 	s, f, h := founded(t)
@@ -332,7 +332,7 @@ func TestHelloRefusesAnotherDatabaseAndAJournalOlderThanIt(t *testing.T) {
 	}
 }
 
-// R30, R32: with a passphrase the keys start sealed, nothing is signed, and the
+// R30: with a passphrase the keys start sealed, nothing is signed, and the
 // log goes on; the root is opened by the words alone.
 func TestAPassphraseKeepsTheKeysSealedUntilItIsTyped(t *testing.T) {
 	dir := t.TempDir()

@@ -121,7 +121,7 @@ func (h hand) serve() {
 	}
 }
 
-// R5, R47: the whole road, from init to a chain that OpenSSL accepts, without a
+// R47: the whole road, from init to a chain that OpenSSL accepts, without a
 // service and with one; the log is whole afterwards.
 func TestAStrangersRequestIsSignedAndVerifies(t *testing.T) {
 	h := newHand(t)

@@ -3,13 +3,14 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// R5: Java's own tool makes the key and the request.
+// Java's own tool makes the key and the request.
 func TestARequestOfKeytoolIsSigned(t *testing.T) {
 	h := newHand(t)
 	store := h.file("store.p12")
@@ -25,7 +26,7 @@ func TestARequestOfKeytoolIsSigned(t *testing.T) {
 	h.verifies("java", h.done("sign", h.file("java.csr")).out)
 }
 
-// R5: GnuTLS's tool makes the key and the request.
+// GnuTLS's tool makes the key and the request.
 func TestARequestOfCerttoolIsSigned(t *testing.T) {
 	h := newHand(t)
 	h.write("template", "cn = gnu.lab.example\ndns_name = gnu.lab.example\n")
@@ -40,6 +41,8 @@ func TestARequestOfCerttoolIsSigned(t *testing.T) {
 	h.verifies("gnu", h.done("sign", h.file("gnu.csr")).out)
 }
 
+// R32: the key's file is the owner's alone. R127: the names say what the files
+// are, and nothing is overwritten.
 func TestIssueMakesAKeyAndItsCertificate(t *testing.T) {
 	h := newHand(t)
 	s := h.done("issue", "own.lab.example", "10.0.0.7", "--key-file", h.file("own.key"), "--out", h.file("own.pem"))
@@ -47,6 +50,15 @@ func TestIssueMakesAKeyAndItsCertificate(t *testing.T) {
 		t.Errorf("it says\n%s", s.out)
 	}
 	h.verifiesFile("own")
+	if st, err := os.Stat(h.file("own.key")); err != nil || st.Mode() != 0o600 {
+		t.Errorf("the key's file: %v, %v", st.Mode(), err)
+	}
+	h.done("issue", "named.lab.example")
+	for _, name := range []string{"named.lab.example.key", "named.lab.example.pem"} {
+		if _, err := os.Stat(h.file(name)); err != nil {
+			t.Error(err)
+		}
+	}
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", "openssl pkey -in "+h.file("own.key")+" -pubout; echo; openssl x509 -in "+h.file("own.pem")+" -noout -pubkey").Output()
 	if err != nil {
 		t.Fatal(err)
