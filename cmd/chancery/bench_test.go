@@ -9,16 +9,31 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 
 	"chancery/client"
+	"chancery/internal/pgtest"
 )
 
 // BenchmarkIssue is one certificate over admin.sock, both processes and the
 // embedded database included, with c callers at once.
 func BenchmarkIssue(b *testing.B) {
+	b.Run("sqlite", issuance)
+	b.Run("postgresql", func(b *testing.B) {
+		server, err := pgtest.Start()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer server.Stop() //nolint:errcheck // its directory is the test's
+		b.Setenv("CHANCERY_DATABASE", server.DSN("postgres"))
+		issuance(b)
+	})
+}
+
+func issuance(b *testing.B) {
 	h := newHand(b)
 	h.serve()
 	csr, err := os.ReadFile(h.request("nas.lab.example"))
@@ -40,6 +55,28 @@ func BenchmarkIssue(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkOpenSSL is what many come from: one run of "openssl ca" for each
+// certificate, with its text database.
+func BenchmarkOpenSSL(b *testing.B) {
+	h := hand{b, filepath.Join(b.TempDir(), "data")}
+	csr := h.request("nas.lab.example")
+	h.write("index.txt", "")
+	h.write("serial", "01\n")
+	config := h.write("ca.cnf", "[ca]\ndefault_ca=x\n[x]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ncertificate=ca.pem\nprivate_key=ca.key\ndefault_md=sha256\ndefault_days=90\nunique_subject=no\npolicy=p\n[p]\ncommonName=supplied\n")
+	run := func(args ...string) {
+		c := exec.CommandContext(b.Context(), "openssl", args...)
+		c.Dir = filepath.Dir(h.dir)
+		if out, err := c.CombinedOutput(); err != nil {
+			b.Fatalf("openssl %v: %v\n%s", args, err, out)
+		}
+	}
+	run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-subj", "/CN=Root", "-days", "365", "-out", "ca.pem")
+	for b.Loop() {
+		run("ca", "-batch", "-config", config, "-in", csr, "-notext", "-out", "out.pem")
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "certs/s")
 }
 
 // BenchmarkCal is the physical floor of one certificate by itself: two appends
