@@ -9,9 +9,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"chancery/audit"
 	"chancery/ca"
@@ -26,15 +28,38 @@ const (
 	initKeyID = "init"
 )
 
-// Open recovers the journal and unlocks the online keys if they open by
-// themselves. A directory without an installation is no error: the signer then
-// answers nothing but Found. Loose modes, a directory in use, damage, or a
-// journal older than its keys are refused with their codes.
+// Open locks the directory, recovers the journal and unlocks the online keys if
+// they open by themselves. A directory without an installation is no error: the
+// signer then answers nothing but Found. Loose modes, a directory in use (E1403),
+// damage, or a journal older than its keys are refused with their codes.
 func (s *Signer) Open() error {
-	s.opened = make(chan struct{})
+	disk, err := journal.OS(s.Dir)
+	switch {
+	case errors.Is(err, journal.ErrInUse):
+		return ca.Conflict(ca.E1403, "another signer holds this directory", "stop it first").Because(s.Dir + " is locked")
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return ca.Unavailable(ca.E1102, "the signer's directory cannot be written", "make it writable for the signer's account").Because(err.Error())
+	case err != nil:
+		return err
+	}
+	return s.openOn(disk)
+}
+
+// openOn is Open on a directory that is locked. Nothing in it is touched before
+// the lock is held: the keyring clears away what looks half-written, and that
+// may be a key which another signer is just sealing.
+func (s *Signer) openOn(disk journal.FS) error {
+	s.disk, s.opened = disk, make(chan struct{})
 	s.recent, s.claimed, s.refusals = newRecent(), map[string]ca.RequestID{}, map[refusal]int{}
 	s.boot = newBoot()
-	path := filepath.Join(s.Dir, "keys")
+	if err := s.begun(filepath.Join(s.Dir, "keys")); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return nil
+}
+
+// begun takes up the installation whose keys are at path, if there is one.
+func (s *Signer) begun(path string) error {
 	if _, err := os.Stat(filepath.Join(path, logKeyID+".key")); errors.Is(err, fs.ErrNotExist) {
 		return s.unfounded(path)
 	}
@@ -47,7 +72,7 @@ func (s *Signer) Open() error {
 		return err
 	}
 	if err := s.replay(); err != nil {
-		return errors.Join(err, s.journal.Close())
+		return err
 	}
 	close(s.opened)
 	return s.unlockByItself()
@@ -100,12 +125,11 @@ func (s *Signer) openJournal() error {
 	return err
 }
 
-// openLog opens the journal with what is the same for a new and an old one.
+// openLog opens the journal with what is the same for a new and an old one. The
+// directory and its lock are the journal's from then on.
 func (s *Signer) openLog(id audit.LogID, key crypto.Signer, o journal.Options) (*journal.Journal, error) {
-	disk, err := journal.OS(s.Dir)
-	if err != nil {
-		return nil, err
-	}
+	disk := s.disk
+	s.disk = nil
 	o.Log, o.LogNo, o.Now, o.Signer, o.Unseparated = id, firstLogNo, s.Now, key, s.Unseparated
 	j, err := journal.Open(disk, o)
 	if err != nil {
@@ -156,13 +180,18 @@ func (s *Signer) log() softkey.Log {
 	return softkey.Log{ID: s.journal.LogIDText(), Size: s.journal.Size()}
 }
 
-// Close writes the last checkpoint and forgets the keys. Run must have returned.
+// Close writes the last checkpoint, forgets the keys and gives the directory
+// back. Run must have returned.
 func (s *Signer) Close() error {
 	if s.keys != nil {
 		s.keys.Lock()
 	}
-	if s.journal == nil {
-		return nil
+	if s.journal != nil {
+		return s.journal.Close()
 	}
-	return s.journal.Close()
+	if lock, ok := s.disk.(io.Closer); ok {
+		s.disk = nil
+		return lock.Close()
+	}
+	return nil
 }

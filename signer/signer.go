@@ -41,6 +41,7 @@ type Signer struct {
 	Unseparated bool
 
 	boot    string
+	disk    journal.FS // the locked directory, until the journal has it
 	keys    *softkey.Keyring
 	journal *journal.Journal
 	genesis GenesisBody
@@ -76,8 +77,8 @@ type GenesisBody struct {
 }
 
 // Run writes the log until ctx ends, and a leaf a minute for the calls that
-// were refused unread. It returns early when the log fails or a signature did
-// not verify: the process must end then, and recovers at its next start.
+// were refused unread. It returns early when the log fails: the process must end
+// then, and recovers at its next start.
 func (s *Signer) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

@@ -36,7 +36,7 @@ type site struct {
 
 func start(t testing.TB, dir string) *site {
 	t.Helper()
-	s := &signer.Signer{Dir: dir, Parse: config.Profile, Now: time.Now, Random: rand.Reader, KDF: softkey.FloorParams()}
+	s := unopened(dir)
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
