@@ -15,12 +15,11 @@ import (
 	"chancery/ca"
 )
 
-// A Config is the settings of an installation. A setting a.b is also the
+// A Config is the settings of an installation. The directory is not among them:
+// the file lies in it, so that it can be moved. A setting a.b is also the
 // variable CHANCERY_A_B; a flag wins over the variable, the variable over the
 // file, the file over the default.
 type Config struct {
-	// Dir is the directory that holds everything.
-	Dir string `toml:"dir"`
 	// Database is a PostgreSQL address (postgres://…); empty is the embedded one
 	// under Dir. It may hold a password and is never shown.
 	Database string `toml:"database"`
@@ -45,7 +44,7 @@ type Accounts struct {
 }
 
 // Default is the settings where nothing is said.
-func Default() Config { return Config{Dir: "/var/lib/chancery", ListenHTTP: ":8080"} }
+func Default() Config { return Config{ListenHTTP: ":8080"} }
 
 // A setting is one key of Config.
 type setting struct {
@@ -57,7 +56,6 @@ type setting struct {
 // settings in the order of the file. All are text, so that variables and file
 // are judged by the same words.
 var settings = [...]setting{
-	{"dir", func(c *Config) *string { return &c.Dir }, faultOfDir},
 	{"database", func(c *Config) *string { return &c.Database }, faultOfDatabase},
 	{"listen_http", func(c *Config) *string { return &c.ListenHTTP }, faultOfListener},
 	{"pki_url", func(c *Config) *string { return &c.PKIURL }, faultOfURL},
@@ -174,13 +172,6 @@ func read(path string) (document []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	return io.ReadAll(io.LimitReader(f, MaxDocument+1))
-}
-
-func faultOfDir(s string) string {
-	if s == "" || !ca.PlainText(s) {
-		return "is empty or has control characters"
-	}
-	return ""
 }
 
 func faultOfDatabase(s string) string {

@@ -10,10 +10,15 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"chancery/ca"
 	"chancery/client"
 )
+
+// lockPause is how long to wait before looking again whether another command is
+// done with the directory.
+const lockPause = 20 * time.Millisecond
 
 // with does something with the service's own door. Without a running service the
 // command starts front and signer for itself, for as long as it takes.
@@ -22,10 +27,13 @@ func (a *app) with(ctx context.Context, do func(context.Context, *client.Client)
 	if err != nil {
 		return err
 	}
-	lock, err := takeLock(l.lock())
-	var p *ca.Problem
-	if errors.As(err, &p) && p.Code == ca.E1403 {
-		return call(ctx, l, do)
+	err = call(ctx, l.socket("admin"), do)
+	if !errors.Is(err, errNobody) {
+		return err
+	}
+	lock, err := hold(ctx, l)
+	if isHeld(err) { // a service began meanwhile
+		return call(ctx, l.socket("admin"), do)
 	}
 	if err != nil {
 		return err
@@ -34,9 +42,16 @@ func (a *app) with(ctx context.Context, do func(context.Context, *client.Client)
 	return a.alone(ctx, l, do)
 }
 
-// call dials the service that holds the directory.
-func call(ctx context.Context, l layout, do func(context.Context, *client.Client) error) error {
-	c, err := client.Dial(dialPath(l.socket("admin")))
+// errNobody marks a call that was never made, because nothing listens.
+var errNobody = errors.New("nothing listens")
+
+// call dials whoever listens on a socket.
+func call(ctx context.Context, socket string, do func(context.Context, *client.Client) error) error {
+	c, err := client.Dial(dialPath(socket))
+	var p *ca.Problem
+	if errors.As(err, &p) && p.Code == ca.E1201 {
+		return errors.Join(p, errNobody)
+	}
 	if err != nil {
 		return err
 	}
@@ -44,9 +59,37 @@ func call(ctx context.Context, l layout, do func(context.Context, *client.Client
 	return do(ctx, c)
 }
 
+// hold takes the directory's lock. Another command has it for a moment only and
+// is waited for; a service, which answers on admin.sock, has it for good (E1403).
+func hold(ctx context.Context, l layout) (*os.File, error) {
+	late := time.After(startWait)
+	for {
+		lock, err := takeLock(l.lock())
+		if !isHeld(err) {
+			return lock, err
+		}
+		if c, dialErr := client.Dial(dialPath(l.socket("admin"))); dialErr == nil {
+			c.Close()
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-late:
+			return nil, err
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+func isHeld(err error) bool {
+	var p *ca.Problem
+	return errors.As(err, &p) && p.Code == ca.E1403
+}
+
 // alone runs the processes while do runs, and ends with do's error.
 func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *client.Client) error) error {
-	f, done, err := a.household(l)
+	f, done, err := a.household(l, "command")
 	if err != nil {
 		return err
 	}
@@ -56,7 +99,7 @@ func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *cli
 	result := make(chan error, 1)
 	err = f.run(ctx, func() {
 		go func() {
-			result <- call(ctx, l, func(ctx context.Context, c *client.Client) error {
+			result <- call(ctx, l.socket("command"), func(ctx context.Context, c *client.Client) error {
 				// This waits for the settling of a start, so that the answer is not about
 				// it. What it says of an illness, do will meet too.
 				_, _ = c.Profiles(ctx)
@@ -72,8 +115,9 @@ func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *cli
 }
 
 // household makes the parent of front and signer, with the sockets they listen
-// on. done closes them.
-func (a *app) household(l layout) (f *family, done func(), err error) {
+// on. The front's own is called admin.sock only where it will stay: others wait
+// for the end of a command instead of calling in on it. done closes them.
+func (a *app) household(l layout, door string) (f *family, done func(), err error) {
 	var listeners []net.Listener
 	done = func() {
 		for _, listener := range listeners {
@@ -81,7 +125,7 @@ func (a *app) household(l layout) (f *family, done func(), err error) {
 		}
 	}
 	files := map[string]*os.File{}
-	for _, name := range []string{"sign", "ceremony", "admin"} {
+	for _, name := range []string{"sign", "ceremony", door} {
 		listener, err := bindSocket(l.socket(name))
 		if err != nil {
 			return nil, done, err
@@ -95,7 +139,7 @@ func (a *app) household(l layout) (f *family, done func(), err error) {
 		layout: l, args: a.args, stderr: a.err, log: slog.New(slog.NewTextHandler(a.err, nil)).With("role", "parent"),
 		members: []child{
 			{role: "signer", files: map[string]*os.File{"sign": files["sign"], "ceremony": files["ceremony"]}},
-			{role: "front", files: map[string]*os.File{"admin": files["admin"]}},
+			{role: "front", files: map[string]*os.File{"admin": files[door]}},
 		},
 	}, done, nil
 }

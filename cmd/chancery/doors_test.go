@@ -66,8 +66,9 @@ func TestIssueMakesAKeyAndItsCertificate(t *testing.T) {
 	if key, certificate, _ := strings.Cut(string(out), "\n\n"); strings.TrimSpace(key) != strings.TrimSpace(certificate) {
 		t.Error("key and certificate do not belong together")
 	}
-	if s := h.types("issue", "own.lab.example", "--key-file", h.file("own.key"), "--out", h.file("other.pem")); s.code != exitUsage {
-		t.Errorf("a key was overwritten: exit %d", s.code)
+	before := h.read("own.key")
+	if s := h.done("issue", "own.lab.example", "--key-file", h.file("own.key"), "--out", h.file("other.pem")); !strings.Contains(s.err, "was there, and is used") || h.read("own.key") != before {
+		t.Errorf("a key that was there was overwritten, or used without a word: %s", s.err)
 	}
 	if s := h.types("issue", "www.bank.example", "--key-file", h.file("bank.key"), "--out", h.file("bank.pem")); s.code != exitRefused {
 		t.Errorf("exit %d\n%s", s.code, s.err)

@@ -72,7 +72,7 @@ func serveDoor(ctx context.Context, l net.Listener, registrar *lifecycle.Registr
 func openFront(ctx context.Context, l layout, log *slog.Logger) (*store.Store, *lifecycle.Registrar, error) {
 	logID, err := os.ReadFile(l.logID())
 	if err != nil {
-		return nil, nil, ca.Conflict(ca.E1408, "founding stopped half-way in "+l.dir, "remove the directory, or use another --dir").Because(err.Error())
+		return nil, nil, halfway(l).Because(err.Error())
 	}
 	book, err := openBook(ctx, l, strings.TrimSpace(string(logID)))
 	if err != nil {

@@ -3,25 +3,20 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"chancery/ca"
 	"chancery/policy"
 	"chancery/signer"
 	"chancery/signer/softkey"
-	"chancery/signer/wire"
 )
 
 // Lifetimes of a founding in days: a root for twenty years, an issuing authority
@@ -66,26 +61,63 @@ func (a *app) found(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
+	if err := l.vacant(); err != nil {
+		return err
+	}
+	if err := a.ask(&p); err != nil {
+		return err
+	}
 	f, err := a.founding(&p)
 	if err != nil {
 		return err
 	}
 	if p.dryRun {
+		f.Passphrase = "" // not even when it is asked for as JSON
 		return a.print(f, fmt.Sprintf("would found %s (%s) and %s (%s) in %s\n",
 			f.Root.Name, f.Root.KeyType, f.Issuing.Name, f.Issuing.KeyType, l.dir))
 	}
-	if err := l.make(); err != nil {
+	if p.recovery, err = outside(l, p.recovery); err != nil {
 		return err
 	}
-	return a.ceremony(ctx, l, p, f)
+	words, err := softkey.NewWords(rand.Reader)
+	if err != nil {
+		return err
+	}
+	defer words.Wipe()
+	f.Words = words.Reveal()
+	// Who holds the words is settled before there is anything that they open.
+	if err := a.handWords(words, p.recovery); err != nil {
+		return err
+	}
+	made, err := a.make(ctx, l, p, f)
+	if err != nil {
+		if p.recovery != "" {
+			err = errors.Join(err, os.Remove(p.recovery))
+		}
+		return err
+	}
+	return a.print(made, a.made(l, p, made))
+}
+
+// outside gives the full path of the words' file. Beside the keys it would be in
+// every copy of them.
+func outside(l layout, path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", path, err)
+	}
+	if strings.HasPrefix(full, l.dir+string(filepath.Separator)) {
+		return "", usage("the recovery words would lie beside the keys that they open", "chancery init --recovery-file FILE, outside "+l.dir)
+	}
+	return full, nil
 }
 
 // founding makes the wish out of the flags; it checks all of them before
 // anything is written, and names what is missing at once.
 func (a *app) founding(p *plan) (signer.Founding, error) {
-	if len(p.names) == 0 {
-		return signer.Founding{}, usage("--names is missing: what will you certify?", "chancery init --names lab.example")
-	}
 	switch {
 	case ca.Assurance(p.assurance) == ca.Separated:
 		return signer.Founding{}, ca.Refused(ca.E1101, "the assurance separated cannot be founded by init yet", "use --assurance solo")
@@ -93,8 +125,9 @@ func (a *app) founding(p *plan) (signer.Founding, error) {
 		return signer.Founding{}, usage("--assurance is solo or separated", "chancery init --assurance solo")
 	case p.unlock != "auto" && p.unlock != "prompt":
 		return signer.Founding{}, usage("--unlock is auto or prompt", "chancery init --unlock auto")
-	case p.recovery == "" && !p.dryRun && !a.interactive():
-		return signer.Founding{}, usage("--recovery-file is missing, and there is no terminal to show the recovery words at", "chancery init --recovery-file FILE")
+	}
+	if err := a.missing(*p); err != nil {
+		return signer.Founding{}, err
 	}
 	profiles, err := policy.Shipped(withBelow(p.names))
 	if err != nil {
@@ -106,7 +139,7 @@ func (a *app) founding(p *plan) (signer.Founding, error) {
 		}
 	}
 	if p.org == "" {
-		p.org = strings.TrimLeft(p.names[0], "*.@")
+		p.org = organisation(p.names)
 	}
 	if p.pki == "" {
 		p.pki = "http://" + p.hostname + ":8080"
@@ -118,12 +151,32 @@ func (a *app) founding(p *plan) (signer.Founding, error) {
 			Use: []string{"server", "client", "email", "ocsp"}},
 	}
 	if p.unlock == "prompt" {
-		if f.Passphrase, err = a.secret(p.passwords, false); err != nil {
+		if f.Passphrase, err = a.newPassphrase(p.passwords); err != nil {
 			return signer.Founding{}, err
 		}
 		return f, softkey.CheckPassphrase(softkey.NewSecret([]byte(f.Passphrase)))
 	}
 	return f, nil
+}
+
+// missing names every answer that is not there and cannot be asked for.
+func (a *app) missing(p plan) error {
+	var flags []string
+	if len(p.names) == 0 {
+		flags = append(flags, "--names lab.example")
+	}
+	if alone := !a.interactive(); alone {
+		if p.recovery == "" && !p.dryRun {
+			flags = append(flags, "--recovery-file FILE")
+		}
+		if p.unlock == "prompt" && p.passwords == "" && a.env("CHANCERY_PASSWORD_FILE") == "" {
+			flags = append(flags, "--password-file FILE")
+		}
+	}
+	if len(flags) == 0 {
+		return nil
+	}
+	return usage("without a terminal to ask at, init needs: "+strings.Join(flags, ", "), "chancery init "+strings.Join(flags, " "))
 }
 
 // withBelow adds the names below each whole name: who says lab.example means
@@ -141,110 +194,4 @@ func withBelow(names []string) []string {
 
 func (p plan) subject(what string) ca.Subject {
 	return ca.Subject{{OID: ca.OIDOrganization, Value: p.org}, {OID: ca.OIDCommonName, Value: p.org + " " + what}}
-}
-
-// interactive tells whether somebody can be asked.
-func (a *app) interactive() bool {
-	in, ok := a.in.(*os.File)
-	out, also := a.err.(*os.File)
-	return ok && also && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
-}
-
-// ceremony starts the signer for as long as founding takes, and brings it the
-// wish over its own socket: no other process touches a key.
-func (a *app) ceremony(ctx context.Context, l layout, p plan, f signer.Founding) error {
-	lock, err := takeLock(l.lock())
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	if f.Database, err = newDatabase(ctx, l); err != nil {
-		return err
-	}
-	words, err := softkey.NewWords(rand.Reader)
-	if err != nil {
-		return err
-	}
-	defer words.Wipe()
-	if err := a.handWords(words, p.recovery); err != nil {
-		return err
-	}
-	f.Words = words.Reveal()
-	listener, err := bindSocket(l.socket("ceremony"))
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	file, err := handOver(listener)
-	if err != nil {
-		return err
-	}
-	parent := &family{layout: l, args: a.args, stderr: a.err}
-	child, err := parent.start(ctx, child{role: "signer", files: map[string]*os.File{"ceremony": file}})
-	if err != nil {
-		return err
-	}
-	made, err := wire.Dial(dialPath(l.socket("ceremony"))).Found(ctx, f)
-	if err := errors.Join(err, child.stop()); err != nil {
-		return err
-	}
-	if err := bindBook(ctx, l, made.Log); err != nil {
-		return err
-	}
-	if err := writeAuditKey(l.auditKey(), made.LogKey); err != nil {
-		return err
-	}
-	if err := l.writeConfig(p.pki); err != nil {
-		return err
-	}
-	return a.print(made, founded(l, p, made))
-}
-
-// handWords puts the recovery words where their holder takes them from: a new
-// file, or the terminal, where one word typed back shows that they were written down.
-func (a *app) handWords(words softkey.Words, path string) error {
-	if path != "" {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return ca.Invalid(ca.E1102, "the recovery words cannot be written", "name a file that does not exist: --recovery-file FILE").Because(err.Error())
-		}
-		_, err = io.WriteString(f, words.Reveal()+"\n")
-		return errors.Join(err, f.Sync(), f.Close())
-	}
-	fmt.Fprintf(a.err, "Recovery words for the root key, shown once. Write them down, keep them away from this machine:\n  %s\nType the third word to continue: ", words.Reveal())
-	typed, err := bufio.NewReader(io.LimitReader(a.in, maxSecret)).ReadString('\n')
-	if err != nil || strings.ToLower(strings.TrimSpace(typed)) != strings.Fields(words.Reveal())[2] {
-		return ca.Refused(ca.E3002, "this is not the third word, so nothing was founded", "remove the directory and run chancery init again")
-	}
-	return nil
-}
-
-// founded is what people read after init.
-func founded(l layout, p plan, made signer.Founded) string {
-	var b strings.Builder
-	for _, c := range made.Authorities {
-		what := "key sealed under the recovery words, not needed for daily work"
-		if c.Kind == ca.Issuing {
-			what = "path length 0"
-		}
-		fmt.Fprintf(&b, "✓ %-11s %-12s %-11s until %s   %s\n", c.Kind, c.Name, c.KeyType, c.NotAfter.Format("2006-01-02"), what)
-	}
-	fmt.Fprintf(&b, "  Root fingerprint (SHA-256), to compare wherever the root is installed:\n    %s\n", fingerprint(made.Authorities[0].Certificate))
-	if p.unlock == "auto" {
-		fmt.Fprintf(&b, "! whoever can read %s can sign: --unlock prompt asks at each start instead\n", filepath.Join(l.keys(), "auto.key"))
-	}
-	if p.recovery != "" {
-		fmt.Fprintf(&b, "! move %s away from this machine: its words open the root\n", p.recovery)
-	}
-	return b.String()
-}
-
-// fingerprint groups a digest so that two people can compare it aloud.
-func fingerprint(der []byte) string {
-	digits := fmt.Sprintf("%X", sha256.Sum256(der))
-	var groups []string
-	for i := 0; i < len(digits); i += 4 {
-		groups = append(groups, digits[i:i+4])
-	}
-	return strings.Join(groups, " ")
 }

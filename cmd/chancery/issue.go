@@ -4,23 +4,30 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"chancery/ca"
 	"chancery/client"
 )
+
+// maxKeyFile bounds what is read of a key's file: an RSA key of 16384 bits fits.
+const maxKeyFile = 32 << 10
 
 func (a *app) issueCommand() *cobra.Command {
 	var profile, key, out string
@@ -39,60 +46,117 @@ func (a *app) issueCommand() *cobra.Command {
 			if out == "" {
 				out = base + ".pem"
 			}
-			return a.issue(c.Context(), client.Order{Profile: profile, Days: days, Key: idempotency()}, names, key, out)
+			return a.issue(c.Context(), client.Order{Profile: profile, Days: days}, names, key, out)
 		},
 	}
 	c.Flags().StringVar(&profile, "profile", "server", "profile to issue under")
 	c.Flags().IntVar(&days, "days", 0, "lifetime in days (default: the profile's)")
-	c.Flags().StringVar(&key, "key-file", "", "new file for the private key (default: NAME.key)")
+	c.Flags().StringVar(&key, "key-file", "", "file of the private key, made if it is not there (default: NAME.key)")
 	c.Flags().StringVar(&out, "out", "", "new file for the certificate with its chain (default: NAME.pem)")
 	return c
 }
 
 // issue makes the key, which never leaves this machine, and asks for its
-// certificate. Both files are taken before anything is signed: a certificate
-// whose key cannot be written helps nobody.
+// certificate. The key's file is written before anything is signed: a certificate
+// whose key cannot be written helps nobody. If it stays unknown whether it was
+// signed, the key stays too: the same command takes it up again, makes the same
+// request of it, and gets the same certificate.
 func (a *app) issue(ctx context.Context, o client.Order, names []string, keyPath, outPath string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return fmt.Errorf("make a key: %w", err)
-	}
-	sealed, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return fmt.Errorf("encode the key: %w", err)
-	}
-	if o.CSR, err = requestFor(key, names); err != nil {
-		return err
-	}
 	if _, err := os.Lstat(outPath); err == nil {
 		return taken(outPath, "--out")
 	}
-	if err := writeNew(keyPath, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: sealed})); err != nil {
-		return taken(keyPath, "--key-file").Because(err.Error())
-	}
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
-		issued, err := k.Issue(ctx, o)
-		var refused *ca.Problem
-		if errors.As(err, &refused) && refused.Kind == ca.RefusedKind {
-			// The key has no certificate and never will have.
-			return errors.Join(err, os.Remove(keyPath))
-		}
+		key, made, err := keyAt(keyPath)
 		if err != nil {
 			return err
 		}
-		for _, n := range issued.Notices {
-			fmt.Fprintf(a.err, "note: %s\n", n)
+		if !made {
+			fmt.Fprintf(a.err, "note: the key in %s was there, and is used\n", keyPath)
 		}
-		if err := writeNew(outPath, 0o644, []byte(chainText(issued))); err != nil {
-			return taken(outPath, "--out").Because(err.Error())
+		if o.CSR, err = requestFor(key, names); err == nil {
+			err = a.certify(ctx, k, o, keyPath, outPath)
 		}
-		return a.print(issued, fmt.Sprintf("✓ %s and %s   until %s   serial …%s\n", outPath, keyPath,
-			issued.Certificate.NotAfter.Local().Format("2006-01-02"), issued.Certificate.Serial.Tail()))
+		var p *ca.Problem
+		switch known := errors.As(err, &p) && p.Kind != ca.UnavailableKind; {
+		case err == nil:
+			return nil
+		case made && known:
+			return errors.Join(err, os.Remove(keyPath)) // it has no certificate and never will have
+		case !known:
+			fmt.Fprintf(a.err, "note: the key stays in %s; the same command again takes it up, and nothing is signed twice\n", keyPath)
+		}
+		return err
 	})
 }
 
-// requestFor makes a request with all names as subject alternative names.
-func requestFor(key *ecdsa.PrivateKey, names []string) ([]byte, error) {
+// certify has the request signed and writes the chain.
+func (a *app) certify(ctx context.Context, k *client.Client, o client.Order, keyPath, outPath string) error {
+	o.Key = fmt.Sprintf("issue-%x", sha256.Sum256(fmt.Appendf(nil, "%s %d %x", o.Profile, o.Days, o.CSR)))
+	issued, err := k.Issue(ctx, o)
+	if err != nil {
+		return err
+	}
+	for _, n := range issued.Notices {
+		fmt.Fprintf(a.err, "note: %s\n", n)
+	}
+	if err := writeNew(outPath, 0o644, []byte(chainText(issued))); err != nil {
+		return ca.Unavailable(ca.E1102, "the certificate was signed, but "+outPath+" cannot be written",
+			a.says("show "+string(issued.Certificate.Serial))+" prints it").Because(err.Error())
+	}
+	return a.print(issued, fmt.Sprintf("✓ %s and %s   until %s   serial …%s\n", outPath, keyPath,
+		issued.Certificate.NotAfter.Local().Format(time.DateOnly), issued.Certificate.Serial.Tail()))
+}
+
+// keyAt gives the private key in a file, or makes one and the file, for nobody
+// but its owner.
+func keyAt(path string) (key crypto.Signer, made bool, err error) {
+	if _, err := os.Lstat(path); err == nil {
+		key, err := readKey(path)
+		return key, false, err
+	}
+	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, false, fmt.Errorf("make a key: %w", err)
+	}
+	body, err := x509.MarshalPKCS8PrivateKey(fresh)
+	if err != nil {
+		return nil, false, fmt.Errorf("encode the key: %w", err)
+	}
+	if err := writeNew(path, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: body})); err != nil {
+		return nil, false, taken(path, "--key-file").Because(err.Error())
+	}
+	return fresh, true, nil
+}
+
+// readKey reads a private key as keyAt writes it (RFC 5958, not encrypted).
+func readKey(path string) (crypto.Signer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, taken(path, "--key-file").Because(err.Error())
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, taken(path, "--key-file").Because(err.Error())
+	}
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil, taken(path, "--key-file").Because("what is there is no PKCS #8 private key in PEM")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, taken(path, "--key-file").Because(err.Error())
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, taken(path, "--key-file").Because("the key there cannot sign a request")
+	}
+	return signer, nil
+}
+
+// requestFor makes a request with all names as subject alternative names. It is
+// the same for the same key and names: without randomness ECDSA is RFC 6979's.
+func requestFor(key crypto.Signer, names []string) ([]byte, error) {
 	t := x509.CertificateRequest{Subject: pkix.Name{}}
 	for _, n := range names {
 		switch ip := net.ParseIP(n); {
@@ -104,7 +168,7 @@ func requestFor(key *ecdsa.PrivateKey, names []string) ([]byte, error) {
 			t.DNSNames = append(t.DNSNames, n)
 		}
 	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &t, key)
+	csr, err := x509.CreateCertificateRequest(nil, &t, key)
 	if err != nil {
 		return nil, ca.Invalid(ca.E2203, "these names make no request", "use names such as nas.lab.example").Because(err.Error())
 	}

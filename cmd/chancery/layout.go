@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"chancery/ca"
 	"chancery/config"
@@ -50,17 +51,39 @@ type folder struct {
 	mode fs.FileMode
 }
 
-// make creates the directories. Ones that exist must be ours already: only the
-// top directory may exist, and then must be empty.
-func (l layout) make() error {
+// vacant refuses a directory that has something in it, and says what.
+func (l layout) vacant() error {
 	entries, err := os.ReadDir(l.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0:
+		return nil
+	case err != nil:
 		return unwritable(l.dir, err)
 	}
-	if len(entries) > 0 {
-		return ca.Conflict(ca.E1002, fmt.Sprintf("%s is not empty", l.dir),
-			"found the authority in another directory: chancery init --dir DIR")
+	if st, err := os.Stat(l.config()); err == nil {
+		return ca.Conflict(ca.E1002, fmt.Sprintf("an authority was founded in %s on %s", l.dir, st.ModTime().Format(time.DateOnly)),
+			"to found another, name another directory: chancery init --dir DIR")
 	}
+	if l.begun() {
+		return halfway(l)
+	}
+	return ca.Conflict(ca.E1002, l.dir+" is not empty", "name another directory: chancery init --dir DIR")
+}
+
+// begun tells whether init was here, though it may not have come to its end.
+func (l layout) begun() bool {
+	_, err := os.Stat(l.signer())
+	return err == nil
+}
+
+// halfway is about a directory whose founding was cut off: nothing was ever
+// signed by it for anybody.
+func halfway(l layout) *ca.Problem {
+	return ca.Conflict(ca.E1408, "founding stopped half-way in "+l.dir, "nothing was issued there: remove it (rm -r "+l.dir+") and found again")
+}
+
+// make creates the directories; the caller saw that there is nothing yet.
+func (l layout) make() error {
 	for _, f := range l.folders() {
 		if err := os.MkdirAll(f.path, f.mode); err != nil {
 			return unwritable(f.path, err)
@@ -71,6 +94,15 @@ func (l layout) make() error {
 		}
 	}
 	return nil
+}
+
+// unmake removes what a founding that failed has made, so that it can be tried
+// again. The directory itself goes if nothing else is in it.
+func (l layout) unmake() {
+	for _, path := range []string{l.signer(), l.front(), filepath.Join(l.dir, "worker"), l.run(), l.auditKey(), l.config()} {
+		os.RemoveAll(path) //nolint:errcheck // what stays is named by the next init
+	}
+	os.Remove(l.dir) //nolint:errcheck // likewise
 }
 
 // founded tells whether an authority was founded here.
@@ -91,9 +123,7 @@ func (l layout) settings() (config.Config, error) {
 	if !l.founded() {
 		path = ""
 	}
-	c, err := config.Load(path, os.Environ())
-	c.Dir = l.dir
-	return c, err
+	return config.Load(path, os.Environ())
 }
 
 // writeConfig writes the settings that init chose. The file comes last in a

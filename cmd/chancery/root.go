@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -109,7 +111,13 @@ func (a *app) founded() (layout, error) {
 	if err != nil {
 		return l, err
 	}
-	if !l.founded() {
+	_, err = os.Stat(l.config())
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return l, ca.Forbidden(ca.E1303, "this account may not look into "+l.dir, "use the account that founded it, or name another directory: --dir DIR").Because(err.Error())
+	case err != nil && l.begun():
+		return l, halfway(l)
+	case err != nil:
 		return l, ca.NotFound(ca.E1001, "there is no authority in "+l.dir, "chancery init --dir "+l.dir)
 	}
 	return l, nil

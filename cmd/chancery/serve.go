@@ -29,12 +29,12 @@ func (a *app) serveCommand() *cobra.Command {
 // child that is started again finds its callers still in the queue.
 func (a *app) serve(ctx context.Context, l layout) error {
 	began := time.Now()
-	lock, err := takeLock(l.lock())
+	lock, err := hold(ctx, l)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	f, done, err := a.household(l)
+	f, done, err := a.household(l, "admin")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"chancery/ca"
+	"chancery/signer"
+	"chancery/signer/softkey"
+	"chancery/signer/wire"
+)
+
+// make makes the directory and founds in it, or leaves nothing behind.
+func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (made signer.Founded, err error) {
+	if err := l.make(); err != nil {
+		return made, err
+	}
+	lock, err := takeLock(l.lock())
+	if err != nil {
+		return made, err // another init, whose directory this is
+	}
+	defer lock.Close()
+	defer func() {
+		if err != nil {
+			l.unmake()
+		}
+	}()
+	if f.Database, err = newDatabase(ctx, l); err != nil {
+		return made, err
+	}
+	if made, err = a.ceremony(ctx, l, f); err != nil {
+		return made, err
+	}
+	if err := writeAuditKey(l.auditKey(), made.LogKey); err != nil {
+		return made, err
+	}
+	if err := bindBook(ctx, l, made.Log); err != nil {
+		return made, err
+	}
+	return made, l.writeConfig(p.pki)
+}
+
+// ceremony starts the signer for as long as founding takes, and brings it the
+// wish over its own socket: no other process touches a key.
+func (a *app) ceremony(ctx context.Context, l layout, f signer.Founding) (made signer.Founded, err error) {
+	listener, err := bindSocket(l.socket("ceremony"))
+	if err != nil {
+		return made, err
+	}
+	defer listener.Close()
+	file, err := handOver(listener)
+	if err != nil {
+		return made, err
+	}
+	parent := &family{layout: l, args: a.args, stderr: a.err}
+	child, err := parent.start(ctx, child{role: "signer", files: map[string]*os.File{"ceremony": file}})
+	if err != nil {
+		return made, err
+	}
+	made, err = wire.Dial(dialPath(l.socket("ceremony"))).Found(ctx, f)
+	return made, errors.Join(err, child.stop())
+}
+
+// handWords puts the recovery words where their holder takes them from: a new
+// file, or the terminal, where one word typed back shows that they were written down.
+func (a *app) handWords(words softkey.Words, path string) error {
+	if path != "" {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return ca.Invalid(ca.E1102, "the recovery words cannot be written", "name a file that does not exist: --recovery-file FILE").Because(err.Error())
+		}
+		_, err = io.WriteString(f, words.Reveal()+"\n")
+		return errors.Join(err, f.Sync(), f.Close())
+	}
+	fmt.Fprintf(a.err, "Recovery words for the root key, shown once. Write them down, keep them away from this machine:\n  %s\nType the third word to continue: ", words.Reveal())
+	typed, err := a.line()
+	if err != nil || strings.ToLower(strings.TrimSpace(typed)) != strings.Fields(words.Reveal())[2] {
+		return ca.Refused(ca.E3002, "this is not the third word, so nothing was founded", "run chancery init again: it shows new words")
+	}
+	return nil
+}
+
+// made is what people read after init.
+func (a *app) made(l layout, p plan, f signer.Founded) string {
+	var b strings.Builder
+	for _, c := range f.Authorities {
+		what := "key sealed under the recovery words, not needed for daily work"
+		if c.Kind == ca.Issuing {
+			what = "path length 0"
+		}
+		fmt.Fprintf(&b, "✓ %-11s %-12s %-11s until %s   %s\n", c.Kind, c.Name, c.KeyType, c.NotAfter.Format(time.DateOnly), what)
+	}
+	fmt.Fprintf(&b, "  Root fingerprint (SHA-256), to compare wherever the root is installed:\n    %s\n", fingerprint(f.Authorities[0].Certificate))
+	if p.unlock == "auto" {
+		fmt.Fprintf(&b, "! whoever can read %s can sign: --unlock prompt asks at each start instead\n", filepath.Join(l.keys(), "auto.key"))
+	}
+	if p.recovery != "" {
+		fmt.Fprintf(&b, "! move %s away from this machine: its words open the root\n", p.recovery)
+	}
+	fmt.Fprintf(&b, "Next:  %-45s start the service\n       %-45s your first certificate\n",
+		a.says("serve"), a.says("issue "+firstHost(p.names)))
+	return b.String()
+}
+
+// says is what to type for a command on the directory in use.
+func (a *app) says(command string) string {
+	if a.dir != "" {
+		return "chancery --dir " + a.dir + " " + command
+	}
+	return "chancery " + command
+}
+
+// firstHost is a host that the names allow, for an example.
+func firstHost(names []string) string {
+	for _, n := range names {
+		if name := strings.TrimPrefix(n, "*."); !strings.ContainsAny(name, "*@/:") && strings.Trim(name, "0123456789.") != "" {
+			return "nas." + name
+		}
+	}
+	return "NAME"
+}
+
+// fingerprint groups a digest so that two people can compare it aloud.
+func fingerprint(der []byte) string {
+	digits := fmt.Sprintf("%X", sha256.Sum256(der))
+	var groups []string
+	for i := 0; i < len(digits); i += 4 {
+		groups = append(groups, digits[i:i+4])
+	}
+	return strings.Join(groups, " ")
+}
