@@ -27,6 +27,7 @@ const (
 	E1406 Code = "E1406"
 	E1407 Code = "E1407"
 	E1408 Code = "E1408"
+	E1409 Code = "E1409"
 	E2101 Code = "E2101"
 	E2102 Code = "E2102"
 	E2106 Code = "E2106"

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -31,24 +32,14 @@ func (s *Store) migrate(ctx context.Context) error {
 	if len(tables) > 0 && !known {
 		return foreign("the database is not a book of Chancery", fmt.Sprintf("it has %d tables of something else, such as %q", len(tables), tables[0]))
 	}
-	p, newest, err := s.provider()
+	if known {
+		if fits, err := s.schemaFits(ctx, s.writer); err != nil || fits {
+			return err
+		}
+	}
+	p, _, err := s.provider(s.writer)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
-	}
-	if known {
-		// Asked without goose, which writes while it looks: the service's role need
-		// not have the right to change the schema (security rule PG-06).
-		var have int64
-		if err := s.writer.QueryRowContext(ctx, selectVersion).Scan(&have); err != nil {
-			return fmt.Errorf("read the version of the schema: %w", err)
-		}
-		switch {
-		case have > newest:
-			return foreign("the database was made by a newer version of Chancery",
-				fmt.Sprintf("its schema is %d, this version knows %d", have, newest))
-		case have == newest:
-			return nil
-		}
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("update the schema: %w", err)
@@ -56,8 +47,28 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
+// schemaFits tells whether the book's schema is the one this version knows; an
+// older one can be updated, a newer one is refused. It is asked without goose,
+// which writes while it looks: the service's role need not have the right to
+// change the schema (security rule PG-06).
+func (s *Store) schemaFits(ctx context.Context, db *sql.DB) (bool, error) {
+	_, newest, err := s.provider(db)
+	if err != nil {
+		return false, fmt.Errorf("read the migrations: %w", err)
+	}
+	var have int64
+	if err := db.QueryRowContext(ctx, selectVersion).Scan(&have); err != nil {
+		return false, fmt.Errorf("read the version of the schema: %w", err)
+	}
+	if have > newest {
+		return false, foreign("the database was made by a newer version of Chancery",
+			fmt.Sprintf("its schema is %d, this version knows %d", have, newest))
+	}
+	return have == newest, nil
+}
+
 // provider gives the migrations for the engine, and the version of the last.
-func (s *Store) provider() (*goose.Provider, int64, error) {
+func (s *Store) provider(db *sql.DB) (*goose.Provider, int64, error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, 0, err
@@ -68,7 +79,7 @@ func (s *Store) provider() (*goose.Provider, int64, error) {
 	}
 	skip := slices.DeleteFunc(files, func(f string) bool { return !strings.HasSuffix(f, s.engine.skip) })
 	options := append([]goose.ProviderOption{goose.WithExcludeNames(skip), goose.WithTableName(schemaTable), goose.WithDisableGlobalRegistry(true)}, s.engine.options...)
-	p, err := goose.NewProvider(s.engine.dialect, s.writer, dir, options...)
+	p, err := goose.NewProvider(s.engine.dialect, db, dir, options...)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{logID: o.LogID, now: o.Now}
 	var err error
-	if strings.HasPrefix(o.DSN, "postgres://") || strings.HasPrefix(o.DSN, "postgresql://") {
+	if isPostgres(o.DSN) {
 		err = s.openPostgres(o.DSN)
 	} else {
 		err = s.openSQLite(o.DSN)
@@ -84,6 +84,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(foreignFile(err), s.Close())
 	}
 	return s, nil
+}
+
+func isPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
 // prepare brings the schema up and checks that the book is the right one.
@@ -162,8 +166,7 @@ func (s *Store) claim(ctx context.Context) error {
 	case slices.Contains(logs, s.logID):
 		return nil
 	case len(logs) > 0:
-		return foreign("the database belongs to another installation",
-			fmt.Sprintf("it has the rows of log %s, and the signer's log is %s", logs[0], s.logID))
+		return otherLog(logs, s.logID)
 	}
 	return wrap("enter the log into the book", s.write(ctx, insertLog, s.logID))
 }
@@ -201,6 +204,15 @@ func texts(ctx context.Context, db *sql.DB, query string) ([]string, error) {
 // foreign is the refusal of a database that is not this installation's.
 func foreign(detail, why string) *ca.Problem {
 	return ca.Conflict(ca.E1405, detail, "name another database, or restore database and log from one backup").Because(why)
+}
+
+// otherLog is the refusal of a book that does not know our log.
+func otherLog(logs []string, ours string) *ca.Problem {
+	has := "the rows of no log"
+	if len(logs) > 0 {
+		has = "the rows of log " + logs[0]
+	}
+	return foreign("the database belongs to another installation", fmt.Sprintf("it has %s, and the signer's log is %s", has, ours))
 }
 
 // wrap says what was being done when an error came; nil stays nil.

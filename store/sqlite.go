@@ -27,20 +27,25 @@ const (
 	sqliteReaders = 8
 	// Result codes of SQLite (sqlite.org/rescode.html).
 	sqliteFull    = 13
+	sqliteCorrupt = 11
 	sqliteNotADB  = 26
 	sqliteUnique  = 2067
 	sqlitePrimary = 1555
 	sqliteRowID   = 2579
 )
 
-// openSQLite opens the file with one writing and several reading connections.
-func (s *Store) openSQLite(path string) error {
-	s.engine = engine{
+func sqliteEngine() engine {
+	return engine{
 		name:    sqliteName,
 		tables:  `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`,
 		dialect: goose.DialectSQLite3,
 		skip:    ".postgres.sql",
 	}
+}
+
+// openSQLite opens the file with one writing and several reading connections.
+func (s *Store) openSQLite(path string) error {
+	s.engine = sqliteEngine()
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("find the database: %w", err)
@@ -152,12 +157,21 @@ func sqliteCode(err error) int {
 	return 0
 }
 
-// foreignFile turns SQLite's word for a file of another kind into ours.
+// foreignFile turns SQLite's words for a file of another kind, and for one that is
+// damaged, into ours.
 func foreignFile(err error) error {
-	if sqliteCode(err) == sqliteNotADB {
+	switch sqliteCode(err) & 0xff { // extended codes have the plain one below
+	case sqliteNotADB:
 		return foreign("the database is not a book of Chancery", err.Error())
+	case sqliteCorrupt:
+		return damaged(err.Error())
 	}
 	return err
+}
+
+// damaged is the refusal of a file that SQLite cannot make sense of.
+func damaged(why string) *ca.Problem {
+	return ca.Refused(ca.E1409, "the database is damaged", "stop the service and restore the database from a backup").Because(why)
 }
 
 // sqliteTaken tells whether a row stands under a unique key already.

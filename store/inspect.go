@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+)
+
+// Inspect looks whether the book could be opened, without changing or holding
+// it, so that it can be asked beside a running service: that the file is whole
+// (SQLite alone; a server looks after its own), has a schema this version knows,
+// and knows the log o.LogID, unless that is empty. It gives the engine's name.
+//
+// Problems are E1405 for a database of somebody else's and E1409 for a damaged
+// one; any other error is of reading, or of ctx.
+func Inspect(ctx context.Context, o Options) (engine string, err error) {
+	s := &Store{}
+	if isPostgres(o.DSN) {
+		err = s.openPostgres(o.DSN)
+	} else {
+		err = s.peekSQLite(o.DSN)
+	}
+	if err == nil {
+		err = s.inspect(ctx, o.LogID)
+	}
+	return s.engine.name, errors.Join(foreignFile(err), s.Close())
+}
+
+// peekSQLite opens an existing file for reading alone: a connection that may
+// write would bring the write-ahead log of a killed service into the file before
+// settleWAL has seen to it.
+func (s *Store) peekSQLite(path string) error {
+	s.engine = sqliteEngine()
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	address := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
+		"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(on)"},
+	}.Encode()}
+	var err error
+	s.reader, err = sql.Open("sqlite", address.String())
+	return wrap("open the database", err)
+}
+
+func (s *Store) inspect(ctx context.Context, logID string) error {
+	if s.engine.name == sqliteName {
+		faults, err := texts(ctx, s.reader, `PRAGMA quick_check(1)`)
+		if err != nil {
+			return fmt.Errorf("check the database: %w", err)
+		}
+		if !slices.Equal(faults, []string{"ok"}) {
+			return damaged(fmt.Sprint("SQLite says: ", faults))
+		}
+	}
+	tables, err := texts(ctx, s.reader, s.engine.tables)
+	if err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	if !slices.Contains(tables, schemaTable) {
+		return foreign("the database is not a book of Chancery", fmt.Sprintf("it has %d tables, and none of them is %s", len(tables), schemaTable))
+	}
+	if _, err := s.schemaFits(ctx, s.reader); err != nil {
+		return err
+	}
+	if logID == "" {
+		return nil
+	}
+	logs, err := texts(ctx, s.reader, selectLogs)
+	if err == nil && !slices.Contains(logs, logID) {
+		return otherLog(logs, logID)
+	}
+	return wrap("read the logs of the book", err)
+}
