@@ -51,8 +51,8 @@ func readTree(root string, keep func(name string) bool) (*tree, error) {
 		name := filepath.ToSlash(rel)
 		if d.IsDir() {
 			base := path.Base(name)
-			if name != "." && (base == "testdata" || base == "tools" || base[0] == '.' || base[0] == '_') {
-				return fs.SkipDir // as the go command does; tools is a module of its own
+			if name != "." && (base == "testdata" || base[0] == '.' || base[0] == '_' || isModule(p)) {
+				return fs.SkipDir // as the go command does
 			}
 			return nil
 		}
@@ -65,6 +65,13 @@ func readTree(root string, keep func(name string) bool) (*tree, error) {
 		return nil, fmt.Errorf("read the tree %s: %w", root, err)
 	}
 	return t, nil
+}
+
+// isModule says whether a folder has a go.mod of its own, as the workshop's tools
+// and the peers of the benchmarks do: what they import is not in the program.
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil
 }
 
 func (t *tree) add(name string) error {
