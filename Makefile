@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # FUZZTIME is how long `make fuzz` stays with each target.
 FUZZTIME ?= 10s
+# ROUNDS is how often `make bench` lets the servers take turns.
+ROUNDS ?= 5
 
 .PHONY: help build run test lint fuzz bench soak
 
@@ -32,8 +34,9 @@ lint: ## go vet, gofmt, staticcheck, and the rules of internal/arch
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz.sh $(FUZZTIME)
 
-bench: ## each benchmark
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## each benchmark, then ours beside step-ca and openssl ca in ROUNDS (5) rounds, as ratios
+	@scripts/need.sh openssl=openssl initdb=postgresql
+	scripts/bench.sh $(ROUNDS)
 
 soak: ## the same tests at night size: a million hostile frames, ten minutes for each fuzz target
 	CHANCERY_MUTATIONS=1000000 go test -count=1 -timeout 4h ./signer/...

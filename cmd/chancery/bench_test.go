@@ -6,13 +6,17 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"chancery/client"
 	"chancery/internal/pgtest"
@@ -79,32 +83,41 @@ func BenchmarkOpenSSL(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "certs/s")
 }
 
-// BenchmarkCal is the physical floor of one certificate by itself: two appends
-// that wait for the disk, one signature and its verification.
+// BenchmarkCal is the work that no authority gets around, with nothing else: parse
+// a request, check its signature, make a certificate. What c callers reach is what
+// the machine's cores can give.
 func BenchmarkCal(b *testing.B) {
+	h := hand{b, filepath.Join(b.TempDir(), "data")}
+	text, err := os.ReadFile(h.request("nas.lab.example"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := os.Create(filepath.Join(b.TempDir(), "log"))
-	if err != nil {
-		b.Fatal(err)
+	issuer := &x509.Certificate{Subject: pkix.Name{CommonName: "Root"}, SubjectKeyId: make([]byte, 20)}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"nas.lab.example"},
+		NotBefore: time.Now(), NotAfter: time.Now().AddDate(0, 0, 90),
 	}
-	defer f.Close()
-	record, digest := make([]byte, 2048), sha256.Sum256([]byte("cal"))
-	for b.Loop() {
-		for range 2 {
-			if _, err := f.Write(record); err != nil {
-				b.Fatal(err)
-			}
-			if err := f.Sync(); err != nil {
-				b.Fatal(err)
-			}
-		}
-		sig, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
-		if err != nil || !ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
-			b.Fatal("the signature is wrong")
-		}
+	for _, callers := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("c=%d", callers), func(b *testing.B) {
+			inTurn(b, callers, func() error {
+				return repeat(b, callers, func() error {
+					csr, err := x509.ParseCertificateRequest(block.Bytes)
+					if err != nil {
+						return err
+					}
+					if err := csr.CheckSignature(); err != nil {
+						return err
+					}
+					_, err = x509.CreateCertificate(rand.Reader, leaf, issuer, csr.PublicKey, key)
+					return err
+				})
+			})
+		})
 	}
 }
 
