@@ -77,9 +77,11 @@ func (l layout) begun() bool {
 }
 
 // halfway is about a directory whose founding was cut off: nothing was ever
-// signed by it for anybody.
+// signed by it for anybody. One that lost its settings looks alike, and must not
+// be removed.
 func halfway(l layout) *ca.Problem {
-	return ca.Conflict(ca.E1408, "founding stopped half-way in "+l.dir, "nothing was issued there: remove it (rm -r "+l.dir+") and found again")
+	return ca.Conflict(ca.E1408, "founding stopped half-way in "+l.dir+", or chancery.toml was lost",
+		"if nothing was ever issued there, remove it (rm -r "+l.dir+") and found again; else bring chancery.toml back from a backup")
 }
 
 // make creates the directories; the caller saw that there is nothing yet.
