@@ -217,6 +217,7 @@ func (s *Signer) certify(made ca.Authority, d ca.AuthorityDraft, key crypto.Sign
 	if err != nil {
 		return nil, fmt.Errorf("encode the certificate: %w", err)
 	}
+	linted := digest(tbs)
 	if err := check.Authority(tbs, d); err != nil {
 		return nil, fmt.Errorf("the encoded CA certificate does not match its draft: %w", err)
 	}
@@ -235,16 +236,12 @@ func (s *Signer) certify(made ca.Authority, d ca.AuthorityDraft, key crypto.Sign
 		return nil, fmt.Errorf("write the intent: %w", err)
 	}
 	placed, err := s.journal.Append([]journal.Entry{{
-		Leaf: audit.Leaf{Kind: audit.Intent, Digest: digest(tbs), Issuer: signer.Key, Serial: d.Serial}, Body: body,
+		Leaf: audit.Leaf{Kind: audit.Intent, Digest: linted, Issuer: signer.Key, Serial: d.Serial}, Body: body,
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("journal the intent: %w", err)
 	}
-	sig, err := signer.sign(tbs)
-	if err != nil {
-		return nil, err
-	}
-	if own.Certificate, err = encode.Certificate(tbs, signer.KeyType, sig); err != nil {
+	if own.Certificate, err = signer.certificate(tbs, linted); err != nil {
 		return nil, err
 	}
 	if err := s.enter(own, placed[0].Index); err != nil {

@@ -3,7 +3,6 @@
 package signer
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -33,7 +32,8 @@ type draftee struct {
 	cleared policy.Cleared // after the policy
 	issuer  *authority     // who signs
 	serial  ca.Serial      // of the certificate
-	tbs     []byte         // what is journaled, and then signed
+	tbs     []byte         // what is linted, journaled, and then signed
+	linted  ca.Digest      // of tbs, taken before it was linted
 	der     []byte         // after signing
 	problem *ca.Problem    // why not
 	placed  journal.Placed // where its INTENT or refusal lies
@@ -76,6 +76,8 @@ func (s *Signer) admit(session int64, wishes int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.fault != nil: // the process is ending, and its key is not used again
+		return s.fault
 	case session != s.session:
 		return ca.Conflict(ca.E1402, "this session was closed by a newer hello", "say hello again")
 	case wishes > MaxBatch:
@@ -167,6 +169,7 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	if d.tbs, err = d.issuer.encoder.TBS(draft, d.serial); err != nil {
 		return fmt.Errorf("encode the certificate: %w", err)
 	}
+	d.linted = digest(d.tbs)
 	if err := check.Leaf(d.tbs, draft, d.serial, profile, d.issuer.Authority); err != nil {
 		return fmt.Errorf("the encoded certificate does not match its draft: %w", err)
 	}
@@ -219,29 +222,22 @@ func (d *draftee) entry() (journal.Entry, error) {
 		Key: draft.Key, KeyType: draft.KeyType, NotBefore: draft.NotBefore, NotAfter: draft.NotAfter,
 	})
 	return journal.Entry{Leaf: audit.Leaf{
-		Kind: audit.Intent, Digest: digest(d.tbs), Issuer: d.issuer.Key, Serial: d.serial,
+		Kind: audit.Intent, Digest: d.linted, Issuer: d.issuer.Key, Serial: d.serial,
 	}, Body: body}, err
 }
 
-// sign uses the key, once, and verifies the result with the issuer's public
-// key (security rule SG-10: a fault in the computation must not leave the process).
+// sign uses the key, once. A certificate that is not what was linted and
+// journaled leaves the process as little as the process goes on.
 func (d *draftee) sign(s *Signer) {
 	if d.problem != nil || d.repeats != nil {
 		return
 	}
-	sig, err := d.issuer.sign(d.tbs)
-	if err == nil {
-		d.der, err = encode.Certificate(d.tbs, d.issuer.KeyType, sig)
-	}
+	der, err := d.issuer.certificate(d.tbs, d.placed.Leaf.Digest)
 	if err != nil {
 		s.fail(fmt.Errorf("sign intent %d: %w", d.placed.Index, err))
 		return
 	}
-	// The bytes inside the certificate are those journaled, or nothing leaves.
-	if !bytes.Contains(d.der, d.tbs) || digest(d.tbs) != d.placed.Leaf.Digest {
-		s.fail(fmt.Errorf("the bytes signed for intent %d are not those journaled", d.placed.Index))
-		d.der = nil
-	}
+	d.der = der
 }
 
 // conclude queues the FINALs and makes the answers.

@@ -21,6 +21,10 @@ import (
 // verify, by a fault in memory, in the processor, or by an attacker's doing.
 var errBadSignature = errors.New("the key made a signature that does not verify")
 
+// errOtherBytes stops the process likewise: what the key signed is not what was
+// linted and journaled.
+var errOtherBytes = errors.New("the bytes signed are not those linted and journaled")
+
 // newAuthority prepares a generation; key is nil while it is sealed.
 func newAuthority(a ca.Authority, key crypto.Signer) (*authority, error) {
 	var encoder *encode.Issuer
@@ -54,6 +58,24 @@ func (a *authority) sign(message []byte) ([]byte, error) {
 		return nil, errBadSignature
 	}
 	return sig, nil
+}
+
+// certificate signs tbs and gives the certificate, if it holds exactly the bytes
+// whose digest was taken before they were linted and journaled (security rule
+// SG-10: a fault in memory or computation must not leave the process).
+func (a *authority) certificate(tbs []byte, linted ca.Digest) ([]byte, error) {
+	sig, err := a.sign(tbs)
+	if err != nil {
+		return nil, err
+	}
+	der, err := encode.Certificate(tbs, a.KeyType, sig)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := encode.Signature(der, tbs); err != nil || digest(tbs) != linted {
+		return nil, errors.Join(errOtherBytes, err)
+	}
+	return der, nil
 }
 
 // verify checks a signature over message with the authority's public key.

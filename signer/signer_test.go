@@ -40,6 +40,12 @@ func start(t testing.TB, dir string) *site {
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
+	return running(t, s)
+}
+
+// running runs an open signer until the test ends.
+func running(t testing.TB, s *signer.Signer) *site {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -329,45 +335,6 @@ func TestHelloRefusesAnotherDatabaseAndAJournalOlderThanIt(t *testing.T) {
 		if !errors.As(err, &p) || p.Code != code {
 			t.Errorf("want %s, got %v", code, err)
 		}
-	}
-}
-
-// R30: with a passphrase the keys start sealed, nothing is signed, and the
-// log goes on; the root is opened by the words alone.
-func TestAPassphraseKeepsTheKeysSealedUntilItIsTyped(t *testing.T) {
-	dir := t.TempDir()
-	s := start(t, dir)
-	f := founding(t)
-	f.Passphrase = "seven lanterns over quiet harbour"
-	if _, err := s.Found(f, os.Getuid()); err != nil {
-		t.Fatal(err)
-	}
-	s.stop()
-	s = start(t, dir)
-	h := s.hello(0)
-	r := wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"])
-	var p *ca.Problem
-	if _, err := s.Issue(h.Number, []ca.Request{r}); !h.Sealed || !errors.As(err, &p) || p.Code != ca.E3001 {
-		t.Fatalf("sealed %v, %v", h.Sealed, err)
-	}
-	if _, err := s.Unlock(signer.Unlocking{Passphrase: "seven lanterns over loud harbour"}); !errors.As(err, &p) || p.Code != ca.E3002 {
-		t.Errorf("a wrong passphrase: %v", err)
-	}
-	if _, err := s.Unlock(signer.Unlocking{}); !errors.As(err, &p) || p.Code != ca.E3001 {
-		t.Errorf("no passphrase: %v", err)
-	}
-	if st, err := s.Unlock(signer.Unlocking{Passphrase: f.Passphrase}); err != nil || st.Sealed {
-		t.Fatal(err)
-	}
-	s.issued(h, r)
-	if st, err := s.Lock(); err != nil || !st.Sealed {
-		t.Fatal(err)
-	}
-	if _, err := s.Issue(h.Number, []ca.Request{wish(2, r.CSR, profiles(t, h)["server"])}); !errors.As(err, &p) || p.Code != ca.E3001 {
-		t.Errorf("locked: %v", err)
-	}
-	if st, err := s.Unlock(signer.Unlocking{Words: f.Words}); err != nil || st.Sealed {
-		t.Errorf("the recovery words: %v", err)
 	}
 }
 

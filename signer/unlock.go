@@ -22,13 +22,16 @@ const (
 	keyMade     = "made"
 	keyUnlocked = "unlocked"
 	keyLocked   = "locked"
+	keyRefused  = "refused" // a wrong passphrase or wrong words
 )
 
 // KeyBody is the body of a KEY leaf: what happened to a key. The leaf's issuer
-// is the SHA-256 of SPKI; for a lock or unlock, which is of all online keys,
-// both are empty.
+// is the SHA-256 of SPKI; for a lock or unlock, or a try at one, which is of all
+// online keys, both are empty.
 type KeyBody struct {
-	Step    string          `json:"step"`
+	Step string `json:"step"`
+	// Method is what a refused try was made with.
+	Method  softkey.Method  `json:"method,omitempty"`
 	KeyID   string          `json:"key_id,omitempty"`
 	Purpose softkey.Purpose `json:"purpose,omitempty"`
 	SPKI    []byte          `json:"spki,omitempty"`
@@ -93,8 +96,10 @@ func (s *Signer) keyStep(b KeyBody) error {
 	return nil
 }
 
-// Unlock opens the online keys. A wrong secret is E3002, and after five of them
-// each further try must wait.
+// Unlock opens the online keys. A wrong secret is E3002 and leaves a leaf, and
+// after five of them each further try must wait (security rule KY-06). A try
+// before the wait is over is E3002 of kind busy; it looks at no secret and leaves
+// no leaf, so that the waits bound what tries can add to the log.
 func (s *Signer) Unlock(u Unlocking) (KeyStates, error) {
 	s.flights.Lock()
 	defer s.flights.Unlock()
@@ -102,15 +107,38 @@ func (s *Signer) Unlock(u Unlocking) (KeyStates, error) {
 		return KeyStates{}, unfounded()
 	}
 	if err := s.openKeyring(u); err != nil {
-		return KeyStates{}, err
+		return KeyStates{}, s.noteTry(u, err)
 	}
 	if err := s.loadKeys(); err != nil {
+		s.keys.Lock()
 		return KeyStates{}, err
 	}
 	if err := s.keyStep(KeyBody{Step: keyUnlocked}); err != nil {
 		return KeyStates{}, err
 	}
 	return s.keyStates()
+}
+
+// WrongSecret says whether an error of Unlock is a try with a wrong secret, as
+// against one that could not be made.
+func WrongSecret(err error) bool {
+	var p *ca.Problem
+	return errors.As(err, &p) && p.Code == ca.E3002 && p.Kind == ca.RefusedKind
+}
+
+// noteTry puts a try with a wrong secret on the log and gives back its error.
+func (s *Signer) noteTry(u Unlocking, tried error) error {
+	if !WrongSecret(tried) {
+		return tried
+	}
+	method := softkey.ByPassphrase
+	if u.Words != "" {
+		method = softkey.ByWords
+	}
+	if err := s.keyStep(KeyBody{Step: keyRefused, Method: method}); err != nil {
+		return err
+	}
+	return tried
 }
 
 func (s *Signer) openKeyring(u Unlocking) error {

@@ -48,7 +48,7 @@ func TestTheFileOpensAnAutomaticKeyring(t *testing.T) {
 	if auto, err := f.Automatic(); !auto || err != nil {
 		t.Fatalf("automatic: %v, %v", auto, err)
 	}
-	wantProblem(t, f.UnlockPassphrase(secret(goodPassphrase), testLog), ca.E3002, ca.RefusedKind)
+	wantProblem(t, f.UnlockPassphrase(secret(goodPassphrase), testLog), ca.E3002, ca.InvalidKind)
 	if err := f.UnlockAuto(testLog); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestTheWordsOpenEveryKeyringAndTheRoot(t *testing.T) {
 	}
 	sameKey(t, got, root)
 	_, err = f.Root("issuing", typed, testLog)
-	wantProblem(t, err, ca.E3002, ca.RefusedKind)
+	wantProblem(t, err, ca.E3002, ca.InvalidKind)
 }
 
 func TestTheLogsKeyOpensWhileSealed(t *testing.T) {

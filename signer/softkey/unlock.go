@@ -109,10 +109,11 @@ func (k *Keyring) openKEK(e *envelope, o opener) error {
 }
 
 // try stretches a human secret and lets use open e with it, unless a wait is
-// on. Only a secret that does not fit counts as a wrong try.
+// on. Only a secret that does not fit counts as a wrong try; it alone gives E3002
+// of kind refused, which the caller logs.
 func (k *Keyring) try(e *envelope, m Method, secret Secret, use func(opener) error) error {
 	if !e.opensBy(m) {
-		return ca.Refused(ca.E3002, fmt.Sprintf("the key %s is not sealed by %s", e.Header.KeyID, m.title()), "chancery key list")
+		return ca.Invalid(ca.E3002, fmt.Sprintf("the key %s is not sealed by %s", e.Header.KeyID, m.title()), "chancery key list")
 	}
 	k.tries.Lock()
 	defer k.tries.Unlock()

@@ -69,7 +69,13 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	handle(mux, s, "found", maxBatchBody, func(ctx context.Context, f signer.Founding) (signer.Founded, error) {
 		return s.Signer.Found(f, peer(ctx))
 	})
-	handle(mux, s, "unlock", maxBody, func(_ context.Context, u signer.Unlocking) (signer.KeyStates, error) { return s.Signer.Unlock(u) })
+	handle(mux, s, "unlock", maxBody, func(ctx context.Context, u signer.Unlocking) (signer.KeyStates, error) {
+		k, err := s.Signer.Unlock(u)
+		if signer.WrongSecret(err) {
+			s.Log.Warn("a try to unlock the keys was refused", "uid", peer(ctx), "error", err)
+		}
+		return k, err
+	})
 	handle(mux, s, "lock", maxBody, func(context.Context, empty) (signer.KeyStates, error) { return s.Signer.Lock() })
 	handle(mux, s, "keys", maxBody, func(context.Context, empty) (signer.KeyStates, error) { return s.Signer.Keys() })
 	handle(mux, s, "policy", maxBatchBody, func(_ context.Context, p signer.PolicyChange) (signer.PolicyState, error) {
