@@ -17,6 +17,7 @@ const (
 	E1101 Code = "E1101"
 	E1102 Code = "E1102"
 	E1201 Code = "E1201"
+	E1202 Code = "E1202"
 	E1303 Code = "E1303"
 	E1305 Code = "E1305"
 	E1401 Code = "E1401"

@@ -11,6 +11,7 @@ var explanations = []Explanation{
 	{E1101, "wrong usage", "The command line could not be understood, or an answer is missing where nobody can\nbe asked. The message names every missing flag. `chancery help VERB` shows them all."},
 	{E1102, "a file cannot be read or written", "A file named on the command line is missing, unreadable, or would be overwritten.\nChancery overwrites nothing silently: choose another place or move the old file."},
 	{E1201, "the service does not answer", "No service answers on the socket or address. Start it with `chancery serve`, or\nlook at its log."},
+	{E1202, "an address to listen on is taken", "Another program listens on this address, or this account may not. Choose another\nwith --listen-http, and let what stands in pki_url lead to it: certificates carry that."},
 	{E1303, "wrong account on a socket", "Each local socket takes one operating-system account (security rule PR-03). The\nmessage names the account seen and the one wanted."},
 	{E1305, "not allowed", "The account or token does not hold the role this needs. `chancery whoami` shows\nwhat it holds; a security administrator can grant more."},
 	{E1401, "the body of a call is malformed", "A call on a local socket or the API had an unknown field, a wrong type, a double\nkey, or was too large. Nothing was done."},

@@ -40,7 +40,7 @@ type said struct {
 
 func (h hand) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, os.Args[0], args...)
-	c.Env = append(os.Environ(), "CHANCERY_TEST_MAIN=1", "CHANCERY_DIR="+h.dir)
+	c.Env = append(os.Environ(), "CHANCERY_TEST_MAIN=1", "CHANCERY_DIR="+h.dir, "CHANCERY_LISTEN_HTTP=127.0.0.1:0")
 	c.Dir = filepath.Dir(h.dir)
 	return c
 }
@@ -96,8 +96,8 @@ func (h hand) request(name string) string {
 	return path
 }
 
-// serve runs the service until the test ends.
-func (h hand) serve() {
+// serve runs the service until the test ends, and gives what it said at its start.
+func (h hand) serve() string {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	c := h.command(ctx, "serve")
@@ -119,6 +119,7 @@ func (h hand) serve() {
 			h.t.Fatalf("the service did not start: %s", seen)
 		}
 	}
+	return string(seen)
 }
 
 // R47: the whole road, from init to a chain that OpenSSL accepts, without a

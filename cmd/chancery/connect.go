@@ -89,7 +89,7 @@ func isHeld(err error) bool {
 
 // alone runs the processes while do runs, and ends with do's error.
 func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *client.Client) error) error {
-	f, done, err := a.household(l, "command")
+	f, done, err := a.household(l, "command", "")
 	if err != nil {
 		return err
 	}
@@ -116,8 +116,9 @@ func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *cli
 
 // household makes the parent of front and signer, with the sockets they listen
 // on. The front's own is called admin.sock only where it will stay: others wait
-// for the end of a command instead of calling in on it. done closes them.
-func (a *app) household(l layout, door string) (f *family, done func(), err error) {
+// for the end of a command instead of calling in on it. A door at a TCP address,
+// if there is one, is the front's too. done closes all of them.
+func (a *app) household(l layout, door, http string) (f *family, done func(), err error) {
 	var listeners []net.Listener
 	done = func() {
 		for _, listener := range listeners {
@@ -125,21 +126,32 @@ func (a *app) household(l layout, door string) (f *family, done func(), err erro
 		}
 	}
 	files := map[string]*os.File{}
-	for _, name := range []string{"sign", "ceremony", door} {
-		listener, err := bindSocket(l.socket(name))
+	open := func(name string, bind func() (net.Listener, error)) error {
+		listener, err := bind()
 		if err != nil {
-			return nil, done, err
+			return err
 		}
 		listeners = append(listeners, listener)
-		if files[name], err = handOver(listener); err != nil {
+		files[name], err = handOver(listener)
+		return err
+	}
+	for _, name := range []string{"sign", "ceremony", door} {
+		if err := open(name, func() (net.Listener, error) { return bindSocket(l.socket(name)) }); err != nil {
 			return nil, done, err
 		}
 	}
+	front, address := map[string]*os.File{"admin": files[door]}, ""
+	if http != "" {
+		if err := open("http", func() (net.Listener, error) { return bindAddress(http) }); err != nil {
+			return nil, done, err
+		}
+		front["http"], address = files["http"], listeners[len(listeners)-1].Addr().String()
+	}
 	return &family{
-		layout: l, args: a.args, stderr: a.err, log: slog.New(slog.NewTextHandler(a.err, nil)).With("role", "parent"),
+		layout: l, args: a.args, stderr: a.err, log: slog.New(slog.NewTextHandler(a.err, nil)).With("role", "parent"), http: address,
 		members: []child{
 			{role: "signer", files: map[string]*os.File{"sign": files["sign"], "ceremony": files["ceremony"]}},
-			{role: "front", files: map[string]*os.File{"admin": files[door]}},
+			{role: "front", files: front},
 		},
 	}, done, nil
 }

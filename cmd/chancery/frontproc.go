@@ -23,6 +23,7 @@ import (
 	"chancery/lifecycle"
 	"chancery/policy"
 	"chancery/signer/wire"
+	"chancery/status"
 	"chancery/store"
 )
 
@@ -50,6 +51,14 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 	if admin != nil {
 		group.Go(func() error { return serveDoor(ctx, admin, registrar, log) })
 	}
+	public, err := fds.listener("http")
+	if err != nil {
+		return err
+	}
+	if public != nil {
+		door := status.New(status.Options{Shelf: book, Log: log, Now: time.Now})
+		group.Go(func() error { return status.Serve(ctx, public, door, log, stopWait/2) })
+	}
 	return group.Wait()
 }
 
@@ -71,6 +80,9 @@ func serveDoor(ctx context.Context, l net.Listener, registrar *lifecycle.Registr
 // openFront opens the book and makes the registrar that settles it with the signer.
 func openFront(ctx context.Context, l layout, log *slog.Logger) (*store.Store, *lifecycle.Registrar, error) {
 	logID, err := os.ReadFile(l.logID())
+	if err != nil && l.founded() { // the settings come last in a founding
+		return nil, nil, ca.Conflict(ca.E1405, l.logID()+" cannot be read", "chancery doctor --fix").Because(err.Error())
+	}
 	if err != nil {
 		return nil, nil, halfway(l).Because(err.Error())
 	}

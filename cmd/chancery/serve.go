@@ -12,7 +12,8 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	return &cobra.Command{
+	var listen string
+	c := &cobra.Command{
 		Use: "serve", Short: "Run the service until Ctrl-C", Args: cobra.NoArgs,
 		Example: "  chancery serve\n  chancery serve --dir ./chancery-data",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -20,28 +21,40 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.serve(c.Context(), l)
+			return a.serve(c.Context(), l, listen)
 		},
 	}
+	c.Flags().StringVar(&listen, "listen-http", "", "host:port for CA certificates and revocation lists (default: listen_http, :8080)")
+	return c
 }
 
 // serve is the parent: it holds the lock and the listening sockets, so that a
 // child that is started again finds its callers still in the queue.
-func (a *app) serve(ctx context.Context, l layout) error {
+func (a *app) serve(ctx context.Context, l layout, listen string) error {
 	began := time.Now()
+	settings, err := l.settings()
+	if err != nil {
+		return err
+	}
+	if listen != "" {
+		settings.ListenHTTP = listen
+		if err := settings.Check(); err != nil {
+			return err
+		}
+	}
 	lock, err := hold(ctx, l)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	f, done, err := a.household(l, "admin")
+	f, done, err := a.household(l, "admin", settings.ListenHTTP)
 	if err != nil {
 		return err
 	}
 	defer done()
 	return f.run(ctx, func() {
-		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands   %s\nready in %.1f s - stop with Ctrl-C\n",
-			version(), l.dir, l.socket("admin"), time.Since(began).Seconds())
+		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands             %s\n  CA certificates      %s, in certificates as %s\nready in %.1f s - stop with Ctrl-C\n",
+			version(), l.dir, l.socket("admin"), f.http, settings.PKIURL, time.Since(began).Seconds())
 	})
 }
 

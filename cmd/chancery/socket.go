@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+
+	"chancery/ca"
 )
 
 // maxSocketPath is what sockaddr_un holds on Linux, less the final zero.
@@ -60,4 +62,13 @@ func dialPath(path string) string {
 		return target
 	}
 	return path
+}
+
+// bindAddress listens on host:port.
+func bindAddress(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, ca.Conflict(ca.E1202, "nothing can listen on "+address, "chancery serve --listen-http HOST:PORT, or listen_http in chancery.toml").Because(err.Error())
+	}
+	return l, nil
 }

@@ -45,6 +45,7 @@ type family struct {
 	args    []string // how this program was called: argv[0]
 	stderr  io.Writer
 	log     *slog.Logger
+	http    string // where the front listens for everybody; empty for nowhere
 	members []child
 }
 

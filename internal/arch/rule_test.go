@@ -26,7 +26,7 @@ var may = map[string]string{
 	"signer/softkey": "ca",
 	"signer/wire":    "ca policy audit signer",
 	"store":          "ca audit",
-	"status":         "ca",
+	"status":         "ca internal/respond",
 	"config":         "",
 	"api":            "ca internal/csr internal/respond",
 	"client":         "ca",
