@@ -27,6 +27,8 @@ const (
 	Found      Action = "found"
 	Unlock     Action = "unlock"
 	Lock       Action = "lock"
+	// ReadPolicy sees what is in force: authorities and profiles.
+	ReadPolicy Action = "read-policy"
 	// Status sees whether the service is well, Operate stops and checks it.
 	Status  Action = "status"
 	Operate Action = "operate"
@@ -51,7 +53,7 @@ func rolesOf(a Action) []ca.Role {
 	case Lock:
 		// Stopping to sign is a safe state: whoever sees an attack may bring it about.
 		return []ca.Role{ca.SecurityAdmin, ca.CAAdmin, ca.SystemAdmin, ca.Auditor}
-	case Status:
+	case ReadPolicy, Status:
 		return []ca.Role{ca.SystemAdmin, ca.CAAdmin, ca.SecurityAdmin, ca.Auditor, ca.Requester}
 	case Operate:
 		return []ca.Role{ca.SystemAdmin}
@@ -79,6 +81,5 @@ func Allow(roles []ca.Role, a Action) error {
 		}
 		who += string(r)
 	}
-	return ca.Forbidden(ca.E1305, "you may not do this: "+string(a), "ask somebody who is "+who).
-		Because("the action " + string(a) + " needs the role " + who)
+	return ca.Forbidden(ca.E1305, "the action "+string(a)+" needs the role "+who, "ask somebody who has it")
 }

@@ -13,7 +13,7 @@ import (
 
 var (
 	roles   = []ca.Role{ca.Requester, ca.CAAdmin, ca.SecurityAdmin, ca.SystemAdmin, ca.Auditor}
-	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.Status, access.Operate}
+	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate}
 )
 
 // matrix is security.md's table for the actions that exist, in the order of roles:
@@ -28,6 +28,7 @@ var matrix = map[access.Action]string{
 	access.Found:      "- - + - -",
 	access.Unlock:     "- - + - -",
 	access.Lock:       "- + + + +",
+	access.ReadPolicy: "+ + + + +",
 	access.Status:     "+ + + + +",
 	access.Operate:    "- - - + -",
 }

@@ -27,8 +27,11 @@ const (
 	maxHeader = 16 << 10
 )
 
-// A Submitter takes requests; see lifecycle.Registrar for what the errors are.
+// A Submitter takes requests; see lifecycle.Registrar for what the errors are. It
+// decides who may do what, as the Reader does; the door says who asks.
 type Submitter interface {
+	// Admit says whether somebody may use this door at all.
+	Admit(ctx context.Context, who ca.Actor) error
 	// Submit asks for a certificate and waits for it.
 	Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issued, error)
 	// Plan says what Submit would make of a request now.
@@ -39,12 +42,12 @@ type Submitter interface {
 type Reader interface {
 	// Find gives the one certificate that a public name, a serial, a serial's tail
 	// or a name means: E2101 if there is none, E2102 if there are more.
-	Find(ctx context.Context, ref string) (ca.Issued, error)
+	Find(ctx context.Context, who ca.Actor, ref string) (ca.Issued, error)
 	// List gives a page, newest first.
-	List(ctx context.Context, f ca.Filter) ([]ca.Certificate, error)
-	Authorities(ctx context.Context) ([]ca.Authority, error)
-	Profiles(ctx context.Context) ([]ca.Profile, error)
-	Status(ctx context.Context) (ca.Status, error)
+	List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.Certificate, error)
+	Authorities(ctx context.Context, who ca.Actor) ([]ca.Authority, error)
+	Profiles(ctx context.Context, who ca.Actor) ([]ca.Profile, error)
+	Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 }
 
 // Options are what the door needs. All must be set.
@@ -78,11 +81,17 @@ func New(o Options) http.Handler {
 // A verb answers, or gives the error to answer with.
 type verb func(http.ResponseWriter, *http.Request) error
 
-// ServeHTTP gives the request its id and refuses what has no business here.
+// ServeHTTP gives the request its id and refuses who and what has no business
+// here, before a parser sees anything of it.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(respond.RequestIDHeader, string(newID(d.o.Now())))
-	if _, ok := uidOf(r.Context()); !ok {
+	who := asker(r)
+	if who.UID == nobody {
 		respond.Fail(w, r, d.o.Log, ca.Forbidden(ca.E1303, "the account at the other end of the connection is not known", "connect to the local socket"))
+		return
+	}
+	if err := d.o.Submitter.Admit(r.Context(), who); err != nil {
+		respond.Fail(w, r, d.o.Log, err)
 		return
 	}
 	// The mux would answer a path with dots or double slashes by a redirect. Nobody

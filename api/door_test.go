@@ -17,7 +17,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +39,17 @@ type desk struct {
 	refs    []string
 	filters []ca.Filter
 	err     error // what everything fails with
-	rows    []ca.Certificate
+	// admitted are who asked to come in, shut is what they are told.
+	admitted []ca.Actor
+	shut     error
+	rows     []ca.Certificate
+}
+
+func (d *desk) Admit(_ context.Context, who ca.Actor) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.admitted = append(d.admitted, who)
+	return d.shut
 }
 
 func (d *desk) Submit(_ context.Context, q ca.Request, c ca.CSR) (ca.Issued, error) {
@@ -55,7 +67,7 @@ func (d *desk) Plan(_ context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) 
 }
 
 // Find reads a reference as the book does: a public name, or a serial in hex.
-func (d *desk) Find(_ context.Context, ref string) (ca.Issued, error) {
+func (d *desk) Find(_ context.Context, _ ca.Actor, ref string) (ca.Issued, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refs = append(d.refs, ref)
@@ -68,7 +80,7 @@ func (d *desk) Find(_ context.Context, ref string) (ca.Issued, error) {
 	return ca.Issued{}, ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "chancery list")
 }
 
-func (d *desk) List(_ context.Context, f ca.Filter) ([]ca.Certificate, error) {
+func (d *desk) List(_ context.Context, _ ca.Actor, f ca.Filter) ([]ca.Certificate, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.filters = append(d.filters, f)
@@ -81,13 +93,13 @@ func (d *desk) List(_ context.Context, f ca.Filter) ([]ca.Certificate, error) {
 	return out, d.err
 }
 
-func (d *desk) Authorities(context.Context) ([]ca.Authority, error) {
+func (d *desk) Authorities(context.Context, ca.Actor) ([]ca.Authority, error) {
 	return []ca.Authority{{Name: "root-g1", Certificate: []byte("root")}, {Name: "issuing-g1", Certificate: []byte("issuing")}}, d.err
 }
 
-func (d *desk) Profiles(context.Context) ([]ca.Profile, error) { return nil, d.err }
+func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) { return nil, d.err }
 
-func (d *desk) Status(context.Context) (ca.Status, error) {
+func (d *desk) Status(context.Context, ca.Actor) (ca.Status, error) {
 	return ca.Status{Version: "test", Sealed: true}, d.err
 }
 
@@ -205,4 +217,50 @@ func body(t testing.TB, members map[string]any) string {
 		t.Fatal(err)
 	}
 	return string(out)
+}
+
+// PR-03: an account without a role is refused before its call is read, whatever
+// it sends.
+func TestWhoHasNoRoleIsRefusedUnread(t *testing.T) {
+	b := open(t)
+	b.shut = ca.Forbidden(ca.E1305, "the account has no role here", "ask for one")
+	for _, c := range [][3]string{
+		{"POST", "/api/v1/certificates", "{"},
+		{"POST", "/api/v1/certificates?dry_run=maybe", ""},
+		{"DELETE", "/api/v1/certificates", ""},
+		{"GET", "/api/v1/certificates", ""},
+		{"GET", "/api/v1/certificates/x", ""},
+		{"GET", "/api/v1/authorities", ""},
+		{"GET", "/api/v1/authorities/root-g1", ""},
+		{"GET", "/api/v1/profiles", ""},
+		{"GET", "/api/v1/status", ""},
+		{"GET", "/no/such/../path", ""},
+	} {
+		a := b.send(c[0], c[1], c[2])
+		if d := b.problem(a); a.status != http.StatusForbidden || d.Code != ca.E1305 || d.Fix != "ask for one" {
+			t.Errorf("%v: %d %s", c, a.status, a.body)
+		}
+		if who := b.admitted[len(b.admitted)-1]; who.UID != os.Getuid() || who.ID != "uid:"+strconv.Itoa(os.Getuid()) || who.Method != "peer" {
+			t.Errorf("asked for %+v", who)
+		}
+	}
+	if len(b.asked)+b.planned+len(b.refs)+len(b.filters) > 0 {
+		t.Error("a call reached the registrar")
+	}
+}
+
+// The door is the socket's, not the client's to say.
+func TestNobodyChoosesTheirDoor(t *testing.T) {
+	b := open(t)
+	for i, h := range [][]string{{}, {"Door", "api"}, {"X-Door", "acme"}, {"X-Forwarded-For", "10.0.0.1"}, {"Forwarded", "for=10.0.0.1"}, {"Via", "1.1 proxy"}} {
+		good := body(t, map[string]any{"csr": asPEM("CERTIFICATE REQUEST", request(t)), "profile": "server"})
+		if a := b.send("POST", "/api/v1/certificates", good, h...); a.status != http.StatusCreated || b.asked[i].Door != ca.DoorCLI || b.asked[i].From.UID != os.Getuid() {
+			t.Errorf("%v: %d, %+v", h, a.status, b.asked[i])
+		}
+	}
+	for _, field := range []string{"door", "actor", "uid", "id"} {
+		if a := b.send("POST", "/api/v1/certificates", body(t, map[string]any{"csr": "x", "profile": "server", field: "api"})); a.status != http.StatusBadRequest {
+			t.Errorf("the body may say %s: %d", field, a.status)
+		}
+	}
 }

@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"net"
+	"net/http"
 	"os/user"
 	"strconv"
 
@@ -49,18 +50,21 @@ func peerUID(c net.Conn) int {
 	return uid
 }
 
-// uidOf is the account behind a request; false if it could not be proven.
-func uidOf(ctx context.Context) (int, bool) {
-	uid, ok := ctx.Value(peerKey{}).(int)
-	return uid, ok && uid != nobody
+// asker is the account behind a request; its UID is nobody if it could not be
+// proven.
+func asker(r *http.Request) ca.Actor {
+	uid, ok := r.Context().Value(peerKey{}).(int)
+	if !ok || uid == nobody {
+		return ca.Actor{UID: nobody}
+	}
+	id := "uid:" + strconv.Itoa(uid)
+	return ca.Actor{ID: id, Name: id, Method: "peer", UID: uid}
 }
 
-// actor names an account. The account's name is for display only, so one that
-// cannot be looked up is no error.
-func actor(uid int) ca.Actor {
-	a := ca.Actor{ID: "uid:" + strconv.Itoa(uid), Method: "peer", UID: uid}
-	a.Name = a.ID
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil && ca.PlainText(u.Username) {
+// named looks up how people know an account. That is for display only, so one
+// that cannot be looked up is no error.
+func named(a ca.Actor) ca.Actor {
+	if u, err := user.LookupId(strconv.Itoa(a.UID)); err == nil && ca.PlainText(u.Username) {
 		a.Name = u.Username
 	}
 	return a

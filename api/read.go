@@ -35,7 +35,7 @@ func (d *door) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rows, err := d.o.Reader.List(r.Context(), f)
+	rows, err := d.o.Reader.List(r.Context(), asker(r), f)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (d *door) find(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := d.o.Reader.Find(r.Context(), ref)
+	found, err := d.o.Reader.Find(r.Context(), asker(r), ref)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (d *door) authorities(w http.ResponseWriter, r *http.Request) error {
 	if _, err := query(r); err != nil {
 		return err
 	}
-	all, err := d.o.Reader.Authorities(r.Context())
+	all, err := d.o.Reader.Authorities(r.Context(), asker(r))
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (d *door) authority(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := d.o.Reader.Authorities(r.Context())
+	all, err := d.o.Reader.Authorities(r.Context(), asker(r))
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (d *door) profiles(w http.ResponseWriter, r *http.Request) error {
 	if _, err := query(r); err != nil {
 		return err
 	}
-	all, err := d.o.Reader.Profiles(r.Context())
+	all, err := d.o.Reader.Profiles(r.Context(), asker(r))
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (d *door) status(w http.ResponseWriter, r *http.Request) error {
 	if _, err := query(r); err != nil {
 		return err
 	}
-	s, err := d.o.Reader.Status(r.Context())
+	s, err := d.o.Reader.Status(r.Context(), asker(r))
 	if err != nil {
 		return err
 	}

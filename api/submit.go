@@ -62,9 +62,11 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	uid, _ := uidOf(r.Context()) // ServeHTTP refused those without one
+	// What comes by this socket comes by way of the command line, whatever program
+	// speaks here: a header that named another door would be an authority's word
+	// from a requester's mouth.
 	request := ca.Request{
-		ID: ca.RequestID(w.Header().Get(respond.RequestIDHeader)), Door: ca.DoorAPI, Key: key, From: actor(uid),
+		ID: ca.RequestID(w.Header().Get(respond.RequestIDHeader)), Door: ca.DoorCLI, Key: key, From: named(asker(r)),
 		Profile: body.Profile, CSR: parsed.Raw, NotAfter: notAfter, At: now,
 	}
 	if dry {

@@ -31,7 +31,7 @@ func TestARequestReachesTheRegistrarAsItWasMade(t *testing.T) {
 				t.Fatalf("%d %v %s", a.status, a.header, a.body)
 			}
 			q := b.asked[0]
-			if !bytes.Equal(q.CSR, der) || q.Profile != "server" || q.Key != "k1" || q.Door != ca.DoorAPI || !q.At.Equal(clock) || !q.NotAfter.Equal(clock.AddDate(0, 0, 30)) {
+			if !bytes.Equal(q.CSR, der) || q.Profile != "server" || q.Key != "k1" || q.Door != ca.DoorCLI || !q.At.Equal(clock) || !q.NotAfter.Equal(clock.AddDate(0, 0, 30)) {
 				t.Errorf("the registrar was asked %+v", q)
 			}
 			if string(q.ID) != a.header.Get("X-Request-Id") || len(q.ID) != 36 || q.ID[14] != '7' || !strings.Contains("89ab", string(q.ID[19])) {

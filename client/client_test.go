@@ -46,6 +46,8 @@ var (
 	status    = ca.Status{Version: "v", Leaves: 7, Problem: ca.Locked(ca.E3001, "d", "f"), BundleExpires: clock}
 )
 
+func (d *desk) Admit(context.Context, ca.Actor) error { return nil }
+
 func (d *desk) Submit(_ context.Context, q ca.Request, _ ca.CSR) (ca.Issued, error) {
 	d.asked = q
 	return issued, d.err
@@ -56,20 +58,20 @@ func (d *desk) Plan(_ context.Context, q ca.Request, _ ca.CSR) (ca.Plan, error) 
 	return plan, d.err
 }
 
-func (d *desk) Find(_ context.Context, ref string) (ca.Issued, error) {
+func (d *desk) Find(_ context.Context, _ ca.Actor, ref string) (ca.Issued, error) {
 	d.ref = ref
 	return issued, d.err
 }
 
-func (d *desk) List(_ context.Context, f ca.Filter) ([]ca.Certificate, error) {
+func (d *desk) List(_ context.Context, _ ca.Actor, f ca.Filter) ([]ca.Certificate, error) {
 	d.filter = f
 	return []ca.Certificate{row}, d.err
 }
-func (d *desk) Authorities(context.Context) ([]ca.Authority, error) {
+func (d *desk) Authorities(context.Context, ca.Actor) ([]ca.Authority, error) {
 	return []ca.Authority{authority}, d.err
 }
-func (d *desk) Profiles(context.Context) ([]ca.Profile, error) { return []ca.Profile{profile}, d.err }
-func (d *desk) Status(context.Context) (ca.Status, error)      { return status, d.err }
+func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) { return []ca.Profile{profile}, d.err }
+func (d *desk) Status(context.Context, ca.Actor) (ca.Status, error)      { return status, d.err }
 
 // serve puts a handler behind a socket and gives the socket's path.
 func serve(t *testing.T, h http.Handler) string {

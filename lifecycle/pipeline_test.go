@@ -271,7 +271,7 @@ func TestRequestersWaitFiveSecondsForSettling(t *testing.T) {
 		if _, err := r.Submit(t.Context(), q, read); err == nil || time.Since(begin) != 0 {
 			t.Errorf("the next got %v after %v", err, time.Since(begin))
 		}
-		if s, err := r.Status(t.Context()); err != nil || s.Problem == nil || s.Problem.Code != ca.E1201 {
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Problem == nil || s.Problem.Code != ca.E1201 {
 			t.Errorf("the status is %+v, %v", s, err)
 		}
 		w.mu.Lock()
@@ -281,7 +281,7 @@ func TestRequestersWaitFiveSecondsForSettling(t *testing.T) {
 		if _, err := r.Submit(t.Context(), q, read); err != nil {
 			t.Errorf("when the signer is back: %v", err)
 		}
-		if s, err := r.Status(t.Context()); err != nil || s.Problem != nil || s.BundleVersion != 4 || s.LogNo != 1 {
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Problem != nil || s.BundleVersion != 4 || s.LogNo != 1 {
 			t.Errorf("the status is %+v, %v", s, err)
 		}
 	})
@@ -328,13 +328,13 @@ func TestAContradictionFreezes(t *testing.T) {
 			t.Errorf("Submit gave %v", err)
 		}
 		time.Sleep(time.Hour)
-		if s, err := r.Status(t.Context()); err != nil || s.Problem == nil || s.Problem.Code != ca.E1406 || s.Counts.Valid != 1 {
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Problem == nil || s.Problem.Code != ca.E1406 || s.Counts.Valid != 1 {
 			t.Errorf("the status is %+v, %v", s, err)
 		}
-		if found, err := r.Find(t.Context(), "65"); err != nil || found.Certificate.Serial != "65" {
+		if found, err := r.Find(t.Context(), hana, "65"); err != nil || found.Certificate.Serial != "65" {
 			t.Errorf("what was issued is not found: %v", err)
 		}
-		if _, err := r.List(t.Context(), ca.Filter{}); code(err) != ca.E1401 {
+		if _, err := r.List(t.Context(), hana, ca.Filter{}); code(err) != ca.E1401 {
 			t.Errorf("a page without a limit gave %v", err)
 		}
 	})

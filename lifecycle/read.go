@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"chancery/access"
 	"chancery/ca"
 )
 
@@ -18,9 +19,15 @@ const maxCandidates = 8
 
 // Find gives the one certificate that a public name, a serial, a serial's tail
 // or a name means, with its chain: E2101 if there is none, E2102 with the
-// candidates if there are more.
-func (r *Registrar) Find(ctx context.Context, ref string) (ca.Issued, error) {
+// candidates if there are more. Whoever may not read what others asked for finds
+// CA certificates and their own alone.
+func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issued, error) {
+	all, err := r.reads(ctx, who)
+	if err != nil {
+		return ca.Issued{}, err
+	}
 	found, err := r.o.Shelf.Find(ctx, ref)
+	found = slices.DeleteFunc(found, func(c ca.Certificate) bool { return !all && c.Owner != who.ID && c.Kind != ca.CACertificate })
 	switch {
 	case err != nil:
 		return ca.Issued{}, err
@@ -42,9 +49,19 @@ func (r *Registrar) Find(ctx context.Context, ref string) (ca.Issued, error) {
 	return ca.Issued{Certificate: found[0], Chain: v.chain(found[0].Authority)}, nil
 }
 
-// List gives a page of certificates, newest first. A limit outside 1 to
-// ca.MaxPage is refused (E1401); a zero Now is now.
-func (r *Registrar) List(ctx context.Context, f ca.Filter) ([]ca.Certificate, error) {
+// List gives a page of certificates, newest first; of their own to whoever may
+// not read what others asked for. A limit outside 1 to ca.MaxPage is refused
+// (E1401); a zero Now is now.
+func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.Certificate, error) {
+	all, err := r.reads(ctx, who)
+	switch {
+	case err != nil:
+		return nil, err
+	case !all && f.Owner != "" && f.Owner != who.ID:
+		return nil, r.may(ctx, who, access.ReadAll)
+	case !all:
+		f.Owner = who.ID
+	}
 	if f.Limit < 1 || f.Limit > ca.MaxPage {
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a page has 1 to %d rows", ca.MaxPage), "ask for fewer and go on with the cursor").At("limit")
 	}
@@ -55,13 +72,19 @@ func (r *Registrar) List(ctx context.Context, f ca.Filter) ([]ca.Certificate, er
 }
 
 // Authorities gives every generation, oldest first.
-func (r *Registrar) Authorities(ctx context.Context) ([]ca.Authority, error) {
+func (r *Registrar) Authorities(ctx context.Context, who ca.Actor) ([]ca.Authority, error) {
+	if err := r.may(ctx, who, access.ReadPolicy); err != nil {
+		return nil, err
+	}
 	return r.o.Shelf.Authorities(ctx)
 }
 
 // Profiles gives the profiles in force, by name. Before the first settling it
 // waits, until ctx ends (E2301) or nothing is issued for a stated reason.
-func (r *Registrar) Profiles(ctx context.Context) ([]ca.Profile, error) {
+func (r *Registrar) Profiles(ctx context.Context, who ca.Actor) ([]ca.Profile, error) {
+	if err := r.may(ctx, who, access.ReadPolicy); err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	v := r.view
 	r.mu.Unlock()
@@ -75,8 +98,11 @@ func (r *Registrar) Profiles(ctx context.Context) ([]ca.Profile, error) {
 }
 
 // Status says how the installation is doing. Its Problem is set while nothing is
-// issued. The error is the book's.
-func (r *Registrar) Status(ctx context.Context) (ca.Status, error) {
+// issued. The error is the book's, or E1305.
+func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error) {
+	if err := r.may(ctx, who, access.Status); err != nil {
+		return ca.Status{}, err
+	}
 	counts, err := r.o.Shelf.Counts(ctx, r.o.Now())
 	if err != nil {
 		return ca.Status{}, err

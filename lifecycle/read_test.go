@@ -16,7 +16,7 @@ func TestReading(t *testing.T) {
 		r, stop := running(w)
 		defer stop()
 		// Profiles wait for the first settling, as they come with it.
-		profiles, err := r.Profiles(t.Context())
+		profiles, err := r.Profiles(t.Context(), hana)
 		if err != nil || len(profiles) != 1 || profiles[0].Name != "server" {
 			t.Errorf("the profiles are %+v, %v", profiles, err)
 		}
@@ -26,19 +26,19 @@ func TestReading(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if rows, err := r.List(t.Context(), ca.Filter{Limit: 5}); err != nil || len(rows) != 5 || rows[0].Request != "request-0019" {
+		if rows, err := r.List(t.Context(), hana, ca.Filter{Limit: 5}); err != nil || len(rows) != 5 || rows[0].Request != "request-0019" {
 			t.Errorf("the page is %+v, %v", rows, err)
 		}
-		if _, err := r.Find(t.Context(), "no such"); code(err) != ca.E2101 {
+		if _, err := r.Find(t.Context(), hana, "no such"); code(err) != ca.E2101 {
 			t.Errorf("a name nobody has gave %v", err)
 		}
-		if _, err := r.Find(t.Context(), ""); code(err) != ca.E2102 {
+		if _, err := r.Find(t.Context(), hana, ""); code(err) != ca.E2102 {
 			t.Errorf("what twenty are called gave %v", err)
 		}
-		if all, err := r.Authorities(t.Context()); err != nil || len(all) != 1 {
+		if all, err := r.Authorities(t.Context(), hana); err != nil || len(all) != 1 {
 			t.Errorf("the authorities are %+v, %v", all, err)
 		}
-		s, err := r.Status(t.Context())
+		s, err := r.Status(t.Context(), hana)
 		if err != nil || s.Problem != nil || s.Counts.Valid != 20 || s.Mark == 0 || s.Leaves < s.Mark || s.Database != "memory" {
 			t.Errorf("the status is %+v, %v", s, err)
 		}
@@ -104,7 +104,7 @@ func TestASealedSigner(t *testing.T) {
 		if _, err := r.Submit(t.Context(), q, read); code(err) != ca.E3001 {
 			t.Errorf("Submit gave %v", err)
 		}
-		if s, err := r.Status(t.Context()); err != nil || !s.Sealed {
+		if s, err := r.Status(t.Context(), hana); err != nil || !s.Sealed {
 			t.Errorf("the status is %+v, %v", s, err)
 		}
 		w.mu.Lock()
@@ -113,7 +113,7 @@ func TestASealedSigner(t *testing.T) {
 		if _, err := r.Submit(t.Context(), q, read); err != nil {
 			t.Error(err)
 		}
-		if s, err := r.Status(t.Context()); err != nil || s.Sealed {
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Sealed {
 			t.Errorf("the status is %+v, %v", s, err)
 		}
 	})
@@ -148,7 +148,7 @@ func TestAnIdleFrontNoticesChanges(t *testing.T) {
 		}
 		for _, sealed := range []bool{true, false} {
 			change(func() { w.sealed = sealed })
-			if s, err := r.Status(t.Context()); err != nil || s.Sealed != sealed {
+			if s, err := r.Status(t.Context(), hana); err != nil || s.Sealed != sealed {
 				t.Errorf("the status is %+v, %v, want sealed %v", s, err, sealed)
 			}
 		}
@@ -156,7 +156,7 @@ func TestAnIdleFrontNoticesChanges(t *testing.T) {
 		w.die["probe"], w.die["hello"] = 1, 100
 		w.mu.Unlock()
 		time.Sleep(2 * probePause)
-		if s, err := r.Status(t.Context()); err != nil || s.Problem == nil {
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Problem == nil {
 			t.Errorf("the status is %+v, %v, and the signer is dead", s, err)
 		}
 	})
@@ -206,7 +206,7 @@ func TestAnUnknownIntentHoldsTheMark(t *testing.T) {
 			t.Fatal(err)
 		}
 		inBook(t, w, issued)
-		if s, err := r.Status(t.Context()); err != nil || s.Unsettled != 1 || s.Mark != index {
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Unsettled != 1 || s.Mark != index {
 			t.Errorf("the status is %+v, %v; the mark must stay at %d", s, err, index)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"chancery/access"
 	"chancery/ca"
 	"chancery/policy"
 )
@@ -34,6 +35,9 @@ type Options struct {
 	Now    func() time.Time
 	// Bundle reads the profiles of a policy bundle, by name.
 	Bundle func(document []byte) (map[string]ca.Profile, error)
+	// Account is the operating-system account of the front, which owns the book's
+	// files; zero is root.
+	Account int
 	// Version is the program's, Database the engine's name, DatabaseID the id made
 	// with the schema.
 	Version, Database, DatabaseID string
@@ -43,7 +47,8 @@ type Options struct {
 }
 
 // A Registrar is what every door talks to. It is safe for concurrent use. Until
-// Run is running nothing is issued, but what can be read is read.
+// Run is running nothing is issued, but what can be read is read, by whom the
+// policy lets (security rule RO-05).
 type Registrar struct {
 	o     Options
 	queue chan *wish
@@ -51,6 +56,8 @@ type Registrar struct {
 	again []*wish
 
 	mu sync.Mutex
+	// rules are the policy the signer last said is in force; nil before it said any.
+	rules *policy.Bundle
 	// view is what the last settling left; nil before the first.
 	view *view
 	// underway are the wishes not yet answered, by claim.
@@ -111,13 +118,16 @@ func New(o Options) (*Registrar, error) {
 //
 // The same (door, actor, key) gives the same certificate for 24 hours; with
 // another content it is refused (E1401). The error is a ca.Problem for whatever
-// the requester can do something about: policy.Vet's and the signer's, E2118 for
+// the requester can do something about: E1305 for want of a role, policy.Vet's and the signer's, E2118 for
 // an unknown profile, E1406 while nothing is issued until an officer acts, and
 // E2301 if the outcome is not known, or too many wait. When ctx ends, a request
 // that is already at the signer goes on, and asking again finds its certificate.
 func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issued, error) {
 	v, err := r.ready(ctx)
 	if err != nil {
+		return ca.Issued{}, err
+	}
+	if err := r.may(ctx, q.From, access.Submit); err != nil {
 		return ca.Issued{}, err
 	}
 	rules, err := v.rules(&q)
@@ -139,6 +149,9 @@ func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) {
 	v, err := r.ready(ctx)
 	if err != nil {
+		return ca.Plan{}, err
+	}
+	if err := r.may(ctx, q.From, access.Submit); err != nil {
 		return ca.Plan{}, err
 	}
 	rules, err := v.rules(&q)

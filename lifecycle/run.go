@@ -105,15 +105,17 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
 	}
+	rules, err := policy.ParseBundle(session.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("read the policy in force: %w", err)
+	}
+	r.obey(rules)
 	s := settling{book: r.o.Book, shelf: r.o.Shelf, log: r.o.Log, session: session, mark: mark, waits: r.waits}
 	done, err := s.run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{session: session, settled: done}
-	if v.bundle, err = policy.ParseBundle(session.Policy); err != nil {
-		return nil, fmt.Errorf("read the policy in force: %w", err)
-	}
+	v := &view{session: session, bundle: rules, settled: done}
 	if v.profiles, err = r.o.Bundle(session.Policy); err != nil {
 		return nil, fmt.Errorf("read the profiles in force: %w", err)
 	}
@@ -183,6 +185,15 @@ func (r *Registrar) shut(p *ca.Problem, forGood bool) {
 		}
 		r.finishLocked(w, ca.Issued{}, answer)
 	}
+	r.tell()
+}
+
+// obey takes a policy into force, before settling: who may read does not depend
+// on how log and book agree.
+func (r *Registrar) obey(rules policy.Bundle) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rules = &rules
 	r.tell()
 }
 

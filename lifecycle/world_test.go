@@ -60,8 +60,11 @@ type world struct {
 	late   []func()      // commits that arrive after their connection broke
 	refuse map[ca.RequestID]*ca.Problem
 	sealed bool
-	stale  bool                 // the session was closed, as by a change of policy
-	recent map[string]ca.Answer // by idempotency key
+	// what the policy says
+	assurance ca.Assurance
+	accounts  map[int][]ca.Role
+	stale     bool                 // the session was closed, as by a change of policy
+	recent    map[string]ca.Answer // by idempotency key
 }
 
 func newWorld(t *testing.T) *world {
@@ -70,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, id: audit.LogID{7}, key: ed25519.NewKeyFromSeed(seed[:]), events: map[ca.ID]ca.Event{},
 		keys: map[string]ca.Certificate{}, die: map[string]int{}, refuse: map[ca.RequestID]*ca.Problem{}, serial: 100,
-		recent: map[string]ca.Answer{},
+		recent: map[string]ca.Answer{}, assurance: ca.Solo, accounts: accounts(),
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Issuer"}, IsCA: true, BasicConstraintsValid: true,
@@ -93,6 +96,21 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// hana founded the world and may do everything. The others have a role each.
+var hana = peer(1000)
+
+func accounts() map[int][]ca.Role {
+	return map[int][]ca.Role{
+		1000: {ca.SystemAdmin, ca.CAAdmin, ca.SecurityAdmin, ca.Requester, ca.Auditor},
+		1001: {ca.Requester}, 1002: {ca.CAAdmin}, 1003: {ca.SecurityAdmin}, 1004: {ca.SystemAdmin}, 1005: {ca.Auditor},
+	}
+}
+
+// peer is an account as a local socket knows it.
+func peer(uid int) ca.Actor {
+	return ca.Actor{ID: fmt.Sprintf("uid:%d", uid), Method: "peer", UID: uid}
+}
+
 // profile is the one profile of the world.
 func profile() ca.Profile {
 	p, err := policy.Sound(ca.Profile{
@@ -110,7 +128,7 @@ func profile() ca.Profile {
 func wishOf(n int, key string) (ca.Request, ca.CSR) {
 	raw := fmt.Appendf(nil, "request %d", n)
 	q := ca.Request{
-		ID: ca.RequestID(fmt.Sprintf("request-%04d", n)), Door: ca.DoorCLI, Key: key, From: ca.Actor{ID: "uid:1000"},
+		ID: ca.RequestID(fmt.Sprintf("request-%04d", n)), Door: ca.DoorCLI, Key: key, From: hana,
 		Profile: "server", CSR: raw, At: time.Now().UTC(),
 	}
 	return q, ca.CSR{
@@ -121,7 +139,7 @@ func wishOf(n int, key string) (ca.Request, ca.CSR) {
 
 func (w *world) registrar() *Registrar {
 	r, err := New(Options{
-		Book: w, Shelf: w, Issuer: w, Log: w, Now: time.Now, Version: "test", Database: "memory", DatabaseID: "db",
+		Book: w, Shelf: w, Issuer: w, Log: w, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
 		Bundle: func([]byte) (map[string]ca.Profile, error) {
 			return map[string]ca.Profile{"server": profile()}, nil
 		},
@@ -240,7 +258,7 @@ func (w *world) Hello(_ context.Context, database string, next int64) (ca.Sessio
 		return ca.Session{}, err
 	}
 	document, err := policy.Bundle{
-		V: 1, Version: 4, Log: w.id.String(), Issued: time.Now(), Expires: time.Now().Add(time.Hour), Assurance: ca.Solo, Profiles: shipped,
+		V: 1, Version: 4, Log: w.id.String(), Issued: time.Now(), Expires: time.Now().Add(time.Hour), Assurance: w.assurance, UID: hana.UID, Accounts: w.accounts, Profiles: shipped,
 	}.Marshal()
 	return ca.Session{
 		Number: w.session, Log: w.id.String(), LogNo: 1, Durable: int64(len(w.leaves)), Unsettled: unsettled, Policy: document,
@@ -504,7 +522,9 @@ func (w *world) Find(_ context.Context, ref string) ([]ca.Certificate, error) {
 func (w *world) Certificates(_ context.Context, f ca.Filter) ([]ca.Certificate, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := slices.DeleteFunc(slices.Clone(w.rows), func(c ca.Certificate) bool { return f.After != 0 && c.ID >= f.After })
+	out := slices.DeleteFunc(slices.Clone(w.rows), func(c ca.Certificate) bool {
+		return f.After != 0 && c.ID >= f.After || f.Owner != "" && c.Owner != f.Owner
+	})
 	slices.SortFunc(out, func(a, b ca.Certificate) int { return cmp.Compare(b.ID, a.ID) })
 	return out[:min(f.Limit, len(out))], nil
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,6 +157,25 @@ func (b Bundle) checkAccounts() error {
 func apart(a, b ca.Role) bool {
 	admin := func(r ca.Role) bool { return r == ca.CAAdmin || r == ca.SecurityAdmin || r == ca.SystemAdmin }
 	return a == ca.Auditor || b == ca.Auditor || admin(a) && admin(b)
+}
+
+// PeerRoles are the roles of an operating-system account on admin.sock, where
+// the kernel's word is all that is known of somebody; none if it has no role. In a
+// separated installation that word is good for the system administrator's rights
+// only (security rule RO-07). Root could become any account, so it is held for
+// the one that founded, unless the bundle maps it itself.
+func (b Bundle) PeerRoles(uid int) []ca.Role {
+	roles, mapped := b.Accounts[uid]
+	if uid == 0 && !mapped {
+		roles = b.Accounts[b.UID]
+	}
+	if b.Assurance != ca.Solo {
+		if uid == 0 || slices.Contains(roles, ca.SystemAdmin) {
+			return []ca.Role{ca.SystemAdmin}
+		}
+		return nil
+	}
+	return slices.Clone(roles)
 }
 
 // checkTexts looks at the names of profiles and at the exceptions.

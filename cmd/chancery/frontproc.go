@@ -97,7 +97,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (*store.Store, *
 	signer := &bridge{client: wire.Dial(dialPath(l.socket("sign"))), boot: rand.Text()}
 	registrar, err := lifecycle.New(lifecycle.Options{
 		Book: book, Shelf: book, Issuer: signer, Log: signer, Now: time.Now, Bundle: readBundle,
-		Version: version(), Database: book.Engine(), DatabaseID: database,
+		Account: os.Getuid(), Version: version(), Database: book.Engine(), DatabaseID: database,
 		Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {

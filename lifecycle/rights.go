@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"chancery/access"
+	"chancery/ca"
+)
+
+// methodPeer is how actors of admin.sock are known: by the kernel's word.
+const methodPeer = "peer"
+
+// Admit says whether somebody has a role here at all (security rule PR-03): a
+// door asks before it reads a word of theirs. The Problem is E1305, or why the
+// policy in force is not known. What each call needs beyond that, the call asks.
+func (r *Registrar) Admit(ctx context.Context, who ca.Actor) error {
+	roles, err := r.rolesOf(ctx, who)
+	if err != nil || len(roles) > 0 {
+		return err
+	}
+	return r.stranger(who)
+}
+
+// may says whether somebody may do something (security rule RO-05). The Problem
+// is E1305, or why the policy in force is not known.
+func (r *Registrar) may(ctx context.Context, who ca.Actor, a access.Action) error {
+	roles, err := r.rolesOf(ctx, who)
+	switch {
+	case err != nil:
+		return err
+	case len(roles) == 0:
+		return r.stranger(who)
+	}
+	err = access.Allow(roles, a)
+	var p *ca.Problem
+	if !errors.As(err, &p) {
+		return err
+	}
+	has := make([]string, len(roles))
+	for i, role := range roles {
+		has[i] = string(role)
+	}
+	return p.Because(fmt.Sprintf("%s is %s", who.ID, strings.Join(has, " and ")))
+}
+
+// reads says whether somebody may read, and whether what others asked for too.
+func (r *Registrar) reads(ctx context.Context, who ca.Actor) (all bool, err error) {
+	if r.may(ctx, who, access.ReadAll) == nil {
+		return true, nil
+	}
+	return false, r.may(ctx, who, access.ReadOwn)
+}
+
+// rolesOf gives the roles that the policy in force maps an actor to. Before this
+// front first met the signer no policy is known, and others than those who hold
+// the files wait for it.
+func (r *Registrar) rolesOf(ctx context.Context, who ca.Actor) ([]ca.Role, error) {
+	if who.Method != methodPeer {
+		return nil, nil
+	}
+	for {
+		r.mu.Lock()
+		rules, closed, problem, changed := r.rules, r.closed, r.problem, r.changed
+		r.mu.Unlock()
+		switch {
+		case rules != nil:
+			return rules.PeerRoles(who.UID), nil
+		case who.UID == 0 || who.UID == r.o.Account:
+			// They can read the database without us, and learn why the signer is silent.
+			return []ca.Role{ca.SystemAdmin, ca.Auditor}, nil
+		case closed:
+			return nil, problem
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, gaveUp()
+		}
+	}
+}
+
+// stranger refuses somebody without a role.
+func (r *Registrar) stranger(who ca.Actor) *ca.Problem {
+	r.mu.Lock()
+	rules := r.rules
+	r.mu.Unlock()
+	p := ca.Forbidden(ca.E1305, "the account "+who.ID+" has no role here", "ask a security administrator for a role")
+	switch {
+	case who.Method != methodPeer || rules == nil:
+		return p
+	case rules.Assurance != ca.Solo:
+		return p.Because("in a separated installation this socket is for system administrators (security rule RO-07)")
+	}
+	p.Fix = fmt.Sprintf("use the account that founded this authority: sudo -u '#%d' chancery …", rules.UID)
+	return p.Because("the policy in force names the accounts that may use this socket (security rule PR-03)")
+}
