@@ -46,6 +46,9 @@ func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (ma
 	if err := bindBook(ctx, l, made.Log); err != nil {
 		return made, err
 	}
+	if err := l.noteWords(p.recovery); err != nil {
+		return made, err
+	}
 	return made, l.writeConfig(p.pki)
 }
 

@@ -39,6 +39,8 @@ func (a *app) run(ctx context.Context) int {
 		return 0
 	case ctx.Err() != nil:
 		return exitInterrupted
+	case errors.Is(err, errFaults): // the answer has said which
+		return exitFaults
 	}
 	p := asProblem(err)
 	a.complain(p)
@@ -69,7 +71,7 @@ func (a *app) root() *cobra.Command {
 	f := c.PersistentFlags()
 	f.StringVar(&a.dir, "dir", "", "directory of the installation (CHANCERY_DIR)")
 	f.BoolVar(&a.json, "json", false, "print JSON")
-	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.caCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.explainCommand(), a.versionCommand())
+	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.caCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.explainCommand(), a.versionCommand())
 	return c
 }
 

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"chancery/client"
+	"chancery/store"
+)
+
+const (
+	// The log takes 16 MiB ahead, and revocation must find room when issuing has
+	// none; below scarce some weeks of issuing are left on a small installation.
+	exhausted, scarce = 64 << 20, 1 << 30
+	// fewInodes is where files may soon not be made, whatever room is left.
+	fewInodes = 1000
+	// stRdonly is ST_RDONLY of statfs(2).
+	stRdonly = 1
+)
+
+func lookAtSettings(_ context.Context, p *patient) []finding {
+	s, err := p.layout.settings()
+	if err != nil {
+		return []finding{illness("the settings cannot be used", err)}
+	}
+	return []finding{ok("settings are valid; certificates name %s", s.PKIURL)}
+}
+
+// lookAtService asks whoever answers how it is doing.
+func lookAtService(ctx context.Context, p *patient) (found []finding) {
+	err := call(ctx, p.layout.socket("admin"), func(ctx context.Context, c *client.Client) error {
+		s, err := c.Status(ctx)
+		switch {
+		case err != nil:
+			return err
+		case s.Problem != nil:
+			found = append(found, failure(s.Problem.Fix, "the service runs and issues nothing: %s", s.Problem.Detail))
+		case s.Sealed:
+			found = append(found, warning("chancery key unlock", "the service runs and issues nothing: the signing keys are locked"))
+		default:
+			found = append(found, ok("service %s runs and issues", s.Version))
+		}
+		if s.Unsettled > 0 {
+			found = append(found, failure("chancery status", "%s must be decided by an officer", counted(s.Unsettled, "intent")))
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errNobody):
+		return []finding{warning("chancery serve", "no service runs: commands start front and signer for themselves, and nobody else is served")}
+	case err != nil:
+		return []finding{illness("the service does not say how it is", err)}
+	}
+	return found
+}
+
+func lookAtDatabase(ctx context.Context, p *patient) []finding {
+	s, err := p.layout.settings()
+	if err != nil {
+		return nil // lookAtSettings says it
+	}
+	dsn := s.Database
+	if dsn == "" {
+		dsn = p.layout.database()
+	}
+	o := store.Options{DSN: dsn}
+	if c := p.chronicle(ctx); c.err == nil {
+		o.LogID = c.report.Log.String()
+	}
+	engine, err := store.Inspect(ctx, o)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return []finding{warning("", "the database is too large to be checked here within %v", examineWait)}
+	case errors.Is(err, fs.ErrNotExist):
+		return []finding{failure("restore it from a backup", "the database %s is missing", dsn)}
+	case err != nil:
+		return []finding{illness("the database cannot be opened", err)}
+	}
+	return []finding{ok("database opens, is whole and belongs to this log (%s)", engine)}
+}
+
+func lookAtDisk(_ context.Context, p *patient) []finding {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(p.layout.dir, &s); err != nil {
+		return []finding{illness("the disk's free room is not known", err)}
+	}
+	free := int64(s.Bavail) * s.Bsize
+	mib := fmt.Sprintf("%d MiB", free>>20)
+	switch {
+	case s.Flags&stRdonly != 0:
+		return []finding{failure("mount -o remount,rw "+p.layout.dir, "%s lies on a file system that is mounted read-only: nothing can be issued", p.layout.dir)}
+	case free < exhausted:
+		return []finding{failure("make room on the file system of "+p.layout.dir, "only %s are free: issuing stops", mib)}
+	case free < scarce:
+		return []finding{warning("make room on the file system of "+p.layout.dir, "only %s are free", mib)}
+	case s.Files > 0 && s.Ffree < fewInodes:
+		return []finding{warning("remove files on the file system of "+p.layout.dir, "only %d more files can be made", s.Ffree)}
+	}
+	return []finding{ok("disk has %s free", mib)}
+}
+
+// lookAtUnlock names `auto` as what it is (KY-07).
+func lookAtUnlock(_ context.Context, p *patient) []finding {
+	path := filepath.Join(p.layout.keys(), "auto.key")
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return []finding{ok("the signing keys open by a passphrase at each start")}
+	}
+	return []finding{warning("keep the directory out of others' backups; chancery init --unlock prompt founds with a passphrase",
+		"unlock is auto: whoever can read %s can sign, which is the account %s, root, and every copy of the directory", path, accountName(os.Geteuid()))}
+}
+
+// lookAtSeparation says what the log's own checkpoints say.
+func lookAtSeparation(ctx context.Context, p *patient) []finding {
+	c := p.chronicle(ctx)
+	if c.err != nil {
+		return unread("the separation of accounts")
+	}
+	if c.report.Newest.Unseparated {
+		return []finding{warning("", "unseparated: front and signer run under one account, so that a thief of the front can take the keys")}
+	}
+	return []finding{ok("front and signer run under accounts of their own")}
+}
+
+// wordsNote is the file that says where init wrote the recovery words.
+func (l layout) wordsNote() string { return filepath.Join(l.front(), "recovery_file") }
+
+// noteWords writes down where the words lie, for the doctor to nag about.
+func (l layout) noteWords(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.WriteFile(l.wordsNote(), []byte(path+"\n"), fileMode); err != nil {
+		return unwritable(l.wordsNote(), err)
+	}
+	return nil
+}
+
+// lookAtWords nags until the recovery words have left the machine. It looks at
+// the file's name and mode, and never into it.
+func lookAtWords(_ context.Context, p *patient) []finding {
+	note, err := os.ReadFile(p.layout.wordsNote())
+	if errors.Is(err, fs.ErrNotExist) {
+		return []finding{ok("the recovery words were written to no file")}
+	}
+	if err != nil {
+		return []finding{illness(p.layout.wordsNote()+" cannot be read", err)}
+	}
+	path := strings.TrimSuffix(string(note), "\n")
+	info, err := os.Lstat(path)
+	hint := "write the words down, or take the file to a safe, and remove it: shred -u " + path
+	switch {
+	case err != nil:
+		return []finding{ok("the recovery words are no longer where init wrote them, %s", path)}
+	case info.Mode().Perm()&0o077 != 0:
+		return []finding{failure(hint, "the recovery words lie in %s, and others can read them (mode %04o): they open the root and every key", path, info.Mode().Perm())}
+	}
+	return []finding{warning(hint, "the recovery words still lie in %s: whoever reads them can open the root and every key", path)}
+}
