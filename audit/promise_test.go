@@ -147,7 +147,7 @@ func TestAnErrorOfReadingIsNoFault(t *testing.T) {
 	for what, change := range map[string]func(v *Verification){
 		"open":   func(v *Verification) { v.Segments[1].Open = func() (io.ReadCloser, error) { return nil, broken } },
 		"hashes": func(v *Verification) { v.Segments[1].Hashes = func() (io.ReadCloser, error) { return nil, broken } },
-		"each":   func(v *Verification) { v.Each = func(Record) error { return broken } },
+		"each":   func(v *Verification) { v.each = func(Record) error { return broken } },
 		"read": func(v *Verification) {
 			v.Segments[1].Open = func() (io.ReadCloser, error) {
 				return io.NopCloser(io.MultiReader(bytes.NewReader(m.segments[1][:5000]), iotest.ErrReader(broken))), nil

@@ -32,11 +32,11 @@ type Verification struct {
 	// Kept are checkpoints that were held elsewhere. Only against these is a log
 	// found out that was cut or rewritten together with its own checkpoint.
 	Kept [][]byte
-	// Each is called for every leaf in order, if it is set: the caller compares
-	// with the rows of the database. The record is the callee's until it returns.
-	Each func(Record) error
 	// SegmentLeaves is 0 for the constant of that name; only tests use another.
 	SegmentLeaves int64
+	// each is called for every leaf in order, if it is set: Compare holds it against
+	// the book. The record is the callee's until it returns.
+	each func(Record) error
 }
 
 // MaxKept is the number of kept checkpoints that are taken at once.
@@ -92,7 +92,7 @@ type promise struct {
 
 // Verify reads the whole log once and checks it against its own structure and
 // against the checkpoints. It returns a *Fault, naming the first bad octets, if
-// the log is not what was promised; any other error is of reading or of Each.
+// the log is not what was promised; any other error is of reading.
 //
 // Checked are: frames, groups and segments; each leaf's canonical form, index,
 // log and body digest; that a FINAL or VOID cites an earlier INTENT that nothing
@@ -222,8 +222,8 @@ func (r *verifier) group(name string, g Group, hashes io.Reader) error {
 		if err := r.promised(name, from, to); err != nil {
 			return err
 		}
-		if r.v.Each != nil {
-			if err := r.v.Each(rec); err != nil {
+		if r.v.each != nil {
+			if err := r.v.each(rec); err != nil {
 				return err
 			}
 		}

@@ -24,7 +24,7 @@ func TestAU03_TheHonestLogHoldsAndIsCounted(t *testing.T) {
 	for _, m.hashes = range []bool{false, true} {
 		var seen int64
 		v := m.verification()
-		v.Each = func(r Record) error {
+		v.each = func(r Record) error {
 			if r.Leaf.Index != seen {
 				t.Errorf("leaf %d is handed out as %d", seen, r.Leaf.Index)
 			}

@@ -21,15 +21,18 @@ import (
 // one; any other error is of reading, or of ctx.
 func Inspect(ctx context.Context, o Options) (engine string, err error) {
 	s := &Store{}
-	if isPostgres(o.DSN) {
-		err = s.openPostgres(o.DSN)
-	} else {
-		err = s.peekSQLite(o.DSN)
-	}
-	if err == nil {
+	if err = s.peek(o.DSN); err == nil {
 		err = s.inspect(ctx, o.LogID)
 	}
 	return s.engine.name, errors.Join(foreignFile(err), s.Close())
+}
+
+// peek opens an existing book to read beside whoever holds it.
+func (s *Store) peek(dsn string) error {
+	if isPostgres(dsn) {
+		return s.openPostgres(dsn)
+	}
+	return s.peekSQLite(dsn)
 }
 
 // peekSQLite opens an existing file for reading alone: a connection that may
@@ -58,22 +61,25 @@ func (s *Store) inspect(ctx context.Context, logID string) error {
 			return damaged(fmt.Sprint("SQLite says: ", faults))
 		}
 	}
-	tables, err := texts(ctx, s.reader, s.engine.tables)
-	if err != nil {
-		return fmt.Errorf("look at the database: %w", err)
-	}
-	if !slices.Contains(tables, schemaTable) {
-		return foreign("the database is not a book of Chancery", fmt.Sprintf("it has %d tables, and none of them is %s", len(tables), schemaTable))
-	}
-	if _, err := s.schemaFits(ctx, s.reader); err != nil {
+	if _, err := s.readable(ctx); err != nil || logID == "" {
 		return err
-	}
-	if logID == "" {
-		return nil
 	}
 	logs, err := texts(ctx, s.reader, selectLogs)
 	if err == nil && !slices.Contains(logs, logID) {
 		return otherLog(logs, logID)
 	}
 	return wrap("read the logs of the book", err)
+}
+
+// readable refuses what is no book or a newer version's, and tells whether the
+// schema is the one this version knows; an older one is not.
+func (s *Store) readable(ctx context.Context) (bool, error) {
+	tables, err := texts(ctx, s.reader, s.engine.tables)
+	if err != nil {
+		return false, fmt.Errorf("look at the database: %w", err)
+	}
+	if !slices.Contains(tables, schemaTable) {
+		return false, foreign("the database is not a book of Chancery", fmt.Sprintf("it has %d tables, and none of them is %s", len(tables), schemaTable))
+	}
+	return s.schemaFits(ctx, s.reader)
 }
