@@ -45,14 +45,6 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 	}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.Run(ctx) })
-	group.Go(func() error {
-		select {
-		case err := <-fatal:
-			return fmt.Errorf("the signer must not go on: %w", err)
-		case <-ctx.Done():
-			return nil
-		}
-	})
 	for name, serve := range map[string]func(context.Context, net.Listener) error{"sign": server.Sign, "ceremony": server.Ceremony} {
 		listener, err := fds.listener(name)
 		if err != nil {
@@ -62,5 +54,14 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 			group.Go(func() error { return serve(ctx, listener) })
 		}
 	}
-	return errors.Join(group.Wait(), s.Close())
+	ended := make(chan error, 1)
+	go func() { ended <- group.Wait() }()
+	select {
+	case err := <-fatal:
+		// At once, and without a last checkpoint: a process that errs in one
+		// signature signs nothing more. The next start recovers.
+		return fmt.Errorf("the signer must not go on: %w", err)
+	case err := <-ended:
+		return errors.Join(err, s.Close())
+	}
 }

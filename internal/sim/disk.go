@@ -49,6 +49,8 @@ const (
 	// Die: the process ends within the call. What it changes is in the page cache
 	// and may reach the disk; a sync has promised nothing.
 	Die
+	// Torn: as Die, but of a write only the first half is in the page cache.
+	Torn
 	// Fail: an input/output error. Of a write, half is in the page cache; after a
 	// Sync the pages count as clean, though they never reached the disk.
 	Fail
@@ -132,7 +134,7 @@ func (d *Disk) begin(op Op, name string) (Outcome, error) {
 		return Done, nil
 	}
 	switch o := d.plan(Call{N: d.calls, Op: op, Name: name}); o {
-	case Die:
+	case Die, Torn:
 		d.dead = true
 		return o, ErrDead
 	case Fail:
@@ -143,6 +145,9 @@ func (d *Disk) begin(op Op, name string) (Outcome, error) {
 		return o, nil
 	}
 }
+
+// changes tells whether a call other than a write changes the page cache.
+func changes(o Outcome) bool { return o == Done || o == Die || o == Torn }
 
 // at finds the folder of a name, and the name within it.
 func (d *Disk) at(name string) (*folder, string, error) {
@@ -183,7 +188,7 @@ func (d *Disk) OpenFile(name string, mode journal.Mode) (journal.File, error) {
 	case mode == journal.Create:
 		outcome, err := d.begin(Create, name)
 		node = &inode{}
-		if outcome == Done || outcome == Die {
+		if changes(outcome) {
 			f.change(naming{base: node})
 		}
 		if err != nil {
@@ -212,7 +217,7 @@ func (d *Disk) Rename(from, to string) error {
 		return fmt.Errorf("rename %s to %s: %w", from, to, fs.ErrNotExist)
 	}
 	outcome, err := d.begin(Rename, to)
-	if outcome == Done || outcome == Die {
+	if changes(outcome) {
 		f.change(naming{base: nil, target: node})
 	}
 	return err
@@ -230,7 +235,7 @@ func (d *Disk) Remove(name string) error {
 		return fmt.Errorf("remove %s: %w", name, fs.ErrNotExist)
 	}
 	outcome, err := d.begin(Remove, name)
-	if outcome == Done || outcome == Die {
+	if changes(outcome) {
 		f.change(naming{base: nil})
 	}
 	return err
@@ -311,7 +316,7 @@ func (h *handle) WriteAt(p []byte, off int64) (int, error) {
 	switch outcome {
 	case refused:
 		return 0, err
-	case Fail, Full:
+	case Torn, Fail, Full:
 		n /= 2
 	}
 	h.node.apply(change{at: off, data: append([]byte{}, p[:n]...)})
@@ -322,7 +327,7 @@ func (h *handle) Truncate(size int64) error {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
 	outcome, err := h.begin(Truncate)
-	if outcome == Done || outcome == Die {
+	if changes(outcome) {
 		h.node.apply(change{at: size})
 	}
 	return err
@@ -332,7 +337,7 @@ func (h *handle) Allocate(size int64) error {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
 	outcome, err := h.begin(Allocate)
-	if (outcome == Done || outcome == Die) && size > int64(len(h.node.now)) {
+	if (changes(outcome)) && size > int64(len(h.node.now)) {
 		h.node.apply(change{at: size})
 	}
 	return err

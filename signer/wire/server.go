@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -36,7 +37,8 @@ type Server struct {
 	// UID is the one account that may speak; others get E1303.
 	UID int
 	Log *slog.Logger
-	// Fatal is called once with an error after which the signer must not go on.
+	// Fatal is called with an error after which the signer must not go on: the
+	// process must end at once. It may be called more than once.
 	Fatal func(error)
 }
 
@@ -108,8 +110,18 @@ func (s *Server) serve(ctx context.Context, l net.Listener, mux *http.ServeMux) 
 
 // guard lets one account pass (security rule PR-03). Every call is looked at,
 // though the credentials are those of the connection's start.
+//
+// A panic ends the process (security rule PR-07): net/http would log it and go on
+// with a state that nobody has thought of. There is no answer, since its caller
+// must not take the outcome for known.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil {
+				s.Fatal(fmt.Errorf("panic at %s: %v\n%s", r.URL.Path, v, debug.Stack()))
+				panic(http.ErrAbortHandler)
+			}
+		}()
 		if uid := peer(r.Context()); uid != s.UID {
 			s.Signer.Refuse(uid, signer.WrongAccount)
 			s.answer(w, nil, ca.Forbidden(ca.E1303, "this socket is not for this account", "use the account the service runs the other side under").

@@ -20,6 +20,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,11 +41,38 @@ type rig struct {
 	t              testing.TB
 	sign, ceremony string
 	fatal          chan error
+	panics         *atomic.Bool // whether reading a profile does
+	log            *logged
+}
+
+// logged is what the process has written to its log.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newRig(t testing.TB, uid int) rig {
 	t.Helper()
-	s := &signer.Signer{Dir: t.TempDir(), Parse: config.Profile, Now: time.Now, Random: rand.Reader, KDF: softkey.FloorParams()}
+	panics := &atomic.Bool{}
+	parse := func(document []byte) (ca.Profile, error) {
+		if panics.Load() {
+			panic("a profile nobody thought of")
+		}
+		return config.Profile(document)
+	}
+	s := &signer.Signer{Dir: t.TempDir(), Parse: parse, Now: time.Now, Random: rand.Reader, KDF: softkey.FloorParams()}
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -51,8 +80,8 @@ func newRig(t testing.TB, uid int) rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rig{t, filepath.Join(short, "sign.sock"), filepath.Join(short, "ceremony.sock"), make(chan error, 100)}
-	server := &wire.Server{Signer: s, UID: uid, Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { r.fatal <- err }}
+	r := rig{t, filepath.Join(short, "sign.sock"), filepath.Join(short, "ceremony.sock"), make(chan error, 100), panics, &logged{}}
+	server := &wire.Server{Signer: s, UID: uid, Log: slog.New(slog.NewTextHandler(r.log, nil)), Fatal: func(err error) { r.fatal <- err }}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 3)
 	for path, serve := range map[string]func(context.Context, net.Listener) error{r.sign: server.Sign, r.ceremony: server.Ceremony} {
@@ -79,7 +108,9 @@ func newRig(t testing.TB, uid int) rig {
 }
 
 // founded gives a rig with an installation and an open session.
-func founded(t testing.TB) (rig, ca.Session) {
+func founded(t testing.TB) (rig, ca.Session) { return foundedWith(t, "") }
+
+func foundedWith(t testing.TB, passphrase string) (rig, ca.Session) {
 	t.Helper()
 	r := newRig(t, os.Getuid())
 	words, err := softkey.NewWords(rand.Reader)
@@ -92,7 +123,7 @@ func founded(t testing.TB) (rig, ca.Session) {
 	}
 	name := func(cn string) ca.Subject { return ca.Subject{{OID: ca.OIDCommonName, Value: cn}} }
 	if _, err := wire.Dial(r.ceremony).Found(t.Context(), signer.Founding{
-		Assurance: ca.Solo, Database: database, PKI: "http://ca.lab.example:8080", Words: words.Reveal(), Profiles: profiles,
+		Assurance: ca.Solo, Database: database, PKI: "http://ca.lab.example:8080", Words: words.Reveal(), Profiles: profiles, Passphrase: passphrase,
 		Root:    signer.Generation{Name: "root-g1", Line: "root", Subject: name("Root"), KeyType: "ecdsa-p384", Days: 7300},
 		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: name("Issuing"), KeyType: "ecdsa-p256", Days: 1825, Use: []string{"server", "client", "email"}},
 	}); err != nil {
