@@ -46,6 +46,7 @@ const (
 	E2204 Code = "E2204"
 	E2205 Code = "E2205"
 	E2301 Code = "E2301"
+	E2302 Code = "E2302"
 	E3001 Code = "E3001"
 	E3002 Code = "E3002"
 	E3003 Code = "E3003"

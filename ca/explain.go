@@ -40,6 +40,7 @@ var explanations = []Explanation{
 	{E2204, "the key is refused", "The public key is too weak, malformed, of a type the profile does not take, or a\nkey of an authority. Make a new key."},
 	{E2205, "the request asks for what no request may", "A request may not ask for a CA certificate, for any-purpose use, or bring\nmalformed or repeated extensions."},
 	{E2301, "the outcome is not known yet", "The service was interrupted while it worked on this. It settles by itself; ask\nagain for the same request, it is never signed twice."},
+	{E2302, "the idempotency key stands for another request", "A key names one request for 24 hours, so that sending it again cannot sign twice.\nThis one came with another request, profile or end. Use a new key."},
 	{E3001, "the key is locked", "The signing key is sealed. `chancery key unlock` asks for the passphrase or the\nrecovery words."},
 	{E3002, "wrong passphrase or recovery words", "The secret does not open the key. After five wrong tries the wait doubles, from\none second to fifteen minutes."},
 	{E3003, "the clock is wrong", "The clock is behind the last journaled time or jumped. Set the clock (timedatectl);\nthe authority refuses to sign until it is right."},

@@ -2,7 +2,10 @@
 
 package ca
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // MaxCSR is the largest certification request in DER, in octets (architecture
 // §10): a request with 100 names and an 8192-bit key stays well below.
@@ -33,6 +36,16 @@ type Request struct {
 	Evidence [][]byte `json:"evidence,omitempty"`
 	// At is when the door took the request in.
 	At time.Time `json:"at"`
+}
+
+// Same tells whether two requests ask for the same: request, profile and end. An
+// end that was given in days is the same number of days, whenever it was sent. Of
+// times only milliseconds count, as the book keeps no more.
+func (r Request) Same(other Request) bool {
+	days := func(r Request) int64 { return r.NotAfter.UnixMilli() - r.At.UnixMilli() }
+	end := r.NotAfter.UnixMilli() == other.NotAfter.UnixMilli() ||
+		!r.NotAfter.IsZero() && !other.NotAfter.IsZero() && days(r) == days(other)
+	return end && r.Profile == other.Profile && bytes.Equal(r.CSR, other.CSR)
 }
 
 // A CSR is a parsed certification request: what was asked, with nothing

@@ -27,8 +27,9 @@ type Book interface {
 	ByRequest(ctx context.Context, id ca.RequestID) (ca.Certificate, error)
 	// Serial gives the row of a serial number, void rows included.
 	Serial(ctx context.Context, issuerKey ca.Digest, serial ca.Serial) (ca.Certificate, bool, error)
-	// Repeated gives the certificate an idempotency key led to in the last 24 hours.
-	Repeated(ctx context.Context, door ca.Door, actor, key string) (ca.Certificate, bool, error)
+	// Repeated gives what an idempotency key stood for in the last 24 hours, the
+	// request and the certificate it led to; the request is nil if there is none.
+	Repeated(ctx context.Context, door ca.Door, actor, key string) (*ca.Request, ca.Certificate, error)
 }
 
 // A Shelf is what the registrar reads for others.

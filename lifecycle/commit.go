@@ -23,6 +23,9 @@ type row struct {
 	// the same idempotency key led to.
 	stands   ca.Certificate
 	repeated bool
+	// other says that the key stands for another request, so there is nothing to
+	// hand out.
+	other bool
 }
 
 // A group is what one transaction commits.
@@ -136,6 +139,8 @@ func (g *group) single(ctx context.Context, book Book) (lost []ca.RequestID, err
 		case !ok || have.ID != want.ID || !bytes.Equal(have.DER, want.DER):
 			return nil, fmt.Errorf("another row stands in the place of leaf %d", want.ID.Index())
 		}
+		// The signer knows a key for longer than the book, but not what it stood for.
+		row.other = have.Key != want.Key || have.Profile != want.Profile || !slices.Equal(have.Names, want.Names)
 		row.stands, row.repeated = have, true
 	}
 	_, err = book.Commit(ctx, nil, g.next)
@@ -151,12 +156,12 @@ func (g *group) winner(ctx context.Context, book Book, id ca.RequestID) error {
 		if q.ID != id {
 			continue
 		}
-		c, ok, err := book.Repeated(ctx, q.Door, q.From.ID, q.Key)
+		first, c, err := book.Repeated(ctx, q.Door, q.From.ID, q.Key)
 		switch {
 		case err != nil:
 			return err
-		case ok:
-			row.stands, row.repeated = c, true
+		case first != nil:
+			row.stands, row.repeated, row.other = c, true, !first.Same(q)
 		}
 	}
 	return nil

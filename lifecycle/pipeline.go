@@ -273,6 +273,10 @@ func (s *shift) stand(g group) {
 	}
 	s.mark = g.next
 	for _, row := range g.rows {
+		if row.other {
+			s.r.finish(row.wish, ca.Issued{}, otherContent())
+			continue
+		}
 		s.r.finish(row.wish, ca.Issued{
 			Certificate: row.stands, Chain: s.v.chain(row.stands.Authority), Notices: row.wish.cleared.Notices(), Repeated: row.repeated,
 		}, nil)

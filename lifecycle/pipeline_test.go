@@ -57,7 +57,7 @@ func TestSubmitAnswersWhatIsInTheBook(t *testing.T) {
 			t.Errorf("the same key gave %v, %v", again.Certificate.ID, err)
 		}
 		other, d := wishOf(2, "key")
-		if _, err := r.Submit(t.Context(), other, d); code(err) != ca.E1401 {
+		if _, err := r.Submit(t.Context(), other, d); code(err) != ca.E2302 {
 			t.Errorf("the same key with another request gave %v", err)
 		}
 		other.Profile = "none"
@@ -445,7 +445,7 @@ func TestOneKeyOneCertificate(t *testing.T) {
 		})
 		synctest.Wait()
 		w.mu.Lock()
-		w.keys[claimOf(q)] = winner
+		w.keys[claimOf(q)] = keyed{q, winner}
 		w.mu.Unlock()
 		wg.Wait()
 		stop()

@@ -3,7 +3,6 @@
 package lifecycle
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -85,7 +84,6 @@ type view struct {
 // for one. The Registrar's mu guards issued, err, waiting and sent.
 type wish struct {
 	request ca.Request
-	key     ca.Digest // of the public key asked for
 	claim   string
 	cleared policy.Cleared
 	tries   int // how often it was at the signer; Run's alone
@@ -117,7 +115,7 @@ func New(o Options) (*Registrar, error) {
 // q.Digest takes the profile's version in force.
 //
 // The same (door, actor, key) gives the same certificate for 24 hours; with
-// another content it is refused (E1401). The error is a ca.Problem for whatever
+// another content it is refused (E2302). The error is a ca.Problem for whatever
 // the requester can do something about: E1305 for want of a role, policy.Vet's and the signer's, E2118 for
 // an unknown profile, E1406 while nothing is issued until an officer acts, and
 // E2301 if the outcome is not known, or too many wait. When ctx ends, a request
@@ -134,7 +132,7 @@ func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 	if err != nil {
 		return ca.Issued{}, err
 	}
-	w, mine, err := r.join(q, c)
+	w, mine, err := r.join(q)
 	if err != nil {
 		return ca.Issued{}, err
 	}
@@ -231,18 +229,18 @@ func claimOf(q ca.Request) string {
 }
 
 // join finds the wish of the same claim that is under way, or begins one.
-func (r *Registrar) join(q ca.Request, c ca.CSR) (w *wish, mine bool, err error) {
+func (r *Registrar) join(q ca.Request) (w *wish, mine bool, err error) {
 	claim := claimOf(q)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if w, ok := r.underway[claim]; ok {
-		if !bytes.Equal(w.request.CSR, q.CSR) || w.request.Profile != q.Profile || w.request.From.ID != q.From.ID {
+		if !w.request.Same(q) || w.request.From.ID != q.From.ID {
 			return nil, false, otherContent()
 		}
 		w.waiting++
 		return w, false, nil
 	}
-	w = &wish{request: q, key: c.Key, claim: claim, done: make(chan struct{}), waiting: 1}
+	w = &wish{request: q, claim: claim, done: make(chan struct{}), waiting: 1}
 	r.underway[claim] = w
 	return w, true, nil
 }
@@ -256,9 +254,6 @@ func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *w
 	switch {
 	case err != nil:
 		r.finish(w, ca.Issued{}, err)
-		return
-	case ok && (before.Key != w.key || before.Profile != w.request.Profile):
-		r.finish(w, ca.Issued{}, otherContent())
 		return
 	case ok:
 		r.finish(w, ca.Issued{Certificate: before, Chain: v.chain(before.Authority), Repeated: true}, nil)
@@ -275,12 +270,20 @@ func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *w
 	}
 }
 
-// repeated asks the book what an idempotency key led to.
+// repeated asks the book what a request's idempotency key led to. The Problem is
+// E2302 if it stood for another request.
 func (r *Registrar) repeated(ctx context.Context, q ca.Request) (ca.Certificate, bool, error) {
 	if q.Key == "" {
 		return ca.Certificate{}, false, nil
 	}
-	return r.o.Book.Repeated(ctx, q.Door, q.From.ID, q.Key)
+	before, c, err := r.o.Book.Repeated(ctx, q.Door, q.From.ID, q.Key)
+	if err != nil || before == nil {
+		return ca.Certificate{}, false, err
+	}
+	if !before.Same(q) {
+		return ca.Certificate{}, false, otherContent()
+	}
+	return c, true, nil
 }
 
 // wait waits for a wish's answer. One that nobody waits for any more is given up
@@ -343,7 +346,7 @@ func gaveUp() *ca.Problem {
 
 // otherContent refuses a key that stood for something else.
 func otherContent() *ca.Problem {
-	return ca.Invalid(ca.E1401, "this idempotency key was used for another request", "use a new key for a new request")
+	return ca.Refused(ca.E2302, "this idempotency key was used for another request", "use a new key for a new request")
 }
 
 // sendAgain is the answer to a requester whose request left no certificate, or may

@@ -138,7 +138,10 @@ func (r *Registrar) answer(ctx context.Context, v *view, lost []*wish) {
 				c, err = ca.Certificate{Kind: ca.Void}, nil
 			}
 		}
+		var other *ca.Problem
 		switch {
+		case errors.As(err, &other) && other.Code == ca.E2302:
+			r.finish(w, ca.Issued{}, other)
 		case err != nil:
 			r.o.Report(fmt.Errorf("look up request %s: %w", w.request.ID, err))
 			r.finish(w, ca.Issued{}, sendAgain())

@@ -48,7 +48,7 @@ type world struct {
 	// the book
 	rows        []ca.Certificate
 	events      map[ca.ID]ca.Event
-	keys        map[string]ca.Certificate
+	keys        map[string]keyed
 	authorities []ca.Authority
 	mark        int64
 	commits     int
@@ -72,7 +72,7 @@ func newWorld(t *testing.T) *world {
 	seed := sha256.Sum256([]byte("issuer"))
 	w := &world{
 		t: t, id: audit.LogID{7}, key: ed25519.NewKeyFromSeed(seed[:]), events: map[ca.ID]ca.Event{},
-		keys: map[string]ca.Certificate{}, die: map[string]int{}, refuse: map[ca.RequestID]*ca.Problem{}, serial: 100,
+		keys: map[string]keyed{}, die: map[string]int{}, refuse: map[ca.RequestID]*ca.Problem{}, serial: 100,
 		recent: map[string]ca.Answer{}, assurance: ca.Solo, accounts: accounts(),
 	}
 	template := &x509.Certificate{
@@ -439,7 +439,7 @@ func (w *world) write(changes []ca.Change, next int64) (lost []ca.RequestID, err
 			if _, ok := w.keys[claimOf(*q)]; ok {
 				lost = append(lost, q.ID)
 			} else {
-				w.keys[claimOf(*q)] = *c.Certificate
+				w.keys[claimOf(*q)] = keyed{*q, *c.Certificate}
 			}
 		}
 	}
@@ -504,11 +504,19 @@ func (w *world) Serial(_ context.Context, key ca.Digest, serial ca.Serial) (ca.C
 }
 
 // Repeated implements Book.
-func (w *world) Repeated(_ context.Context, door ca.Door, actor, key string) (ca.Certificate, bool, error) {
+func (w *world) Repeated(_ context.Context, door ca.Door, actor, key string) (*ca.Request, ca.Certificate, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c, ok := w.keys[claimOf(ca.Request{Door: door, From: ca.Actor{ID: actor}, Key: key})]
-	return c, ok, nil
+	if k, ok := w.keys[claimOf(ca.Request{Door: door, From: ca.Actor{ID: actor}, Key: key})]; ok {
+		return &k.request, k.certificate, nil
+	}
+	return nil, ca.Certificate{}, nil
+}
+
+// keyed is what an idempotency key stands for.
+type keyed struct {
+	request     ca.Request
+	certificate ca.Certificate
 }
 
 // Find implements Shelf.

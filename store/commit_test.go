@@ -80,9 +80,13 @@ func TestAnIdempotencyKeyIsTheFirstOnesForADay(t *testing.T) {
 		}
 		leadsTo := func(want int64) {
 			t.Helper()
-			got, ok, err := s.Repeated(t.Context(), ca.DoorCLI, "uid:1000", "k1")
-			if err != nil || ok != (want > 0) || got.ID.Index() != want {
-				t.Errorf("the key leads to %d, %v, %v; want %d", got.ID.Index(), ok, err, want)
+			q, got, err := s.Repeated(t.Context(), ca.DoorCLI, "uid:1000", "k1")
+			if err != nil || (q != nil) != (want > 0) || got.ID.Index() != want {
+				t.Errorf("the key leads to %d, %v, %v; want %d", got.ID.Index(), q, err, want)
+			}
+			if asked := change(want, "a.example").Request; q != nil && (q.ID != asked.ID || q.Key != "k1" || !q.At.Equal(now.Truncate(time.Millisecond)) ||
+				!q.Same(ca.Request{Profile: asked.Profile, CSR: asked.CSR, NotAfter: asked.NotAfter})) {
+				t.Errorf("the key stood for %+v, want %+v", q, asked)
 			}
 		}
 		commit(t, s, 2, keyed(void(1, "a.example")))
@@ -96,7 +100,7 @@ func TestAnIdempotencyKeyIsTheFirstOnesForADay(t *testing.T) {
 		if _, err := s.ByRequest(t.Context(), second.Request.ID); err != nil {
 			t.Errorf("the loser's certificate is not in the book: %v", err)
 		}
-		if _, ok, _ := s.Repeated(t.Context(), ca.DoorAPI, "uid:1000", "k1"); ok {
+		if q, _, _ := s.Repeated(t.Context(), ca.DoorAPI, "uid:1000", "k1"); q != nil {
 			t.Error("the key leads somewhere at another door")
 		}
 		now = now.Add(keyLife)

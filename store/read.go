@@ -53,13 +53,21 @@ func (s *Store) Serial(ctx context.Context, issuerKey ca.Digest, serial ca.Seria
 	return c, ok, wrap("look up a serial number", err)
 }
 
-// Repeated gives the certificate an idempotency key led to in the last 24 hours.
-func (s *Store) Repeated(ctx context.Context, door ca.Door, actor, key string) (ca.Certificate, bool, error) {
+// Repeated gives what an idempotency key stood for in the last 24 hours, the
+// request and the certificate it led to; the request is nil if there is none.
+func (s *Store) Repeated(ctx context.Context, door ca.Door, actor, key string) (*ca.Request, ca.Certificate, error) {
 	if key == "" {
-		return ca.Certificate{}, false, nil
+		return nil, ca.Certificate{}, nil
 	}
-	c, ok, err := s.one(ctx, selectByKey, string(door), actor, key, millis(s.now()))
-	return c, ok, wrap("look up an idempotency key", err)
+	q, c, err := scanRepeated(s.reader.QueryRowContext(ctx, selectByKey, string(door), actor, key, millis(s.now())))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, c, nil
+	}
+	if err != nil {
+		return nil, c, fmt.Errorf("look up an idempotency key: %w", err)
+	}
+	q.Door, q.From.ID, q.Key = door, actor, key
+	return &q, c, nil
 }
 
 // Find resolves a public name, a serial, a serial's tail of at least 8 digits, or

@@ -34,6 +34,21 @@ func scanCertificate(row scanner) (ca.Certificate, error) {
 	return c, errors.Join(intoDigest(&c.IssuerKey, issuer), intoDigest(&c.ProfileDigest, digest), intoDigest(&c.Key, key))
 }
 
+// scanRepeated reads the columns of a certificate, and what tells whether another
+// request is the same as the one it came of.
+func scanRepeated(row scanner) (ca.Request, ca.Certificate, error) {
+	var q ca.Request
+	var end, at int64
+	c, err := scanCertificate(scanFunc(func(into ...any) error { return row.Scan(append(into, &q.ID, &q.CSR, &end, &at)...) }))
+	q.Profile, q.NotAfter, q.At = c.Profile, instant(end), instant(at)
+	return q, c, err
+}
+
+// A scanFunc is a row that is read in a way of its own.
+type scanFunc func(into ...any) error
+
+func (f scanFunc) Scan(into ...any) error { return f(into...) }
+
 // scanAuthority reads the columns of a generation.
 func scanAuthority(row scanner) (ca.Authority, error) {
 	var a ca.Authority

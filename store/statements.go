@@ -54,7 +54,8 @@ FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
 	selectByTail    = `SELECT ` + columns + ` FROM certificate c WHERE c.tail = $1 ORDER BY c.id DESC LIMIT $2`
 	selectByName    = `SELECT ` + columns + ` FROM name n JOIN certificate c ON c.id = n.certificate
 WHERE n.value = $1 AND c.kind <> 'void' ORDER BY n.certificate DESC LIMIT $2`
-	selectByKey = `SELECT ` + columns + ` FROM idempotency i JOIN certificate c ON c.id = i.certificate
+	// columns are followed by those of scanRepeated.
+	selectByKey = `SELECT ` + columns + `, r.id, r.csr, r.not_after, r.taken_at FROM idempotency i JOIN certificate c ON c.id = i.certificate JOIN request r ON r.id = c.request
 WHERE i.door = $1 AND i.actor = $2 AND i.door_key = $3 AND i.expires > $4`
 
 	selectCounts = `SELECT
