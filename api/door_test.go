@@ -33,6 +33,7 @@ var clock = time.Date(2026, 11, 21, 7, 30, 0, 0, time.UTC)
 
 // A desk is a registrar that notes what reaches it.
 type desk struct {
+	csr     []byte // what certificates came of
 	mu      sync.Mutex
 	asked   []ca.Request
 	planned int
@@ -74,7 +75,7 @@ func (d *desk) Find(_ context.Context, _ ca.Actor, ref string) (ca.Issued, error
 	serial, _ := ca.ParseSerial(ref)
 	for _, c := range d.rows {
 		if ref == c.PublicName() || serial == c.Serial {
-			return ca.Issued{Certificate: c, Chain: [][]byte{[]byte("issuing"), []byte("root")}}, d.err
+			return ca.Issued{Certificate: c, Chain: [][]byte{[]byte("issuing"), []byte("root")}, CSR: d.csr}, d.err
 		}
 	}
 	return ca.Issued{}, ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "chancery list")

@@ -17,6 +17,7 @@ import (
 const (
 	pemType = "application/pem-certificate-chain"
 	derType = "application/pkix-cert"
+	csrType = "application/pkcs10" // RFC 5967
 )
 
 // A page is a list as it is answered. NextCursor is null on the last page.
@@ -68,7 +69,7 @@ func (d *door) find(w http.ResponseWriter, r *http.Request) error {
 	if len(ref) > maxValue || climbs || !ca.PlainText(ref) || strings.TrimSpace(ref) == "" {
 		return ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "use a name, or a serial number in hex").At("ref")
 	}
-	form, err := respond.Accept(r, respond.JSONType, pemType, derType)
+	form, err := respond.Accept(r, respond.JSONType, pemType, derType, csrType)
 	if err != nil {
 		return err
 	}
@@ -79,6 +80,13 @@ func (d *door) find(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Vary", "Accept")
 	if form == respond.JSONType {
 		respond.JSON(w, d.o.Log, http.StatusOK, found)
+		return nil
+	}
+	if form == csrType {
+		if len(found.CSR) == 0 {
+			return ca.NotFound(ca.E2101, "this certificate came of no request", "ask for JSON to see the row")
+		}
+		respond.File(w, form, found.CSR)
 		return nil
 	}
 	der := found.Certificate.DER

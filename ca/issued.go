@@ -9,6 +9,9 @@ type Issued struct {
 	Certificate Certificate `json:"certificate"`
 	// Chain are the CA certificates in DER, the issuer first, the root last.
 	Chain [][]byte `json:"chain"`
+	// CSR is the original request (PKCS#10) in DER, where a certificate that led
+	// from one is looked up.
+	CSR []byte `json:"csr,omitempty"`
 	// Notices say in plain words what was set otherwise than asked.
 	Notices []string `json:"notices,omitempty"`
 	// Repeated says that the same request had led to this certificate before.

@@ -148,7 +148,7 @@ func (w *walk) path(e *unstable.Node, table string) string {
 		if !slices.Contains(w.known, path) {
 			line := w.parser.Shape(n.Raw).Start.Line
 			fix := "remove it"
-			if near := nearest(path, w.known); near != "" {
+			if near := Nearest(path, w.known); near != "" {
 				fix = "did you mean " + near + "?"
 			}
 			w.faults = append(w.faults, fault(path, line, "there is no key "+ca.Show(path), fix))

@@ -7,9 +7,9 @@ import "strings"
 // maxKey bounds the comparison of keys, which takes time in the square of it.
 const maxKey = 64
 
-// nearest is the known key that a misspelt one most likely means: the same word
+// Nearest is the known key that a misspelt one most likely means: the same word
 // in another table, or at most a third of its letters away. It is "" if none is.
-func nearest(key string, known []string) string {
+func Nearest(key string, known []string) string {
 	if len(key) > maxKey {
 		return ""
 	}

@@ -40,6 +40,8 @@ type Shelf interface {
 	Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate, error)
 	// Authorities gives every generation, oldest first.
 	Authorities(ctx context.Context) ([]ca.Authority, error)
+	// CSR gives the request in DER that a row names; nil if it is not here.
+	CSR(ctx context.Context, id ca.RequestID) ([]byte, error)
 	// Counts says how many certificates stand where at a moment.
 	Counts(ctx context.Context, now time.Time) (ca.Counts, error)
 }

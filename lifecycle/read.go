@@ -18,9 +18,9 @@ import (
 const maxCandidates = 8
 
 // Find gives the one certificate that a public name, a serial, a serial's tail
-// or a name means, with its chain: E2101 if there is none, E2102 with the
-// candidates if there are more. Whoever may not read what others asked for finds
-// CA certificates and their own alone.
+// or a name means, with its chain and the request it came of: E2101 if there is
+// none, E2102 with the candidates if there are more. Whoever may not read what
+// others asked for finds CA certificates and their own alone.
 func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issued, error) {
 	all, err := r.reads(ctx, who)
 	if err != nil {
@@ -38,7 +38,7 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 		for _, c := range found[:min(len(found), maxCandidates)] {
 			names = append(names, c.PublicName())
 		}
-		return ca.Issued{}, ca.Conflict(ca.E2102, fmt.Sprintf("%s means more than one certificate", ca.Show(ref)), "use one of these names").
+		return ca.Issued{}, ca.Invalid(ca.E2102, fmt.Sprintf("%s means more than one certificate", ca.Show(ref)), "use one of these names").
 			Because(strings.Join(names, ", "))
 	}
 	authorities, err := r.o.Shelf.Authorities(ctx)
@@ -46,7 +46,9 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 		return ca.Issued{}, err
 	}
 	v := view{authorities: authorities}
-	return ca.Issued{Certificate: found[0], Chain: v.chain(found[0].Authority)}, nil
+	issued := ca.Issued{Certificate: found[0], Chain: v.chain(found[0].Authority)}
+	issued.CSR, err = r.o.Shelf.CSR(ctx, found[0].Request)
+	return issued, err
 }
 
 // List gives a page of certificates, newest first; of their own to whoever may

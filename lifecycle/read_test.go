@@ -35,6 +35,14 @@ func TestReading(t *testing.T) {
 		if _, err := r.Find(t.Context(), hana, ""); code(err) != ca.E2102 {
 			t.Errorf("what twenty are called gave %v", err)
 		}
+		rows, err := r.List(t.Context(), hana, ca.Filter{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// R48: the request comes with the certificate.
+		if one, err := r.Find(t.Context(), hana, rows[0].PublicName()); err != nil || string(one.CSR) != "csr of request-0019" || len(one.Chain) == 0 {
+			t.Errorf("the newest was found as %+v, %v", one, err)
+		}
 		if all, err := r.Authorities(t.Context(), hana); err != nil || len(all) != 1 {
 			t.Errorf("the authorities are %+v, %v", all, err)
 		}

@@ -544,6 +544,11 @@ func (w *world) Authorities(context.Context) ([]ca.Authority, error) {
 	return slices.Clone(w.authorities), nil
 }
 
+// CSR implements Shelf.
+func (w *world) CSR(_ context.Context, id ca.RequestID) ([]byte, error) {
+	return []byte("csr of " + id), nil
+}
+
 // Counts implements Shelf.
 func (w *world) Counts(context.Context, time.Time) (ca.Counts, error) {
 	w.mu.Lock()

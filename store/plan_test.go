@@ -34,6 +34,7 @@ func plannedQueries(t *testing.T) []planned {
 		{"dropKeys", dropKeys, []any{at}},
 		{"selectAuthorities", selectAuthorities, []any{10}},
 		{"selectByRequest", selectByRequest, []any{"x"}},
+		{"selectCSR", selectCSR, []any{"x"}},
 		{"selectBySerial", selectBySerial, []any{make([]byte, 32), "01"}},
 		{"selectByTail", selectByTail, []any{"01", 5}},
 		{"selectByName", selectByName, []any{"a", 5}},

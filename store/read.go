@@ -47,6 +47,16 @@ func (s *Store) ByRequest(ctx context.Context, id ca.RequestID) (ca.Certificate,
 	return c, wrap("look up a request", err)
 }
 
+// CSR gives the request, in DER, that a row names; nil if it is not here.
+func (s *Store) CSR(ctx context.Context, id ca.RequestID) ([]byte, error) {
+	var der []byte
+	err := s.reader.QueryRowContext(ctx, selectCSR, string(id)).Scan(&der)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return der, wrap("read a request", err)
+}
+
 // Serial gives the row of a serial number, void rows included.
 func (s *Store) Serial(ctx context.Context, issuerKey ca.Digest, serial ca.Serial) (ca.Certificate, bool, error) {
 	c, ok, err := s.one(ctx, selectBySerial, issuerKey[:], string(serial))

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"testing"
@@ -56,6 +57,22 @@ func TestFindTakesPublicNamesSerialsTailsAndNames(t *testing.T) {
 			if err != nil || !reflect.DeepEqual(indexes(found), want) {
 				t.Errorf("%q finds %v, %v; want %v", ref, indexes(found), err, want)
 			}
+		}
+	})
+}
+
+// R48: the request stays with the certificate it led to, byte for byte.
+func TestR48_TheRequestIsKeptAsItCame(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		one := change(4, "a.lab.example")
+		one.Request.CSR = []byte{0x30, 0x03, 0x02, 0x01, 0x00}
+		commit(t, s, 20, one)
+		if der, err := s.CSR(t.Context(), one.Request.ID); err != nil || !bytes.Equal(der, one.Request.CSR) {
+			t.Errorf("the request is %x, %v", der, err)
+		}
+		if der, err := s.CSR(t.Context(), "none"); err != nil || der != nil {
+			t.Errorf("a request that never was: %x, %v", der, err)
 		}
 	})
 }

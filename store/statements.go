@@ -50,6 +50,7 @@ FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
 	columns = `c.id, c.kind, c.issuer_key, c.serial, c.authority, COALESCE(c.request, ''), c.profile, c.profile_digest, c.owner, c.door, c.names, c.common, c.subject_key, c.key_type, c.not_before, c.not_after, c.issued_at, c.der, c.undelivered`
 
 	selectByRequest = `SELECT ` + columns + ` FROM certificate c WHERE c.request = $1`
+	selectCSR       = `SELECT csr FROM request WHERE id = $1`
 	selectBySerial  = `SELECT ` + columns + ` FROM certificate c WHERE c.issuer_key = $1 AND c.serial = $2`
 	selectByTail    = `SELECT ` + columns + ` FROM certificate c WHERE c.tail = $1 ORDER BY c.id DESC LIMIT $2`
 	selectByName    = `SELECT ` + columns + ` FROM name n JOIN certificate c ON c.id = n.certificate
