@@ -122,10 +122,10 @@ type stream struct {
 	more  bool
 }
 
-func openStream(table string, rows iter.Seq2[Row, error]) (*stream, error) {
+func newStream(table string, rows iter.Seq2[Row, error]) *stream {
 	s := &stream{table: table}
 	s.pull, s.stop = iter.Pull2(rows)
-	return s, s.advance()
+	return s
 }
 
 func (s *stream) advance() error {

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,26 +52,17 @@ const maxPending = 1 << 16
 //
 // A log with a fault gives Verify's error, and the Agreement is of no use then.
 func Compare(v Verification, b Book) (Report, Agreement, error) {
-	c := &comparison{book: b, key: v.Key, signed: v.Newest, open: map[int64]openIntent{}}
-	c.out.Mark, c.out.Others = b.Mark, b.Others
-	for _, a := range b.Authorities {
-		c.generations = append(c.generations, generation{AuthorityRow: a, digest: sha256.Sum256(a.Certificate)})
+	c, err := newComparison(v, b)
+	if err != nil {
+		return Report{}, Agreement{}, err
 	}
-	var err error
-	if c.certificates, err = openStream("certificate", b.Certificates); err != nil {
-		return Report{}, c.out, err
-	}
-	defer c.certificates.stop()
-	if c.events, err = openStream("event", b.Events); err != nil {
-		return Report{}, c.out, err
-	}
-	defer c.events.stop()
+	defer c.stop()
 	v.each = c.leaf
 	report, err := Verify(v)
-	if err != nil {
-		return report, c.out, err
+	if err == nil {
+		err = c.finish(report)
 	}
-	return report, c.out, c.finish(report)
+	return report, c.out, err
 }
 
 // A comparison is the state of one pass over leaves and rows.
@@ -93,6 +85,26 @@ type comparison struct {
 	gaps []gap
 	// given is set when there is more pending than can be: the rest is not compared.
 	given bool
+}
+
+// newComparison brings the first row of each table into view; stop ends it.
+func newComparison(v Verification, b Book) (*comparison, error) {
+	c := &comparison{book: b, key: v.Key, signed: v.Newest, open: map[int64]openIntent{}}
+	c.out.Mark, c.out.Others = b.Mark, b.Others
+	for _, a := range b.Authorities {
+		c.generations = append(c.generations, generation{AuthorityRow: a, digest: sha256.Sum256(a.Certificate)})
+	}
+	c.certificates, c.events = newStream("certificate", b.Certificates), newStream("event", b.Events)
+	if err := errors.Join(c.certificates.advance(), c.events.advance()); err != nil {
+		c.stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *comparison) stop() {
+	c.certificates.stop()
+	c.events.stop()
 }
 
 // An openIntent is what is remembered of an intent until its end comes by.

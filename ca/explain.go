@@ -46,5 +46,6 @@ var explanations = []Explanation{
 	{E3003, "the clock is wrong", "The clock is behind the last journaled time or jumped. Set the clock (timedatectl);\nthe authority refuses to sign until it is right."},
 	{E3004, "the authority cannot sign this", "The authority is expired, about to expire, or lacks what an issuing authority\nmust have (path length 0, extended key usages)."},
 	{E3101, "the log could not be written", "Nothing is signed before it is on the log, and the log failed. The signer stops and\nrecovers from what is really on disk when it starts again."},
+	{E3102, "the log has faults", "`chancery audit verify` found that the log is not what its checkpoints promise, or that\nlog and database do not say the same. No crash does that: it is a damaged disk, a\nrestore of one without the other, or somebody's hand. Keep both as they are, and\ncompare them with a backup; docs/recovery.md says what each row of the list means."},
 	{E9000, "internal error", "Something went wrong on our side. The log has the details under the request's number."},
 }

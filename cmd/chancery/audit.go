@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
@@ -14,12 +16,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/store"
 )
 
 // maxCheckpoint bounds what is read of a checkpoint's file.
@@ -27,56 +29,152 @@ const maxCheckpoint = 64 << 10
 
 func (a *app) auditCommand() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "Verify the log", Example: "  chancery audit verify\n  chancery audit verify --checkpoint kept.txt"}
-	var kept []string
-	var key string
+	var w verifying
 	v := &cobra.Command{
-		Use: "verify", Short: "Read the whole log, offline, and hold it against its checkpoints", Args: cobra.NoArgs,
-		Example: "  chancery audit verify\n  chancery audit verify --checkpoint kept.txt --key audit.pub",
-		RunE:    func(*cobra.Command, []string) error { return a.verify(kept, key) },
+		Use: "verify", Short: "Read the whole log, and hold it against its checkpoints and the database", Args: cobra.NoArgs,
+		Long:    "Reads the whole log, with or without a running service, and holds it against its\ncheckpoints and, row by row, against the database. Of a directory that has the\nlog's files alone (signer/journal, signer/state/checkpoint, audit.pub) it checks\nthe log. Exit 9: faults were found.",
+		Example: "  chancery audit verify\n  chancery audit verify --checkpoint kept.txt\n  chancery audit verify --log-only --dir copied --key audit.pub",
+		RunE:    func(c *cobra.Command, _ []string) error { return a.verify(c.Context(), w) },
 	}
-	v.Flags().StringArrayVar(&kept, "checkpoint", nil, "file with a checkpoint that was kept elsewhere; may be repeated")
-	v.Flags().StringVar(&key, "key", "", "the log's public key in PEM (default: audit.pub of the installation)")
+	v.Flags().StringArrayVar(&w.kept, "checkpoint", nil, "file with a checkpoint that was kept elsewhere; may be repeated")
+	v.Flags().StringVar(&w.key, "key", "", "the log's public key in PEM (default: audit.pub of the installation)")
+	v.Flags().BoolVar(&w.logOnly, "log-only", false, "leave the database alone")
 	c.AddCommand(v)
 	return c
 }
 
-// verify needs no service and no secret: files, checkpoints and a public key.
-func (a *app) verify(kept []string, keyFile string) error {
-	l, err := a.founded()
+func (l layout) journal() string    { return filepath.Join(l.signer(), "journal") }
+func (l layout) checkpoint() string { return filepath.Join(l.signer(), "state", "checkpoint") }
+
+// A verifying is what the command line says about a verification.
+type verifying struct {
+	kept    []string
+	key     string
+	logOnly bool
+}
+
+// verify needs no service and no secret: the log's files, checkpoints, a public
+// key, and the database, unless only the files are there.
+func (a *app) verify(ctx context.Context, w verifying) error {
+	l, why, err := a.audited(w.logOnly)
 	if err != nil {
 		return err
 	}
-	if keyFile == "" {
-		keyFile = l.auditKey()
+	if w.key == "" {
+		w.key = l.auditKey()
 	}
 	var v audit.Verification
-	if v.Key, err = readAuditKey(keyFile); err != nil {
+	if v.Key, err = readAuditKey(w.key); err != nil {
 		return err
 	}
-	for _, path := range kept {
+	for _, path := range w.kept {
 		checkpoint, err := readSmall(path)
 		if err != nil {
 			return err
 		}
 		v.Kept = append(v.Kept, checkpoint)
 	}
-	// The checkpoint is read before the segments are listed, so that a log that
-	// grows meanwhile is longer than promised, never shorter.
-	if v.Newest, err = readSmall(filepath.Join(l.signer(), "state", "checkpoint")); err != nil {
+	// The order matters beside a running service. The checkpoint is read before
+	// anything else, so that what it promises was there when the rest was read. The
+	// book comes before the segments are listed: then each of its rows has its
+	// intent in them, as an intent is durable before its row (audit.Compare).
+	if v.Newest, err = readSmall(l.checkpoint()); err != nil {
 		return err
 	}
-	if v.Segments, err = segments(filepath.Join(l.signer(), "journal")); err != nil {
-		return err
+	out := verified{NotCompared: why, File: l.checkpoint()}
+	if why == "" {
+		err = a.compare(ctx, l, v, &out)
+	} else if v.Segments, err = segments(l.journal()); err == nil {
+		out.Log, err = audit.Verify(v)
 	}
-	report, err := audit.Verify(v)
 	var f *audit.Fault
 	if errors.As(err, &f) {
-		return ca.Refused(ca.E3101, "the log is not what was promised: "+f.Error(), "stop the service, keep the directory as it is, and restore from a backup")
+		return ca.Refused(ca.E3102, "the log is not what was promised: "+f.Error(), "stop the service, keep the directory as it is, and restore from a backup")
 	}
 	if err != nil {
 		return fmt.Errorf("verify the log: %w", err)
 	}
-	return a.print(report, reportText(report))
+	if err := a.print(out.document(), out.text()); err != nil {
+		return err
+	}
+	if n := out.Book.Count; n > 0 {
+		return ca.Refused(ca.E3102, fmt.Sprintf("log and database do not agree: differences found: %d", n),
+			"stop the service, keep log and database as they are, and compare both with a backup").Because(out.Book.First[0].String())
+	}
+	return nil
+}
+
+// audited is the directory whose log is verified, and why its book is not
+// compared, if it is not. Files that were copied from an installation have no
+// settings and no front; an installation that lost its settings is told from that,
+// because nobody must get rid of the comparison by removing a file.
+func (a *app) audited(logOnly bool) (l layout, why string, err error) {
+	if l, err = a.layout(); err != nil {
+		return l, "", err
+	}
+	absent := func(path string) bool {
+		_, err := os.Stat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	switch {
+	case absent(l.journal()) || !logOnly && absent(l.config()) && !absent(l.front()):
+		l, err = a.founded()
+		return l, "", err
+	case logOnly:
+		return l, "--log-only", nil
+	case absent(l.config()):
+		return l, "there are only the log's files in " + l.dir, nil
+	}
+	return l, "", nil
+}
+
+// compare verifies the log and holds it against the book.
+func (a *app) compare(ctx context.Context, l layout, v audit.Verification, out *verified) (err error) {
+	h, err := firstHeader(l.journal())
+	if err != nil {
+		return err
+	}
+	settings, err := l.settings()
+	if err != nil {
+		return err
+	}
+	dsn := settings.Database
+	if dsn == "" {
+		dsn = l.database()
+	}
+	book, err := store.OpenAudit(ctx, store.Options{DSN: dsn, LogID: h.Log.String()})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, book.Close()) }()
+	rows, err := book.Book(ctx, h.LogNo)
+	if err != nil {
+		return err
+	}
+	if v.Segments, err = segments(l.journal()); err != nil {
+		return err
+	}
+	out.Engine = book.Engine()
+	out.Log, out.Book, err = audit.Compare(v, rows)
+	return err
+}
+
+// firstHeader reads which log it is.
+func firstHeader(dir string) (h audit.SegmentHeader, err error) {
+	name := audit.SegmentName(0)
+	f, err := os.Open(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, &audit.Fault{File: name, What: "the first segment is not there"}
+	}
+	if err != nil {
+		return h, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	s, err := audit.NewSegmentReader(name, bufio.NewReader(f))
+	if err != nil {
+		return h, err
+	}
+	return s.Header, nil
 }
 
 // segments lists the log's files in their order; the names are the first leaf's
@@ -136,13 +234,4 @@ func writeAuditKey(path string, spki []byte) error {
 		return unwritable(path, err)
 	}
 	return nil
-}
-
-func reportText(r audit.Report) string {
-	day := func(ms int64) string { return time.UnixMilli(ms).Local().Format("2006-01-02") }
-	text := fmt.Sprintf("checked %d entries  %s … %s   tree ✓   %d signed checkpoints ✓   open intents %d\n", r.Leaves, day(r.First), day(r.Last), r.Checkpoints, r.Open)
-	if r.Tail != nil {
-		text += "! after the last whole group lies what no promise covers: " + r.Tail.Error() + "\n"
-	}
-	return text + fmt.Sprintf("last checkpoint: %d entries, root %s - keep the file state/checkpoint elsewhere to detect a rollback\n", r.Newest.Size, r.Root)
 }

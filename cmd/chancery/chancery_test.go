@@ -219,7 +219,7 @@ func TestAuditVerifyFindsAFlippedOctet(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if s := h.types("audit", "verify"); s.code != exitFaults || !strings.Contains(s.err, "E3101") {
+	if s := h.types("audit", "verify"); s.code != exitFaults || !strings.Contains(s.err, "E3102") {
 		t.Errorf("exit %d\n%s", s.code, s.err)
 	}
 	if s := h.types("status"); s.code == 0 {

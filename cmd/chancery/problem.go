@@ -32,7 +32,7 @@ var exits = map[ca.Kind]int{
 }
 
 func exitOf(p *ca.Problem) int {
-	if p.Code == ca.E3101 && p.Kind == ca.RefusedKind { // a check that found faults
+	if p.Code == ca.E3102 { // a check that found faults
 		return exitFaults
 	}
 	if code, ok := exits[p.Kind]; ok && p.Code != ca.E9000 {
