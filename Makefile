@@ -38,6 +38,6 @@ bench: ## each benchmark, then ours beside step-ca and openssl ca in ROUNDS (5) 
 	@scripts/need.sh openssl=openssl initdb=postgresql
 	scripts/bench.sh $(ROUNDS)
 
-soak: ## the same tests at night size: a million hostile frames, ten minutes for each fuzz target
-	CHANCERY_MUTATIONS=1000000 go test -count=1 -timeout 4h ./signer/...
+soak: ## the same tests at night size: a million crashes and hostile frames, ten minutes for each fuzz target
+	CHANCERY_SOAK=1 go test -count=1 -timeout 4h ./signer/... ./audit ./encode
 	scripts/fuzz.sh 10m

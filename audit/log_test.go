@@ -61,12 +61,13 @@ func frameOf(t testing.TB, l Leaf, content string) Frame {
 	return Frame{Kind: l.Kind, Leaf: mustMarshal(t, l), Body: append(salt, content...)}
 }
 
-// sampleFrames are the leaves of a log of at least so many octets.
-func sampleFrames(t testing.TB, octets int) []Frame {
+// sampleFrames are the leaves of a log of 64 KiB; logs of different numbers differ
+// in their bodies, and so in where each octet lies.
+func sampleFrames(t testing.TB, number int) []Frame {
 	var frames []Frame
-	for size := 0; size < octets; {
+	for size := 0; size < 64<<10; {
 		i := int64(len(frames))
-		f := frameOf(t, leafOf(i), fmt.Sprintf(`{"about":"%0*d"}`, 150+int(i%7)*60, i))
+		f := frameOf(t, leafOf(i), fmt.Sprintf(`{"about":"%0*d"}`, 150+(len(frames)+number)%7*60+number, i))
 		frames, size = append(frames, f), size+f.Size()
 	}
 	return frames
@@ -119,12 +120,12 @@ func checkpointOf(t testing.TB, frames []Frame, n int) []byte {
 // sampleLog is an honest log of 64 KiB with its checkpoint over everything.
 func sampleLog(t testing.TB) memoryLog {
 	t.Helper()
-	return sampleLogOf(t, 64<<10)
+	return sampleLogOf(t, 0)
 }
 
-func sampleLogOf(t testing.TB, octets int) memoryLog {
+func sampleLogOf(t testing.TB, number int) memoryLog {
 	t.Helper()
-	frames := sampleFrames(t, octets)
+	frames := sampleFrames(t, number)
 	m := lay(t, frames)
 	m.newest = checkpointOf(t, frames, len(frames))
 	return m

@@ -13,7 +13,7 @@ import (
 	"testing/iotest"
 )
 
-func TestAU03_ALogCutAnywhereBelowItsCheckpointIsFound(t *testing.T) {
+func TestFT11_AU03_ALogCutAnywhereBelowItsCheckpointIsFound(t *testing.T) {
 	t.Parallel()
 	m := sampleLog(t)
 	for n := range m.frames {

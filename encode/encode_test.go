@@ -232,7 +232,7 @@ func TestSN01SerialHasItsParts(t *testing.T) {
 // SN-04: no serial comes twice and no random bit leans to a side. The merge size
 // widens the bias allowed to six standard deviations of its smaller sample.
 func TestSN04SerialsAreUniqueAndUnbiased(t *testing.T) {
-	count, limit := 200_000, 0.0068
+	count, limit := 1_000_000, 0.003
 	if os.Getenv("CHANCERY_SOAK") == "1" {
 		count, limit = 10_000_000, 0.001
 	}
