@@ -100,15 +100,37 @@ func (l *ledger) verify(disk journal.FS) error {
 	return errors.Join(l.holds(j), stop())
 }
 
+// verifyTwice is verify, and again after the power was cut at its end: what was
+// appended after a crash is as safe as what was before.
+func (l *ledger) verifyTwice(disk *sim.Disk, plan sim.Plan) error {
+	o := options()
+	o.MinSize = l.next()
+	j, err := journal.Open(disk, o)
+	if err != nil {
+		return fmt.Errorf("%d leaves were answered, and the log is refused: %w", l.next(), err)
+	}
+	stop := run(j)
+	err = l.holds(j)
+	cut := disk.Cut(sim.Choice{}, plan)
+	if err := errors.Join(err, stop()); err != nil {
+		return err
+	}
+	if err := l.verify(cut); err != nil {
+		return fmt.Errorf("recovered, appended, power cut: %w", err)
+	}
+	return nil
+}
+
 // holds checks every promise, and that the log can grow.
 func (l *ledger) holds(j *journal.Journal) error {
-	l.told(j, nil)
-	if _, err := j.Append(entries(3, "after the crash")); err != nil {
+	placed, err := j.Append(entries(3, "after the crash"))
+	if err != nil {
 		return fmt.Errorf("append after recovery: %w", err)
 	}
+	l.told(j, placed)
 	var tree audit.Range
 	roots := []audit.Hash{tree.Root()}
-	err := j.Scan(0, func(r journal.Record) error {
+	err = j.Scan(0, func(r journal.Record) error {
 		if want, ok := l.leaves[r.Index]; ok && !bytes.Equal(want, r.Bytes) {
 			return fmt.Errorf("leaf %d was answered as %s and is %s", r.Index, want, r.Bytes)
 		}
@@ -180,8 +202,8 @@ func aftermath(dead *sim.Disk, l *ledger, n int, plan sim.Plan) (points int, err
 		images[fmt.Sprintf("power cut %+v", c)] = func(p sim.Plan) *sim.Disk { return dead.Cut(c, p) }
 	}
 	for name, image := range images {
-		points++
-		if err := l.clone().verify(image(plan)); err != nil {
+		points += 2
+		if err := l.clone().verifyTwice(image(plan), plan); err != nil {
 			return points, fmt.Errorf("%s: %w", name, err)
 		}
 	}
