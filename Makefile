@@ -4,7 +4,7 @@ FUZZTIME ?= 10s
 # ROUNDS is how often `make bench` lets the servers take turns.
 ROUNDS ?= 5
 
-.PHONY: help build run test lint fuzz bench soak
+.PHONY: help build run test integration lint fuzz bench soak
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ test: ## every test, with the real tools they need
 	@scripts/need.sh openssl=openssl initdb=postgresql keytool=default-jre-headless certtool=gnutls-bin python3=python3
 	go vet ./...
 	PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test ./...
+
+integration: ## only the tests with real clients, databases and whole processes, afresh
+	@scripts/need.sh openssl=openssl initdb=postgresql keytool=default-jre-headless certtool=gnutls-bin python3=python3
+	PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test -count=1 ./cmd/... ./store/... ./audit/...
 
 # staticcheck looks at the program alone: tests do on purpose what it warns of,
 # such as making a DSA key that must be refused.
