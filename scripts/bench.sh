@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 
 rounds=${1:?bench.sh: how many rounds, such as 5}
 out=bin/bench.txt
+each=3s # long enough that a database is past its first, empty pages
 servers='^Benchmark(Issue|OpenSSL|Cal)$'
 PATH="$PATH:$(printf '%s:' /usr/lib/postgresql/*/bin)"
 
@@ -22,8 +23,8 @@ mkdir -p bin
 	go test -run '^$' -bench . -skip "$servers" -benchmem ./...
 	for round in $(seq "$rounds"); do
 		echo "round $round"
-		go test -run '^$' -bench "$servers" -benchmem ./cmd/chancery
-		(cd bench/peers && go test -run '^$' -bench . -benchmem ./...)
+		go test -run '^$' -bench "$servers" -benchtime "$each" -benchmem ./cmd/chancery
+		(cd bench/peers && go test -run '^$' -bench . -benchtime "$each" -benchmem ./...)
 	done
 } | tee "$out"
 
