@@ -97,7 +97,8 @@ func (s *Signer) enact(document []byte) error {
 	return nil
 }
 
-// bundleLeaf takes a bundle read from the log into r, if the init key signed it.
+// bundleLeaf takes a bundle read from the log into r, if the init key signed it
+// and its version rises: one that was in force once must not come back.
 func (s *Signer) bundleLeaf(r *rules, rec journal.Record) (*rules, error) {
 	var b BundleBody
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
@@ -106,7 +107,11 @@ func (s *Signer) bundleLeaf(r *rules, rec journal.Record) (*rules, error) {
 	if s.initKey == nil || !ed25519.Verify(s.initKey, policy.BundleMessage(b.Document, s.journal.LogIDText()), b.Signature) {
 		return nil, errors.New("the policy bundle is not signed by the init key")
 	}
-	return r.withBundle(b.Document, s.Parse)
+	next, err := r.withBundle(b.Document, s.Parse)
+	if err == nil && next.bundle.Version <= r.bundle.Version {
+		err = fmt.Errorf("the policy bundle goes back from version %d to %d", r.bundle.Version, next.bundle.Version)
+	}
+	return next, err
 }
 
 // keyLeaf remembers the init key when its leaf comes by.

@@ -194,3 +194,38 @@ func TestIS02_RecoveryNeverSigns(t *testing.T) {
 		})
 	}
 }
+
+// A front that was taken over brings a certificate for an open intent that the
+// signer did not make. It does not get it on the log (docs/recovery.md, FINAL(late)).
+func TestIS03_SettlingBelievesOnlyTheIntendedCertificate(t *testing.T) {
+	s, f, h := founded(t)
+	r := wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"])
+	image, made := s.imageAtSigning(h, r)
+	r.ID = wish(2, nil, ca.Profile{}).ID
+	s.wrapped(&key{})
+	sibling := s.issued(h, r)
+	s.stop()
+	s = start(t, image)
+	h = s.hello(0)
+	leaves := len(s.leaves())
+	for name, der := range map[string][]byte{
+		"a bit of its signature turned":     turned(made.DER, len(made.DER)-1),
+		"a bit of its serial number turned": turned(made.DER, 20),
+		"another certificate of ours":       sibling.DER,
+		"the authority's own":               f.Authorities[1].Certificate,
+		"with something behind":             append(append([]byte{}, made.DER...), 0),
+		"cut short":                         made.DER[:len(made.DER)-1],
+		"nothing":                           nil,
+	} {
+		var p *ca.Problem
+		if err := s.Settle(h.Number, []ca.Settlement{{Index: made.Index, Act: ca.SettleFinal, DER: der}}); !errors.As(err, &p) || p.Code != ca.E1406 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := len(s.leaves()); n != leaves {
+		t.Errorf("%d leaves were appended", n-leaves)
+	}
+	if err := s.Settle(h.Number, []ca.Settlement{{Index: made.Index, Act: ca.SettleFinal, DER: made.DER}}); err != nil {
+		t.Errorf("the certificate itself: %v", err)
+	}
+}

@@ -4,32 +4,58 @@ package signer_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/signer/softkey"
 )
 
 // The front checks a request's signature and key only where a person looks at it
 // first. One that sends on whatever it gets is refused here, on the log, and no
 // intent is left.
 func TestSG09_TheSignerChecksPossessionAndKeysItself(t *testing.T) {
-	s, _, h := founded(t)
+	s := start(t, t.TempDir())
+	f := founding(t)
+	made, err := s.Found(f, os.Getuid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := s.hello(0)
 	server := profiles(t, h)["server"]
 	rsa := csrBy(t, "a.lab.example", "-newkey", "rsa:2048")
 	p384 := csrBy(t, "a.lab.example", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384")
 	ed25519 := csrBy(t, "a.lab.example", "-newkey", "ed25519")
 	one, other := csrBy(t, "a.lab.example", p256...), csrBy(t, "b.lab.example", p256...)
 	issuing := s.wrapped(&key{})
-	held, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		Subject: pkix.Name{CommonName: "a.lab.example"}, DNSNames: []string{"a.lab.example"},
-	}, issuing.Signer)
+	keys, err := softkey.Open(filepath.Join(s.Dir, "keys"), time.Now)
 	if err != nil {
 		t.Fatal(err)
+	}
+	words, err := softkey.ParseWords(f.Words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := keys.Root("root-g1", words, softkey.Log{ID: made.Log, Size: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := func(k crypto.Signer) []byte {
+		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+			Subject: pkix.Name{CommonName: "a.lab.example"}, DNSNames: []string{"a.lab.example"},
+		}, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
 	}
 	for n, tt := range []struct {
 		name string
@@ -45,7 +71,8 @@ func TestSG09_TheSignerChecksPossessionAndKeysItself(t *testing.T) {
 		{"RSA with exponent 3", csrBy(t, "a.lab.example", "-newkey", "rsa:2048", "-pkeyopt", "rsa_keygen_pubexp:3"), ca.E2204},
 		{"a curve nobody asked for", csrBy(t, "a.lab.example", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"), ca.E2204},
 		{"explicit curve parameters", csrBy(t, "a.lab.example", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:explicit"), ca.E2204},
-		{"the key of the authority, by its holder", held, ca.E2204},
+		{"the key of the authority, by its holder", held(issuing.Signer), ca.E2204},
+		{"the key of the root, by its holder", held(root), ca.E2204},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := wish(n, tt.csr, server)

@@ -366,34 +366,3 @@ func TestSettleTakesOnlyWhatTheIntentSays(t *testing.T) {
 		t.Errorf("a leaf that is no intent: %v", err)
 	}
 }
-
-func TestPolicyChangesOnlyForward(t *testing.T) {
-	s, _, h := founded(t)
-	state, err := s.SetPolicy(signer.PolicyChange{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var p *ca.Problem
-	if _, err := s.SetPolicy(signer.PolicyChange{Document: state.Document}); !errors.As(err, &p) || p.Code != ca.E2121 {
-		t.Errorf("the bundle in force again: %v", err)
-	}
-	b, err := policy.ParseBundle(state.Document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Version++
-	b.Profiles = b.Profiles[:1]
-	next, err := b.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.SetPolicy(signer.PolicyChange{Document: next}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Issue(h.Number, nil); !errors.As(err, &p) || p.Code != ca.E1402 {
-		t.Errorf("the session outlived the policy: %v", err)
-	}
-	if got := len(profiles(t, s.hello(0))); got != 1 {
-		t.Errorf("%d profiles in force", got)
-	}
-}
