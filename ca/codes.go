@@ -36,6 +36,7 @@ const (
 	E2108 Code = "E2108"
 	E2109 Code = "E2109"
 	E2110 Code = "E2110"
+	E2111 Code = "E2111"
 	E2112 Code = "E2112"
 	E2115 Code = "E2115"
 	E2118 Code = "E2118"

@@ -30,6 +30,7 @@ var explanations = []Explanation{
 	{E2108, "the profile does not allow this door", "A profile names the ways in that may use it. Use another profile or another door."},
 	{E2109, "too many names", "The profile limits how many names one certificate may carry."},
 	{E2110, "a name is malformed", "A DNS name, address, e-mail or URI is not in the form its standard wants: see the\nfield named in the message."},
+	{E2111, "this cannot be revoked like that", "The reason is not one of RFC 5280 §5.3.1 that can be given, or the certificate cannot\nbe revoked at all. The message says which. A certificate that is revoked stays\nrevoked; only its reason can be raised to keyCompromise."},
 	{E2112, "the lifetime is above the profile's limit", "Ask for fewer days; the message names the longest."},
 	{E2115, "the certificate would outlive its authority", "A strict profile refuses this; others shorten the certificate and say so. Roll the\nauthority over when it has less than one lifetime left."},
 	{E2118, "no such profile", "The policy bundle in force has no profile of this name."},

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ca
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Reason says why a certificate is revoked: the CRLReason of RFC 5280 §5.3.1.
+type Reason int
+
+// The reasons that can be given. 7 is not used by the RFC, 8 (removeFromCRL)
+// belongs to delta lists.
+const (
+	Unspecified          Reason = 0
+	KeyCompromise        Reason = 1
+	CACompromise         Reason = 2
+	AffiliationChanged   Reason = 3
+	Superseded           Reason = 4
+	CessationOfOperation Reason = 5
+	CertificateHold      Reason = 6
+	PrivilegeWithdrawn   Reason = 9
+	AACompromise         Reason = 10
+)
+
+// reasonNames are the RFC's own words, by number.
+var reasonNames = [...]string{"unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded",
+	"cessationOfOperation", "certificateHold", "", "", "privilegeWithdrawn", "aACompromise"}
+
+// Valid tells whether the reason can be given to a certificate for good. A hold
+// cannot: it needs a way back.
+func (r Reason) Valid() bool {
+	return r >= 0 && int(r) < len(reasonNames) && reasonNames[r] != "" && r != CertificateHold
+}
+
+// String is the RFC's word, such as "keyCompromise".
+func (r Reason) String() string {
+	if r < 0 || int(r) >= len(reasonNames) || reasonNames[r] == "" {
+		return "unknown"
+	}
+	return reasonNames[r]
+}
+
+// Reasons are the words of all reasons that can be given, in the RFC's order.
+func Reasons() []string {
+	var out []string
+	for r, name := range reasonNames {
+		if Reason(r).Valid() {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// ParseReason reads one of the RFC's words in any case, with or without dashes.
+// The Problem is E2111.
+func ParseReason(s string) (Reason, error) {
+	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "")) }
+	i := slices.IndexFunc(reasonNames[:], func(name string) bool { return name != "" && plain(name) == plain(s) })
+	if i < 0 || !Reason(i).Valid() {
+		return 0, Invalid(E2111, Show(s)+" is not a reason to revoke", "use one of "+strings.Join(Reasons(), ", ")).At("reason")
+	}
+	return Reason(i), nil
+}
+
+// MarshalText gives the RFC's word.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what ParseReason reads.
+func (r *Reason) UnmarshalText(text []byte) (err error) {
+	*r, err = ParseReason(string(text))
+	return err
+}
+
+// A Revocation is one step of a certificate's history: from At on it is not to be
+// trusted. A later step may raise the reason to KeyCompromise; nothing takes a step
+// back (security rule RV-03).
+type Revocation struct {
+	// ID is the REVOKED leaf's.
+	ID        ID     `json:"id"`
+	IssuerKey Digest `json:"issuer_key"`
+	Serial    Serial `json:"serial"`
+	// Step counts from 1.
+	Step   int       `json:"step"`
+	Reason Reason    `json:"reason"`
+	At     time.Time `json:"at"`
+	// By is the ID of whoever revoked it.
+	By string `json:"by"`
+}
+
+// An Entry is a line of a revocation list (RFC 5280 §5.1.2.6).
+type Entry struct {
+	Serial Serial
+	// At is the revocation date, whole seconds.
+	At     time.Time
+	Reason Reason
+}
