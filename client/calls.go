@@ -30,9 +30,9 @@ type Order struct {
 // A Page is part of a list.
 type Page struct {
 	// Items are rows of the book, newest first, without their DER.
-	Items []ca.Certificate
+	Items []ca.Certificate `json:"items"`
 	// Next is the filter's After for the next page; zero after the last.
-	Next ca.ID
+	Next ca.ID `json:"next_cursor,string,omitzero"`
 }
 
 // order is an Order's body.

@@ -3,10 +3,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,6 +16,7 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/internal/csr"
 )
 
 // listPage is how many rows a list shows without --limit.
@@ -34,11 +33,11 @@ func (a *app) signCommand() *cobra.Command {
 			if len(args) != 1 {
 				return usage("sign takes one file with a request, or - for standard input", "chancery sign nas.csr")
 			}
-			csr, err := a.readRequest(args[0])
+			content, err := a.readInput(args[0])
 			if err != nil {
 				return err
 			}
-			o := client.Order{CSR: csr, Profile: profile, Days: days, Key: idempotency()}
+			o := client.Order{CSR: content, Profile: profile, Days: days, Key: idempotency()}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				if dry {
 					p, err := k.Plan(ctx, o)
@@ -54,35 +53,41 @@ func (a *app) signCommand() *cobra.Command {
 				for _, n := range i.Notices {
 					fmt.Fprintf(a.err, "note: %s\n", n)
 				}
-				return a.print(i, chainText(i))
+				return a.give(chainAnswer(i))
 			})
 		},
 	}
 	c.Flags().StringVar(&profile, "profile", "server", "profile to sign under")
 	c.Flags().IntVar(&days, "days", 0, "lifetime in days (default: the profile's)")
 	c.Flags().BoolVar(&dry, "dry-run", false, "ask what would be signed, and sign nothing")
+	a.completeFlag(c, "profile", completeProfiles)
 	return c
 }
 
-// readRequest reads a request of at most four times ca.MaxCSR: PEM has comments.
-func (a *app) readRequest(path string) ([]byte, error) {
+// readInput reads a file, or standard input for -, of at most csr.MaxFile octets.
+func (a *app) readInput(path string) ([]byte, error) {
 	in := a.in
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, ca.Invalid(ca.E1102, "the request cannot be read", "chancery sign FILE").Because(err.Error())
+			return nil, unreadable(path, err)
 		}
 		defer f.Close()
 		in = f
 	}
-	csr, err := io.ReadAll(io.LimitReader(in, 4*ca.MaxCSR+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the request: %w", err)
+	content, err := io.ReadAll(io.LimitReader(in, csr.MaxFile+1))
+	if err != nil { // a directory, for one
+		return nil, unreadable(path, err)
 	}
-	if len(csr) > 4*ca.MaxCSR {
-		return nil, ca.Invalid(ca.E2203, fmt.Sprintf("the request is larger than %d octets", 4*ca.MaxCSR), "this is not a certification request")
+	if len(content) > csr.MaxFile {
+		return nil, ca.Invalid(ca.E2203, fmt.Sprintf("%s has more than %d octets: it is neither request nor certificate", path, csr.MaxFile), "name the file with the request")
 	}
-	return csr, nil
+	return content, nil
+}
+
+// unreadable is about a file that was named.
+func unreadable(path string, err error) *ca.Problem {
+	return ca.Invalid(ca.E1102, path+" cannot be read: "+reason(err).Error(), "name a file that this account may read, or - for standard input")
 }
 
 func planText(p ca.Plan) string {
@@ -100,14 +105,27 @@ func planText(p ca.Plan) string {
 
 // chainText is the certificate with the issuing authorities below the root:
 // what a server sends.
-func chainText(i ca.Issued) string {
-	var b bytes.Buffer
-	all := [][]byte{i.Certificate.DER}
-	if len(i.Chain) > 1 {
-		all = append(all, i.Chain[:len(i.Chain)-1]...)
-	}
+func chainText(i ca.Issued) string { return pemText(certificateLabel, served(i)) }
+
+// served is the chain without its root, which whoever trusts it has.
+func served(i ca.Issued) [][]byte {
+	return append([][]byte{i.Certificate.DER}, i.Chain[:max(len(i.Chain)-1, 0)]...)
+}
+
+func chainAnswer(i ca.Issued) answer {
+	return answer{value: i, text: chainText(i), der: served(i), label: certificateLabel, names: []string{i.Certificate.PublicName()}}
+}
+
+// The labels of RFC 7468 §5 and §7.
+const (
+	certificateLabel = "CERTIFICATE"
+	requestLabel     = "CERTIFICATE REQUEST"
+)
+
+func pemText(label string, all [][]byte) string {
+	var b strings.Builder
 	for _, der := range all {
-		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: der}) // a buffer takes everything
+		_ = pem.Encode(&b, &pem.Block{Type: label, Bytes: der}) // a builder takes everything
 	}
 	return b.String()
 }
@@ -123,7 +141,10 @@ func (a *app) listCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(page, listText(page.Items))
+				if len(page.Items) == 0 {
+					fmt.Fprintf(a.err, "none%s\n", activeFilters(c))
+				}
+				return a.give(answer{value: page, text: listText(page.Items), rows: page.Items, columns: listColumns, names: publicNames(page.Items)})
 			})
 		},
 	}
@@ -132,61 +153,44 @@ func (a *app) listCommand() *cobra.Command {
 	c.Flags().StringVar(&f.Authority, "ca", "", "only of this authority")
 	c.Flags().StringVar(&f.Status, "status", "", "valid, expired or void")
 	c.Flags().IntVar(&f.Limit, "limit", listPage, fmt.Sprintf("rows, 1 to %d", ca.MaxPage))
+	a.completeFlag(c, "profile", completeProfiles)
+	a.completeFlag(c, "ca", completeAuthorities)
+	a.completeFlag(c, "name", completeCertificates)
+	_ = c.RegisterFlagCompletionFunc("status", fixed("valid", "expired", "void")) // the flag is there
 	return c
+}
+
+// listColumns are what -o csv has of a certificate.
+var listColumns = []string{"common_name", "names", "profile", "owner", "authority", "not_before", "not_after", "serial"}
+
+// activeFilters names the flags that narrowed a list.
+func activeFilters(c *cobra.Command) string {
+	var b strings.Builder
+	for _, name := range []string{"name", "profile", "ca", "status"} {
+		if f := c.Flags().Lookup(name); f.Changed {
+			fmt.Fprintf(&b, "  --%s %s", name, ca.Show(f.Value.String()))
+		}
+	}
+	return b.String()
+}
+
+func publicNames(rows []ca.Certificate) []string {
+	names := make([]string, len(rows))
+	for i, r := range rows {
+		names[i] = r.PublicName()
+	}
+	return names
 }
 
 func listText(rows []ca.Certificate) string {
 	if len(rows) == 0 {
-		return "no certificates\n"
+		return ""
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tPROFILE\tUNTIL\tSERIAL")
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%s\t…%s\n", r.Title(), r.Profile, r.NotAfter.Local().Format("2006-01-02"), r.Serial.Tail())
-	}
-	_ = w.Flush() // a builder takes everything
-	return b.String()
-}
-
-func (a *app) showCommand() *cobra.Command {
-	var asPEM bool
-	c := &cobra.Command{
-		Use: "show NAME|SERIAL", Short: "Show one certificate", Example: "  chancery show nas.lab.example\n  chancery show 1e77a0c3 --pem",
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage("show takes one name or serial", "chancery list")
-			}
-			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
-				i, err := k.Certificate(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				if asPEM {
-					_, err := io.WriteString(a.out, chainText(i))
-					return err
-				}
-				return a.print(i, showText(i.Certificate))
-			})
-		},
-	}
-	c.Flags().BoolVar(&asPEM, "pem", false, "print the certificate and its chain in PEM")
-	return c
-}
-
-func showText(c ca.Certificate) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	names := make([]string, len(c.Names))
-	for i, n := range c.Names {
-		names[i] = n.String()
-	}
-	for _, row := range [][2]string{
-		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"names", strings.Join(names, ", ")}, {"serial", string(c.Serial)},
-		{"profile", c.Profile}, {"key", c.KeyType}, {"asked by", c.Owner + " through " + string(c.Door)},
-		{"valid", c.NotBefore.Format(time.RFC3339) + " to " + c.NotAfter.Format(time.RFC3339)}, {"log entry", fmt.Sprint(c.ID.Index())},
-	} {
-		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()
@@ -223,56 +227,5 @@ func statusText(s ca.Status) string {
 	if s.Unseparated {
 		b.WriteString("! front and signer run under one account: a thief of the front can take the keys\n")
 	}
-	return b.String()
-}
-
-func (a *app) caCommand() *cobra.Command {
-	c := &cobra.Command{Use: "ca", Short: "The authorities and their certificates", Example: "  chancery ca list\n  chancery ca bundle > ca.pem"}
-	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the authorities", Args: cobra.NoArgs, Example: "  chancery ca list\n  chancery ca list --json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.authorities(c.Context(), func(all []ca.Authority) error { return a.print(all, authorityTable(all)) })
-		},
-	}, &cobra.Command{
-		Use: "bundle", Short: "Print the roots in PEM: what others must trust", Args: cobra.NoArgs, Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle | openssl x509 -noout -fingerprint -sha256",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.authorities(c.Context(), func(all []ca.Authority) error {
-				for _, one := range all {
-					if one.Kind != ca.Root {
-						continue
-					}
-					if err := pem.Encode(a.out, &pem.Block{Type: "CERTIFICATE", Bytes: one.Certificate}); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-	})
-	return c
-}
-
-// authorities asks for all generations; before the first settling there are none
-// in the book, which is over within a moment of a start.
-func (a *app) authorities(ctx context.Context, do func([]ca.Authority) error) error {
-	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
-		// The profiles are known once log and book have been settled.
-		_, settled := k.Profiles(ctx)
-		all, err := k.Authorities(ctx)
-		if err != nil || len(all) == 0 {
-			return errors.Join(err, settled)
-		}
-		return do(all)
-	})
-}
-
-func authorityTable(all []ca.Authority) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tSTATE\tKEY\tUNTIL\tSIGNED BY")
-	for _, one := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.State, one.KeyType, one.NotAfter.Local().Format("2006-01-02"), one.Parent)
-	}
-	_ = w.Flush() // a builder takes everything
 	return b.String()
 }

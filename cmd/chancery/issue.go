@@ -51,6 +51,7 @@ func (a *app) issueCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&profile, "profile", "server", "profile to issue under")
 	c.Flags().IntVar(&days, "days", 0, "lifetime in days (default: the profile's)")
+	a.completeFlag(c, "profile", completeProfiles)
 	c.Flags().StringVar(&key, "key-file", "", "file of the private key, made if it is not there (default: NAME.key)")
 	c.Flags().StringVar(&out, "out", "", "new file for the certificate with its chain (default: NAME.pem)")
 	return c

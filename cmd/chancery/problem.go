@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"chancery/ca"
 )
 
@@ -24,6 +26,22 @@ const (
 	exitLocked      = 10
 	exitInterrupted = 130
 )
+
+// exitCodes is a page of help.
+func exitCodes() *cobra.Command {
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: `   0  done
+   1  failed
+   2  wrong usage, or input that cannot be read
+   3  not found
+   4  not signed in, or not allowed
+   6  refused by policy
+   7  the service cannot be reached
+   8  conflict: it exists already, or another process holds it
+   9  a check found faults
+  10  the signing keys are locked
+ 130  interrupted
+Treat a code that is not listed as failed.`}
+}
 
 // exits is the one table from kinds of problems to exit codes.
 var exits = map[ca.Kind]int{
@@ -55,7 +73,7 @@ func usage(detail, fix string) *ca.Problem { return ca.Invalid(ca.E1101, detail,
 
 // complain prints a problem to stderr in the form people and grep know.
 func (a *app) complain(p *ca.Problem) {
-	if a.json {
+	if a.form() == asJSON {
 		if body, err := json.Marshal(p); err == nil {
 			fmt.Fprintf(a.err, "%s\n", body)
 			return

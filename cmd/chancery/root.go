@@ -4,17 +4,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"chancery/ca"
+	"chancery/config"
 )
 
 // An app is one run of the command line.
@@ -25,8 +27,12 @@ type app struct {
 	args []string
 	env  func(string) string
 
-	dir  string
-	json bool
+	dir     string
+	json    bool
+	format  string // of -o
+	fields  []string
+	quiet   bool
+	noColor bool
 }
 
 // run carries out the command line and gives the exit code.
@@ -54,34 +60,69 @@ func (a *app) root() *cobra.Command {
 		Long:          "Chancery is a private certificate authority: it founds one, signs what policy allows,\nand keeps every signature on a log that can be verified.",
 		Example:       "  chancery init --names lab.example\n  chancery serve",
 		SilenceErrors: true, SilenceUsage: true,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usage(fmt.Sprintf("unknown command %q", args[0]), "chancery help").Because(suggestion(c, args[0]))
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Version:           version(),
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkForm() },
 	}
+	c = a.group(c)
+	c.SetVersionTemplate("{{.Version}}\n")
 	c.SetIn(a.in)
 	c.SetOut(a.out)
 	c.SetErr(a.err)
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage(err.Error(), c.CommandPath()+" --help")
+		return usage(err.Error()+a.nearestFlag(c), c.CommandPath()+" --help")
 	})
+	c.Flags().Bool("version", false, "print the program's version") // without -v, which others use to explain
 	f := c.PersistentFlags()
 	f.StringVar(&a.dir, "dir", "", "directory of the installation (CHANCERY_DIR)")
-	f.BoolVar(&a.json, "json", false, "print JSON")
-	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.caCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.explainCommand(), a.versionCommand())
+	f.BoolVar(&a.json, "json", false, "print JSON, short for -o json")
+	f.StringVarP(&a.format, "output", "o", "", "print as "+strings.Join(forms, ", "))
+	f.StringSliceVar(&a.fields, "fields", nil, "only these fields, by their JSON names")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only the identifier")
+	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
+	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.caCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.explainCommand(), a.versionCommand(), exitCodes())
 	return c
 }
 
-// suggestion names the commands that come near a word.
-func suggestion(c *cobra.Command, word string) string {
-	c.SuggestionsMinimumDistance = 2
-	if near := c.SuggestionsFor(word); len(near) > 0 {
-		return fmt.Sprintf("did you mean %q?", near[0])
+// group makes a command of one that only holds others: alone it prints its help,
+// and a word it does not know is an error that names the nearest it knows.
+func (a *app) group(c *cobra.Command) *cobra.Command {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var known []string
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() {
+				known = append(known, sub.Name())
+			}
+		}
+		return usage("unknown command "+ca.Show(args[0])+didYouMean(config.Nearest(args[0], known)), c.CommandPath()+" --help")
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return c
+}
+
+// nearestFlag names the flag that comes nearest to the first one that c lacks.
+func (a *app) nearestFlag(c *cobra.Command) string {
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	for _, arg := range a.args[1:] {
+		name, is := strings.CutPrefix(arg, "--")
+		name, _, _ = strings.Cut(name, "=")
+		if is && c.Flags().Lookup(name) == nil {
+			if near := config.Nearest(name, known); near != "" {
+				return didYouMean("--" + near)
+			}
+		}
 	}
 	return ""
+}
+
+func didYouMean(word string) string {
+	if word == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", word)
 }
 
 // layout is the directory the command works on: flag, variable, or where
@@ -123,17 +164,4 @@ func (a *app) founded() (layout, error) {
 		return l, ca.NotFound(ca.E1001, "there is no authority in "+l.dir, "chancery init --dir "+l.dir)
 	}
 	return l, nil
-}
-
-// print writes v as JSON with --json, else text.
-func (a *app) print(v any, text string) error {
-	if a.json {
-		body, err := json.MarshalIndent(v, "", "  ")
-		if err != nil {
-			return fmt.Errorf("write the answer: %w", err)
-		}
-		text = string(body) + "\n"
-	}
-	_, err := io.WriteString(a.out, text)
-	return err
 }

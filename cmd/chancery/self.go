@@ -15,6 +15,7 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "explain CODE", Short: "Say what an error code means", Example: "  chancery explain E2107\n  chancery explain --json E3001",
+		ValidArgs: codeNames(),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("explain takes one code", "chancery explain E2107")
@@ -26,6 +27,14 @@ func (a *app) explainCommand() *cobra.Command {
 			return a.print(e, fmt.Sprintf("%s  %s\n\n%s\n", e.Code, e.Title, e.Text))
 		},
 	}
+}
+
+func codeNames() []string {
+	var names []string
+	for _, e := range ca.Codes() {
+		names = append(names, string(e.Code))
+	}
+	return names
 }
 
 func (a *app) versionCommand() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"strings"
 
 	"chancery/ca"
@@ -59,6 +60,8 @@ func decodePEM(data []byte) ([]byte, error) {
 	switch {
 	case len(labels) == 0:
 		return nil, unreadable("the file is neither PEM nor DER", howTo)
+	case len(labels) > 1 && !slices.ContainsFunc(labels, func(l string) bool { return l != "CERTIFICATE" }):
+		return nil, unreadable("this is a chain of certificates, not a request", howTo)
 	case len(labels) > 1:
 		return nil, unreadable("the file has several PEM blocks: "+strings.Join(labels, ", "), "put the request in a file of its own")
 	case labels[0] != "CERTIFICATE REQUEST" && labels[0] != "NEW CERTIFICATE REQUEST":

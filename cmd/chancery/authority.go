@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/client"
+)
+
+func (a *app) caCommand() *cobra.Command {
+	c := a.group(&cobra.Command{Use: "ca", Short: "The authorities and their certificates", Example: "  chancery ca list\n  chancery ca bundle > ca.pem"})
+	c.AddCommand(&cobra.Command{
+		Use: "list", Short: "List the authorities", Args: cobra.NoArgs, Example: "  chancery ca list\n  chancery ca list --json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.authorities(c.Context(), func(all []ca.Authority) error {
+				names := make([]string, len(all))
+				for i, one := range all {
+					names[i] = one.Name
+				}
+				return a.give(answer{value: all, text: authorityTable(all), rows: all, columns: authorityColumns, names: names})
+			})
+		},
+	}, &cobra.Command{
+		Use: "bundle", Short: "Print the roots in PEM: what others must trust", Args: cobra.NoArgs, Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle | openssl x509 -noout -fingerprint -sha256",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.authorities(c.Context(), func(all []ca.Authority) error {
+				var roots [][]byte
+				var kept []ca.Authority
+				for _, one := range all {
+					if one.Kind == ca.Root {
+						roots, kept = append(roots, one.Certificate), append(kept, one)
+					}
+				}
+				return a.give(answer{value: kept, text: pemText(certificateLabel, roots), der: roots, label: certificateLabel})
+			})
+		},
+	}, a.caShow())
+	return c
+}
+
+func (a *app) caShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show one authority, and where its parts lie", Example: "  chancery ca show issuing-g1\n  chancery ca show root-g1 -o pem",
+		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("ca show takes the name of one authority", "chancery ca list")
+			}
+			l, err := a.founded()
+			if err != nil {
+				return err
+			}
+			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
+				one, err := k.Authority(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				s, err := k.Status(ctx)
+				if err != nil {
+					return err
+				}
+				shown, err := l.describe(one, s.Sealed)
+				if err != nil {
+					return err
+				}
+				return a.give(answer{value: shown, text: shown.text(), names: []string{one.Name}, der: [][]byte{one.Certificate}, label: certificateLabel})
+			})
+		},
+	}
+}
+
+// A shownAuthority is an authority with what its certificate and the
+// installation say of it.
+type shownAuthority struct {
+	ca.Authority
+	SubjectName string `json:"subject_name"`
+	Serial      string `json:"serial"`
+	Fingerprint string `json:"fingerprint_sha256"`
+	// KeyState is "sealed", "locked" or "unlocked".
+	KeyState string `json:"key_state"`
+	// PrivatePart is the key's file, PublicPart the certificate's address (R5).
+	PrivatePart string `json:"private_part"`
+	PublicPart  string `json:"public_part"`
+	SetIn       string `json:"set_in"`
+}
+
+// describe tells where the parts of an authority lie (R5): both places follow
+// from the directory and from pki_url, which are set once.
+func (l layout) describe(a ca.Authority, locked bool) (shownAuthority, error) {
+	cert, err := x509.ParseCertificate(a.Certificate)
+	if err != nil {
+		return shownAuthority{}, fmt.Errorf("read the certificate of %s: %w", a.Name, err)
+	}
+	digest := sha256.Sum256(a.Certificate)
+	s := shownAuthority{
+		Authority: a, SubjectName: cert.Subject.String(), Serial: hex.EncodeToString(cert.SerialNumber.Bytes()), Fingerprint: hex.EncodeToString(digest[:]),
+		KeyState: "unlocked", PrivatePart: filepath.Join(l.keys(), a.Name+".key"), PublicPart: a.Issuer, SetIn: l.config(),
+	}
+	switch {
+	case a.Kind == ca.Root:
+		s.KeyState = "sealed"
+	case locked:
+		s.KeyState = "locked"
+	}
+	return s, nil
+}
+
+// keyStates are what the states of a key mean for daily work.
+var keyStates = map[string]string{
+	"sealed": "sealed under the recovery words, not needed for daily work", "locked": "locked: chancery key unlock", "unlocked": "unlocked",
+}
+
+func (s shownAuthority) text() string {
+	uses := "certificates of authorities"
+	if len(s.Use) > 0 {
+		uses = strings.Join(s.Use, ", ")
+	}
+	return table([][2]string{
+		{"authority", fmt.Sprintf("%s   (%s, %s)", s.Name, s.Kind, s.State)}, {"line", s.Line}, {"subject", s.SubjectName}, {"signed by", s.Parent}, {"signs", uses},
+		{"key", s.KeyType + ", " + keyStates[s.KeyState]}, {"valid", s.NotBefore.Format(time.RFC3339) + " to " + s.NotAfter.Format(time.RFC3339)},
+		{"serial", s.Serial}, {"fingerprint", fingerprint(s.Certificate)}, {"", "(SHA-256)"},
+		{"private part", s.PrivatePart}, {"public part", s.PublicPart + "   (chancery ca show " + s.Name + " -o pem)"}, {"revocation list", s.CRL},
+		{"set in", s.SetIn + "   (pki_url), and by --dir"},
+	})
+}
+
+// authorities asks for all generations; before the first settling there are none
+// in the book, which is over within a moment of a start.
+func (a *app) authorities(ctx context.Context, do func([]ca.Authority) error) error {
+	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		// The profiles are known once log and book have been settled.
+		_, settled := k.Profiles(ctx)
+		all, err := k.Authorities(ctx)
+		if err != nil || len(all) == 0 {
+			return errors.Join(err, settled)
+		}
+		return do(all)
+	})
+}
+
+// authorityColumns are what -o csv has of an authority.
+var authorityColumns = []string{"name", "line", "kind", "state", "parent", "key_type", "not_before", "not_after"}
+
+func authorityTable(all []ca.Authority) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tKIND\tSTATE\tKEY\tUNTIL\tSIGNED BY")
+	for _, one := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.State, one.KeyType, one.NotAfter.Local().Format("2006-01-02"), one.Parent)
+	}
+	_ = w.Flush() // a builder takes everything
+	return b.String()
+}

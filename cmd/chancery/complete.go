@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/client"
+)
+
+const (
+	// completeWait is how long a shell waits for suggestions.
+	completeWait = 200 * time.Millisecond
+	// completeMost is how many are worth reading.
+	completeMost = 50
+)
+
+// A completer asks the service for words.
+type completer func(context.Context, *client.Client) ([]string, error)
+
+// completion makes a shell's completion. It starts no process, takes the budget's
+// time at most, and says nothing when something fails.
+func (a *app) completion(ask completer, otherwise cobra.ShellCompDirective) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		l, err := a.founded()
+		if err != nil {
+			return nil, otherwise
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), completeWait)
+		defer cancel()
+		var words []string
+		_ = call(ctx, l.socket("admin"), func(ctx context.Context, k *client.Client) error { // without an answer nothing is suggested
+			all, err := ask(ctx, k)
+			for _, w := range all {
+				if strings.HasPrefix(w, typed) && len(words) < completeMost {
+					words = append(words, w)
+				}
+			}
+			return err
+		})
+		return words, otherwise
+	}
+}
+
+// first completes the first argument alone; otherwise says whether a file may
+// stand there too.
+func (a *app) first(ask completer, otherwise cobra.ShellCompDirective) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return a.completion(ask, otherwise)(c, args, typed)
+	}
+}
+
+// completeFlag completes the values of a flag of c that exists.
+func (a *app) completeFlag(c *cobra.Command, flag string, ask completer) {
+	_ = c.RegisterFlagCompletionFunc(flag, a.completion(ask, cobra.ShellCompDirectiveNoFileComp)) // fails for a flag that is not there, which a test would see
+}
+
+// fixed completes from a list that needs no service.
+func fixed(words ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// completeCertificates suggests names and serials.
+func completeCertificates(ctx context.Context, k *client.Client) ([]string, error) {
+	page, err := k.Certificates(ctx, ca.Filter{Limit: ca.MaxPage})
+	var words []string
+	seen := map[string]bool{}
+	for _, c := range page.Items {
+		for _, w := range []string{c.Title(), c.Serial.Tail()} {
+			if !seen[w] && !strings.ContainsAny(w, " \t") {
+				seen[w] = true
+				words = append(words, w)
+			}
+		}
+	}
+	return words, err
+}
+
+func completeAuthorities(ctx context.Context, k *client.Client) ([]string, error) {
+	all, err := k.Authorities(ctx)
+	words := make([]string, len(all))
+	for i, one := range all {
+		words[i] = one.Name
+	}
+	return words, err
+}
+
+func completeProfiles(ctx context.Context, k *client.Client) ([]string, error) {
+	all, err := k.Profiles(ctx)
+	words := make([]string, len(all))
+	for i, p := range all {
+		words[i] = p.Name
+	}
+	return words, err
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/term"
+
+	"chancery/ca"
+)
+
+// The forms of -o. A command has text and JSON, a list also lines and tables,
+// and what is a certificate or a request PEM and DER.
+const (
+	asTable = "table"
+	asText  = "text"
+	asJSON  = "json"
+	asLines = "jsonl"
+	asCSV   = "csv"
+	asPEM   = "pem"
+	asDER   = "der"
+)
+
+var forms = []string{asTable, asText, asJSON, asLines, asCSV, asPEM, asDER}
+
+// An answer is what a command has to say, in all its forms.
+type answer struct {
+	value any    // as JSON
+	text  string // for people
+	// rows are the members of a list, columns those of their JSON fields that a
+	// table of -o csv has where --fields names none.
+	rows    any
+	columns []string
+	names   []string // what -q prints
+	der     [][]byte // for -o der, which takes one
+	label   string   // of their PEM blocks
+}
+
+// print writes v as JSON, or text.
+func (a *app) print(v any, text string) error { return a.give(answer{value: v, text: text}) }
+
+// give writes an answer in the form that was asked for.
+func (a *app) give(x answer) error {
+	if a.quiet {
+		return a.write([]byte(lines(x.names)))
+	}
+	switch form := a.form(); {
+	case form == asPEM && len(x.der) > 0:
+		return a.write([]byte(pemText(x.label, x.der)))
+	case form == asDER && len(x.der) > 0:
+		if out, is := a.out.(*os.File); is && term.IsTerminal(int(out.Fd())) {
+			return usage("binary is not written to a terminal", "chancery … -o der > FILE")
+		}
+		return a.write(x.der[0])
+	case form == asPEM || form == asDER || (form == asLines || form == asCSV) && x.rows == nil:
+		return usage("this command does not answer in the form "+form, "chancery … -o json")
+	case form == asJSON && len(a.fields) == 0:
+		return a.writeJSON(x.value)
+	case form == asJSON || form == asLines || form == asCSV || len(a.fields) > 0:
+		return a.giveFields(x, form)
+	}
+	return a.write([]byte(x.text))
+}
+
+// form is what -o says, or --json for short.
+func (a *app) form() string {
+	if a.json {
+		return asJSON
+	}
+	return a.format
+}
+
+// checkForm refuses what no command can answer in, before anything is done.
+func (a *app) checkForm() error {
+	switch {
+	case a.format != "" && !slices.Contains(forms, a.format):
+		return usage("-o takes one of "+strings.Join(forms, ", "), "chancery … -o json")
+	case a.json && a.format != "" && a.format != asJSON:
+		return usage("--json and -o "+a.format+" contradict each other", "chancery … --json")
+	}
+	return nil
+}
+
+func (a *app) write(b []byte) error {
+	_, err := a.out.Write(b)
+	return err
+}
+
+func (a *app) writeJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // this is no page, and people read it
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+// A field is a name and a value of a JSON object.
+type field struct {
+	name  string
+	value json.RawMessage
+}
+
+// giveFields writes a list, or one object, by its JSON fields.
+func (a *app) giveFields(x answer, form string) error {
+	rows, one := x.rows, false
+	if rows == nil {
+		rows, one = []any{x.value}, true
+	}
+	list := reflect.ValueOf(rows)
+	var known []string
+	for i := range list.Len() {
+		known = append(known, jsonNames(list.Index(i))...)
+	}
+	names := a.fields
+	if len(names) == 0 && form == asCSV {
+		names = x.columns
+	}
+	for _, n := range names {
+		if list.Len() > 0 && !slices.Contains(known, n) {
+			slices.Sort(known)
+			return usage("there is no field "+ca.Show(n), "known are "+strings.Join(slices.Compact(known), ", "))
+		}
+	}
+	table := [][]field{}
+	for i := range list.Len() {
+		row, err := fieldsOf(list.Index(i).Interface(), names)
+		if err != nil {
+			return err
+		}
+		table = append(table, row)
+	}
+	switch {
+	case form == asLines:
+		for _, row := range table {
+			if err := a.write(append(object(row), '\n')); err != nil {
+				return err
+			}
+		}
+		return nil
+	case form == asJSON && one:
+		return a.writeJSON(json.RawMessage(object(table[0])))
+	case form == asJSON:
+		all := make([]json.RawMessage, len(table))
+		for i, row := range table {
+			all[i] = object(row)
+		}
+		return a.writeJSON(all)
+	case form == asCSV:
+		return writeCSV(a.out, names, table)
+	}
+	return writeTable(a.out, names, table)
+}
+
+// jsonNames are the names of a structure's JSON fields, embedded ones included.
+func jsonNames(v reflect.Value) []string {
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	var names []string
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			names = append(names, jsonNames(v.Field(i))...)
+		case f.IsExported() && name != "-" && name != "":
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// fieldsOf gives the fields of an object that are wished, in that order; all in
+// theirs, if none is. A field that is not there is null.
+func fieldsOf(v any, names []string) ([]field, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("write the answer: %w", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, usage("this answer has no fields", "chancery … -o json")
+	}
+	var all []field
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, fmt.Errorf("read the answer: %w", err)
+		}
+		f := field{name: fmt.Sprint(name)}
+		if err := d.Decode(&f.value); err != nil {
+			return nil, fmt.Errorf("read the answer: %w", err)
+		}
+		all = append(all, f)
+	}
+	if len(names) == 0 {
+		return all, nil
+	}
+	row := make([]field, len(names))
+	for i, n := range names {
+		row[i] = field{n, json.RawMessage("null")}
+		if at := slices.IndexFunc(all, func(f field) bool { return f.name == n }); at >= 0 {
+			row[i] = all[at]
+		}
+	}
+	return row, nil
+}
+
+// object writes fields as a JSON object in one line.
+func object(row []field) []byte {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, f := range row {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:%s", f.name, f.value)
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+// cell is a field as a table shows it: texts bare, names by their values.
+func (f field) cell() string {
+	var text string
+	var named []ca.Name
+	switch {
+	case string(f.value) == "null":
+		return ""
+	case json.Unmarshal(f.value, &text) == nil:
+		return text
+	case json.Unmarshal(f.value, &named) == nil:
+		values := make([]string, len(named))
+		for i, n := range named {
+			values[i] = n.Value
+		}
+		return strings.Join(values, " ")
+	}
+	return string(f.value)
+}
+
+func cells(row []field) []string {
+	out := make([]string, len(row))
+	for i, f := range row {
+		out[i] = f.cell()
+	}
+	return out
+}
+
+func writeCSV(out io.Writer, names []string, table [][]field) error {
+	w := csv.NewWriter(out)
+	rows := [][]string{names}
+	for _, row := range table {
+		rows = append(rows, cells(row))
+	}
+	return w.WriteAll(rows) // flushes
+}
+
+func writeTable(out io.Writer, names []string, table [][]field) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ToUpper(strings.Join(names, "\t")))
+	for _, row := range table {
+		fmt.Fprintln(w, strings.Join(cells(row), "\t"))
+	}
+	return w.Flush()
+}
+
+// lines puts each text on a line of its own.
+func lines(all []string) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return strings.Join(all, "\n") + "\n"
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/client"
+)
+
+func (a *app) showCommand() *cobra.Command {
+	var request bool
+	c := &cobra.Command{
+		Use: "show NAME|SERIAL|FILE|-", Short: "Show a certificate of ours, or what a file holds",
+		Example:           "  chancery show nas.lab.example\n  chancery show nas.csr\n  chancery show 1e77a0c3 -o pem\n  chancery show 1e77a0c3 --csr > again.csr",
+		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("show takes one name, serial or file", "chancery list")
+			}
+			if isFile(args[0]) {
+				if request {
+					return usage("--csr is for certificates of ours, and "+args[0]+" is a file", "chancery show "+args[0])
+				}
+				return a.showFile(args[0])
+			}
+			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
+				i, err := k.Certificate(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				if request {
+					return a.giveRequest(i)
+				}
+				older, err := olderOnes(ctx, k, args[0], i.Certificate)
+				if err != nil {
+					return err
+				}
+				text := showText(i.Certificate)
+				if older > 0 {
+					text += fmt.Sprintf("\n%d more with this name, older or ended: chancery list --name %s\n", older, args[0])
+				}
+				x := answer{value: i, text: text, names: []string{i.Certificate.PublicName()}}
+				if len(i.Certificate.DER) > 0 {
+					x.der, x.label = served(i), certificateLabel
+				}
+				return a.give(x)
+			})
+		},
+	}
+	c.Flags().BoolVar(&request, "csr", false, "print the request that it came of, as it was sent")
+	return c
+}
+
+// fileSuffixes are names that nobody certifies.
+var fileSuffixes = []string{".csr", ".req", ".p10", ".pem", ".crt", ".cer", ".der", ".key"}
+
+// isFile tells a file from a name: names of certificates are no paths, and one
+// that is both is rather the file, because who has it lists the directory.
+func isFile(arg string) bool {
+	if arg == "-" || slices.Contains(fileSuffixes, strings.ToLower(filepath.Ext(arg))) {
+		return true
+	}
+	info, err := os.Stat(arg)
+	return err == nil && (info.Mode().IsRegular() || info.Mode().Type() == fs.ModeNamedPipe)
+}
+
+// giveRequest prints the request of a certificate (R48).
+func (a *app) giveRequest(i ca.Issued) error {
+	if len(i.CSR) == 0 {
+		return ca.NotFound(ca.E2101, i.Certificate.PublicName()+" came of no request", "certificates of authorities have none")
+	}
+	return a.give(answer{
+		value: struct {
+			CSR []byte `json:"csr"`
+		}{i.CSR},
+		text: pemText(requestLabel, [][]byte{i.CSR}), der: [][]byte{i.CSR}, label: requestLabel, names: []string{string(i.Certificate.Request)},
+	})
+}
+
+// olderOnes counts the other certificates with the name that was asked for; it
+// is 0 if a serial was. At ca.MaxPage it stops counting.
+func olderOnes(ctx context.Context, k *client.Client, ref string, shown ca.Certificate) (int, error) {
+	ref = strings.TrimSpace(ref)
+	named := strings.EqualFold(shown.Common, ref)
+	for _, n := range shown.Names {
+		named = named || strings.EqualFold(n.Value, ref)
+	}
+	// A list takes *.suffix for all names below; a common name may need quotes.
+	if !named || strings.HasPrefix(ref, "*.") || strings.ContainsAny(ref, " '\"$`\\") {
+		return 0, nil
+	}
+	page, err := k.Certificates(ctx, ca.Filter{Name: ref, Limit: ca.MaxPage})
+	return max(len(page.Items)-1, 0), err
+}
+
+func showText(c ca.Certificate) string {
+	return table([][2]string{
+		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},
+		{"profile", c.Profile}, {"key", c.KeyType}, {"asked by", c.Owner + " through " + string(c.Door)},
+		{"valid", span(c.NotBefore, c.NotAfter)}, {"log entry", fmt.Sprint(c.ID.Index())},
+	})
+}
+
+func joined(names []ca.Name) string {
+	all := make([]string, len(names))
+	for i, n := range names {
+		all[i] = n.String()
+	}
+	return strings.Join(all, ", ")
+}
+
+func span(from, to time.Time) string {
+	return from.Format(time.RFC3339) + " to " + to.Format(time.RFC3339)
+}
+
+// table is a list of properties. Rows without a value are left out; texts of
+// strangers are quoted where they would play tricks on a terminal.
+func table(rows [][2]string) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		if row[1] == "" {
+			continue
+		}
+		if !ca.PlainText(row[1]) {
+			row[1] = ca.Show(row[1])
+		}
+		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+	}
+	_ = w.Flush() // a builder takes everything
+	return b.String()
+}
