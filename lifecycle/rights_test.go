@@ -13,6 +13,21 @@ import (
 	"chancery/ca"
 )
 
+// hana founded the world and may do everything. The others have a role each.
+var hana = peer(1000)
+
+func accounts() map[int][]ca.Role {
+	return map[int][]ca.Role{
+		1000: {ca.SystemAdmin, ca.CAAdmin, ca.SecurityAdmin, ca.Requester, ca.Auditor},
+		1001: {ca.Requester}, 1002: {ca.CAAdmin}, 1003: {ca.SecurityAdmin}, 1004: {ca.SystemAdmin}, 1005: {ca.Auditor},
+	}
+}
+
+// peer is an account as a local socket knows it.
+func peer(uid int) ca.Actor {
+	return ca.Actor{ID: fmt.Sprintf("uid:%d", uid), Method: "peer", UID: uid}
+}
+
 // calls are all that a door can ask, each of a certificate of hana's.
 var calls = []string{"submit", "plan", "find another's", "list another's", "list all", "authorities", "profiles", "status"}
 

@@ -96,21 +96,6 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// hana founded the world and may do everything. The others have a role each.
-var hana = peer(1000)
-
-func accounts() map[int][]ca.Role {
-	return map[int][]ca.Role{
-		1000: {ca.SystemAdmin, ca.CAAdmin, ca.SecurityAdmin, ca.Requester, ca.Auditor},
-		1001: {ca.Requester}, 1002: {ca.CAAdmin}, 1003: {ca.SecurityAdmin}, 1004: {ca.SystemAdmin}, 1005: {ca.Auditor},
-	}
-}
-
-// peer is an account as a local socket knows it.
-func peer(uid int) ca.Actor {
-	return ca.Actor{ID: fmt.Sprintf("uid:%d", uid), Method: "peer", UID: uid}
-}
-
 // profile is the one profile of the world.
 func profile() ca.Profile {
 	p, err := policy.Sound(ca.Profile{
@@ -453,6 +438,11 @@ func (w *world) markHolds() {
 	rows := map[int64]bool{}
 	for _, c := range w.rows {
 		rows[c.ID.Index()] = true
+	}
+	for i := range w.mark {
+		if _, ok := w.events[ca.NewID(1, i)]; !ok && w.leaf(i).Kind == audit.FrontEvent {
+			w.t.Errorf("the mark is %d, and event %d below it has no row", w.mark, i)
+		}
 	}
 	for index, kinds := range w.closing() {
 		if adopted := len(kinds) == 1 && kinds[0] == audit.Adopted; index < w.mark && !rows[index] && !adopted {

@@ -25,10 +25,6 @@ func TestTheSignerReachesNoHTTPNoSQLNoPages(t *testing.T) {
 func report(t *testing.T, findings []string) {
 	t.Helper()
 	for _, f := range findings {
-		if slices.ContainsFunc(owed, func(debt string) bool { return strings.Contains(f, debt) }) {
-			t.Log("owed: " + f)
-			continue
-		}
 		t.Error(f)
 	}
 }
