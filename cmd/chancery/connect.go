@@ -31,6 +31,9 @@ func (a *app) with(ctx context.Context, do func(context.Context, *client.Client)
 	if !errors.Is(err, errNobody) {
 		return err
 	}
+	if err := l.ours(); err != nil {
+		return err
+	}
 	lock, err := hold(ctx, l)
 	if isHeld(err) { // a service began meanwhile
 		return call(ctx, l.socket("admin"), do)

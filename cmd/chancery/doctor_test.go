@@ -205,7 +205,7 @@ func TestDoctorNamesWhatIsBrokenAndWhatToDo(t *testing.T) {
 		{"a setting is wrong", "settings", "pki_url", func(t *testing.T, h hand) { overwrite(t, in(h, "chancery.toml"), []byte("pki_url = \"lab\"\n")) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := sound.copied(t)
+			h := sound.again(t)
 			tt.breaks(t, h)
 			found, code := h.examined()
 			if code != exitFaults {
@@ -227,9 +227,9 @@ func TestDoctorNamesWhatIsBrokenAndWhatToDo(t *testing.T) {
 	}
 }
 
-// copied is the installation once more in another directory: founding anew takes
+// again is the installation once more in another directory: founding anew takes
 // a second of stretching words.
-func (h hand) copied(t *testing.T) hand {
+func (h hand) again(t *testing.T) hand {
 	t.Helper()
 	to := hand{t, filepath.Join(t.TempDir(), "data")}
 	if out, err := exec.CommandContext(t.Context(), "cp", "-a", h.dir, to.dir).CombinedOutput(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"chancery/ca"
@@ -114,6 +115,10 @@ func (l layout) founded() bool {
 }
 
 func unwritable(path string, err error) error {
+	if errors.Is(err, syscall.EROFS) {
+		return ca.Invalid(ca.E1102, fmt.Sprintf("%s lies on a file system that is mounted read-only", path),
+			"mount it writable, or choose another directory: --dir DIR").Because(err.Error())
+	}
 	return ca.Invalid(ca.E1102, fmt.Sprintf("%s cannot be written", path),
 		"choose a directory that this account may write: --dir DIR").Because(err.Error())
 }
