@@ -32,6 +32,8 @@ const (
 type Submitter interface {
 	// Admit says whether somebody may use this door at all.
 	Admit(ctx context.Context, who ca.Actor) error
+	// Refuse notes what the door itself refused.
+	Refuse(who ca.Actor, err error)
 	// Submit asks for a certificate and waits for it.
 	Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issued, error)
 	// Plan says what Submit would make of a request now.

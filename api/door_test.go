@@ -43,6 +43,7 @@ type desk struct {
 	// admitted are who asked to come in, shut is what they are told.
 	admitted []ca.Actor
 	shut     error
+	refused  []error // what the door says it refused
 	rows     []ca.Certificate
 }
 
@@ -51,6 +52,12 @@ func (d *desk) Admit(_ context.Context, who ca.Actor) error {
 	defer d.mu.Unlock()
 	d.admitted = append(d.admitted, who)
 	return d.shut
+}
+
+func (d *desk) Refuse(_ ca.Actor, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused = append(d.refused, err)
 }
 
 func (d *desk) Submit(_ context.Context, q ca.Request, c ca.CSR) (ca.Issued, error) {

@@ -34,40 +34,10 @@ type order struct {
 
 // submit answers POST /certificates.
 func (d *door) submit(w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, "dry_run")
+	request, parsed, dry, err := d.take(w, r)
 	if err != nil {
+		d.o.Submitter.Refuse(asker(r), err)
 		return err
-	}
-	dry, err := boolean(q, "dry_run")
-	if err != nil {
-		return err
-	}
-	body, err := respond.Body[order](w, r)
-	if err != nil {
-		return err
-	}
-	key, err := idempotencyKey(r)
-	if err != nil {
-		return err
-	}
-	now := d.o.Now()
-	notAfter, err := body.end(now)
-	if err != nil {
-		return err
-	}
-	if body.Profile == "" {
-		return ca.Invalid(ca.E1401, "the body names no profile", "GET /api/v1/profiles lists them").At("profile")
-	}
-	parsed, err := readCSR(body.CSR)
-	if err != nil {
-		return err
-	}
-	// What comes by this socket comes by way of the command line, whatever program
-	// speaks here: a header that named another door would be an authority's word
-	// from a requester's mouth.
-	request := ca.Request{
-		ID: ca.RequestID(w.Header().Get(respond.RequestIDHeader)), Door: ca.DoorCLI, Key: key, From: named(asker(r)),
-		Profile: body.Profile, CSR: parsed.Raw, NotAfter: notAfter, At: now,
 	}
 	if dry {
 		plan, err := d.o.Submitter.Plan(r.Context(), request, parsed)
@@ -88,6 +58,40 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Location", "/api/v1/certificates/"+issued.Certificate.PublicName())
 	respond.JSON(w, d.o.Log, status, issued)
 	return nil
+}
+
+// take reads what is asked for, and whether it is only to be planned.
+func (d *door) take(w http.ResponseWriter, r *http.Request) (q ca.Request, c ca.CSR, dry bool, err error) {
+	parameters, err := query(r, "dry_run")
+	if err != nil {
+		return q, c, dry, err
+	}
+	if dry, err = boolean(parameters, "dry_run"); err != nil {
+		return q, c, dry, err
+	}
+	body, err := respond.Body[order](w, r)
+	if err != nil {
+		return q, c, dry, err
+	}
+	// What comes by this socket comes by way of the command line, whatever program
+	// speaks here: a header that named another door would be an authority's word
+	// from a requester's mouth.
+	q = ca.Request{
+		ID: ca.RequestID(w.Header().Get(respond.RequestIDHeader)), Door: ca.DoorCLI, From: named(asker(r)),
+		Profile: body.Profile, At: d.o.Now(),
+	}
+	if q.Key, err = idempotencyKey(r); err != nil {
+		return q, c, dry, err
+	}
+	if q.NotAfter, err = body.end(q.At); err != nil {
+		return q, c, dry, err
+	}
+	if q.Profile == "" {
+		return q, c, dry, ca.Invalid(ca.E1401, "the body names no profile", "GET /api/v1/profiles lists them").At("profile")
+	}
+	c, err = readCSR(body.CSR)
+	q.CSR = c.Raw
+	return q, c, dry, err
 }
 
 // end is the wished end of the certificate; zero if none is wished.

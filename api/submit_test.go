@@ -127,8 +127,8 @@ func TestHostileRequestsAreRefusedBeforeTheRegistrar(t *testing.T) {
 			if a.status != c.status || d.Code != c.code || d.Field != c.field || !strings.Contains(d.Detail, c.says) || d.Fix == "" {
 				t.Errorf("%d %s", a.status, a.body)
 			}
-			if len(b.asked)+b.planned > 0 {
-				t.Error("it reached the registrar")
+			if len(b.asked)+b.planned > 0 || len(b.refused) != 1 {
+				t.Errorf("it reached the registrar, or was not told as refused: %v", b.refused)
 			}
 			if b.log.Len() > 0 {
 				t.Errorf("a stranger's fault was logged as ours: %s", b.log)

@@ -48,6 +48,8 @@ var (
 
 func (d *desk) Admit(context.Context, ca.Actor) error { return nil }
 
+func (d *desk) Refuse(ca.Actor, error) {}
+
 func (d *desk) Submit(_ context.Context, q ca.Request, _ ca.CSR) (ca.Issued, error) {
 	d.asked = q
 	return issued, d.err
@@ -70,8 +72,10 @@ func (d *desk) List(_ context.Context, _ ca.Actor, f ca.Filter) ([]ca.Certificat
 func (d *desk) Authorities(context.Context, ca.Actor) ([]ca.Authority, error) {
 	return []ca.Authority{authority}, d.err
 }
-func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) { return []ca.Profile{profile}, d.err }
-func (d *desk) Status(context.Context, ca.Actor) (ca.Status, error)      { return status, d.err }
+func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) {
+	return []ca.Profile{profile}, d.err
+}
+func (d *desk) Status(context.Context, ca.Actor) (ca.Status, error) { return status, d.err }
 
 // serve puts a handler behind a socket and gives the socket's path.
 func serve(t *testing.T, h http.Handler) string {

@@ -64,6 +64,9 @@ type Log interface {
 	// Leaves gives a page of durable leaves from an index on, in order and without
 	// gaps; an empty page is the end.
 	Leaves(ctx context.Context, from int64) ([]Record, error)
+	// Append puts an event on the log, and gives its leaf when it is durable. It
+	// needs a row. After an error the outcome is unknown.
+	Append(ctx context.Context, e ca.EventBody) (ca.Placed, error)
 	// Settle closes intents; all leaves it makes are durable on return. Repeating
 	// it changes nothing.
 	Settle(ctx context.Context, settlements []ca.Settlement) error

@@ -32,7 +32,9 @@ func TestIS04_AKeyStandsForOneRequest(t *testing.T) {
 					w := newWorld(t)
 					w.pause = time.Millisecond
 					r, stop := running(w)
-					synctest.Wait()
+					if _, err := r.Profiles(t.Context(), hana); err != nil { // waits for the first settling
+						t.Fatal(err)
+					}
 					q, read := wishOf(1, "key")
 					q.NotAfter = q.At.AddDate(0, 0, 10)
 					again := q
@@ -93,7 +95,9 @@ func TestTheLoserOfAnotherRequestIsRefused(t *testing.T) {
 		w := newWorld(t)
 		w.pause = time.Millisecond
 		r, stop := running(w)
-		synctest.Wait()
+		if _, err := r.Profiles(t.Context(), hana); err != nil {
+			t.Fatal(err)
+		}
 		q, read := wishOf(2, "key")
 		var wg sync.WaitGroup
 		wg.Go(func() {

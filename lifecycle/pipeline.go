@@ -56,8 +56,9 @@ type shift struct {
 	// the floors of lost flights. known is where the log ends as far as we know,
 	// mark what the book has.
 	floor, known, mark int64
-	// over says that nothing more is sent, broken that nothing more is committed.
-	over, broken, progress bool
+	// over says that nothing more is sent, broken that nothing more is committed,
+	// telling that nothing more is sent until the refusals are on the log.
+	over, broken, progress, telling bool
 
 	answered chan *flight
 	written  chan group
@@ -83,14 +84,23 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 	defer probe.Stop()
 	for {
 		s.write(ctx)
-		if s.over && len(s.flights) == 0 && !s.writing {
+		quiet := len(s.flights) == 0 && !s.writing
+		switch {
+		case quiet && s.over:
 			for _, row := range s.landed {
 				s.lost = append(s.lost, row.wish)
 			}
+			if stop == nil && !s.broken && len(s.lost) == 0 {
+				s.tell(ctx, true)
+			}
 			return s.lost, s.progress
+		case quiet && s.telling:
+			s.tell(ctx, false)
+			s.telling = false
+			continue
 		}
 		var intake chan *wish
-		if !s.over && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
+		if !s.over && !s.telling && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
 			if intake = s.r.queue; len(s.r.again) > 0 {
 				s.send(ctx, s.batch(nil))
 				continue
@@ -104,6 +114,7 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 		case g := <-s.written:
 			s.stand(g)
 		case <-probe.C:
+			s.telling = s.r.refusals.wait(s.r.o.Now())
 			if !s.over && len(s.flights) == 0 {
 				s.post(ctx, &flight{floor: s.known})
 			}

@@ -60,7 +60,7 @@ func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.C
 	case err != nil:
 		return nil, err
 	case !all && f.Owner != "" && f.Owner != who.ID:
-		return nil, r.may(ctx, who, access.ReadAll)
+		return nil, r.allow(ctx, who, access.ReadAll)
 	case !all:
 		f.Owner = who.ID
 	}
@@ -75,7 +75,7 @@ func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.C
 
 // Authorities gives every generation, oldest first.
 func (r *Registrar) Authorities(ctx context.Context, who ca.Actor) ([]ca.Authority, error) {
-	if err := r.may(ctx, who, access.ReadPolicy); err != nil {
+	if err := r.allow(ctx, who, access.ReadPolicy); err != nil {
 		return nil, err
 	}
 	return r.o.Shelf.Authorities(ctx)
@@ -84,7 +84,7 @@ func (r *Registrar) Authorities(ctx context.Context, who ca.Actor) ([]ca.Authori
 // Profiles gives the profiles in force, by name. Before the first settling it
 // waits, until ctx ends (E2301) or nothing is issued for a stated reason.
 func (r *Registrar) Profiles(ctx context.Context, who ca.Actor) ([]ca.Profile, error) {
-	if err := r.may(ctx, who, access.ReadPolicy); err != nil {
+	if err := r.allow(ctx, who, access.ReadPolicy); err != nil {
 		return nil, err
 	}
 	r.mu.Lock()
@@ -102,7 +102,7 @@ func (r *Registrar) Profiles(ctx context.Context, who ca.Actor) ([]ca.Profile, e
 // Status says how the installation is doing. Its Problem is set while nothing is
 // issued. The error is the book's, or E1305.
 func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error) {
-	if err := r.may(ctx, who, access.Status); err != nil {
+	if err := r.allow(ctx, who, access.Status); err != nil {
 		return ca.Status{}, err
 	}
 	counts, err := r.o.Shelf.Counts(ctx, r.o.Now())

@@ -51,6 +51,8 @@ type Options struct {
 type Registrar struct {
 	o     Options
 	queue chan *wish
+	// refusals wait for the log.
+	refusals refusals
 	// again are wishes the signer sent back untouched; Run's alone.
 	again []*wish
 
@@ -125,15 +127,17 @@ func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 	if err != nil {
 		return ca.Issued{}, err
 	}
-	if err := r.may(ctx, q.From, access.Submit); err != nil {
+	if err := r.allow(ctx, q.From, access.Submit); err != nil {
 		return ca.Issued{}, err
 	}
 	rules, err := v.rules(&q)
 	if err != nil {
+		r.Refuse(q.From, err)
 		return ca.Issued{}, err
 	}
 	w, mine, err := r.join(q)
 	if err != nil {
+		r.Refuse(q.From, err)
 		return ca.Issued{}, err
 	}
 	if mine {
@@ -149,7 +153,7 @@ func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, 
 	if err != nil {
 		return ca.Plan{}, err
 	}
-	if err := r.may(ctx, q.From, access.Submit); err != nil {
+	if err := r.allow(ctx, q.From, access.Submit); err != nil {
 		return ca.Plan{}, err
 	}
 	rules, err := v.rules(&q)
@@ -253,6 +257,7 @@ func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *w
 	before, ok, err := r.repeated(ctx, w.request)
 	switch {
 	case err != nil:
+		r.Refuse(w.request.From, err)
 		r.finish(w, ca.Issued{}, err)
 		return
 	case ok:
@@ -260,6 +265,7 @@ func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *w
 		return
 	}
 	if w.cleared, err = policy.Vet(rules, w.request, c, r.o.Now()); err != nil {
+		r.Refuse(w.request.From, err)
 		r.finish(w, ca.Issued{}, err)
 		return
 	}

@@ -23,7 +23,16 @@ func (r *Registrar) Admit(ctx context.Context, who ca.Actor) error {
 	if err != nil || len(roles) > 0 {
 		return err
 	}
-	return r.stranger(who)
+	p := r.stranger(who)
+	r.refuse(who, p, 0) // counted only, as it knows nobody here and need not be known
+	return p
+}
+
+// allow is may, and notes a no.
+func (r *Registrar) allow(ctx context.Context, who ca.Actor, a access.Action) error {
+	err := r.may(ctx, who, a)
+	r.Refuse(who, err)
+	return err
 }
 
 // may says whether somebody may do something (security rule RO-05). The Problem
@@ -53,7 +62,7 @@ func (r *Registrar) reads(ctx context.Context, who ca.Actor) (all bool, err erro
 	if r.may(ctx, who, access.ReadAll) == nil {
 		return true, nil
 	}
-	return false, r.may(ctx, who, access.ReadOwn)
+	return false, r.allow(ctx, who, access.ReadOwn)
 }
 
 // rolesOf gives the roles that the policy in force maps an actor to. Before this

@@ -47,6 +47,11 @@ func (b *bridge) Settle(ctx context.Context, all []ca.Settlement) error {
 	return b.client.Settle(ctx, b.session.Load(), all)
 }
 
+// Append puts an event on the log; see lifecycle.Log.
+func (b *bridge) Append(ctx context.Context, e ca.EventBody) (ca.Placed, error) {
+	return b.client.Append(ctx, signer.FrontEvent{Session: b.session.Load(), Event: e})
+}
+
 // Sign brings a batch to the signer; see lifecycle.Issuer.
 func (b *bridge) Sign(ctx context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
 	return b.client.Issue(ctx, b.session.Load(), drafts)

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -50,27 +51,28 @@ type family struct {
 }
 
 // run starts the children one after another, calls ready, and keeps them alive
-// until ctx ends. A child that cannot start at first ends everything with its error.
+// until ctx ends; then it stops them in turn, the last first, because what the
+// front has under way needs the signer. A child that cannot start at first ends
+// everything with its error.
 func (f *family) run(ctx context.Context, ready func()) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, len(f.members))
-	running := 0
+	var ends []func() error
 	var err error
 	for _, c := range f.members {
 		var p *process
 		if p, err = f.start(ctx, c); err != nil {
-			cancel()
 			break
 		}
-		running++
-		go func() { done <- f.keep(ctx, c, p) }()
+		own, stop := context.WithCancel(context.WithoutCancel(ctx))
+		done := make(chan error, 1)
+		go func() { done <- f.keep(own, c, p) }()
+		ends = append(ends, func() error { stop(); return <-done })
 	}
 	if err == nil {
 		ready()
+		<-ctx.Done()
 	}
-	for ; running > 0; running-- {
-		err = errors.Join(err, <-done)
+	for _, end := range slices.Backward(ends) {
+		err = errors.Join(err, end())
 	}
 	return err
 }
