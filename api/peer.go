@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"chancery/ca"
+	"chancery/internal/respond"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +28,7 @@ func Peer(ctx context.Context, c net.Conn) context.Context {
 }
 
 func peerUID(c net.Conn) int {
-	if p, ok := c.(*placed); ok {
+	if p, ok := c.(*respond.Placed); ok {
 		c = p.Conn
 	}
 	u, ok := c.(*net.UnixConn)

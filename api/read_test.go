@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -61,6 +60,7 @@ func TestReferencesThatClimbOrDeceiveReachNobody(t *testing.T) {
 func TestTheFormIsTheOneTheAcceptHeaderPrefers(t *testing.T) {
 	b := open(t)
 	const path, authority = "/api/v1/certificates/0a1b2c3d4e5f6071", "/api/v1/authorities/issuing-g1"
+	b.csr = []byte("request")
 	chain := asPEM("CERTIFICATE", []byte("leaf")) + asPEM("CERTIFICATE", []byte("issuing"))
 	for _, c := range []struct{ path, accept, mediaType, body string }{
 		{path, "application/pkix-cert", derType, "leaf"},
@@ -69,6 +69,7 @@ func TestTheFormIsTheOneTheAcceptHeaderPrefers(t *testing.T) {
 		{path, "*/*", "application/json", ""},
 		{path, "text/html, */*;q=0.8", "application/json", ""},
 		{path, "application/json;q=0.2, application/pkix-cert;q=NaN", derType, "leaf"},
+		{path, "application/pkcs10", csrType, "request"}, // R48
 		{authority, "application/pkix-cert", derType, "issuing"},
 		{authority, "application/pem-certificate-chain", pemType, asPEM("CERTIFICATE", []byte("issuing"))},
 		{authority, "application/json", "application/json", ""},
@@ -77,6 +78,10 @@ func TestTheFormIsTheOneTheAcceptHeaderPrefers(t *testing.T) {
 		if a.status != 200 || a.header.Get("Content-Type") != c.mediaType || c.body != "" && string(a.body) != c.body {
 			t.Errorf("%s: %d %q %s", c.accept, a.status, a.header.Get("Content-Type"), a.body)
 		}
+	}
+	b.csr = nil
+	if a := b.send("GET", path, "", "Accept", csrType); a.status != 404 {
+		t.Errorf("a request that never was: %d", a.status)
 	}
 	for _, accept := range []string{"text/html", "application/json;q=0", "garbage", strings.Repeat("a/b,", 1000) + "*/*"} {
 		if a := b.send("GET", path, "", "Accept", accept); a.status != 406 || b.problem(a).Code != ca.E1401 {
@@ -225,51 +230,3 @@ func TestWhoIsNotProvenIsRefused(t *testing.T) {
 		}
 	}
 }
-
-// PR-04: the connection that finds no place is served when one ends.
-func TestPR04_ConnectionsBeyondTheLimitWaitForAPlace(t *testing.T) {
-	inner := make(pipes, maxConns+2)
-	for range maxConns + 1 {
-		here, there := net.Pipe()
-		t.Cleanup(func() { _, _ = here.Close(), there.Close() })
-		inner <- here
-	}
-	l := &limited{Listener: inner, places: make(chan struct{}, maxConns), closed: make(chan struct{})}
-	var first net.Conn
-	for range maxConns {
-		c, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		first = c
-	}
-	if len(inner) != 1 || len(l.places) != cap(l.places) {
-		t.Fatalf("%d wait, %d places are taken", len(inner), len(l.places))
-	}
-	accepted := make(chan error)
-	go func() { _, err := l.Accept(); accepted <- err }()
-	select {
-	case err := <-accepted:
-		t.Fatalf("one more than the limit was accepted: %v", err)
-	default:
-	}
-	// Closing twice gives back one place, not two.
-	_, _ = first.Close(), first.Close()
-	if err := <-accepted; err != nil || len(l.places) != maxConns {
-		t.Errorf("%v, %d places are taken", err, len(l.places))
-	}
-	go func() { _, err := l.Accept(); accepted <- err }()
-	if err := l.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("closing ends Accept with %v", err)
-	}
-}
-
-// pipes is a listener whose connections are there already.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) { return <-p, nil }
-func (p pipes) Close() error              { return nil }
-func (p pipes) Addr() net.Addr            { return nil }

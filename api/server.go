@@ -6,7 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
+
+	"chancery/internal/respond"
 )
 
 // maxConns is how many connections are served at once (security rule PR-04).
@@ -27,46 +28,5 @@ func Server(h http.Handler, log *slog.Logger) HTTPServer {
 // Serve answers on a Unix listener until the server is shut down or closed; the
 // error is then http.ErrServerClosed.
 func (s HTTPServer) Serve(l net.Listener) error {
-	return s.Server.Serve(&limited{Listener: l, places: make(chan struct{}, maxConns), closed: make(chan struct{})})
-}
-
-// limited accepts no more connections than there are places.
-type limited struct {
-	net.Listener
-	places chan struct{}
-	once   sync.Once
-	closed chan struct{}
-}
-
-// Accept waits for a place, then for a connection.
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	return &placed{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
-}
-
-// Close ends Accept, even one that waits for a place.
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-// placed gives its place back when it is closed.
-type placed struct {
-	net.Conn
-	leave func()
-}
-
-// Close closes the connection.
-func (c *placed) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
+	return s.Server.Serve(respond.Limit(l, maxConns))
 }
