@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"sync/atomic"
 	"time"
 
 	"chancery/ca"
@@ -62,8 +63,9 @@ type Options struct {
 
 // A door holds what all handlers share.
 type door struct {
-	o   Options
-	mux *http.ServeMux
+	o      Options
+	mux    *http.ServeMux
+	panics atomic.Int64 // since the start
 }
 
 // New makes the door. Its server must have Peer as ConnContext, as Server's has:
@@ -87,6 +89,7 @@ type verb func(http.ResponseWriter, *http.Request) error
 // here, before a parser sees anything of it.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(respond.RequestIDHeader, string(newID(d.o.Now())))
+	defer d.survive(w, r)
 	who := asker(r)
 	if who.UID == nobody {
 		respond.Fail(w, r, d.o.Log, ca.Forbidden(ca.E1303, "the account at the other end of the connection is not known", "connect to the local socket"))
