@@ -3,8 +3,14 @@
 package wire_test
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"net"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +59,30 @@ func TestPR04_CallsThatNeverEndGiveTheirPlacesBack(t *testing.T) {
 		}
 		if e, ok := err.(net.Error); ok && e.Timeout() {
 			t.Fatal("a call that never ends was not cut off")
+		}
+	}
+}
+
+// PR-04: what is beyond a body's ceiling is not waited for, let alone kept.
+func TestPR04_ABodyIsReadNoFurtherThanItsCeiling(t *testing.T) {
+	r := newRig(t, os.Getuid())
+	for method, ceiling := range map[string]int{"hello": 256 << 10, "leaves": 256 << 10, "issue": 1 << 20, "settle": 1 << 20} {
+		c, err := net.Dial("unix", r.sign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		head := fmt.Sprintf("POST /v1/%s HTTP/1.1\r\nHost: signer\r\nContent-Length: %d\r\n\r\n", method, 1<<30)
+		if _, err := c.Write(append([]byte(head), bytes.Repeat([]byte(" "), ceiling+1)...)); err != nil {
+			t.Fatal(err)
+		}
+		reply, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		var p ca.Problem
+		if err := json.NewDecoder(reply.Body).Decode(&p); err != nil || p.Code != ca.E1401 || !strings.Contains(p.Detail, fmt.Sprintf("larger than %d", ceiling)) {
+			t.Errorf("%s: %s %q, %v", method, reply.Status, p.Detail, err)
 		}
 	}
 }
