@@ -17,9 +17,6 @@ const (
 	// MaxChanges is the most changes of one commit: a group of the pipeline, which
 	// a database writes without anybody waiting for it.
 	MaxChanges = 1024
-	// commitWait is when a commit is given up as unknown: a server that has not
-	// answered for so long is gone, and settling finds out what it did.
-	commitWait = 30 * time.Second
 	// keyLife is how long an idempotency key leads to its certificate.
 	keyLife = 24 * time.Hour
 	// sweepEvery is how often keys that ran out are removed.
@@ -74,37 +71,26 @@ func (s *Store) Commit(ctx context.Context, changes []ca.Change, next int64) (lo
 	if err != nil {
 		return nil, fmt.Errorf("commit: %w", err)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWait)
-	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("begin a commit: %w", err)
-	}
 	now := s.now()
-	w := writing{ctx: ctx, tx: tx, in: s.inserts, now: now}
+	sweep := now.Sub(s.swept) >= sweepEvery
+	w := writing{in: s.inserts, now: now}
 	if s.engine.name == postgresName {
 		w.bulk = &bulk{}
 	}
-	err = w.all(changes)
-	if err == nil {
-		err = s.moveMark(ctx, tx, logNo, next)
-	}
-	sweep := now.Sub(s.swept) >= sweepEvery
-	if err == nil && sweep {
-		_, err = tx.ExecContext(ctx, dropKeys, millis(now))
-	}
+	err = s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		w.ctx, w.tx = ctx, tx
+		err := w.all(changes)
+		if err == nil {
+			err = s.moveMark(ctx, tx, logNo, next)
+		}
+		if err == nil && sweep {
+			_, err = tx.ExecContext(ctx, dropKeys, millis(now))
+		}
+		return err
+	})
 	if err != nil {
-		// The rollback's own error changes nothing: what is not committed is gone
-		// with its connection.
-		_ = tx.Rollback()
-		return nil, statementError(err)
-	}
-	if err := tx.Commit(); err != nil {
 		return nil, fmt.Errorf("commit %d changes: %w", len(changes), err)
 	}
 	if sweep {
@@ -283,14 +269,13 @@ func (w *writing) exec(st *sql.Stmt, values ...any) error {
 	return err
 }
 
-// statementError is the error of a statement before COMMIT, when the transaction
-// is known to be gone.
+// statementError is the error of a transaction that is known to be gone.
 func statementError(err error) error {
 	switch {
 	case sqliteTaken(err) || postgresTaken(err):
-		return fmt.Errorf("commit: %w (%w)", ca.ErrTaken, err)
+		return fmt.Errorf("%w (%w)", ca.ErrTaken, err)
 	case sqliteCode(err)&0xff == sqliteFull || postgresFull(err):
 		return ca.Unavailable(ca.E1407, "the disk of the database is full", "free space, then restart the service").Because(err.Error())
 	}
-	return fmt.Errorf("commit: %w", err)
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -43,6 +44,10 @@ type Store struct {
 	// rows of one log are written by one committer. reader is a pool.
 	writer, reader *sql.DB
 	inserts        inserts
+	// lines has the writer's connection on PostgreSQL; nil on SQLite.
+	lines *atomic.Pointer[line]
+	// wait is how long a transaction may take: commitWait, but in tests.
+	wait time.Duration
 	// hold keeps other processes off an SQLite file; nil on PostgreSQL.
 	hold *os.File
 
@@ -70,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Now == nil {
 		return nil, errors.New("open the book: no clock")
 	}
-	s := &Store{logID: o.LogID, now: o.Now}
+	s := &Store{logID: o.LogID, now: o.Now, wait: commitWait}
 	var err error
 	if isPostgres(o.DSN) {
 		err = s.openPostgres(o.DSN)
@@ -171,17 +176,12 @@ func (s *Store) claim(ctx context.Context) error {
 	return wrap("enter the log into the book", s.write(ctx, insertLog, s.logID))
 }
 
-// write runs one statement in a transaction: a lone Exec may be run twice by
-// database/sql when its reply is lost.
+// write runs one statement in a transaction.
 func (s *Store) write(ctx context.Context, query, value string) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
+	return s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, query, value)
 		return err
-	}
-	if _, err := tx.ExecContext(ctx, query, value); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	})
 }
 
 // texts gives the one column of a query.

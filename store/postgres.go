@@ -3,8 +3,11 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,6 +22,11 @@ const (
 	// postgresReaders is the size of a node's read pool: a few nodes stay well
 	// below the server's usual 100 connections.
 	postgresReaders = 16
+	// idleEnd is the server's setting for sessions that leave a transaction open, in
+	// milliseconds. A front that vanishes behind a broken network holds the places
+	// of its rows, and settling has to wait for them: the server would notice only
+	// after hours.
+	idleEnd = "idle_in_transaction_session_timeout"
 	// SQLSTATE codes (PostgreSQL, appendix A).
 	postgresUnique = "23505"
 	postgresNoRoom = "53100"
@@ -45,10 +53,20 @@ func (s *Store) openPostgres(dsn string) error {
 		return fmt.Errorf("read the database's address: %w", err)
 	}
 	config.RuntimeParams["application_name"] = "chancery"
+	// The address may not ask for the simple protocol: it has no parameters, and
+	// the driver cannot tell whether a statement that it sends so has begun.
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	reading := config.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
 	config.RuntimeParams["synchronous_commit"] = "on"
-	s.writer = stdlib.OpenDB(*config)
+	if _, said := config.RuntimeParams[idleEnd]; !said {
+		config.RuntimeParams[idleEnd] = strconv.FormatInt(commitWait.Milliseconds(), 10)
+	}
+	s.lines = &atomic.Pointer[line]{}
+	s.writer = stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(func(_ context.Context, c *pgx.ConnConfig) error {
+		newLine(s.lines, c)
+		return nil
+	}))
 	s.writer.SetMaxOpenConns(1)
 	s.reader = stdlib.OpenDB(*reading)
 	s.reader.SetMaxOpenConns(postgresReaders)
