@@ -99,6 +99,13 @@ func (h hand) request(name string) string {
 // serve runs the service until the test ends, and gives what it said at its start.
 func (h hand) serve() string {
 	h.t.Helper()
+	said, _ := h.serving()
+	return said
+}
+
+// serving is serve for tests that end the service themselves.
+func (h hand) serving() (said string, service *exec.Cmd) {
+	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	c := h.command(ctx, "serve")
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
@@ -119,7 +126,7 @@ func (h hand) serve() string {
 			h.t.Fatalf("the service did not start: %s", seen)
 		}
 	}
-	return string(seen)
+	return string(seen), c
 }
 
 // R47: the whole road, from init to a chain that OpenSSL accepts, without a
