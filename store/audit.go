@@ -51,7 +51,7 @@ type Audit struct{ s *Store }
 // another version's schema, and E1409 for a damaged one.
 func OpenAudit(ctx context.Context, o Options) (*Audit, error) {
 	s := &Store{logID: o.LogID}
-	err := s.peek(o.DSN)
+	err := s.peek(o)
 	if err == nil {
 		var fits bool
 		if fits, err = s.readable(ctx); err == nil && !fits {

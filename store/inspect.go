@@ -21,33 +21,33 @@ import (
 // one; any other error is of reading, or of ctx.
 func Inspect(ctx context.Context, o Options) (engine string, err error) {
 	s := &Store{}
-	if err = s.peek(o.DSN); err == nil {
+	if err = s.peek(o); err == nil {
 		err = s.inspect(ctx, o.LogID)
 	}
 	return s.engine.name, errors.Join(foreignFile(err), s.Close())
 }
 
 // peek opens an existing book to read beside whoever holds it.
-func (s *Store) peek(dsn string) error {
-	if isPostgres(dsn) {
-		return s.openPostgres(dsn)
+func (s *Store) peek(o Options) error {
+	if isPostgres(o.DSN) {
+		return s.openPostgres(o.DSN)
 	}
-	return s.peekSQLite(dsn)
+	return s.peekSQLite(o.DSN, o.Place)
 }
 
 // peekSQLite opens an existing file for reading alone: a connection that may
 // write would bring the write-ahead log of a killed service into the file before
 // settleWAL has seen to it.
-func (s *Store) peekSQLite(path string) error {
+func (s *Store) peekSQLite(path string, p Place) error {
 	s.engine = sqliteEngine()
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("look at the database: %w", err)
+	if p.Disk == nil {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("look at the database: %w", err)
+		}
 	}
-	address := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
-		"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(on)"},
-	}.Encode()}
+	address := p.address(path, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(on)"}})
 	var err error
-	s.reader, err = sql.Open("sqlite", address.String())
+	s.reader, err = sql.Open("sqlite", address)
 	return wrap("open the database", err)
 }
 

@@ -9,7 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +32,8 @@ type Options struct {
 	LogID string
 	// Now is the clock; it decides when idempotency keys run out.
 	Now func() time.Time
+	// Place is where an SQLite file lies; tests alone set it.
+	Place Place
 }
 
 // A Store is the book. Reading methods may be called from any goroutine; commits
@@ -49,7 +51,7 @@ type Store struct {
 	// wait is how long a transaction may take: commitWait, but in tests.
 	wait time.Duration
 	// hold keeps other processes off an SQLite file; nil on PostgreSQL.
-	hold *os.File
+	hold io.Closer
 
 	mu sync.Mutex // of commits
 	// swept is when run-out idempotency keys were last removed.
@@ -80,7 +82,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if isPostgres(o.DSN) {
 		err = s.openPostgres(o.DSN)
 	} else {
-		err = s.openSQLite(o.DSN)
+		err = s.openSQLite(o.DSN, o.Place)
 	}
 	if err == nil {
 		err = s.prepare(ctx)

@@ -6,12 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -44,32 +40,33 @@ func sqliteEngine() engine {
 }
 
 // openSQLite opens the file with one writing and several reading connections.
-func (s *Store) openSQLite(path string) error {
+func (s *Store) openSQLite(path string, p Place) error {
 	s.engine = sqliteEngine()
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("find the database: %w", err)
 	}
-	if err := s.holdFile(path); err != nil {
+	if p.Disk == nil {
+		p.Disk = system{}
+	}
+	if s.hold, err = p.Disk.Claim(path); err != nil {
 		return err
 	}
-	if err := ownFile(path); err != nil {
-		return err
-	}
-	if err := settleWAL(path); err != nil {
+	if err := settleWAL(p.Disk, path); err != nil {
 		return fmt.Errorf("secure the database's write-ahead log: %w", err)
 	}
 	pragmas := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)"}}
+	if p.Checkpoint > 0 {
+		pragmas.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", p.Checkpoint))
+	}
 	pragmas.Set("_txlock", "immediate")
-	address := url.URL{Scheme: "file", Path: path, RawQuery: pragmas.Encode()}
-	if s.writer, err = sql.Open("sqlite", address.String()); err != nil {
+	if s.writer, err = sql.Open("sqlite", p.address(path, pragmas)); err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	s.writer.SetMaxOpenConns(1)
 	pragmas.Set("_txlock", "deferred")
 	pragmas.Add("_pragma", "query_only(on)")
-	address.RawQuery = pragmas.Encode()
-	if s.reader, err = sql.Open("sqlite", address.String()); err != nil {
+	if s.reader, err = sql.Open("sqlite", p.address(path, pragmas)); err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	s.reader.SetMaxOpenConns(sqliteReaders)
@@ -77,75 +74,13 @@ func (s *Store) openSQLite(path string) error {
 	return nil
 }
 
-// holdFile takes the database for this process. The lock lies in a file of its
-// own: SQLite's locks on the database end when anybody in the process closes it.
-func (s *Store) holdFile(path string) error {
-	f, err := os.OpenFile(path+"-lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the database's lock: %w", err)
+// address is the driver's name for a file.
+func (p Place) address(path string, query url.Values) string {
+	if p.VFS != "" {
+		query.Set("vfs", p.VFS)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		held := ca.Conflict(ca.E1403, "the database "+path+" is in use", "stop the other process first")
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return errors.Join(held, f.Close())
-		}
-		return errors.Join(fmt.Errorf("lock the database: %w", err), f.Close())
-	}
-	s.hold = f
-	return nil
-}
-
-// ownFile makes the database's file, or checks that it is one that nobody else
-// can read (security rule KY-04). SQLite gives its other files the same mode.
-func ownFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err == nil {
-		return f.Close()
-	}
-	if !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("make the database: %w", err)
-	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return fmt.Errorf("look at the database: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return ca.Refused(ca.E1404, fmt.Sprintf("the database %s has mode %v; it must be a file with mode 0600", path, info.Mode()), "chancery doctor --fix")
-	}
-	return nil
-}
-
-// settleWAL brings the write-ahead log that an unclean stop left to stable
-// storage before SQLite reads it. A process that was killed between write and
-// fsync leaves a commit that is seen in the page cache and gone after a power
-// cut: settling would build on it. fsync of the old file proves nothing if an
-// earlier one failed, so the bytes are written anew.
-func settleWAL(path string) (err error) {
-	wal := path + "-wal"
-	from, err := os.Open(wal)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	to, err := os.OpenFile(wal+"-new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(to, from)
-	if err = errors.Join(err, to.Sync(), to.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(wal+"-new", wal); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	u := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
+	return u.String()
 }
 
 // sqliteCode is SQLite's extended result code, or 0.

@@ -36,6 +36,7 @@ var may = map[string]string{
 	"internal/pgtest":  "",
 	"internal/respond": "ca",
 	"internal/sim":     "signer/journal",
+	"internal/sim/vfs": "internal/sim signer/journal store",
 	"internal/strict":  "",
 
 	"cmd/chancery": anything,
@@ -47,7 +48,7 @@ var everybodys = []string{"internal/strict"}
 
 // testsOnly are packages that no program may import, cmd/chancery included: a disk
 // that crashes and a database to throw away must not be a flag away from an operator.
-var testsOnly = []string{"internal/pgtest", "internal/sim"}
+var testsOnly = []string{"internal/pgtest", "internal/sim", "internal/sim/vfs"}
 
 // notDirectly lists import paths that a package must not name itself; a path
 // covers those below it, except where it has its own line in but. What ca uses

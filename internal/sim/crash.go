@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"bytes"
 	"math/rand/v2"
 )
 
@@ -25,16 +24,23 @@ type Choice struct {
 func (d *Disk) Kill(plan Plan) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	out, _ := d.copied(plan)
+	return out
+}
+
+// copied gives a copy, and which file became which. Open files without a name are
+// copied only as far as somebody has named them before. The caller holds mu.
+func (d *Disk) copied(plan Plan) (*Disk, map[*inode]*inode) {
 	out := &Disk{plan: plan, folders: map[string]*folder{}}
 	copies := map[*inode]*inode{nil: nil}
 	clone := func(n *inode) *inode {
 		if _, ok := copies[n]; !ok {
-			copies[n] = &inode{now: bytes.Clone(n.now), stable: bytes.Clone(n.stable), debt: append([]change(nil), n.debt...)}
+			copies[n] = &inode{now: n.now.clone(), stable: n.stable.clone(), debt: n.debt[:len(n.debt):len(n.debt)]}
 		}
 		return copies[n]
 	}
 	names := func(in map[string]*inode) map[string]*inode {
-		m := map[string]*inode{}
+		m := make(map[string]*inode, len(in))
 		for name, n := range in {
 			m[name] = clone(n)
 		}
@@ -47,7 +53,7 @@ func (d *Disk) Kill(plan Plan) *Disk {
 		}
 		out.folders[dir] = g
 	}
-	return out
+	return out, copies
 }
 
 // Cut gives the disk as the next process sees it after the power was cut. The
@@ -57,7 +63,7 @@ func (d *Disk) Cut(c Choice, plan Plan) *Disk {
 	coins := rand.New(rand.NewPCG(c.Seed, c.Keep))
 	kept := func() bool { return coins.Uint64N(256) < c.Keep }
 	cut := map[*inode]bool{}
-	for _, dir := range []string{"journal", "state"} {
+	for _, dir := range folders {
 		f := out.folders[dir]
 		for _, n := range f.debt {
 			if !kept() {
@@ -86,21 +92,20 @@ func (d *Disk) Cut(c Choice, plan Plan) *Disk {
 
 // cut leaves of a file what is on the disk and what of its debt is kept.
 func (n *inode) cut(kept func() bool) {
-	b := n.stable
 	for _, c := range n.debt {
 		if c.data == nil {
 			if kept() {
-				b = c.on(b)
+				c.on(&n.stable)
 			}
 			continue
 		}
 		for rest := c; len(rest.data) > 0; {
 			step := min(sector-rest.at%sector, int64(len(rest.data)))
 			if kept() {
-				b = change{at: rest.at, data: rest.data[:step]}.on(b)
+				change{at: rest.at, data: rest.data[:step]}.on(&n.stable)
 			}
 			rest = change{at: rest.at + step, data: rest.data[step:]}
 		}
 	}
-	n.now, n.stable, n.debt = bytes.Clone(b), b, nil
+	n.now, n.debt = n.stable.clone(), nil
 }

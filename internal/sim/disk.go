@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -69,14 +68,40 @@ type Plan func(Call) Outcome
 // ErrDead is what every call gives once the process has died.
 var ErrDead = errors.New("the process is dead")
 
+// A Moment is a disk just before a call.
+type Moment struct {
+	Call Call
+	// Disk is an image of it; Kill and Cut give the disks to go on with.
+	Disk *Disk
+	// node and half are of a write: the file, and the half that is in the page cache
+	// if the process dies within the call.
+	node *inode
+	half change
+}
+
+// Torn gives the image in which half of the write is in the page cache; false if
+// the call is no write.
+func (m Moment) Torn() (*Disk, bool) {
+	if m.node == nil {
+		return nil, false
+	}
+	out, copies := m.Disk.copied(nil)
+	copies[m.node].apply(m.half)
+	return out, true
+}
+
 // A Disk is the disk as one process sees it, until it dies. It is a journal.FS.
 type Disk struct {
 	mu      sync.Mutex
 	plan    Plan
+	watch   func(Moment)
 	calls   int
 	dead    bool
 	folders map[string]*folder
 }
+
+// folders are those of a signer's log, and that of a database.
+var folders = []string{"db", "journal", "state"}
 
 // A folder has names as the kernel sees them and as the disk does.
 type folder struct {
@@ -89,8 +114,8 @@ type naming map[string]*inode
 
 // An inode has content as the page cache has it and as the disk does.
 type inode struct {
-	now, stable []byte
-	debt        []change // what may lead from stable to now
+	now, stable content
+	debt        []change // what may lead from stable to now; images share its beginning
 }
 
 // A change is a write, or, without data, a new length.
@@ -99,11 +124,11 @@ type change struct {
 	data []byte
 }
 
-// New gives an empty disk with the folders of a journal. A nil plan lets every
-// call be done.
+// New gives an empty disk with the folders of a journal, and one named db. A nil
+// plan lets every call be done.
 func New(plan Plan) *Disk {
 	d := &Disk{plan: plan, folders: map[string]*folder{}}
-	for _, name := range []string{"journal", "state"} {
+	for _, name := range folders {
 		d.folders[name] = &folder{now: map[string]*inode{}, stable: map[string]*inode{}}
 	}
 	return d
@@ -123,17 +148,49 @@ func (d *Disk) Dead() bool {
 	return d.dead
 }
 
+// Watch has f called before each call that changes the disk, so that one run gives
+// the images of all its moments; nil ends it. f must not call the disk itself.
+func (d *Disk) Watch(f func(Moment)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.watch = f
+}
+
+// Plan puts another plan in force.
+func (d *Disk) Plan(p Plan) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.plan = p
+}
+
+// Die ends the process: all calls from now on give ErrDead.
+func (d *Disk) Die() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead = true
+}
+
 // begin counts a call and asks for its outcome. An error is the call's; the caller
 // changes the page cache only as the outcome says.
 func (d *Disk) begin(op Op, name string) (Outcome, error) {
+	return d.beginOn(op, name, nil, change{})
+}
+
+// beginOn is begin, of a write with its file and its first half.
+func (d *Disk) beginOn(op Op, name string, node *inode, half change) (Outcome, error) {
 	if d.dead {
 		return refused, ErrDead
 	}
 	d.calls++
+	call := Call{N: d.calls, Op: op, Name: name}
+	if d.watch != nil {
+		image, copies := d.copied(nil)
+		d.watch(Moment{Call: call, Disk: image, node: copies[node], half: half})
+	}
 	if d.plan == nil {
 		return Done, nil
 	}
-	switch o := d.plan(Call{N: d.calls, Op: op, Name: name}); o {
+	switch o := d.plan(call); o {
 	case Die, Torn:
 		d.dead = true
 		return o, ErrDead
@@ -290,10 +347,10 @@ func (h *handle) ReadAt(p []byte, off int64) (int, error) {
 		return 0, ErrDead
 	case h.closed:
 		return 0, fs.ErrClosed
-	case off >= int64(len(h.node.now)):
+	case off >= h.node.now.size:
 		return 0, io.EOF
 	}
-	n := copy(p, h.node.now[off:])
+	n := h.node.now.read(p, off)
 	if n < len(p) {
 		return n, io.EOF
 	}
@@ -311,15 +368,20 @@ func (h *handle) begin(op Op) (Outcome, error) {
 func (h *handle) WriteAt(p []byte, off int64) (int, error) {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
-	outcome, err := h.begin(WriteAt)
-	n := len(p)
+	if h.closed || h.readOnly {
+		return 0, fmt.Errorf("%s: %w", h.name, fs.ErrClosed)
+	}
+	data := append([]byte{}, p...)
+	half := len(data) / 2
+	outcome, err := h.disk.beginOn(WriteAt, h.name, h.node, change{at: off, data: data[:half]})
+	n := len(data)
 	switch outcome {
 	case refused:
 		return 0, err
 	case Torn, Fail, Full:
-		n /= 2
+		n = half
 	}
-	h.node.apply(change{at: off, data: append([]byte{}, p[:n]...)})
+	h.node.apply(change{at: off, data: data[:n]})
 	return n, err
 }
 
@@ -337,7 +399,7 @@ func (h *handle) Allocate(size int64) error {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
 	outcome, err := h.begin(Allocate)
-	if (changes(outcome)) && size > int64(len(h.node.now)) {
+	if changes(outcome) && size > h.node.now.size {
 		h.node.apply(change{at: size})
 	}
 	return err
@@ -349,7 +411,11 @@ func (h *handle) Sync() error {
 	outcome, err := h.begin(Sync)
 	switch outcome {
 	case Done:
-		h.node.stable, h.node.debt = bytes.Clone(h.node.now), nil
+		// Only what is dirty is written: what a failed sync lost stays lost.
+		for _, c := range h.node.debt {
+			c.on(&h.node.stable)
+		}
+		h.node.debt = nil
 	case Fail, Full:
 		h.node.debt = nil // clean in the kernel's eyes, and lost
 	}
@@ -362,7 +428,7 @@ func (h *handle) Size() (int64, error) {
 	if h.disk.dead {
 		return 0, ErrDead
 	}
-	return int64(len(h.node.now)), nil
+	return h.node.now.size, nil
 }
 
 func (h *handle) Close() error {
@@ -374,21 +440,17 @@ func (h *handle) Close() error {
 
 // apply changes the page cache, and remembers that the disk does not know.
 func (n *inode) apply(c change) {
-	n.now = c.on(n.now)
+	c.on(&n.now)
 	n.debt = append(n.debt, c)
 }
 
-// on gives the content after a change.
-func (c change) on(b []byte) []byte {
-	end := c.at + int64(len(c.data))
-	if grow := end - int64(len(b)); grow > 0 {
-		b = append(b[:len(b):len(b)], make([]byte, grow)...)
-	}
+// on makes a change to a content.
+func (c change) on(to *content) {
 	if c.data == nil {
-		return b[:end]
+		to.resize(c.at)
+	} else {
+		to.write(c.at, c.data)
 	}
-	copy(b[c.at:], c.data)
-	return b
 }
 
 func sorted(names map[string]*inode) []string {
