@@ -33,6 +33,9 @@ const (
 // signer then answers nothing but Found. Loose modes, a directory in use (E1403),
 // damage, or a journal older than its keys are refused with their codes.
 func (s *Signer) Open() error {
+	if s.Place.Disk != nil {
+		return s.openOn(s.Place.Disk)
+	}
 	disk, err := journal.OS(s.Dir)
 	switch {
 	case errors.Is(err, journal.ErrInUse):
@@ -131,6 +134,7 @@ func (s *Signer) openLog(id audit.LogID, key crypto.Signer, o journal.Options) (
 	disk := s.disk
 	s.disk = nil
 	o.Log, o.LogNo, o.Now, o.Signer, o.Unseparated = id, firstLogNo, s.Now, key, s.Unseparated
+	o.SegmentLeaves, o.Ahead = s.Place.SegmentLeaves, s.Place.Ahead
 	j, err := journal.Open(disk, o)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)

@@ -39,6 +39,8 @@ type Signer struct {
 	// Unseparated says that front and signer run under one account, so that
 	// promise P3 does not hold; it stands on every checkpoint.
 	Unseparated bool
+	// Place is where the log lies; tests alone set it.
+	Place Place
 
 	boot    string
 	disk    journal.FS // the locked directory, until the journal has it
