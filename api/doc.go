@@ -11,7 +11,8 @@
 //	GET  /api/v1/profiles              the profiles in force
 //	GET  /api/v1/status                how the installation is doing
 //
-// It judges form alone: rules are the registrar's, and the signer's again. It
-// opens no socket; whoever may connect is the business of the socket's mode.
+// It judges form alone: who may do what, and the rules, are the registrar's, and
+// the rules the signer's again. It opens no socket; whoever may connect is the
+// business of the socket's mode.
 // Start at New, then submit.go.
 package api

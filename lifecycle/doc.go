@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package lifecycle holds the verbs: submit, issue, settle, read. Every door
-// meets the same Registrar, so a rule stands in one place whatever the protocol.
+// meets the same Registrar, so a rule stands in one place whatever the protocol,
+// and so does the question who may do it (rights.go).
 //
 // It knows no SQL, no HTTP and no key, and of ASN.1 only the validity that it
 // reads from the signer's answers. Rows are the Book's, leaves and signatures

@@ -5,7 +5,10 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -191,7 +194,8 @@ func (r *Registrar) ready(ctx context.Context) (*view, error) {
 func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	p, ok := v.profiles[q.Profile]
 	if !ok {
-		return policy.Rules{}, ca.NotFound(ca.E2118, "there is no profile "+ca.Show(q.Profile), "chancery profile list")
+		known := slices.Sorted(maps.Keys(v.profiles))
+		return policy.Rules{}, ca.NotFound(ca.E2118, "there is no profile "+ca.Show(q.Profile), "use one of "+strings.Join(known[:min(len(known), maxCandidates)], ", "))
 	}
 	if q.Digest.IsZero() {
 		q.Digest = p.Digest

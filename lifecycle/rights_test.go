@@ -144,6 +144,38 @@ func TestRO05_EveryCallByEveryAccount(t *testing.T) {
 	}
 }
 
+// RO-06: what is one's own is found and listed, and nothing besides.
+func TestARequesterSeesTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		defer stop()
+		q, c := wishOf(1, "")
+		if _, err := r.Submit(t.Context(), q, c); err != nil {
+			t.Fatal(err)
+		}
+		amira := peer(1001)
+		q, c = wishOf(2, "")
+		q.From = amira
+		own, err := r.Submit(t.Context(), q, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err := r.Find(t.Context(), amira, own.Certificate.PublicName()); err != nil || found.Certificate.ID != own.Certificate.ID {
+			t.Errorf("their own is found as %+v, %v", found.Certificate, err)
+		}
+		// Both certificates end alike, and only one of them is there for a requester.
+		if found, err := r.Find(t.Context(), amira, ""); err != nil || found.Certificate.ID != own.Certificate.ID {
+			t.Errorf("what hana's is called too is found as %+v, %v", found.Certificate, err)
+		}
+		for _, owner := range []string{"", amira.ID} {
+			if rows, err := r.List(t.Context(), amira, ca.Filter{Owner: owner, Limit: 9}); err != nil || len(rows) != 1 || rows[0].ID != own.Certificate.ID {
+				t.Errorf("the list is %+v, %v", rows, err)
+			}
+		}
+	})
+}
+
 // RO-03: a role that is withdrawn is gone with the next session, which the signer
 // forces when it takes a new policy.
 func TestAWithdrawnRoleIsGone(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 func door(v *vetting) error {
 	p := v.profile
 	if v.request.Profile != p.Name {
-		return ca.NotFound(ca.E2118, "there is no profile "+ca.Show(v.request.Profile), "use one that `chancery policy show` lists")
+		return ca.NotFound(ca.E2118, "there is no profile "+ca.Show(v.request.Profile), "use one that the policy in force has")
 	}
 	// A zero digest means nobody read the document the profile claims to be.
 	if p.Digest.IsZero() || v.request.Digest != p.Digest {
