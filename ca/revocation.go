@@ -90,6 +90,48 @@ type Revocation struct {
 	By string `json:"by"`
 }
 
+// A Revoking is the wish to take a step.
+type Revoking struct {
+	// ID names the certificate by its INTENT leaf.
+	ID ID `json:"id"`
+	// Step is the one to take: 1 for a certificate that is not revoked, 2 to raise
+	// the reason of one that is.
+	Step   int    `json:"step"`
+	Reason Reason `json:"reason"`
+	By     string `json:"by"`
+}
+
+// A RevokeAnswer is what became of a Revoking: the REVOKED leaf, durable, or a
+// problem.
+type RevokeAnswer struct {
+	Placed
+	Problem *Problem `json:"problem,omitempty"`
+}
+
+// A RevokedBody is the body of a REVOKED leaf. The revocation date is the leaf's
+// time.
+type RevokedBody struct {
+	// Intent is the index of the certificate's INTENT in the same log.
+	Intent int64  `json:"intent"`
+	Reason Reason `json:"reason"`
+	By     string `json:"by"`
+	// NotAfter is the certificate's end, as the INTENT has it.
+	NotAfter time.Time `json:"not_after"`
+}
+
+// A List describes a complete revocation list (RFC 5280 §5) without its entries.
+// It is also the body of a CRL leaf, whose digest is the SHA-256 of the
+// to-be-signed bytes.
+type List struct {
+	// Authority is the generation that issued it.
+	Authority string `json:"authority"`
+	// Number is the CRL number: higher than that of any list before.
+	Number     int64     `json:"number"`
+	ThisUpdate time.Time `json:"this_update"`
+	NextUpdate time.Time `json:"next_update"`
+	Entries    int       `json:"entries"`
+}
+
 // An Entry is a line of a revocation list (RFC 5280 §5.1.2.6).
 type Entry struct {
 	Serial Serial

@@ -54,6 +54,9 @@ type Founded struct {
 	// LogKey is the SubjectPublicKeyInfo of the log's key, which verifies checkpoints.
 	LogKey      []byte         `json:"log_key"`
 	Authorities []ca.Authority `json:"authorities"`
+	// Lists are the first revocation lists in DER, by generation (RFC 5280 §5): the
+	// root's is valid for a year, as its key is sealed from here on.
+	Lists map[string][]byte `json:"lists"`
 }
 
 // The log's number of a first installation; a restored or second one takes the next.
@@ -85,6 +88,12 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	if err != nil {
 		return Founded{}, fmt.Errorf("found the issuing authority: %w", err)
 	}
+	lists := map[string][]byte{}
+	for authority, days := range map[*authority]int{root: rootListDays, issuing: ListDays} {
+		if lists[authority.Name], err = s.wholeList(authority, days); err != nil {
+			return Founded{}, fmt.Errorf("make the first list of %s: %w", authority.Name, err)
+		}
+	}
 	// From here on the root's key is on disk only, under its words.
 	s.words.Wipe()
 	s.words = nil
@@ -97,7 +106,7 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	s.mu.Lock()
 	s.unlocked = true
 	s.mu.Unlock()
-	return Founded{Log: s.journal.LogIDText(), LogKey: s.logKey, Authorities: []ca.Authority{root.Authority, issuing.Authority}}, nil
+	return Founded{Log: s.journal.LogIDText(), LogKey: s.logKey, Authorities: []ca.Authority{root.Authority, issuing.Authority}, Lists: lists}, nil
 }
 
 // sound refuses what could not become two authorities.

@@ -44,12 +44,21 @@ func newAuthority(a ca.Authority, key crypto.Signer) (*authority, error) {
 // sign signs message with the authority's key and verifies the signature.
 func (a *authority) sign(message []byte) ([]byte, error) {
 	if a.key == nil {
-		return nil, ca.Locked(ca.E3001, "the key of "+a.Name+" is locked", "chancery key unlock")
+		return nil, a.locked()
 	}
 	hash, data, err := hashed(a.KeyType, message)
 	if err != nil {
 		return nil, err
 	}
+	return a.signHashed(hash, data)
+}
+
+func (a *authority) locked() error {
+	return ca.Locked(ca.E3001, "the key of "+a.Name+" is locked", "chancery key unlock")
+}
+
+// signHashed signs what the key takes, and verifies the signature.
+func (a *authority) signHashed(hash crypto.Hash, data []byte) ([]byte, error) {
 	sig, err := a.key.Sign(rand.Reader, data, hash)
 	if err != nil {
 		return nil, fmt.Errorf("use the key of %s: %w", a.Name, err)

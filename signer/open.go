@@ -54,6 +54,7 @@ func (s *Signer) Open() error {
 func (s *Signer) openOn(disk journal.FS) error {
 	s.disk, s.opened = disk, make(chan struct{})
 	s.recent, s.claimed, s.refusals = newRecent(), map[string]ca.RequestID{}, map[refusal]int{}
+	s.revoked, s.lists = map[ca.Digest]*revoked{}, map[string]ca.List{}
 	s.boot = newBoot()
 	if err := s.begun(filepath.Join(s.Dir, "keys")); err != nil {
 		return errors.Join(err, s.Close())
@@ -132,7 +133,7 @@ func (s *Signer) openJournal() error {
 // directory and its lock are the journal's from then on.
 func (s *Signer) openLog(id audit.LogID, key crypto.Signer, o journal.Options) (*journal.Journal, error) {
 	disk := s.disk
-	s.disk = nil
+	s.disk, s.files = nil, disk
 	o.Log, o.LogNo, o.Now, o.Signer, o.Unseparated = id, firstLogNo, s.Now, key, s.Unseparated
 	o.SegmentLeaves, o.Ahead = s.Place.SegmentLeaves, s.Place.Ahead
 	j, err := journal.Open(disk, o)

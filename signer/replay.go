@@ -30,6 +30,10 @@ func (s *Signer) replay() error {
 			if err = json.Unmarshal(rec.Body, &a); err == nil {
 				r, err = r.withGeneration(a)
 			}
+		case audit.Revoked:
+			err = s.revokedLeaf(rec)
+		case audit.CRL:
+			err = s.listLeaf(rec)
 		default:
 			err = s.remember(rec)
 		}
@@ -70,6 +74,11 @@ func (s *Signer) remember(rec journal.Record) error {
 		}
 		s.recent.add(&intent{index: rec.Index, request: body.Wish.ID, key: idempotency(body.Wish), final: -1})
 	case audit.Final, audit.Adopted, audit.Void:
+		if rec.Leaf.Kind == audit.Void {
+			if err := s.voided(rec.Leaf.Cites, rec.Leaf.Time); err != nil {
+				return err
+			}
+		}
 		i := s.recent.byIndex[rec.Leaf.Cites]
 		if i == nil {
 			return nil // settled so long ago that the ring forgot it

@@ -46,6 +46,13 @@ func (s *Signer) Settle(session int64, settlements []ca.Settlement) error {
 	if err != nil {
 		return fmt.Errorf("journal the settlements: %w", err)
 	}
+	for n, e := range entries {
+		if e.Leaf.Kind == audit.Void {
+			if err := s.voided(e.Leaf.Cites, placed[n].Leaf.Time); err != nil {
+				return err
+			}
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for n, i := range closed {

@@ -54,6 +54,16 @@ type Signer struct {
 	rules  atomic.Pointer[rules]
 	opened chan struct{} // closed when there is a journal to run
 
+	// files is the directory as the journal works on it, for the lists in the making.
+	files journal.FS
+
+	// revoking is held while steps are taken and lists are made: it guards what is
+	// revoked, so that no list is older than a step that was answered.
+	revoking sync.Mutex
+	revoked  map[ca.Digest]*revoked // by issuing key
+	lists    map[string]ca.List     // the newest of each generation
+	stepped  window
+
 	// flights is held for reading while a batch is under way, and for writing by
 	// whatever must not overlap one: hello, settling, founding, a change of policy.
 	flights sync.RWMutex

@@ -86,6 +86,37 @@ func (c *Client) Append(ctx context.Context, e signer.FrontEvent) (ca.Placed, er
 	return call[ca.Placed](ctx, c, "append", e)
 }
 
+// Revoke takes steps; see signer.Signer.Revoke. It may be repeated.
+func (c *Client) Revoke(ctx context.Context, session int64, all []ca.Revoking) ([]ca.RevokeAnswer, error) {
+	a, err := call[revoked](ctx, c, "revoke", revocations{session, all})
+	if err == nil && len(a.Answers) != len(all) {
+		err = fmt.Errorf("%w: %d answers to %d revocations", ErrUnknown, len(a.Answers), len(all))
+	}
+	return a.Answers, err
+}
+
+// CRL has a list made and gives it in DER, to be read to its end and closed. An
+// error while reading means that it is not whole.
+func (c *Client) CRL(ctx context.Context, session int64, authority string, days int) (ca.List, io.ReadCloser, error) {
+	var l ca.List
+	reply, err := c.post(ctx, "crl", listing{session, authority, days})
+	if err != nil {
+		return l, nil, err
+	}
+	if reply.StatusCode != http.StatusOK {
+		defer reply.Body.Close()
+		data, err := io.ReadAll(io.LimitReader(reply.Body, maxReply))
+		if err != nil {
+			return l, nil, fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+		return l, nil, refused(reply, data)
+	}
+	if err := json.Unmarshal([]byte(reply.Header.Get(listHeader)), &l); err != nil {
+		return l, nil, errors.Join(fmt.Errorf("%w: %w", ErrUnknown, err), reply.Body.Close())
+	}
+	return l, reply.Body, nil
+}
+
 // Found founds the installation; on ceremony.sock only.
 func (c *Client) Found(ctx context.Context, f signer.Founding) (signer.Founded, error) {
 	return call[signer.Founded](ctx, c, "found", f)
@@ -115,21 +146,9 @@ func (c *Client) SetPolicy(ctx context.Context, p signer.PolicyChange) (signer.P
 // leaves the outcome open wraps ErrUnknown.
 func call[A, Q any](ctx context.Context, c *Client, method string, q Q) (A, error) {
 	var a A
-	body, err := json.Marshal(q)
+	reply, err := c.post(ctx, method, q)
 	if err != nil {
-		return a, fmt.Errorf("write the call %s: %w", method, err)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://signer/v1/"+method, bytes.NewReader(body))
-	if err != nil {
-		return a, fmt.Errorf("make the call %s: %w", method, err)
-	}
-	// Without GetBody the transport cannot send the body a second time by itself
-	// when a kept connection turns out to be dead.
-	r.GetBody = nil
-	r.Header.Set("Content-Type", "application/json")
-	reply, err := c.http.Do(r)
-	if err != nil {
-		return a, fmt.Errorf("%w: %w", ErrUnknown, err)
+		return a, err
 	}
 	defer reply.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(reply.Body, maxReply+1))
@@ -143,11 +162,38 @@ func call[A, Q any](ctx context.Context, c *Client, method string, q Q) (A, erro
 			return a, fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 		return a, nil
-	case reply.StatusCode == http.StatusUnprocessableEntity:
+	}
+	return a, refused(reply, data)
+}
+
+// post sends a call, once.
+func (c *Client) post(ctx context.Context, method string, q any) (*http.Response, error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return nil, fmt.Errorf("write the call %s: %w", method, err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://signer/v1/"+method, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make the call %s: %w", method, err)
+	}
+	// Without GetBody the transport cannot send the body a second time by itself
+	// when a kept connection turns out to be dead.
+	r.GetBody = nil
+	r.Header.Set("Content-Type", "application/json")
+	reply, err := c.http.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return reply, nil
+}
+
+// refused makes an error of a reply that is not 200.
+func refused(reply *http.Response, data []byte) error {
+	if reply.StatusCode == http.StatusUnprocessableEntity {
 		var p ca.Problem
 		if err := json.Unmarshal(data, &p); err == nil && p.Code != "" {
-			return a, &p
+			return &p
 		}
 	}
-	return a, fmt.Errorf("%w: status %s", ErrUnknown, reply.Status)
+	return fmt.Errorf("%w: status %s", ErrUnknown, reply.Status)
 }

@@ -36,4 +36,23 @@ type settlements struct {
 	Settlements []ca.Settlement `json:"settlements"`
 }
 
+type revocations struct {
+	Session     int64         `json:"session"`
+	Revocations []ca.Revoking `json:"revocations"`
+}
+
+type revoked struct {
+	Answers []ca.RevokeAnswer `json:"answers"`
+}
+
+type listing struct {
+	Session   int64  `json:"session"`
+	Authority string `json:"authority"`
+	Days      int    `json:"days"`
+}
+
+// listHeader is the header of a reply that says what the list in its body is, as
+// JSON of ca.List.
+const listHeader = "Chancery-List"
+
 type empty struct{}

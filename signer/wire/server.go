@@ -62,7 +62,43 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 		return empty{}, s.Signer.Settle(b.Session, b.Settlements)
 	})
 	handle(mux, s, "append", maxBody, func(_ context.Context, e signer.FrontEvent) (ca.Placed, error) { return s.Signer.Append(e) })
+	handle(mux, s, "revoke", maxBatchBody, func(_ context.Context, b revocations) (revoked, error) {
+		a, err := s.Signer.Revoke(b.Session, b.Revocations)
+		return revoked{a}, err
+	})
+	mux.HandleFunc("POST /v1/crl", s.crl)
 	return s.serve(ctx, l, mux)
+}
+
+// crl answers with a list in DER, however long it is. Its length is said first, so
+// that the caller throws away what was broken off.
+func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
+	q, err := read[listing](r, maxBody)
+	if err != nil {
+		s.Signer.Refuse(peer(r.Context()), signer.BadBody)
+		s.answer(w, nil, err)
+		return
+	}
+	list, err := s.Signer.MakeCRL(q.Session, q.Authority, q.Days)
+	if err != nil {
+		s.answer(w, nil, err)
+		return
+	}
+	about, err := json.Marshal(list.List)
+	size, sizeErr := list.WriteTo(io.Discard)
+	if err := errors.Join(err, sizeErr); err != nil {
+		s.answer(w, nil, errors.Join(err, list.Close()))
+		return
+	}
+	w.Header().Set("Content-Type", "application/pkix-crl")
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	w.Header().Set(listHeader, string(about))
+	if _, err := list.WriteTo(w); err != nil {
+		s.Log.Warn("a list was not read to its end", "authority", q.Authority, "error", err)
+	}
+	if err := list.Close(); err != nil {
+		s.Fatal(err)
+	}
 }
 
 // Ceremony serves ceremony.sock until ctx ends.

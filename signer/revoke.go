@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/signer/journal"
+)
+
+// maxSteps is how many steps a minute are taken (security rule SG-11): a captured
+// front must not take down everything before somebody looks.
+const maxSteps = 10_000
+
+// maxBy bounds the name of whoever revokes; the log keeps it for good.
+const maxBy = 256
+
+// Revoke takes steps, at most MaxBatch, each of another certificate. Every answer
+// has its leaf on stable storage, and every list made from then on has the entry. It
+// works while the keys are locked. A step that was taken before in the same way is
+// answered with the leaf it has, so that a call whose answer was lost can be
+// repeated.
+//
+// A certificate is known by its INTENT: what is not on this log cannot be revoked
+// here. An error means that nothing is known about the batch.
+func (s *Signer) Revoke(session int64, wishes []ca.Revoking) ([]ca.RevokeAnswer, error) {
+	s.flights.RLock()
+	defer s.flights.RUnlock()
+	if err := s.current(session); err != nil {
+		return nil, err
+	}
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	switch {
+	case len(wishes) > MaxBatch:
+		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a batch holds at most %d revocations", MaxBatch), "split it")
+	case !s.stepped.take(len(wishes), maxSteps, s.Now()):
+		return nil, ca.Busy(ca.E2301, fmt.Sprintf("more than %d revocations in a minute", maxSteps), "go on in a minute")
+	}
+	answers := make([]ca.RevokeAnswer, len(wishes))
+	taken := map[ca.ID]bool{}
+	var steps []stepping
+	for i, w := range wishes {
+		if taken[w.ID] {
+			answers[i].Problem = ca.Invalid(ca.E1401, "the same certificate is revoked twice in one call", "take one step after another")
+			continue
+		}
+		taken[w.ID] = true
+		t, err := s.stepOf(w)
+		switch {
+		case err != nil:
+			answers[i].Problem = problemOf(err)
+		case t.repeats:
+			answers[i].Placed, err = s.placed(t.leaf)
+			if err != nil {
+				return nil, err
+			}
+		default:
+			t.answer = &answers[i].Placed
+			steps = append(steps, t)
+		}
+	}
+	return answers, s.take(steps)
+}
+
+// A stepping is a step that may be taken, or was taken before.
+type stepping struct {
+	step
+	issuer  ca.Digest
+	entry   journal.Entry
+	repeats bool
+	answer  *ca.Placed
+}
+
+// take journals steps, and only then counts them.
+func (s *Signer) take(steps []stepping) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	entries := make([]journal.Entry, len(steps))
+	for i, t := range steps {
+		entries[i] = t.entry
+	}
+	placed, err := s.journal.Append(entries)
+	if err != nil {
+		return fmt.Errorf("journal the revocations: %w", err)
+	}
+	for i, t := range steps {
+		*t.answer = ca.Placed{Index: placed[i].Index, Leaf: placed[i].Bytes}
+		t.at, t.leaf = placed[i].Leaf.Time/1000, placed[i].Index
+		s.revokedOf(t.issuer).put(t.step)
+	}
+	return nil
+}
+
+// stepOf judges a wish. The error is a Problem, or a damaged log.
+func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
+	if !w.Reason.Valid() || len(w.By) > maxBy || !ca.PlainText(w.By) {
+		return stepping{}, ca.Invalid(ca.E1401, "the reason cannot be given, or the name of who revokes is too long", "see docs/sockets.md")
+	}
+	intent, body, err := s.intentOf(w.ID)
+	if err != nil {
+		return stepping{}, err
+	}
+	switch {
+	case body.Kind != ca.EndEntity:
+		return stepping{}, ca.Refused(ca.E2111, "this is the certificate of an authority", "an authority is revoked by its parent, at a ceremony")
+	case !body.NotAfter.After(s.Now()):
+		return stepping{}, ca.Refused(ca.E2111, "this certificate has ended, and nobody accepts it any more", "nothing needs to be done")
+	}
+	t := stepping{issuer: intent.Issuer, step: step{
+		serial: wide(intent.Serial), ends: body.NotAfter.Unix(), number: uint8(w.Step), reason: uint8(w.Reason), //nolint:gosec // below
+	}}
+	before, ok := s.revokedOf(t.issuer).find(t.serial)
+	switch last := int(before.number); {
+	case ok && last == 0:
+		return stepping{}, ca.Refused(ca.E2111, "this serial number is void: no certificate was handed out for it", "nothing needs to be done")
+	case ok && last == w.Step && before.reason == t.reason:
+		t.leaf, t.repeats = before.leaf, true
+		return t, nil
+	case w.Step != last+1:
+		return stepping{}, ca.Conflict(ca.E2111, "this certificate was revoked meanwhile", "look at it again: chancery show").
+			Because(fmt.Sprintf("its last step is %d, for %s", last, ca.Reason(before.reason)))
+	case ok && (w.Reason != ca.KeyCompromise || before.reason == t.reason):
+		return stepping{}, ca.Refused(ca.E2111, "this certificate is revoked", "its reason can only be raised to keyCompromise").
+			Because("it was revoked for " + ca.Reason(before.reason).String())
+	}
+	content, err := json.Marshal(ca.RevokedBody{Intent: w.ID.Index(), Reason: w.Reason, By: w.By, NotAfter: body.NotAfter})
+	if err != nil {
+		return stepping{}, fmt.Errorf("write the revocation: %w", err)
+	}
+	t.entry = journal.Entry{
+		Leaf: audit.Leaf{Kind: audit.Revoked, Issuer: intent.Issuer, Serial: intent.Serial, Step: int64(w.Step)}, Body: content,
+	}
+	return t, nil
+}
+
+// intentOf reads the INTENT that a certificate's id names.
+func (s *Signer) intentOf(id ca.ID) (audit.Leaf, ca.IntentBody, error) {
+	var body ca.IntentBody
+	unknown := ca.NotFound(ca.E2101, "this certificate is not on this log", "chancery list")
+	if id.LogNo() != s.journal.LogNo() || id.Index() >= s.journal.Size() {
+		return audit.Leaf{}, body, unknown
+	}
+	rec, err := s.journal.Leaf(id.Index())
+	if err != nil {
+		return audit.Leaf{}, body, fmt.Errorf("read intent %d: %w", id.Index(), err)
+	}
+	if rec.Leaf.Kind != audit.Intent || rec.Erased {
+		return audit.Leaf{}, body, unknown
+	}
+	if err := json.Unmarshal(rec.Body, &body); err != nil {
+		return audit.Leaf{}, body, fmt.Errorf("read the body of intent %d: %w", id.Index(), err)
+	}
+	return rec.Leaf, body, nil
+}
+
+// placed gives where a leaf lies, and its bytes.
+func (s *Signer) placed(index int64) (ca.Placed, error) {
+	rec, err := s.journal.Leaf(index)
+	if err != nil {
+		return ca.Placed{}, fmt.Errorf("read revocation %d: %w", index, err)
+	}
+	return ca.Placed{Index: rec.Index, Leaf: rec.Bytes}, nil
+}
+
+// revokedOf is what was revoked of a key's certificates. The caller holds revoking.
+func (s *Signer) revokedOf(issuer ca.Digest) *revoked {
+	r := s.revoked[issuer]
+	if r == nil {
+		r = &revoked{}
+		s.revoked[issuer] = r
+	}
+	return r
+}
+
+// revokedLeaf enters a REVOKED leaf at the start.
+func (s *Signer) revokedLeaf(rec journal.Record) error {
+	if rec.Erased {
+		return nil // retention took it, long after its certificate ended
+	}
+	var body ca.RevokedBody
+	if err := json.Unmarshal(rec.Body, &body); err != nil {
+		return err
+	}
+	s.revokedOf(rec.Leaf.Issuer).put(step{
+		serial: wide(rec.Leaf.Serial), at: rec.Leaf.Time / 1000, ends: body.NotAfter.Unix(), leaf: rec.Index,
+		number: uint8(rec.Leaf.Step), reason: uint8(body.Reason), //nolint:gosec // as stepOf wrote them
+	})
+	return nil
+}
+
+// voided enters an intent that was given up: a certificate may have been signed
+// for it that nobody knows, so it is reported revoked until its end.
+func (s *Signer) voided(intent, millis int64) error {
+	leaf, body, err := s.intentOf(ca.NewID(s.journal.LogNo(), intent))
+	if err != nil {
+		return err
+	}
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	s.revokedOf(leaf.Issuer).put(step{
+		serial: wide(leaf.Serial), at: time.UnixMilli(millis).Unix(), ends: body.NotAfter.Unix(), reason: uint8(ca.CessationOfOperation),
+	})
+	return nil
+}

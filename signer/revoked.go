@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"bytes"
+	"iter"
+	"slices"
+	"time"
+
+	"chancery/ca"
+)
+
+// maxYoung is how many steps are kept apart before they are merged into the rest:
+// a step moves at most so many, not all that were ever revoked.
+const maxYoung = 4096
+
+// A step is the last step of a serial number: 56 octets, a million of them fit in
+// the memory of a small machine. Step 0 is a void intent.
+type step struct {
+	serial [20]byte // big-endian, with zeros ahead
+	at     int64    // revocation date, seconds since 1970
+	ends   int64    // the certificate's end, likewise
+	leaf   int64    // the REVOKED leaf
+	number uint8
+	reason uint8
+}
+
+// revoked is what one key's certificates were revoked for, in two parts sorted by
+// serial. What stands in young counts, the same in main is older. main is never
+// changed, only replaced, so that a list can be made of it at leisure.
+type revoked struct{ main, young []step }
+
+func (s step) compare(serial [20]byte) int { return bytes.Compare(s.serial[:], serial[:]) }
+
+// find gives the last step of a serial.
+func (r *revoked) find(serial [20]byte) (step, bool) {
+	for _, part := range [][]step{r.young, r.main} {
+		if i, ok := slices.BinarySearchFunc(part, serial, step.compare); ok {
+			return part[i], true
+		}
+	}
+	return step{}, false
+}
+
+// put enters a step. A later one keeps the date of the first: a date never moves
+// to later (security rule RV-03).
+func (r *revoked) put(s step) {
+	if before, ok := r.find(s.serial); ok {
+		s.at = min(s.at, before.at)
+	}
+	i, ok := slices.BinarySearchFunc(r.young, s.serial, step.compare)
+	if ok {
+		r.young[i] = s
+		return
+	}
+	r.young = slices.Insert(r.young, i, s)
+	if len(r.young) >= maxYoung {
+		r.main, r.young = slices.Collect(merged(r.main, r.young)), nil
+	}
+}
+
+// steps gives what stands now, in ascending order of serial. It stays what it was
+// while more is put.
+func (r *revoked) steps() iter.Seq[step] { return merged(r.main, slices.Clone(r.young)) }
+
+// merged gives two sorted parts as one, the second before the first.
+func merged(main, young []step) iter.Seq[step] {
+	return func(yield func(step) bool) {
+		i, j := 0, 0
+		for i < len(main) || j < len(young) {
+			next := 0
+			switch {
+			case j == len(young):
+				next = -1
+			case i < len(main):
+				next = main[i].compare(young[j].serial)
+			default:
+				next = 1
+			}
+			one := step{}
+			if next < 0 {
+				one = main[i]
+				i++
+			} else {
+				one = young[j]
+				j++
+				if next == 0 {
+					i++
+				}
+			}
+			if !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+// wide writes a serial with zeros ahead, so that octets sort as numbers do.
+func wide(s ca.Serial) (out [20]byte) {
+	b := s.Bytes()
+	copy(out[max(0, len(out)-len(b)):], b)
+	return out
+}
+
+// entry is the line of a list.
+func (s step) entry() (ca.Entry, error) {
+	serial, err := ca.SerialFromBytes(s.serial[:])
+	return ca.Entry{Serial: serial, At: time.Unix(s.at, 0).UTC(), Reason: ca.Reason(s.reason)}, err
+}
+
+// A window counts what happens within a minute.
+type window struct {
+	began time.Time
+	count int
+}
+
+// take counts n more, unless that passes most.
+func (w *window) take(n, most int, now time.Time) bool {
+	if now.Sub(w.began).Abs() >= time.Minute {
+		*w = window{began: now}
+	}
+	if w.count+n > most {
+		return false
+	}
+	w.count += n
+	return true
+}
