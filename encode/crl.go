@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package encode
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"chancery/ca"
+)
+
+// The extensions of lists and of their entries (RFC 5280 §5.2.3, §5.3.1).
+const (
+	oidCRLNumber  = "2.5.29.20"
+	oidReasonCode = "2.5.29.21"
+)
+
+// maxList bounds the to-be-signed part of a list in octets: some 25 million
+// entries. OpenSSL reads lengths into 31 bits, and doubles its buffer to get there.
+const maxList = 1 << 30
+
+// maxSerial is the most octets a serial number has, that of the sign included
+// (RFC 5280 §5.1.2.6, §4.1.2.2).
+const maxSerial = 20
+
+// listBuffer is how much of a list is written at once, in octets.
+const listBuffer = 64 << 10
+
+// A List is a complete revocation list of one authority, version 2 (RFC 5280
+// §5). It says nothing of a scope: what has no issuing distribution point covers
+// every certificate of the issuer's key.
+type List struct {
+	// Issuer is the generation that signs.
+	Issuer ca.Authority
+	// Number is the CRL number, positive: 8 octets at most of the RFC's 20.
+	Number int64
+	// ThisUpdate is before NextUpdate; both are whole seconds from 1950 to 9999.
+	ThisUpdate time.Time
+	NextUpdate time.Time
+}
+
+// TBS writes the tbsCertList in DER to w, through a buffer of its own, and gives
+// its size in octets. A header of DER says how long its content is, so entries is
+// called twice, once to measure and once to write, and must give the same both
+// times: serial numbers strictly ascending as integers, dates in whole seconds,
+// reasons that ca.Reason.Valid allows. Memory is constant, whatever their number.
+// After an error what w holds is worthless.
+func (l List) TBS(w io.Writer, entries func() iter.Seq2[ca.Entry, error]) (size int64, err error) {
+	if size, err = l.tbs(w, entries); err != nil {
+		return 0, fmt.Errorf("encode list %d of %q: %w", l.Number, l.Issuer.Name, err)
+	}
+	return size, nil
+}
+
+func (l List) tbs(w io.Writer, entries func() iter.Seq2[ca.Entry, error]) (int64, error) {
+	head, err := l.head()
+	if err != nil {
+		return 0, err
+	}
+	tail, err := l.tail()
+	if err != nil {
+		return 0, err
+	}
+	measured, err := writeEntries(io.Discard, entries(), maxList)
+	if err != nil {
+		return 0, err
+	}
+	if measured.size > 0 { // an empty list of entries is left out: RFC 5280 §5.1.2.6
+		head = appendHeader(head, asn1.SEQUENCE, measured.size)
+	}
+	content := int64(len(head)) + measured.size + int64(len(tail))
+	if content > maxList {
+		return 0, fmt.Errorf("it would have %d octets, more than %d", content, maxList)
+	}
+	outer := appendHeader(nil, asn1.SEQUENCE, content)
+	out := bufio.NewWriterSize(w, listBuffer) // keeps the first error for Flush
+	out.Write(outer)
+	out.Write(head)
+	written, err := writeEntries(out, entries(), measured.size)
+	if err != nil {
+		return 0, fmt.Errorf("second pass: %w", err)
+	}
+	// The size alone would not notice a revocation that took another's place.
+	if written.size != measured.size || !bytes.Equal(written.sum.Sum(nil), measured.sum.Sum(nil)) {
+		return 0, errors.New("the second pass gave other entries than the first")
+	}
+	out.Write(tail)
+	return int64(len(outer)) + content, out.Flush()
+}
+
+// head is what stands before the entries: version, algorithm, issuer and times.
+func (l List) head() ([]byte, error) {
+	from, err := signerPart(&l.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	if !l.ThisUpdate.Before(l.NextUpdate) {
+		return nil, errors.New("the next update is not after this one")
+	}
+	head := append([]byte{byte(asn1.INTEGER), 1, 1}, from...) // 1 is version 2
+	if head, err = appendTime(head, l.ThisUpdate); err != nil {
+		return nil, fmt.Errorf("this update: %w", err)
+	}
+	if head, err = appendTime(head, l.NextUpdate); err != nil {
+		return nil, fmt.Errorf("next update: %w", err)
+	}
+	return head, nil
+}
+
+// tail is what stands behind the entries: key identifier and number, both of
+// which RFC 5280 §5.2 demands of a list.
+func (l List) tail() ([]byte, error) {
+	if l.Number <= 0 {
+		return nil, errors.New("its number is not positive")
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addAuthorityKeyID(b, l.Issuer.SKI)
+			addExtension(b, oidCRLNumber, uncritical, func(b *cryptobyte.Builder) { b.AddASN1Int64(l.Number) })
+		})
+	})
+	return b.Bytes()
+}
+
+// A pass goes over the entries once. Its buffers are reused: nothing is allocated
+// for an entry.
+type pass struct {
+	size int64
+	sum  hash.Hash
+	// serial and last are numbers of 20 octets, so that they compare as integers.
+	serial, last [maxSerial]byte
+	text         [2 * maxSerial]byte
+	entry        []byte
+	// reason is the crlEntryExtensions of an entry; its last octet is the reason.
+	reason []byte
+}
+
+// writeEntries writes the entries without a header around them, limit octets at most.
+func writeEntries(w io.Writer, entries iter.Seq2[ca.Entry, error], limit int64) (*pass, error) {
+	p := &pass{sum: sha256.New(), entry: make([]byte, 0, 64)}
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addExtension(b, oidReasonCode, uncritical, func(b *cryptobyte.Builder) { b.AddASN1Enum(0) })
+	})
+	var err error
+	if p.reason, err = b.Bytes(); err != nil {
+		return nil, err
+	}
+	for e, err := range entries {
+		if err != nil {
+			return nil, fmt.Errorf("read the entry after %x: %w", p.last, err)
+		}
+		if err := p.encode(e); err != nil {
+			return nil, fmt.Errorf("entry %q: %w", string(e.Serial), err)
+		}
+		if p.size += int64(len(p.entry)); p.size > limit {
+			return nil, fmt.Errorf("the entries have more than %d octets", limit)
+		}
+		p.sum.Write(p.entry) // a hash never fails
+		if _, err := w.Write(p.entry); err != nil {
+			return nil, fmt.Errorf("write: %w", err)
+		}
+	}
+	return p, nil
+}
+
+// encode makes the entry's bytes (RFC 5280 §5.1.2.6): serial number, date, and
+// the reason, which is left out when it says nothing (§5.3.1).
+func (p *pass) encode(e ca.Entry) error {
+	if !e.Reason.Valid() {
+		return fmt.Errorf("the reason %d cannot be given", e.Reason)
+	}
+	b := append(p.entry[:0], byte(asn1.SEQUENCE), 0)
+	b, err := p.appendSerial(b, e.Serial)
+	if err != nil {
+		return err
+	}
+	if b, err = appendTime(b, e.At); err != nil {
+		return err
+	}
+	if e.Reason != ca.Unspecified {
+		b = append(b, p.reason...)
+		b[len(b)-1] = byte(e.Reason)
+	}
+	b[1] = byte(len(b) - 2) // 53 at most: a length of one octet
+	p.entry = b
+	return nil
+}
+
+// appendSerial appends the INTEGER and keeps it as the last. The hex is decoded by
+// way of text, because a slice made of the string itself would be allocated.
+func (p *pass) appendSerial(b []byte, s ca.Serial) ([]byte, error) {
+	n := hex.DecodedLen(len(s))
+	if n == 0 || n > maxSerial || len(s) != hex.EncodedLen(n) {
+		return nil, errors.New("the serial number does not have 1 to 20 octets")
+	}
+	clear(p.serial[:])
+	octets := p.serial[maxSerial-n:]
+	if _, err := hex.Decode(octets, p.text[:copy(p.text[:], s)]); err != nil {
+		return nil, errors.New("the serial number is not in hex")
+	}
+	negative := octets[0] > 0x7f // unless an octet of zero says otherwise
+	switch {
+	case octets[0] == 0:
+		return nil, errors.New("the serial number is zero or begins with a zero")
+	case negative && n == maxSerial:
+		return nil, errors.New("the serial number has more than 20 octets with its sign")
+	case bytes.Compare(p.serial[:], p.last[:]) <= 0:
+		return nil, fmt.Errorf("it does not come after %x", p.last)
+	}
+	p.last = p.serial
+	if negative {
+		b = append(b, byte(asn1.INTEGER), byte(n+1), 0)
+	} else {
+		b = append(b, byte(asn1.INTEGER), byte(n))
+	}
+	return append(b, octets...), nil
+}
+
+// appendTime appends a time in whole seconds of UTC: UTCTime to 2049 and
+// GeneralizedTime from 2050 (RFC 5280 §5.1.2.4, security rule TI-01).
+func appendTime(b []byte, t time.Time) ([]byte, error) {
+	t = t.UTC()
+	switch year := t.Year(); {
+	case t.Nanosecond() != 0:
+		return nil, errors.New("the time is not in whole seconds")
+	case year < 1950 || year > 9999:
+		return nil, errors.New("the time is not between 1950 and 9999")
+	case year < 2050:
+		return t.AppendFormat(append(b, byte(asn1.UTCTime), 13), "060102150405Z"), nil
+	}
+	return t.AppendFormat(append(b, byte(asn1.GeneralizedTime), 15), "20060102150405Z"), nil
+}
+
+// appendHeader appends tag and length in the fewest octets; cryptobyte would want
+// the content in memory. The size is below 2^31.
+func appendHeader(b []byte, tag asn1.Tag, size int64) []byte {
+	b = append(b, byte(tag))
+	if size < 0x80 {
+		return append(b, byte(size))
+	}
+	n := 1
+	for size>>(8*n) > 0 {
+		n++
+	}
+	b = append(b, 0x80|byte(n))
+	for n--; n >= 0; n-- {
+		b = append(b, byte(size>>(8*n)))
+	}
+	return b
+}
+
+// SignedCRL writes a CertificateList in DER to w: the size octets of tbs, which
+// stay exactly as they are and must be all there is, the algorithm of a key of the
+// type, and the signature (RFC 5280 §5.1.1). It does not look whether the
+// signature is right, and does not buffer: after a header, w is given tbs in large
+// pieces. After an error what w holds is worthless.
+func SignedCRL(w io.Writer, tbs io.Reader, size int64, keyType string, sig []byte) error {
+	if size <= 0 || size > maxList+8 || len(sig) == 0 { // 8: a header
+		return fmt.Errorf("put a list together: %d octets and a signature of %d", size, len(sig))
+	}
+	algorithm, _, err := SignatureAlgorithm(keyType)
+	if err != nil {
+		return err
+	}
+	tail := cryptobyte.NewBuilder(algorithm)
+	tail.AddASN1BitString(sig)
+	end, err := tail.Bytes()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(appendHeader(nil, asn1.SEQUENCE, size+int64(len(end)))); err != nil {
+		return fmt.Errorf("write a list's header: %w", err)
+	}
+	if _, err := io.CopyN(w, tbs, size); err != nil {
+		return fmt.Errorf("copy a list of %d octets: %w", size, err)
+	}
+	if n, err := io.ReadFull(tbs, make([]byte, 1)); n > 0 || err != io.EOF {
+		return fmt.Errorf("a list does not end after %d octets (%v)", size, err)
+	}
+	if _, err := w.Write(end); err != nil {
+		return fmt.Errorf("write a list's signature: %w", err)
+	}
+	return nil
+}
