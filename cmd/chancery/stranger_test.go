@@ -80,3 +80,16 @@ func TestPR03_AnAccountWithoutARoleIsRefusedOverTheSocket(t *testing.T) {
 		t.Errorf("%d certificates, %d requests, %d refusals", c-certificates, r-requests, refusals)
 	}
 }
+
+// A command that starts the service for itself ends only when its refusal is on
+// the log: the front is stopped before the signer.
+func TestARefusedCommandLeavesItsRefusalOnTheLog(t *testing.T) {
+	h := newHand(t)
+	if s := h.types("sign", h.request("www.bank.example")); s.code != exitRefused || !strings.HasPrefix(s.err, "chancery: error: ") {
+		t.Fatalf("exit %d\n%s", s.code, s.err)
+	}
+	if c, r, refusals := h.stored(); c != 0 || r != 0 || refusals != 1 {
+		t.Errorf("%d certificates, %d requests and %d refusals are stored", c, r, refusals)
+	}
+	h.done("audit", "verify")
+}
