@@ -84,7 +84,7 @@ func (a *app) verify(ctx context.Context, w verifying) error {
 	out := verified{NotCompared: why, File: l.checkpoint()}
 	if why == "" {
 		err = a.compare(ctx, l, v, &out)
-	} else if v.Segments, err = segments(l.journal()); err == nil {
+	} else if v.Segments, err = interruptible(ctx, l.journal()); err == nil {
 		out.Log, err = audit.Verify(v)
 	}
 	var f *audit.Fault
@@ -151,7 +151,7 @@ func (a *app) compare(ctx context.Context, l layout, v audit.Verification, out *
 	if err != nil {
 		return err
 	}
-	if v.Segments, err = segments(l.journal()); err != nil {
+	if v.Segments, err = interruptible(ctx, l.journal()); err != nil {
 		return err
 	}
 	out.Engine = book.Engine()
@@ -175,6 +175,19 @@ func firstHeader(dir string) (h audit.SegmentHeader, err error) {
 		return h, err
 	}
 	return s.Header, nil
+}
+
+// interruptible is segments for a person who may not want to wait for the end of
+// a long log: reading gives up when ctx ends.
+func interruptible(ctx context.Context, dir string) ([]audit.SegmentFile, error) {
+	all, err := segments(dir)
+	for i, s := range all {
+		all[i].Open = func() (io.ReadCloser, error) {
+			in, err := s.Open()
+			return timed{in, ctx}, err
+		}
+	}
+	return all, err
 }
 
 // segments lists the log's files in their order; the names are the first leaf's
