@@ -14,6 +14,7 @@ import (
 
 	"chancery/ca"
 	"chancery/internal/respond"
+	"chancery/internal/socket"
 
 	"github.com/google/uuid"
 )
@@ -91,7 +92,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(respond.RequestIDHeader, string(newID(d.o.Now())))
 	defer d.survive(w, r)
 	who := asker(r)
-	if who.UID == nobody {
+	if who.UID == socket.Nobody {
 		respond.Fail(w, r, d.o.Log, ca.Forbidden(ca.E1303, "the account at the other end of the connection is not known", "connect to the local socket"))
 		return
 	}

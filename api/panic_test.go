@@ -16,6 +16,7 @@ import (
 
 	"chancery/ca"
 	"chancery/internal/respond"
+	"chancery/internal/socket"
 )
 
 // A trap is a desk that panics when it is asked for one certificate.
@@ -35,7 +36,7 @@ func TestPR07_APanicCostsItsOwnCallOnly(t *testing.T) {
 	d := &desk{}
 	h := New(Options{Submitter: d, Reader: trap{d}, Log: slog.New(slog.NewTextHandler(&log, nil)), Now: func() time.Time { return clock }})
 	ask := func(path string) *httptest.ResponseRecorder {
-		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), peerKey{}, 1000), http.MethodGet, path, nil)
+		r := httptest.NewRequestWithContext(socket.AsPeer(t.Context(), 1000), http.MethodGet, path, nil)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		return w

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"chancery/ca"
+	"chancery/internal/socket"
 )
 
 func TestASerialIsFoundHoweverItIsWrittenInHex(t *testing.T) {
@@ -220,8 +221,8 @@ func TestWhoIsNotProvenIsRefused(t *testing.T) {
 	h := New(Options{Submitter: d, Reader: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }})
 	for name, ctx := range map[string]context.Context{
 		"no ConnContext":     context.Background(),
-		"not a Unix socket":  Peer(context.Background(), nil),
-		"unreadable account": context.WithValue(context.Background(), peerKey{}, nobody),
+		"not a Unix socket":  socket.WithPeer(context.Background(), nil),
+		"unreadable account": socket.AsPeer(context.Background(), socket.Nobody),
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/certificates/0a1b2c3d", nil))

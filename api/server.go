@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/http"
 
-	"chancery/internal/respond"
+	"chancery/internal/socket"
 )
 
 // maxConns is how many connections are served at once (security rule PR-04).
@@ -20,7 +20,7 @@ type HTTPServer struct{ *http.Server }
 // Server makes the server for a door, with its limits of time and size.
 func Server(h http.Handler, log *slog.Logger) HTTPServer {
 	return HTTPServer{&http.Server{
-		Handler: h, ConnContext: Peer, ReadTimeout: readWait, WriteTimeout: answerWait, IdleTimeout: idleWait,
+		Handler: h, ConnContext: socket.WithPeer, ReadTimeout: readWait, WriteTimeout: answerWait, IdleTimeout: idleWait,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
 }
@@ -28,5 +28,5 @@ func Server(h http.Handler, log *slog.Logger) HTTPServer {
 // Serve answers on a Unix listener until the server is shut down or closed; the
 // error is then http.ErrServerClosed.
 func (s HTTPServer) Serve(l net.Listener) error {
-	return s.Server.Serve(respond.Limit(l, maxConns))
+	return s.Server.Serve(socket.Limit(l, maxConns))
 }

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"chancery/ca"
-	"chancery/internal/respond"
+	"chancery/internal/socket"
 )
 
 const (
@@ -75,7 +75,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		defer cancel()
 		done <- server.Shutdown(ctx)
 	})
-	if err := server.Serve(respond.Limit(l, maxConns)); ctx.Err() == nil {
+	if err := server.Serve(socket.Limit(l, maxConns)); ctx.Err() == nil {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return <-done

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"chancery/ca"
+	"chancery/internal/socket"
 	"chancery/internal/strict"
 	"chancery/signer"
 )
@@ -29,6 +30,9 @@ const (
 	readWait, writeWait = 5 * time.Second, 30 * time.Second
 	// maxHeader is far above what our client sends.
 	maxHeader = 8 << 10
+	// maxConnections bounds a socket's connections (security rule PR-04); the front
+	// needs two or three.
+	maxConnections = 64
 )
 
 // A Server answers on one of the signer's sockets.
@@ -75,7 +79,7 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
 	q, err := read[listing](r, maxBody)
 	if err != nil {
-		s.Signer.Refuse(peer(r.Context()), signer.BadBody)
+		s.Signer.Refuse(socket.Peer(r.Context()), signer.BadBody)
 		s.answer(w, nil, err)
 		return
 	}
@@ -105,12 +109,12 @@ func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
 func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	handle(mux, s, "found", maxBatchBody, func(ctx context.Context, f signer.Founding) (signer.Founded, error) {
-		return s.Signer.Found(f, peer(ctx))
+		return s.Signer.Found(f, socket.Peer(ctx))
 	})
 	handle(mux, s, "unlock", maxBody, func(ctx context.Context, u signer.Unlocking) (signer.KeyStates, error) {
 		k, err := s.Signer.Unlock(u)
 		if signer.WrongSecret(err) {
-			s.Log.Warn("a try to unlock the keys was refused", "uid", peer(ctx), "error", err)
+			s.Log.Warn("a try to unlock the keys was refused", "uid", socket.Peer(ctx), "error", err)
 		}
 		return k, err
 	})
@@ -124,11 +128,11 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 
 func (s *Server) serve(ctx context.Context, l net.Listener, mux *http.ServeMux) error {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.Signer.Refuse(peer(r.Context()), signer.UnknownMethod)
+		s.Signer.Refuse(socket.Peer(r.Context()), signer.UnknownMethod)
 		s.answer(w, nil, ca.NotFound(ca.E1401, "this socket has no such method", "use the methods of docs/sockets.md"))
 	})
 	h := &http.Server{
-		Handler: s.guard(mux), ConnContext: withPeer, MaxHeaderBytes: maxHeader,
+		Handler: s.guard(mux), ConnContext: socket.WithPeer, MaxHeaderBytes: maxHeader,
 		ReadTimeout: readWait, WriteTimeout: writeWait, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
@@ -138,7 +142,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, mux *http.ServeMux) 
 		defer cancel()
 		done <- h.Shutdown(grace)
 	})
-	if err := h.Serve(limitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+	if err := h.Serve(socket.Limit(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the signer's socket: %w", err)
 	}
 	return <-done
@@ -158,7 +162,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 				panic(http.ErrAbortHandler)
 			}
 		}()
-		if uid := peer(r.Context()); uid != s.UID {
+		if uid := socket.Peer(r.Context()); uid != s.UID {
 			s.Signer.Refuse(uid, signer.WrongAccount)
 			s.answer(w, nil, ca.Forbidden(ca.E1303, "this socket is not for this account", "use the account the service runs the other side under").
 				Because(fmt.Sprintf("account %d called, the socket takes %d", uid, s.UID)))
@@ -176,7 +180,7 @@ func handle[Q, A any](mux *http.ServeMux, s *Server, name string, limit int64, d
 		if err != nil {
 			// What cannot be parsed is counted, not logged each: a hostile front must
 			// not fill the log.
-			s.Signer.Refuse(peer(r.Context()), signer.BadBody)
+			s.Signer.Refuse(socket.Peer(r.Context()), signer.BadBody)
 			s.answer(w, nil, err)
 			return
 		}

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package respond
+// Package socket is what every socket of ours does alike: it bounds how many
+// connections are open at once, and reads which account is at the other end. It
+// knows nothing of what is said on them.
+package socket
 
 import (
 	"net"
@@ -8,7 +11,7 @@ import (
 )
 
 // Limit gives a listener that has at most so many connections open at once. The
-// others wait in the kernel's queue until one ends. What it accepts is *Placed.
+// others wait in the kernel's queue until one ends. What it accepts is *Conn.
 func Limit(l net.Listener, most int) net.Listener {
 	return &limited{Listener: l, places: make(chan struct{}, most), closed: make(chan struct{})}
 }
@@ -33,7 +36,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		<-l.places
 		return nil, err
 	}
-	return &Placed{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
+	return &Conn{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
 }
 
 // Close ends Accept, even one that waits for a place.
@@ -42,15 +45,15 @@ func (l *limited) Close() error {
 	return l.Listener.Close()
 }
 
-// Placed is a connection that gives its place back when it is closed. What asks
+// A Conn is a connection that gives its place back when it is closed. What asks
 // the socket itself finds it in Conn.
-type Placed struct {
+type Conn struct {
 	net.Conn
 	leave func()
 }
 
 // Close closes the connection.
-func (c *Placed) Close() error {
+func (c *Conn) Close() error {
 	defer c.leave()
 	return c.Conn.Close()
 }
