@@ -132,7 +132,7 @@ func (d *door) authority(w http.ResponseWriter, r *http.Request) error {
 	}
 	i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == r.PathValue("name") })
 	if i < 0 {
-		return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(r.PathValue("name")), "GET /api/v1/authorities lists them").At("name")
+		return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(r.PathValue("name")), "chancery ca list").At("name")
 	}
 	w.Header().Set("Vary", "Accept")
 	switch form {

@@ -64,6 +64,9 @@ func (a *app) caShow() *cobra.Command {
 				return err
 			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
+				// This waits for the first settling, which enters the authorities; an illness
+				// it tells of, the next call meets too.
+				_, _ = k.Profiles(ctx)
 				one, err := k.Authority(ctx, args[0])
 				if err != nil {
 					return err

@@ -137,7 +137,7 @@ func (c *chronicle) learn(r audit.Record) error {
 			if err != nil {
 				return err
 			}
-			c.initKey, _ = public.(ed25519.PublicKey) // of another kind, it verifies nothing
+			c.initKey, _ = public.(ed25519.PublicKey) // of another kind, it is none
 		}
 	case r.Leaf.Kind == audit.Authority:
 		var a ca.Authority
@@ -202,7 +202,7 @@ func lookAtPolicy(ctx context.Context, p *patient) []finding {
 	if c.err != nil {
 		return unread("the policy bundle")
 	}
-	if !ed25519.Verify(c.initKey, policy.BundleMessage(c.bundle.Document, c.report.Log.String()), c.bundle.Signature) {
+	if len(c.initKey) != ed25519.PublicKeySize || !ed25519.Verify(c.initKey, policy.BundleMessage(c.bundle.Document, c.report.Log.String()), c.bundle.Signature) {
 		return []finding{failure("restore the installation from a backup", "the policy bundle in force is not signed by the init key")}
 	}
 	profiles, err := readBundle(c.bundle.Document)

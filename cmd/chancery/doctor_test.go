@@ -3,12 +3,21 @@
 package main
 
 import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"chancery/audit"
+	"chancery/policy"
+	"chancery/signer"
 )
 
 // examined is what doctor says of an installation, and its exit code.
@@ -262,5 +271,60 @@ func TestTheDoctorsSignsFollowTheLocale(t *testing.T) {
 	}
 	if s := h.types("doctor", "--skip", "everything"); s.code != exitUsage {
 		t.Errorf("an unknown check: exit %d", s.code)
+	}
+}
+
+func TestWhatEndsSoonIsWarnedOfAndWhatEndedFails(t *testing.T) {
+	now := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name string
+		end  time.Time
+		want level
+	}{
+		{"a year is fine", now.AddDate(1, 0, 0), fine},
+		{"ninety days are fine", now.Add(endsSoon), fine},
+		{"less is a warning", now.Add(endsSoon - time.Second), warned},
+		{"the last second is a warning", now.Add(time.Second), warned},
+		{"the end fails", now, failed},
+	} {
+		if f := lasting("it", tt.end, now, "renew it"); f.Level != tt.want || (f.Hint == "") != (tt.want == fine) {
+			t.Errorf("%s: %+v", tt.name, f)
+		}
+	}
+}
+
+func TestDoctorJudgesClockAndPolicyByTheLog(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := []byte("no bundle")
+	p := func(c chronicle) *patient {
+		c.read = true
+		return &patient{now: time.Now(), record: c}
+	}
+	signed := signer.BundleBody{Document: document, Signature: ed25519.Sign(private, policy.BundleMessage(document, audit.LogID{}.String()))}
+	for _, tt := range []struct {
+		name string
+		look func(context.Context, *patient) []finding
+		p    *patient
+		want level
+		word string
+	}{
+		{"a clock behind the log", lookAtClock, p(chronicle{report: audit.Report{Last: time.Now().Add(time.Hour).UnixMilli()}}), failed, "timedatectl"},
+		{"a clock after the log", lookAtClock, p(chronicle{report: audit.Report{Last: time.Now().UnixMilli()}}), fine, "clock"},
+		{"a bundle that nobody signed", lookAtPolicy, p(chronicle{initKey: public, bundle: signer.BundleBody{Document: document}}), failed, "not signed"},
+		{"a log without an init key", lookAtPolicy, p(chronicle{bundle: signed}), failed, "not signed"},
+		{"a bundle that is signed and is none", lookAtPolicy, p(chronicle{initKey: public, bundle: signed}), failed, "refused"},
+		{"a log that cannot be read", lookAtPolicy, p(chronicle{err: errors.New("damaged")}), warned, "mend the log first"},
+		{"a log without authorities", lookAtAuthorities, p(chronicle{}), failed, "no authority"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			found := tt.look(t.Context(), tt.p)
+			for i := range found {
+				found[i].ID = "x"
+			}
+			says(t, found, "x", tt.want, tt.word)
+		})
 	}
 }
