@@ -4,7 +4,10 @@
 // loopback port, with its data below the system's temporary directory, from the
 // initdb and pg_ctl found in PATH.
 //
-// It is no client: a test brings its own driver. Start reading at Start.
+// A Proxy before it cuts connections where a test wants them cut.
+//
+// It is no client: a test brings its own driver. Start reading at Start, then
+// Proxy.
 package pgtest
 
 import (
@@ -84,9 +87,11 @@ func (s *Server) Stop() error {
 // DSN is the address of a database of the server; "postgres" is the one that is
 // there from the start.
 func (s *Server) DSN(database string) string {
-	u := url.URL{Scheme: "postgres", User: url.User(account), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), Path: "/" + database, RawQuery: "sslmode=disable"}
+	u := url.URL{Scheme: "postgres", User: url.User(account), Host: s.address(), Path: "/" + database, RawQuery: "sslmode=disable"}
 	return u.String()
 }
+
+func (s *Server) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 

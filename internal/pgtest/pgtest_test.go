@@ -4,7 +4,6 @@ package pgtest
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 	"net"
 	"strings"
@@ -13,18 +12,7 @@ import (
 )
 
 func TestAServerAnswersOnItsAddress(t *testing.T) {
-	s, err := Start()
-	if errors.Is(err, ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := server(t)
 	_, rest, _ := strings.Cut(s.DSN("x"), "@")
 	host, _, ok := strings.Cut(rest, "/x?")
 	if !ok {
