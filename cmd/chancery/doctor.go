@@ -97,7 +97,10 @@ func (a *app) doctorCommand() *cobra.Command {
 			ctx, cancel := context.WithTimeout(c.Context(), examineWait)
 			defer cancel()
 			found := examine(ctx, &patient{layout: l, now: time.Now(), fix: fix}, chosen)
-			if err := a.print(found, a.diagnosis(found)); err != nil {
+			for i, f := range found {
+				found[i].Hint = a.pasteable(f.Hint)
+			}
+			if err := a.give(answer{value: found, text: a.diagnosis(found), rows: found, columns: findingColumns}); err != nil {
 				return err
 			}
 			if count(found, failed) > 0 {
@@ -110,6 +113,19 @@ func (a *app) doctorCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&only, "only", nil, "only these checks: "+strings.Join(checkIDs(), ", "))
 	c.Flags().StringSliceVar(&skip, "skip", nil, "all but these checks")
 	return c
+}
+
+// findingColumns are what -o csv has of a finding.
+var findingColumns = []string{"id", "level", "message", "hint"}
+
+// pasteable names the directory in a command that a hint begins with, where this
+// one was told it.
+func (a *app) pasteable(hint string) string {
+	command, is := strings.CutPrefix(hint, "chancery ")
+	if !is || strings.HasPrefix(command, "init ") {
+		return hint
+	}
+	return a.says(command)
 }
 
 func checkIDs() []string {

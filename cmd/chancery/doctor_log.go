@@ -269,7 +269,7 @@ func lookAtClock(ctx context.Context, p *patient) []finding {
 		return unread("the clock")
 	}
 	last := time.UnixMilli(c.report.Last)
-	if last.Sub(time.Now()) > maxBehind {
+	if time.Until(last) > maxBehind {
 		return []finding{failure("timedatectl set-ntp true", "the clock says %s, and the last entry of the log is of %s: nothing is signed until it is right",
 			time.Now().Local().Format(time.DateTime), last.Local().Format(time.DateTime))}
 	}

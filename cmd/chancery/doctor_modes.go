@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"context"
 
 	"chancery/signer/softkey"
 )
@@ -130,7 +129,7 @@ func (c *census) visit(p place) {
 		c.bad(p, failure(fmt.Sprintf("chown %d %s", self, p.path), "%s belongs to %s, and must belong to %s", p.path, accountName(ownerOf(info)), accountName(self)))
 	case !loose:
 	case !c.fixable:
-		c.bad(p, failure(fmt.Sprintf("chmod %04o %s   (or chancery doctor --fix)", want, p.path), "%s has mode %04o, and must have %04o", p.path, perm, want))
+		c.bad(p, failure(fmt.Sprintf("chmod %04o %s, or chancery doctor --fix", want, p.path), "%s has mode %04o, and must have %04o", p.path, perm, want))
 	default:
 		c.repair(p, perm)
 	}

@@ -104,8 +104,8 @@ func (a *app) certify(ctx context.Context, k *client.Client, o client.Order, key
 		return ca.Unavailable(ca.E1102, "the certificate was signed, but "+outPath+" cannot be written",
 			a.says("show "+string(issued.Certificate.Serial))+" prints it").Because(err.Error())
 	}
-	return a.print(issued, fmt.Sprintf("✓ %s and %s   until %s   serial …%s\n", outPath, keyPath,
-		issued.Certificate.NotAfter.Local().Format(time.DateOnly), issued.Certificate.Serial.Tail()))
+	return a.give(answer{value: issued, names: []string{issued.Certificate.PublicName()},
+		text: fmt.Sprintf("✓ %s and %s   until %s   serial …%s\n", outPath, keyPath, issued.Certificate.NotAfter.Local().Format(time.DateOnly), issued.Certificate.Serial.Tail())})
 }
 
 // keyAt gives the private key in a file, or makes one and the file, for nobody

@@ -129,7 +129,11 @@ func (a *app) keys(ctx context.Context, call func(context.Context, *wire.Client)
 	if err != nil {
 		return err
 	}
-	return a.print(states, keyTable(states))
+	names := make([]string, len(states.Keys))
+	for i, k := range states.Keys {
+		names[i] = k.KeyID
+	}
+	return a.give(answer{value: states, text: keyTable(states), names: names})
 }
 
 func keyTable(s signer.KeyStates) string {
