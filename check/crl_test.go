@@ -131,9 +131,13 @@ func TestListsThatSayOtherThanTheyShouldAreRefused(t *testing.T) {
 		{"another's key", "certificate says", func(l *check.List) { l.Issuer.SPKI = other.SPKI }},
 		{"another digest of the key", "digest", func(l *check.List) { l.Issuer.Key[0]++ }},
 		{"an issuer without certificate", "certificate", func(l *check.List) { l.Issuer.Certificate = nil }},
-		{"an issuer that may not sign lists", "certificate says", func(l *check.List) {
-			w := good(t, "ecdsa-p256")
-			l.Issuer.Certificate = sign(t, w.tbs, "ecdsa-p256")
+		{"an issuer that may not sign lists", "signs no lists", func(l *check.List) {
+			leaf, err := x509.ParseCertificate(sign(t, good(t, "ecdsa-p256").tbs, "ecdsa-p256"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Issuer.Certificate, l.Issuer.Subject = leaf.Raw, leaf.RawSubject
+			l.Issuer.SPKI, l.Issuer.SKI = leaf.RawSubjectPublicKeyInfo, leaf.SubjectKeyId
 		}},
 		{"an entry that should not be there", "number 9", entries(func(e []ca.Entry) []ca.Entry { return e[:8] })},
 		{"an entry missing in the middle", "number 4", entries(func(e []ca.Entry) []ca.Entry { return slices.Delete(e, 3, 4) })},
@@ -206,6 +210,52 @@ func TestListsOfAnotherFormAreRefused(t *testing.T) {
 	}
 }
 
+// Trees that no length betrays, each wrong in one thing that only one rule sees.
+func TestListsBuiltByHandAreRefused(t *testing.T) {
+	_, a := issuing(t, "ecdsa-p256")
+	const entries, tail = 5, 6 // where they stand
+	serial := func(list *node, i int, octets ...byte) { list.kids[entries].kids[i].kids[0].body = octets }
+	number := func(list *node, octets ...byte) { list.kids[tail].kids[0].kids[1].kids[1].kids[0].body = octets }
+	for _, tt := range []struct {
+		name, fault string
+		turn        func(*node, *check.List)
+	}{
+		{"serial number zero", "zero", func(n *node, _ *check.List) { serial(n, 0, 0) }},
+		{"a serial number of 21 octets", "20 octets", func(n *node, _ *check.List) { serial(n, 1, bytes.Repeat([]byte{1}, 21)...) }},
+		{"a serial number of 21 octets with its sign", "20 octets", func(n *node, _ *check.List) {
+			serial(n, 1, append([]byte{0}, bytes.Repeat([]byte{0x80}, 20)...)...)
+		}},
+		{"a shorter serial number behind a longer", "after", func(n *node, _ *check.List) { serial(n, 1, 0x7f) }},
+		{"a next update before this one", "not after", func(n *node, l *check.List) {
+			n.kids[3], n.kids[4] = n.kids[4], n.kids[3]
+			l.ThisUpdate, l.NextUpdate = l.NextUpdate, l.ThisUpdate
+		}},
+		{"number zero", "cRLNumber", func(n *node, l *check.List) { l.Number = 0; number(n, 0) }},
+		{"a number that wraps to a negative one", "cRLNumber", func(n *node, l *check.List) {
+			l.Number = -1
+			number(n, 0, 255, 255, 255, 255, 255, 255, 255, 255)
+		}},
+		{"a number that wraps to a smaller one", "cRLNumber", func(n *node, l *check.List) {
+			l.Number = 1
+			number(n, 1, 0, 0, 0, 0, 0, 0, 0, 1)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := []ca.Entry{{Serial: "0102", At: noon}, {Serial: "0103", At: noon}}
+			l := goodList(a, e)
+			l.Revoked = nil
+			root := tree(t, listTBS(t, l, e))
+			if err := checkList(l, root.der()); err != nil {
+				t.Fatal(err)
+			}
+			tt.turn(root, &l)
+			if err := checkList(l, root.der()); err == nil || !strings.Contains(err.Error(), tt.fault) {
+				t.Errorf("the error is %v, want one that says %q", err, tt.fault)
+			}
+		})
+	}
+}
+
 // The size belongs to the list: neither more nor less of the reader is taken.
 func TestListsOfAnotherSizeAreRefused(t *testing.T) {
 	_, a := issuing(t, "ecdsa-p256")
@@ -220,6 +270,11 @@ func TestListsOfAnotherSizeAreRefused(t *testing.T) {
 		}
 		if check.CRL(bytes.NewReader(append(tbs, 0)), int64(len(tbs)), l) == nil {
 			t.Error("a list with an octet behind it passes")
+		}
+		root := tree(t, tbs)
+		root.kids = append(root.kids, leafNode(5))
+		if long := root.der(); check.CRL(bytes.NewReader(long[:len(long)-2]), int64(len(long)), l) == nil {
+			t.Error("a list whose header counts two octets that never come passes")
 		}
 	}
 	// A length says four gigabytes, and nothing is allocated for it.

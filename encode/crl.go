@@ -26,9 +26,14 @@ const (
 	oidReasonCode = "2.5.29.21"
 )
 
-// maxList bounds the to-be-signed part of a list in octets: some 25 million
-// entries. OpenSSL reads lengths into 31 bits, and doubles its buffer to get there.
-const maxList = 1 << 30
+// maxEntries bounds the entries of a list in octets: some 25 million of them.
+// OpenSSL reads lengths into 31 bits, and doubles its buffer to get there. maxList
+// bounds the to-be-signed part; what stands around the entries is less than a
+// certificate.
+const (
+	maxEntries = 1 << 30
+	maxList    = maxEntries + maxTBS
+)
 
 // maxSerial is the most octets a serial number has, that of the sign included
 // (RFC 5280 §5.1.2.6, §4.1.2.2).
@@ -72,7 +77,7 @@ func (l List) tbs(w io.Writer, entries func() iter.Seq2[ca.Entry, error]) (int64
 	if err != nil {
 		return 0, err
 	}
-	measured, err := writeEntries(io.Discard, entries(), maxList)
+	measured, err := writeEntries(io.Discard, entries(), maxEntries)
 	if err != nil {
 		return 0, err
 	}
@@ -80,9 +85,6 @@ func (l List) tbs(w io.Writer, entries func() iter.Seq2[ca.Entry, error]) (int64
 		head = appendHeader(head, asn1.SEQUENCE, measured.size)
 	}
 	content := int64(len(head)) + measured.size + int64(len(tail))
-	if content > maxList {
-		return 0, fmt.Errorf("it would have %d octets, more than %d", content, maxList)
-	}
 	outer := appendHeader(nil, asn1.SEQUENCE, content)
 	out := bufio.NewWriterSize(w, listBuffer) // keeps the first error for Flush
 	out.Write(outer)
@@ -268,7 +270,7 @@ func appendHeader(b []byte, tag asn1.Tag, size int64) []byte {
 // signature is right, and does not buffer: after a header, w is given tbs in large
 // pieces. After an error what w holds is worthless.
 func SignedCRL(w io.Writer, tbs io.Reader, size int64, keyType string, sig []byte) error {
-	if size <= 0 || size > maxList+8 || len(sig) == 0 { // 8: a header
+	if size <= 0 || size > maxList || len(sig) == 0 {
 		return fmt.Errorf("put a list together: %d octets and a signature of %d", size, len(sig))
 	}
 	algorithm, _, err := SignatureAlgorithm(keyType)
