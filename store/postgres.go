@@ -27,6 +27,10 @@ const (
 	// of its rows, and settling has to wait for them: the server would notice only
 	// after hours.
 	idleEnd = "idle_in_transaction_session_timeout"
+	// lockPause is how many seconds lie between attempts to take the lock under which
+	// the schema is updated, lockTries how many there are: five minutes, for an update
+	// of a large book by another node.
+	lockPause, lockTries = 1, 300
 	// SQLSTATE codes (PostgreSQL, appendix A).
 	postgresUnique = "23505"
 	postgresNoRoom = "53100"
@@ -35,7 +39,7 @@ const (
 // openPostgres opens a writing connection and a read pool. A commit must be on
 // disk when it is answered, whatever the server's default.
 func (s *Store) openPostgres(dsn string) error {
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPause, lockTries))
 	if err != nil {
 		return fmt.Errorf("prepare to update the schema: %w", err)
 	}
