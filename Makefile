@@ -43,5 +43,6 @@ bench: ## each benchmark, then ours beside step-ca and openssl ca in ROUNDS (5) 
 	scripts/bench.sh $(ROUNDS)
 
 soak: ## the same tests at night size: a million crashes and hostile frames, ten minutes for each fuzz target
-	CHANCERY_SOAK=1 go test -count=1 -timeout 4h ./signer/... ./audit ./encode
+	@scripts/need.sh initdb=postgresql
+	CHANCERY_SOAK=1 PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test -count=1 -timeout 4h ./signer/... ./audit ./encode ./store
 	scripts/fuzz.sh 10m
