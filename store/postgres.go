@@ -6,14 +6,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
+	"strings"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -31,6 +36,9 @@ const (
 	// the schema is updated, lockTries how many there are: five minutes, for an update
 	// of a large book by another node.
 	lockPause, lockTries = 1, 300
+	// silence is how long a server may not be heard of, and how long connecting may
+	// take if the address does not say.
+	silence = 30 * time.Second
 	// SQLSTATE codes (PostgreSQL, appendix A).
 	postgresUnique = "23505"
 	postgresNoRoom = "53100"
@@ -56,6 +64,11 @@ func (s *Store) openPostgres(dsn string) error {
 		// The driver's message hides the password.
 		return fmt.Errorf("read the database's address: %w", err)
 	}
+	dialer := net.Dialer{Control: noticeSilence}
+	config.DialFunc = dialer.DialContext
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = silence
+	}
 	config.RuntimeParams["application_name"] = "chancery"
 	// The address may not ask for the simple protocol: it has no parameters, and
 	// the driver cannot tell whether a statement that it sends so has begun.
@@ -76,6 +89,20 @@ func (s *Store) openPostgres(dsn string) error {
 	s.reader.SetMaxOpenConns(postgresReaders)
 	s.reader.SetMaxIdleConns(postgresReaders)
 	return nil
+}
+
+// noticeSilence has the kernel end a connection whose other side acknowledges
+// nothing. Settling reads without a time limit of its own, and a server that lost
+// its power would keep it waiting for a quarter of an hour.
+func noticeSilence(network, _ string, c syscall.RawConn) error {
+	if !strings.HasPrefix(network, "tcp") {
+		return nil
+	}
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(silence.Milliseconds()))
+	})
+	return errors.Join(err, failed)
 }
 
 // postgresCode is the server's SQLSTATE, or "".

@@ -7,11 +7,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/sys/unix"
 
 	"chancery/ca"
 	"chancery/internal/pgtest"
@@ -111,6 +115,30 @@ IF NEW.about = 'cut' THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF
 		t.Fatalf("a broken commit gives %v", err)
 	}
 	commit(t, s, 7, change(6))
+}
+
+func TestAServerThatFallsSilentIsNoticed(t *testing.T) {
+	s := openBook(t, emptyDatabase(t))
+	for name, db := range map[string]*sql.DB{"writer": s.writer, "reader": s.reader} {
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = conn.Raw(func(driver any) error {
+			raw, err := driver.(*stdlib.Conn).Conn().PgConn().Conn().(*net.TCPConn).SyscallConn()
+			if err != nil {
+				return err
+			}
+			return raw.Control(func(fd uintptr) {
+				if ms, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT); err != nil || ms != int(silence.Milliseconds()) {
+					t.Errorf("%s: silence is noticed after %d ms, %v", name, ms, err)
+				}
+			})
+		})
+		if err := errors.Join(err, conn.Close()); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func BenchmarkPostgresCommit64(b *testing.B) {
