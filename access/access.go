@@ -16,6 +16,11 @@ type Action string
 const (
 	// Submit asks for a certificate in one's own name.
 	Submit Action = "submit"
+	// RevokeOwn revokes one's own certificate, RevokeAny that of anybody; PublishList
+	// has a revocation list made and published.
+	RevokeOwn   Action = "revoke-own"
+	RevokeAny   Action = "revoke-any"
+	PublishList Action = "publish-list"
 	// ReadOwn sees one's own requests and certificates, ReadAll those of
 	// everybody; ReadLog reads and exports the log.
 	ReadOwn Action = "read-own"
@@ -41,6 +46,13 @@ func rolesOf(a Action) []ca.Role {
 	switch a {
 	case Submit:
 		return []ca.Role{ca.Requester, ca.CAAdmin}
+	case RevokeOwn:
+		return []ca.Role{ca.Requester, ca.CAAdmin}
+	case RevokeAny:
+		return []ca.Role{ca.CAAdmin}
+	case PublishList:
+		// A list gives nothing away, and one too many does no harm.
+		return []ca.Role{ca.CAAdmin, ca.SystemAdmin, ca.SecurityAdmin}
 	case ReadOwn:
 		return []ca.Role{ca.Requester, ca.CAAdmin, ca.Auditor}
 	case ReadAll:

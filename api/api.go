@@ -58,8 +58,12 @@ type Reader interface {
 type Options struct {
 	Submitter Submitter
 	Reader    Reader
-	Log       *slog.Logger
-	Now       func() time.Time
+	Revoker   Revoker
+	// Public is the door that everybody has: its /pki/ is here too, for who may use
+	// this socket and no other address.
+	Public http.Handler
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // A door holds what all handlers share.
@@ -77,6 +81,9 @@ func New(o Options) http.Handler {
 	d.route("/api/v1/certificates/{ref}", map[string]verb{http.MethodGet: d.find})
 	d.route("/api/v1/authorities", map[string]verb{http.MethodGet: d.authorities})
 	d.route("/api/v1/authorities/{name}", map[string]verb{http.MethodGet: d.authority})
+	d.route("/api/v1/revocations", map[string]verb{http.MethodPost: d.revoke})
+	d.route("/api/v1/crls/{name}", map[string]verb{http.MethodPost: d.publish})
+	d.mux.Handle("GET /pki/", o.Public)
 	d.route("/api/v1/profiles", map[string]verb{http.MethodGet: d.profiles})
 	d.route("/api/v1/status", map[string]verb{http.MethodGet: d.status})
 	d.mux.HandleFunc("/", d.answer(func(http.ResponseWriter, *http.Request) error { return noSuchPath() }))

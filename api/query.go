@@ -78,8 +78,8 @@ func filter(r *http.Request, now time.Time) (ca.Filter, error) {
 		Name: q.Get("name"), Authority: q.Get("authority"), Profile: q.Get("profile"), Owner: q.Get("owner"),
 		Status: q.Get("status"), Now: now, Limit: usualPage,
 	}
-	if !slices.Contains([]string{"", "valid", "expired", "void"}, f.Status) {
-		return ca.Filter{}, ca.Invalid(ca.E1401, "there is no status "+ca.Show(f.Status), "use valid, expired or void").At("status")
+	if !slices.Contains([]string{"", "valid", "revoked", "expired", "void"}, f.Status) {
+		return ca.Filter{}, ca.Invalid(ca.E1401, "there is no status "+ca.Show(f.Status), "use valid, revoked, expired or void").At("status")
 	}
 	if q.Has("expiring_before") {
 		if f.ExpiringBefore, err = instant("expiring_before", q.Get("expiring_before")); err != nil {

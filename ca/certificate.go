@@ -46,6 +46,9 @@ type Certificate struct {
 	DER []byte `json:"der,omitempty"`
 	// Undelivered says that settling inserted the row: nobody was answered.
 	Undelivered bool `json:"undelivered,omitempty"`
+	// Revoked is how it stands with its revocation; nil if it is not revoked. It is
+	// no column of the row.
+	Revoked *Revoked `json:"revoked,omitempty"`
 }
 
 // PublicName is how a certificate is named in pages and the API:
@@ -94,6 +97,8 @@ type Change struct {
 	Certificate *Certificate
 	// Authority is the generation to insert or to move to another state.
 	Authority *Authority
+	// Revocation is the row to insert, if the step is one.
+	Revocation *Revocation
 	// Event is always there: state never changes without it.
 	Event Event
 }

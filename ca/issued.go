@@ -26,11 +26,12 @@ type Plan struct {
 }
 
 // Counts are the certificates of the book by where they stand. Expiring is
-// counted within Valid.
+// counted within Valid; Revoked have not ended yet.
 type Counts struct {
 	Valid    int64 `json:"valid"`
 	Expiring int64 `json:"expiring"` // ends within 30 days
 	Expired  int64 `json:"expired"`
+	Revoked  int64 `json:"revoked"`
 	Void     int64 `json:"void"`
 }
 

@@ -78,16 +78,36 @@ func (r *Reason) UnmarshalText(text []byte) (err error) {
 // trusted. A later step may raise the reason to KeyCompromise; nothing takes a step
 // back (security rule RV-03).
 type Revocation struct {
-	// ID is the REVOKED leaf's.
-	ID        ID     `json:"id"`
-	IssuerKey Digest `json:"issuer_key"`
-	Serial    Serial `json:"serial"`
+	// ID is the REVOKED leaf's, Certificate that of the INTENT.
+	ID          ID     `json:"id,string"`
+	Certificate ID     `json:"certificate,string"`
+	IssuerKey   Digest `json:"issuer_key"`
+	Serial      Serial `json:"serial"`
 	// Step counts from 1.
 	Step   int       `json:"step"`
 	Reason Reason    `json:"reason"`
 	At     time.Time `json:"at"`
 	// By is the ID of whoever revoked it.
 	By string `json:"by"`
+}
+
+// Revoked is what all steps of a certificate come to.
+type Revoked struct {
+	// At is the date of the first step, Reason and Step are of the last.
+	At     time.Time `json:"at"`
+	Reason Reason    `json:"reason"`
+	Step   int       `json:"step"`
+	// First and Last are the REVOKED leaves of the first and the last step.
+	First ID `json:"first,string"`
+	Last  ID `json:"last,string"`
+}
+
+// Leaf gives the leaf of a step. There are two at most: a reason is raised once.
+func (r Revoked) Leaf(step int) ID {
+	if step == 1 {
+		return r.First
+	}
+	return r.Last
 }
 
 // A Revoking is the wish to take a step.

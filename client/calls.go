@@ -5,6 +5,9 @@ package client
 import (
 	"context"
 	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -107,6 +110,54 @@ func (c *Client) Certificate(ctx context.Context, ref string) (ca.Issued, error)
 	}
 	return do[ca.Issued](ctx, c, call{method: http.MethodGet, path: "certificates/" + segment(ref)})
 }
+
+// Revoke revokes the one certificate that a public name, a serial, a serial's tail
+// or a name means, and gives it as it stands then. It may be repeated.
+func (c *Client) Revoke(ctx context.Context, ref string, why ca.Reason) (ca.Certificate, error) {
+	return do[ca.Certificate](ctx, c, call{method: http.MethodPost, path: "revocations", body: struct {
+		Certificate string    `json:"certificate"`
+		Reason      ca.Reason `json:"reason"`
+	}{ref, why}})
+}
+
+// PublishList has an authority's revocation list made and published, valid for so
+// many days, zero for the usual.
+func (c *Client) PublishList(ctx context.Context, authority string, days int) (ca.List, error) {
+	return do[ca.List](ctx, c, call{method: http.MethodPost, path: "crls/" + segment(authority), body: struct {
+		Days int `json:"days"`
+	}{days}})
+}
+
+// CRL gives the published list of an authority in DER (RFC 5280 §5); E2101 if there
+// is none.
+func (c *Client) CRL(ctx context.Context, authority string) (der []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://chancery/pki/"+segment(authority)+".crl", nil)
+	if err != nil {
+		return nil, fmt.Errorf("write the call: %w", err)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	switch {
+	case answer.StatusCode == http.StatusNotFound:
+		return nil, ca.NotFound(ca.E2101, "no revocation list of "+ca.Show(authority)+" is published", "chancery crl publish --ca NAME")
+	case answer.StatusCode != http.StatusOK:
+		return nil, ca.Unavailable(ca.E1201, "the service answered "+ca.Show(answer.Status), "look at its log")
+	}
+	der, err = io.ReadAll(io.LimitReader(answer.Body, maxCRL+1))
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	if len(der) > maxCRL {
+		return nil, fmt.Errorf("the revocation list is larger than %d octets", maxCRL)
+	}
+	return der, nil
+}
+
+// maxCRL bounds a list that is read whole: some three million entries.
+const maxCRL = 128 << 20
 
 // Authorities gives every generation, oldest first.
 func (c *Client) Authorities(ctx context.Context) ([]ca.Authority, error) {

@@ -77,6 +77,15 @@ func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) {
 }
 func (d *desk) Status(context.Context, ca.Actor) (ca.Status, error) { return status, d.err }
 
+func (d *desk) Revoke(_ context.Context, _ ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+	d.ref = ref
+	return ca.Certificate{Serial: "4107", Revoked: &ca.Revoked{Reason: why, Step: 1, At: clock}}, d.err
+}
+
+func (d *desk) PublishList(_ context.Context, _ ca.Actor, authority string, days int) (ca.List, error) {
+	return ca.List{Authority: authority, Number: int64(days), NextUpdate: clock}, d.err
+}
+
 // serve puts a handler behind a socket and gives the socket's path.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
@@ -112,7 +121,7 @@ func dial(t *testing.T, path string) *Client {
 func open(t *testing.T) (*Client, *desk) {
 	t.Helper()
 	d := new(desk)
-	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Revoker: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
 }
 
 func request(t *testing.T) []byte {
@@ -238,5 +247,25 @@ func TestWhatIsNotTheServiceIsToldApart(t *testing.T) {
 		if s, err := dial(t, serve(t, h)).Status(t.Context()); err == nil || s.Version != "" {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
+	}
+}
+
+func TestRevokingAndListsArriveWhole(t *testing.T) {
+	c, d := open(t)
+	got, err := c.Revoke(t.Context(), "issuing-g1-41 07/..", ca.KeyCompromise)
+	if err != nil || d.ref != "issuing-g1-41 07/.." || got.Revoked == nil || got.Revoked.Reason != ca.KeyCompromise || !got.Revoked.At.Equal(clock) {
+		t.Errorf("revoked %q: %+v, %v", d.ref, got.Revoked, err)
+	}
+	l, err := c.PublishList(t.Context(), "issuing-g1", 9)
+	if want := (ca.List{Authority: "issuing-g1", Number: 9, NextUpdate: clock}); err != nil || l != want {
+		t.Errorf("published %+v, %v, want %+v", l, err, want)
+	}
+	if der, err := c.CRL(t.Context(), "issuing-g1"); err != nil || string(der) != "/pki/issuing-g1.crl" {
+		t.Errorf("the list is %q, %v", der, err)
+	}
+	d.err = ca.Refused(ca.E2111, "revoked", "nothing")
+	var p *ca.Problem
+	if _, err := c.Revoke(t.Context(), "x", ca.Superseded); !errors.As(err, &p) || p.Code != ca.E2111 {
+		t.Errorf("a refusal arrives as %v", err)
 	}
 }

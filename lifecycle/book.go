@@ -67,7 +67,10 @@ type Log interface {
 	// Append puts an event on the log, and gives its leaf when it is durable. It
 	// needs a row. After an error the outcome is unknown.
 	Append(ctx context.Context, e ca.EventBody) (ca.Placed, error)
-	// Settle closes intents; all leaves it makes are durable on return. Repeating
+	// Revoke takes steps, and gives an answer for each, in order, when its leaf is
+	// durable. Repeating it changes nothing. A *ca.Problem says that nothing was done.
+	Revoke(ctx context.Context, steps []ca.Revoking) ([]ca.RevokeAnswer, error)
+	// Settle closes intents and revocations; all leaves it makes are durable on return. Repeating
 	// it changes nothing.
 	Settle(ctx context.Context, settlements []ca.Settlement) error
 }

@@ -18,6 +18,7 @@ const (
 	eventVoid      = "void"
 	eventFounded   = "founded"
 	eventAuthority = "authority"
+	eventRevoked   = "revoked"
 )
 
 // An intent is an INTENT leaf that settling has read.

@@ -57,7 +57,8 @@ type shift struct {
 	// mark what the book has.
 	floor, known, mark int64
 	// over says that nothing more is sent, broken that nothing more is committed,
-	// telling that nothing more is sent until the refusals are on the log.
+	// telling that nothing more is sent until the refusals are on the log; so it is
+	// while the registrar has steps to take.
 	over, broken, progress, telling bool
 
 	answered chan *flight
@@ -94,13 +95,20 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 				s.tell(ctx, true)
 			}
 			return s.lost, s.progress
+		case quiet && len(s.r.steps) > 0:
+			s.revoke(ctx)
+			continue
 		case quiet && s.telling:
 			s.tell(ctx, false)
 			s.telling = false
 			continue
 		}
 		var intake chan *wish
-		if !s.over && !s.telling && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
+		var steps chan *revoking
+		if !s.over && len(s.r.steps) < maxBatch {
+			steps = s.r.revokings
+		}
+		if !s.over && !s.telling && len(s.r.steps) == 0 && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
 			if intake = s.r.queue; len(s.r.again) > 0 {
 				s.send(ctx, s.batch(nil))
 				continue
@@ -109,6 +117,8 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 		select {
 		case w := <-intake:
 			s.send(ctx, s.batch(w))
+		case v := <-steps:
+			s.r.steps = append(s.r.steps, v)
 		case f := <-s.answered:
 			s.land(f)
 		case g := <-s.written:

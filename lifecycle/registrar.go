@@ -28,7 +28,8 @@ const (
 	callTime = 30 * time.Second
 )
 
-// Options are what a Registrar works with. All but Report must be set.
+// Options are what a Registrar works with. All but Publish,
+// Revoked and Report must be set.
 type Options struct {
 	Book   Book
 	Shelf  Shelf
@@ -43,6 +44,12 @@ type Options struct {
 	// Version is the program's, Database the engine's name, DatabaseID the id made
 	// with the schema.
 	Version, Database, DatabaseID string
+	// Publish has the list of an authority made and published, valid for so many days,
+	// zero for the usual. It may be nil where nothing is published.
+	Publish func(ctx context.Context, authority string, days int) (ca.List, error)
+	// Revoked is told of each authority whose certificate was revoked; it must not
+	// wait. It may be nil.
+	Revoked func(authority string)
 	// Report takes what went wrong between front, signer and book, for the log. It
 	// may be nil.
 	Report func(error)
@@ -56,6 +63,9 @@ type Registrar struct {
 	queue chan *wish
 	// refusals wait for the log.
 	refusals refusals
+	// revokings wait to be taken; steps are being taken, Run's alone.
+	revokings chan *revoking
+	steps     []*revoking
 	// again are wishes the signer sent back untouched; Run's alone.
 	again []*wish
 
@@ -108,8 +118,11 @@ func New(o Options) (*Registrar, error) {
 	if o.Report == nil {
 		o.Report = func(error) {}
 	}
+	if o.Revoked == nil {
+		o.Revoked = func(string) {}
+	}
 	return &Registrar{
-		o: o, queue: make(chan *wish, maxQueue), underway: map[string]*wish{}, changed: make(chan struct{}),
+		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, changed: make(chan struct{}),
 		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
 	}, nil
 }

@@ -51,6 +51,8 @@ type settling struct {
 	closed     map[int64]ca.Digest
 	remembered int64
 	rows       []ca.Change
+	// taken are revocations whose step another leaf has taken in the book.
+	taken map[int64]bool
 	// wentBack says that a SESSION leaf saw a higher mark than the book has now.
 	wentBack bool
 }
@@ -104,7 +106,7 @@ func (s *settling) foreignRows(ctx context.Context) error {
 // missing as it goes.
 func (s *settling) read(ctx context.Context, from int64) error {
 	s.next, s.remembered, s.wentBack = from, from, false
-	s.open, s.closed, s.rows = map[int64]intent{}, map[int64]ca.Digest{}, nil
+	s.open, s.closed, s.rows, s.taken = map[int64]intent{}, map[int64]ca.Digest{}, nil, map[int64]bool{}
 	for {
 		page, err := s.log.Leaves(ctx, s.next)
 		if err != nil {
@@ -147,16 +149,21 @@ func (s *settling) leaf(ctx context.Context, r Record) error {
 		return s.authority(ctx, r, l)
 	case audit.FrontEvent: // L05
 		return s.event(ctx, r, l)
+	case audit.Revoked: // L06
+		return s.revoked(ctx, r, l)
+	case audit.Abandoned: // L07
+		delete(s.taken, l.Cites)
+		return nil
 	case audit.Session: // L02
 		s.wentBack = s.wentBack || l.Cites > s.mark
 		return nil
 	case audit.Adopted: // L08
 		_, _, err := s.take(l, l.Digest)
 		return err
-	case audit.Genesis, audit.Bundle, audit.Key, audit.Time, audit.Reconciled, audit.CRL, audit.Refusal, audit.Abandoned:
-		return nil // L01, L07
+	case audit.Genesis, audit.Bundle, audit.Key, audit.Time, audit.Reconciled, audit.CRL, audit.Refusal:
+		return nil // L01
 	}
-	// L09; a revocation too is something this version never wrote.
+	// L09
 	return contradiction{row: "L09", index: r.Index, what: "this version does not know what a leaf of " + l.Kind.String() + " means; run the newer one"}
 }
 
@@ -271,6 +278,15 @@ func (s *settling) event(ctx context.Context, r Record, l audit.Leaf) error {
 	}})
 }
 
+// revoked commits a step of a certificate's history.
+func (s *settling) revoked(ctx context.Context, r Record, l audit.Leaf) error {
+	var b ca.RevokedBody
+	if err := json.Unmarshal(r.Body, &b); err != nil {
+		return fmt.Errorf("read the body of leaf %d: %w", r.Index, err)
+	}
+	return s.add(ctx, revocation(s.session.LogNo, r, l, b))
+}
+
 // add takes a row into the next group.
 func (s *settling) add(ctx context.Context, c ca.Change) error {
 	if s.rows = append(s.rows, c); len(s.rows) < maxGroup {
@@ -279,19 +295,27 @@ func (s *settling) add(ctx context.Context, c ca.Change) error {
 	return s.flush(ctx)
 }
 
-// flush commits the rows gathered, in leaf order. The mark moves up to the
-// lowest open intent, never down: reading may have begun below it.
+// flush commits the rows gathered, in leaf order, and moves the mark.
 func (s *settling) flush(ctx context.Context) error {
 	rows, next := s.rows, s.next
 	s.rows = nil
-	for index := range s.open {
-		next = min(next, index)
-	}
-	if next = max(next, s.reached); len(rows) == 0 && next == s.reached {
+	if next = s.markAt(next); len(rows) == 0 && next == s.reached {
 		return nil
 	}
 	slices.SortFunc(rows, func(a, b ca.Change) int { return cmp.Compare(a.Event.ID, b.Event.ID) })
 	return s.insert(ctx, rows, next)
+}
+
+// markAt gives how far the mark may go: up to the lowest intent that is open, and
+// the lowest step whose leaf is to be abandoned, and never back.
+func (s *settling) markAt(next int64) int64 {
+	for index := range s.open {
+		next = min(next, index)
+	}
+	for index := range s.taken {
+		next = min(next, index)
+	}
+	return max(next, s.reached)
 }
 
 // insert commits a group. If a row stands in a place already, because an
@@ -309,13 +333,17 @@ func (s *settling) insert(ctx context.Context, rows []ca.Change, next int64) err
 			if err := s.inPlace(ctx, *c.Certificate); err != nil {
 				return err
 			}
+		case errors.Is(err, ca.ErrTaken) && c.Revocation != nil:
+			if err := s.stepTaken(ctx, *c.Revocation); err != nil {
+				return err
+			}
 		case errors.Is(err, ca.ErrTaken):
 			// An event's only key is its leaf, so the row there is its own (L03, L05).
 		case err != nil:
 			return err
 		}
 	}
-	return s.commit(ctx, nil, next)
+	return s.commit(ctx, nil, s.markAt(next)) // a step that was taken may have come to light
 }
 
 // commit writes rows and mark.
@@ -324,6 +352,22 @@ func (s *settling) commit(ctx context.Context, rows []ca.Change, next int64) err
 		return fmt.Errorf("commit what settling found: %w", err)
 	}
 	s.reached = next
+	return nil
+}
+
+// stepTaken finds out whose the row in a revocation's place is: its own, or that
+// of another node, which was first; then its leaf is abandoned (L06).
+func (s *settling) stepTaken(ctx context.Context, want ca.Revocation) error {
+	c, ok, err := s.book.Serial(ctx, want.IssuerKey, want.Serial)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look up the revocation of leaf %d: %w", want.ID.Index(), err)
+	case !ok || c.Revoked == nil:
+		return contradiction{row: "L06", index: want.ID.Index(), what: "its row has no place, and nothing stands there"}
+	}
+	if have := c.Revoked.Leaf(want.Step); have != want.ID {
+		s.taken[want.ID.Index()] = true
+	}
 	return nil
 }
 
@@ -368,6 +412,9 @@ func (s *settling) close(ctx context.Context) (settled, error) {
 		default: // S05
 			acts = append(acts, ca.Settlement{Index: i.record.Index, Act: ca.SettleFinal, DER: row.DER})
 		}
+	}
+	for _, index := range slices.Sorted(maps.Keys(s.taken)) {
+		acts = append(acts, ca.Settlement{Index: index, Act: ca.SettleAbandoned})
 	}
 	for len(acts) > 0 {
 		n := fits(acts)

@@ -276,12 +276,20 @@ var leafCases = map[string]func(t *testing.T, w *world, settle func() (settled, 
 			t.Errorf("settling gave %v and %+v", err, e)
 		}
 	},
-	// This version writes no revocations, and one it cannot take into account must
-	// stop it.
 	"L06": func(t *testing.T, w *world, settle func() (settled, error)) {
-		w.append(audit.Leaf{Kind: audit.Revoked, Step: 1}, nil)
-		if _, err := settle(); code(lasting(err)) != ca.E1406 {
-			t.Errorf("settling gave %v", err)
+		q, _ := wishOf(1, "")
+		index, der := w.intend(q, nil, ca.Digest{})
+		w.final(index, der)
+		leaf := w.revoked(index, 1, ca.Superseded)
+		_, err := settle()
+		if v := w.rows[0].Revoked; err != nil || v == nil || v.First != ca.NewID(1, leaf) || v.Reason != ca.Superseded {
+			t.Errorf("settling gave %v and %+v", err, v)
+		}
+		// Another node was first with the second step: the leaf here is abandoned.
+		late := w.revoked(index, 2, ca.KeyCompromise)
+		w.rows[0].Revoked.Step, w.rows[0].Revoked.Last = 2, ca.NewID(7, 1)
+		if _, err := settle(); err != nil || !w.abandoned(late) || w.abandoned(leaf) {
+			t.Errorf("settling gave %v; abandoned: %v and %v", err, w.abandoned(leaf), w.abandoned(late))
 		}
 	},
 	"L07": func(t *testing.T, w *world, settle func() (settled, error)) {

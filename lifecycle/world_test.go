@@ -271,6 +271,10 @@ func (w *world) Settle(_ context.Context, all []ca.Settlement) error {
 	for _, s := range all {
 		kinds := w.closing()[s.Index]
 		switch {
+		case s.Act == ca.SettleAbandoned:
+			if !w.abandoned(s.Index) {
+				w.append(audit.Leaf{Kind: audit.Abandoned, Cites: s.Index}, nil)
+			}
 		case s.Act == ca.SettleVoid && len(kinds) == 0:
 			w.append(audit.Leaf{Kind: audit.Void, Cites: s.Index}, nil)
 		case s.Act == ca.SettleFinal && len(kinds) == 0:
@@ -397,6 +401,11 @@ func (w *world) write(changes []ca.Change, next int64) (lost []ca.RequestID, err
 		if _, ok := w.events[c.Event.ID]; ok {
 			return nil, ca.ErrTaken
 		}
+		if v := c.Revocation; v != nil {
+			if i := w.rowOf(v.Certificate); i < 0 || w.rows[i].Revoked != nil && w.rows[i].Revoked.Step >= v.Step {
+				return nil, ca.ErrTaken
+			}
+		}
 		for _, row := range w.rows {
 			if n := c.Certificate; n != nil && (n.ID == row.ID || n.IssuerKey == row.IssuerKey && n.Serial == row.Serial || n.Request == row.Request) {
 				return nil, ca.ErrTaken
@@ -415,6 +424,9 @@ func (w *world) write(changes []ca.Change, next int64) (lost []ca.RequestID, err
 		w.events[last] = c.Event
 		if c.Certificate != nil {
 			w.rows = append(w.rows, *c.Certificate)
+		}
+		if c.Revocation != nil {
+			w.stepTaken(*c.Revocation)
 		}
 		if c.Authority != nil {
 			w.authorities = slices.DeleteFunc(w.authorities, func(a ca.Authority) bool { return a.Name == c.Authority.Name })
@@ -440,8 +452,8 @@ func (w *world) markHolds() {
 		rows[c.ID.Index()] = true
 	}
 	for i := range w.mark {
-		if _, ok := w.events[ca.NewID(1, i)]; !ok && w.leaf(i).Kind == audit.FrontEvent {
-			w.t.Errorf("the mark is %d, and event %d below it has no row", w.mark, i)
+		if _, ok := w.events[ca.NewID(1, i)]; !ok && (w.leaf(i).Kind == audit.FrontEvent || w.leaf(i).Kind == audit.Revoked && !w.abandoned(i)) {
+			w.t.Errorf("the mark is %d, and leaf %d below it, a %v, has no row", w.mark, i, w.leaf(i).Kind)
 		}
 	}
 	for index, kinds := range w.closing() {

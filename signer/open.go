@@ -54,7 +54,7 @@ func (s *Signer) Open() error {
 func (s *Signer) openOn(disk journal.FS) error {
 	s.disk, s.opened = disk, make(chan struct{})
 	s.recent, s.claimed, s.refusals = newRecent(), map[string]ca.RequestID{}, map[refusal]int{}
-	s.revoked, s.lists = map[ca.Digest]*revoked{}, map[string]ca.List{}
+	s.revoked, s.lists, s.abandoned = map[ca.Digest]*revoked{}, map[string]ca.List{}, map[int64]bool{}
 	s.boot = newBoot()
 	if err := s.begun(filepath.Join(s.Dir, "keys")); err != nil {
 		return errors.Join(err, s.Close())

@@ -32,6 +32,8 @@ func (s *Signer) replay() error {
 			}
 		case audit.Revoked:
 			err = s.revokedLeaf(rec)
+		case audit.Abandoned:
+			s.abandoned[rec.Leaf.Cites] = true
 		case audit.CRL:
 			err = s.listLeaf(rec)
 		default:

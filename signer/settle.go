@@ -56,6 +56,10 @@ func (s *Signer) Settle(session int64, settlements []ca.Settlement) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for n, i := range closed {
+		if i == nil {
+			s.abandoned[entries[n].Leaf.Cites] = true
+			continue
+		}
 		if entries[n].Leaf.Kind == audit.Void {
 			i.void = true
 		} else {
@@ -69,6 +73,10 @@ func (s *Signer) Settle(session int64, settlements []ca.Settlement) error {
 // settlement gives the leaf that closes an intent, or none if it is closed
 // already in the same way: settling may be repeated after a lost reply.
 func (s *Signer) settlement(t ca.Settlement) (*journal.Entry, *intent, error) {
+	if t.Act == ca.SettleAbandoned {
+		e, err := s.abandonment(t.Index)
+		return e, nil, err
+	}
 	s.mu.Lock()
 	i := s.recent.byIndex[t.Index]
 	s.mu.Unlock()
@@ -99,6 +107,21 @@ func (s *Signer) settlement(t ca.Settlement) (*journal.Entry, *intent, error) {
 		return &e, i, nil
 	}
 	return nil, nil, ca.Invalid(ca.E1401, fmt.Sprintf("unknown settlement %q", t.Act), "final or void")
+}
+
+// abandonment says of a revocation that another one has its place in the book. The
+// certificate stays revoked. It gives none if that was said before.
+func (s *Signer) abandonment(index int64) (*journal.Entry, error) {
+	r, err := s.journal.Leaf(index)
+	if err != nil || r.Leaf.Kind != audit.Revoked {
+		return nil, ca.Conflict(ca.E1402, fmt.Sprintf("leaf %d is not a revocation", index), "read the leaves again")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.abandoned[index] {
+		return nil, nil
+	}
+	return &journal.Entry{Leaf: audit.Leaf{Kind: audit.Abandoned, Cites: index}}, nil
 }
 
 func contradiction(index int64, what string) error {

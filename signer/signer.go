@@ -74,8 +74,10 @@ type Signer struct {
 	unlocked bool
 	recent   *recent
 	claimed  map[string]ca.RequestID
-	refusals map[refusal]int
-	fault    error
+	// abandoned are the revocations whose place in the book another one has.
+	abandoned map[int64]bool
+	refusals  map[refusal]int
+	fault     error
 }
 
 // GenesisBody is the body of leaf 0: what this log belongs to.

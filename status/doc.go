@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package status answers, for everybody and without a name, what has to be known
-// about an authority to check a certificate: today its own certificate, at the
-// address that the certificates it signed carry (RFC 5280 §4.2.2.1).
+// about an authority to check a certificate: its own certificate and its list of
+// revoked ones, at the addresses that the certificates it signed carry (RFC 5280
+// §4.2.2.1, §4.2.1.13). It keeps the lists fresh; what is on them, the signer says.
 //
 //	GET /pki/{generation}.crt    the CA certificate in DER (RFC 2585 §4.1)
+//	GET /pki/{generation}.crl    the complete list in DER (RFC 2585 §4.2)
 //
 // Nothing can be enrolled here, nothing is asked of the reader, and what was known
 // once is answered though the database is gone: status outlives everything else.
-// Start at New.
+// Start at New, then Publisher.
 package status

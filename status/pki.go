@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -31,6 +33,9 @@ const (
 	// maxAge is how long a CA certificate may be kept by caches. It never changes
 	// under its name (architecture §3), so this bounds only how long a mistake lives.
 	maxAge = 24 * time.Hour
+	// maxListAge is how long a list may be kept: a revocation must be seen within a
+	// minute (security rule RV-02).
+	maxListAge = 30 * time.Second
 )
 
 // A Shelf has the authorities.
@@ -41,6 +46,8 @@ type Shelf interface {
 // Options are what the door needs. All must be set.
 type Options struct {
 	Shelf Shelf
+	// Lists is the front's directory of lists, which a Publisher keeps.
+	Lists string
 	Log   *slog.Logger
 	Now   func() time.Time
 }
@@ -81,15 +88,17 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 	return <-done
 }
 
-// certificate answers with a CA certificate, as RFC 2585 §4.1 names its type.
+// certificate answers with a CA certificate, or a list, as RFC 2585 §4 names their
+// types.
 func (d *door) certificate(w http.ResponseWriter, r *http.Request) {
 	name, isCertificate := strings.CutSuffix(r.PathValue("file"), ".crt")
-	one, found := ca.Authority{}, false
-	if isCertificate {
-		one, found = d.find(r.Context(), name)
+	if !isCertificate {
+		d.list(w, r)
+		return
 	}
+	one, found := d.find(r.Context(), name)
 	if !found {
-		http.Error(w, "nothing is published under this address", http.StatusNotFound)
+		notPublished(w)
 		return
 	}
 	h := w.Header()
@@ -98,6 +107,35 @@ func (d *door) certificate(w http.ResponseWriter, r *http.Request) {
 	h.Set("ETag", fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(one.Certificate))))
 	h.Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(w, r, "", one.NotBefore, bytes.NewReader(one.Certificate))
+}
+
+// list answers with a revocation list. It asks the book nothing: a list is good
+// without it.
+func (d *door) list(w http.ResponseWriter, r *http.Request) {
+	name, isList := strings.CutSuffix(r.PathValue("file"), ".crl")
+	if !isList || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		notPublished(w) // no authority has such a name; other files are nobody's business
+		return
+	}
+	f, about, err := open(d.o.Lists, name)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			d.o.Log.Error("a published list cannot be read", "authority", name, "error", err)
+		}
+		notPublished(w)
+		return
+	}
+	defer f.Close()
+	h := w.Header()
+	h.Set("Content-Type", "application/pkix-crl")
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(maxListAge.Seconds())))
+	h.Set("ETag", fmt.Sprintf("\"%d\"", about.number))
+	h.Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, "", about.this, f)
+}
+
+func notPublished(w http.ResponseWriter) {
+	http.Error(w, "nothing is published under this address", http.StatusNotFound)
 }
 
 // find looks a generation up. The book is asked at most once in refresh, however

@@ -21,13 +21,16 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text
 	bulkName = `INSERT INTO name (value, certificate, reversed)
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[])`
 
+	bulkRevocation = `INSERT INTO revocation (id, certificate, issuer_key, serial, step, reason, actor, revoked_at)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[])`
+
 	bulkEvent = `INSERT INTO event (id, kind, actor, happened_at, about, leaf)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[])`
 )
 
 // A bulk gathers the rows of one commit by table, column by column.
 type bulk struct {
-	event, request, certificate, name [][]any
+	event, request, certificate, name, revocation [][]any
 }
 
 // add takes a row that the single insert st would have written.
@@ -40,6 +43,8 @@ func (b *bulk) add(st *sql.Stmt, in inserts, values []any) {
 		to = &b.request
 	case in.certificate:
 		to = &b.certificate
+	case in.revocation:
+		to = &b.revocation
 	default:
 		to = &b.name
 	}
@@ -51,12 +56,13 @@ func (b *bulk) add(st *sql.Stmt, in inserts, values []any) {
 	}
 }
 
-// insert writes all rows: names last, because they refer to certificates.
+// insert writes all rows: names and revocations last, because they refer to
+// certificates.
 func (b *bulk) insert(ctx context.Context, tx *sql.Tx) error {
 	for _, t := range []struct {
 		table, text string
 		columns     [][]any
-	}{{"event", bulkEvent, b.event}, {"request", bulkRequest, b.request}, {"certificate", bulkCertificate, b.certificate}, {"name", bulkName, b.name}} {
+	}{{"event", bulkEvent, b.event}, {"request", bulkRequest, b.request}, {"certificate", bulkCertificate, b.certificate}, {"name", bulkName, b.name}, {"revocation", bulkRevocation, b.revocation}} {
 		if t.columns == nil {
 			continue
 		}

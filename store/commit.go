@@ -25,7 +25,7 @@ const (
 
 // inserts are the statements of a commit, prepared once on the writer.
 type inserts struct {
-	request, certificate, name, event, key, authority *sql.Stmt
+	request, certificate, name, event, key, authority, revocation *sql.Stmt
 }
 
 func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
@@ -36,6 +36,7 @@ func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
 	}{
 		{&in.request, insertRequest}, {&in.certificate, insertCertificate}, {&in.name, insertName},
 		{&in.event, insertEvent}, {&in.key, takeKey}, {&in.authority, putAuthority},
+		{&in.revocation, insertRevocation},
 	} {
 		var err error
 		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
@@ -47,7 +48,7 @@ func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
 
 func (in inserts) close() error {
 	var errs []error
-	for _, st := range []*sql.Stmt{in.request, in.certificate, in.name, in.event, in.key, in.authority} {
+	for _, st := range []*sql.Stmt{in.request, in.certificate, in.name, in.event, in.key, in.authority, in.revocation} {
 		if st != nil {
 			errs = append(errs, st.Close())
 		}
@@ -181,6 +182,12 @@ func (w *writing) rows(c ca.Change) error {
 	if c.Certificate != nil {
 		if err := w.certificate(*c.Certificate); err != nil {
 			return fmt.Errorf("insert certificate %d: %w", c.Certificate.ID, err)
+		}
+	}
+	if r := c.Revocation; r != nil {
+		err := w.exec(w.in.revocation, int64(r.ID), int64(r.Certificate), r.IssuerKey[:], string(r.Serial), int64(r.Step), int64(r.Reason), r.By, millis(r.At))
+		if err != nil {
+			return fmt.Errorf("insert revocation %d: %w", r.ID, err)
 		}
 	}
 	return nil

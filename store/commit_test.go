@@ -178,8 +178,11 @@ func TestAnAuthorityMovesItsStateAndNothingElse(t *testing.T) {
 func TestIS08_RowsCannotBeChangedOrDeleted(t *testing.T) {
 	onEngines(t, func(t *testing.T, dsn string) {
 		s := openBook(t, dsn)
-		commit(t, s, 5, change(4, "a.example"))
+		one := change(4, "a.example")
+		commit(t, s, 5, one)
+		commit(t, s, 6, revoking(one, 5, 1, ca.Superseded))
 		for _, text := range []string{
+			`UPDATE revocation SET reason = 0`, `DELETE FROM revocation`,
 			`UPDATE certificate SET kind = 'void'`, `DELETE FROM certificate`, `UPDATE event SET kind = 'x'`, `DELETE FROM event`,
 			`UPDATE request SET door = 'x'`, `DELETE FROM request`, `UPDATE name SET value = 'x'`, `DELETE FROM name`,
 		} {

@@ -65,19 +65,22 @@ func listQuery(f ca.Filter) (*query, error) {
 		q.add(` AND c.owner = ?`, f.Owner)
 	}
 	now := millis(f.Now)
+	const standing = ` AND c.kind <> 'void' AND (SELECT COUNT(*) FROM revocation r WHERE r.certificate = c.id) = 0`
 	if !f.ExpiringBefore.IsZero() {
-		q.add(` AND c.kind <> 'void' AND c.not_after >= ? AND c.not_after < ?`, now, millis(f.ExpiringBefore))
+		q.add(standing+` AND c.not_after >= ? AND c.not_after < ?`, now, millis(f.ExpiringBefore))
 	}
 	switch f.Status {
 	case "":
 	case "valid":
-		q.add(` AND c.kind <> 'void' AND c.not_after >= ?`, now)
+		q.add(standing+` AND c.not_after >= ?`, now)
+	case "revoked":
+		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0)`)
 	case "expired":
 		q.add(` AND c.kind <> 'void' AND c.not_after < ?`, now)
 	case "void":
 		q.add(` AND c.kind = 'void'`)
 	default:
-		return nil, ca.Invalid(ca.E1101, ca.Show(f.Status)+" is not a status", "use valid, expired or void").At("status")
+		return nil, ca.Invalid(ca.E1101, ca.Show(f.Status)+" is not a status", "use valid, revoked, expired or void").At("status")
 	}
 	q.add(` ORDER BY c.id DESC LIMIT ?`, limit)
 	return q, nil

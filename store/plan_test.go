@@ -39,7 +39,7 @@ func plannedQueries(t *testing.T) []planned {
 		{"selectByTail", selectByTail, []any{"01", 5}},
 		{"selectByName", selectByName, []any{"a", 5}},
 		{"selectByKey", selectByKey, []any{"cli", "uid:1", "k", at}},
-		{"selectCounts", selectCounts, []any{at, at, at, at}},
+		{"selectCounts", selectCounts, []any{at, at, at, at, at, at, at}},
 		{"auditFirstCertificate", auditFirstCertificate, []any{1}},
 		{"auditFirstEvent", auditFirstEvent, []any{1}},
 		{"auditFirstAuthority", auditFirstAuthority, []any{1}},
@@ -51,7 +51,7 @@ func plannedQueries(t *testing.T) []planned {
 	}
 	for name, f := range map[string]ca.Filter{
 		"all": {}, "name": {Name: "a"}, "below": {Name: "*.a.b"}, "authority": {Authority: "a"}, "profile": {Profile: "a"}, "owner": {Owner: "a"},
-		"expiring": {ExpiringBefore: testNow, Now: testNow}, "valid": {Status: "valid"}, "expired": {Status: "expired"}, "void": {Status: "void"},
+		"expiring": {ExpiringBefore: testNow, Now: testNow}, "valid": {Status: "valid"}, "expired": {Status: "expired"}, "void": {Status: "void"}, "revoked": {Status: "revoked"},
 		"many": {Name: "*.a.b", Authority: "a", Profile: "b", Owner: "c", ExpiringBefore: testNow, Status: "valid", Now: testNow},
 	} {
 		q, err := listQuery(f)
@@ -66,7 +66,7 @@ func plannedQueries(t *testing.T) []planned {
 // notSearched are the statements that have no plan worth
 // reading: plain inserts, and queries of tables with a handful of rows.
 var notSearched = []string{
-	"insertDatabaseID", "selectLogs", "insertLog", "selectVersion", "insertRequest", "insertCertificate", "insertName", "insertEvent", "takeKey", "putAuthority", "columns",
+	"insertDatabaseID", "selectLogs", "insertLog", "selectVersion", "insertRequest", "insertCertificate", "insertName", "insertEvent", "insertRevocation", "takeKey", "putAuthority", "columns",
 	"auditLogs",
 }
 
@@ -169,7 +169,7 @@ func TestParametersAscendAndNoStatementIsForgotten(t *testing.T) {
 		}
 		source = append(source, b...)
 	}
-	known := []string{"bulkRequest", "bulkCertificate", "bulkName", "bulkEvent"}
+	known := []string{"bulkRequest", "bulkCertificate", "bulkName", "bulkEvent", "bulkRevocation"}
 	for _, q := range plannedQueries(t) {
 		known = append(known, q.name)
 		ascending(t, q.name, q.text)

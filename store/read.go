@@ -103,7 +103,9 @@ func (s *Store) Find(ctx context.Context, ref string) ([]ca.Certificate, error) 
 		return nil, fmt.Errorf("look up a name: %w", err)
 	}
 	now := s.now()
-	if at := slices.IndexFunc(found, func(c ca.Certificate) bool { return !c.NotBefore.After(now) && !c.NotAfter.Before(now) }); at > 0 {
+	if at := slices.IndexFunc(found, func(c ca.Certificate) bool {
+		return c.Revoked == nil && !c.NotBefore.After(now) && !c.NotAfter.Before(now)
+	}); at > 0 {
 		found = found[at:]
 	}
 	return found[:min(1, len(found))], nil
@@ -166,8 +168,11 @@ func (s *Store) Authorities(ctx context.Context) ([]ca.Authority, error) {
 // certificate still belongs to its validity (RFC 5280 §4.1.2.5).
 func (s *Store) Counts(ctx context.Context, now time.Time) (ca.Counts, error) {
 	var n ca.Counts
+	var revokedSoon int64
 	at, soon := millis(now), millis(now.Add(expiringWithin))
-	err := s.reader.QueryRowContext(ctx, selectCounts, at, at, soon, at).Scan(&n.Valid, &n.Expiring, &n.Expired, &n.Void)
+	err := s.reader.QueryRowContext(ctx, selectCounts, at, at, soon, at, at, at, soon).
+		Scan(&n.Valid, &n.Expiring, &n.Expired, &n.Void, &n.Revoked, &revokedSoon)
+	n.Valid, n.Expiring = n.Valid-n.Revoked, n.Expiring-revokedSoon
 	return n, wrap("count the certificates", err)
 }
 

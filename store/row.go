@@ -20,14 +20,19 @@ func scanCertificate(row scanner) (ca.Certificate, error) {
 	var c ca.Certificate
 	var issuer, digest, key []byte
 	var names string
-	var begin, end, issued int64
+	var begin, end, issued, revoked int64
+	var last ca.Revoked
 	err := row.Scan(&c.ID, &c.Kind, &issuer, &c.Serial, &c.Authority, &c.Request, &c.Profile, &digest, &c.Owner, &c.Door,
-		&names, &c.Common, &key, &c.KeyType, &begin, &end, &issued, &c.DER, &c.Undelivered)
+		&names, &c.Common, &key, &c.KeyType, &begin, &end, &issued, &c.DER, &c.Undelivered, &revoked, &last.First, &last.Last, &last.Step, &last.Reason)
 	if err != nil {
 		return c, err
 	}
 	c.NotBefore, c.NotAfter, c.IssuedAt = instant(begin), instant(end), instant(issued)
 	c.DER = filled(c.DER)
+	if last.Step > 0 {
+		last.At = instant(revoked)
+		c.Revoked = &last
+	}
 	if err := json.Unmarshal([]byte(names), &c.Names); err != nil {
 		return c, fmt.Errorf("read the names of row %d: %w", c.ID, err)
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"sync/atomic"
 
 	"chancery/ca"
@@ -55,4 +56,14 @@ func (b *bridge) Append(ctx context.Context, e ca.EventBody) (ca.Placed, error) 
 // Sign brings a batch to the signer; see lifecycle.Issuer.
 func (b *bridge) Sign(ctx context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
 	return b.client.Issue(ctx, b.session.Load(), drafts)
+}
+
+// Revoke takes steps; see lifecycle.Log.
+func (b *bridge) Revoke(ctx context.Context, steps []ca.Revoking) ([]ca.RevokeAnswer, error) {
+	return b.client.Revoke(ctx, b.session.Load(), steps)
+}
+
+// CRL has a list made; see status.Signer.
+func (b *bridge) CRL(ctx context.Context, authority string, days int) (ca.List, io.ReadCloser, error) {
+	return b.client.CRL(ctx, b.session.Load(), authority, days)
 }

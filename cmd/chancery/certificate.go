@@ -144,19 +144,19 @@ func (a *app) listCommand() *cobra.Command {
 				if len(page.Items) == 0 {
 					fmt.Fprintf(a.err, "none%s\n", activeFilters(c))
 				}
-				return a.give(answer{value: page, text: listText(page.Items), rows: page.Items, columns: listColumns, names: publicNames(page.Items)})
+				return a.give(answer{value: page, text: listText(page.Items, time.Now()), rows: page.Items, columns: listColumns, names: publicNames(page.Items)})
 			})
 		},
 	}
 	c.Flags().StringVar(&f.Name, "name", "", "a name, or *.suffix for all below it")
 	c.Flags().StringVar(&f.Profile, "profile", "", "only of this profile")
 	c.Flags().StringVar(&f.Authority, "ca", "", "only of this authority")
-	c.Flags().StringVar(&f.Status, "status", "", "valid, expired or void")
+	c.Flags().StringVar(&f.Status, "status", "", "valid, revoked, expired or void")
 	c.Flags().IntVar(&f.Limit, "limit", listPage, fmt.Sprintf("rows, 1 to %d", ca.MaxPage))
 	a.completeFlag(c, "profile", completeProfiles)
 	a.completeFlag(c, "ca", completeAuthorities)
 	a.completeFlag(c, "name", completeCertificates)
-	_ = c.RegisterFlagCompletionFunc("status", fixed("valid", "expired", "void")) // the flag is there
+	_ = c.RegisterFlagCompletionFunc("status", fixed("valid", "revoked", "expired", "void")) // the flag is there
 	return c
 }
 
@@ -182,18 +182,31 @@ func publicNames(rows []ca.Certificate) []string {
 	return names
 }
 
-func listText(rows []ca.Certificate) string {
+func listText(rows []ca.Certificate, now time.Time) string {
 	if len(rows) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tPROFILE\tUNTIL\tSERIAL")
+	fmt.Fprintln(w, "STATUS\tNAME\tPROFILE\tUNTIL\tSERIAL")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t…%s\n", r.Title(), r.Profile, r.NotAfter.Local().Format("2006-01-02"), r.Serial.Tail())
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t…%s\n", standing(r, now), r.Title(), r.Profile, r.NotAfter.Local().Format("2006-01-02"), r.Serial.Tail())
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()
+}
+
+// standing is how it stands with a certificate, in a word.
+func standing(c ca.Certificate, now time.Time) string {
+	switch {
+	case c.Kind == ca.Void:
+		return "void"
+	case c.NotAfter.Before(now):
+		return "expired"
+	case c.Revoked != nil:
+		return "revoked"
+	}
+	return "valid"
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -220,8 +233,8 @@ func statusText(s ca.Status) string {
 	case s.Sealed:
 		state = "not issuing: the signing keys are locked (chancery key unlock)"
 	}
-	fmt.Fprintf(&b, "%s\n  certificates  %d valid, %d of them end within 30 days; %d expired, %d void\n", state,
-		s.Counts.Valid, s.Counts.Expiring, s.Counts.Expired, s.Counts.Void)
+	fmt.Fprintf(&b, "%s\n  certificates  %d valid, %d of them end within 30 days; %d revoked, %d expired, %d void\n", state,
+		s.Counts.Valid, s.Counts.Expiring, s.Counts.Revoked, s.Counts.Expired, s.Counts.Void)
 	fmt.Fprintf(&b, "  log           %s, %d entries, settled up to %d\n", s.Log, s.Leaves, s.Mark)
 	fmt.Fprintf(&b, "  database      %s %s\n  policy        version %d, assurance %s\n", s.Database, s.DatabaseID, s.BundleVersion, s.Assurance)
 	if s.Unseparated {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"chancery/signer"
 	"chancery/signer/softkey"
 	"chancery/signer/wire"
+	"chancery/status"
 )
 
 // make makes the directory and founds in it, or leaves nothing behind.
@@ -39,6 +41,11 @@ func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (ma
 	}
 	if made, err = a.ceremony(ctx, l, f); err != nil {
 		return made, err
+	}
+	for name, der := range made.Lists {
+		if err := status.Place(l.lists(), name, bytes.NewReader(der)); err != nil {
+			return made, err
+		}
 	}
 	if err := writeAuditKey(l.auditKey(), made.LogKey); err != nil {
 		return made, err

@@ -32,39 +32,46 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 	syscall.Umask(0o077)
 	ctx, cancel := whileAlive(ctx, fds)
 	defer cancel()
-	book, registrar, err := openFront(ctx, l, log)
+	f, err := openFront(ctx, l, log)
 	if err := errors.Join(err, reportReady(fds, err)); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, book.Close()) }()
+	defer func() { err = errors.Join(err, f.book.Close()) }()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := registrar.Run(ctx); !errors.Is(err, context.Canceled) {
-			return err
-		}
-		return nil
-	})
+	group.Go(func() error { return unlessCanceled(f.registrar.Run(ctx)) })
 	admin, err := fds.listener("admin")
 	if err != nil {
 		return err
 	}
 	if admin != nil {
-		group.Go(func() error { return serveDoor(ctx, admin, registrar, log) })
+		group.Go(func() error { return serveDoor(ctx, admin, f, log) })
 	}
 	public, err := fds.listener("http")
 	if err != nil {
 		return err
 	}
 	if public != nil {
-		door := status.New(status.Options{Shelf: book, Log: log, Now: time.Now})
-		group.Go(func() error { return status.Serve(ctx, public, door, log, stopWait/2) })
+		group.Go(func() error { return status.Serve(ctx, public, f.public, log, stopWait/2) })
+		// Lists are kept fresh where somebody can fetch them; a command that is alone
+		// publishes when it is told to.
+		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })
 	}
 	return group.Wait()
 }
 
+// unlessCanceled is the error of what runs until it is told to stop.
+func unlessCanceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
 // serveDoor answers on admin.sock until ctx ends, and finishes what is under way.
-func serveDoor(ctx context.Context, l net.Listener, registrar *lifecycle.Registrar, log *slog.Logger) error {
-	server := api.Server(api.New(api.Options{Submitter: registrar, Reader: registrar, Log: log, Now: time.Now}), log)
+func serveDoor(ctx context.Context, l net.Listener, f front, log *slog.Logger) error {
+	server := api.Server(api.New(api.Options{
+		Submitter: f.registrar, Reader: f.registrar, Revoker: f.registrar, Public: f.public, Log: log, Now: time.Now,
+	}), log)
 	done := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait/2)
@@ -77,33 +84,44 @@ func serveDoor(ctx context.Context, l net.Listener, registrar *lifecycle.Registr
 	return <-done
 }
 
-// openFront opens the book and makes the registrar that settles it with the signer.
-func openFront(ctx context.Context, l layout, log *slog.Logger) (*store.Store, *lifecycle.Registrar, error) {
+// A front is the parts of the front process.
+type front struct {
+	book      *store.Store
+	registrar *lifecycle.Registrar
+	publisher *status.Publisher
+	public    http.Handler // what everybody may fetch
+}
+
+// openFront opens the book, and makes what works on it.
+func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err error) {
 	logID, err := os.ReadFile(l.logID())
 	if err != nil && l.founded() { // the settings come last in a founding
-		return nil, nil, ca.Conflict(ca.E1405, l.logID()+" cannot be read", "chancery doctor --fix").Because(err.Error())
+		return f, ca.Conflict(ca.E1405, l.logID()+" cannot be read", "chancery doctor --fix").Because(err.Error())
 	}
 	if err != nil {
-		return nil, nil, halfway(l).Because(err.Error())
+		return f, halfway(l).Because(err.Error())
 	}
-	book, err := openBook(ctx, l, strings.TrimSpace(string(logID)))
+	f.book, err = openBook(ctx, l, strings.TrimSpace(string(logID)))
 	if err != nil {
-		return nil, nil, err
+		return f, err
 	}
-	database, err := book.DatabaseID(ctx)
+	database, err := f.book.DatabaseID(ctx)
 	if err != nil {
-		return nil, nil, errors.Join(err, book.Close())
+		return f, errors.Join(err, f.book.Close())
 	}
 	signer := &bridge{client: wire.Dial(dialPath(l.socket("sign"))), boot: rand.Text()}
-	registrar, err := lifecycle.New(lifecycle.Options{
-		Book: book, Shelf: book, Issuer: signer, Log: signer, Now: time.Now, Bundle: readBundle,
-		Account: os.Getuid(), Version: version(), Database: book.Engine(), DatabaseID: database,
+	published := status.Options{Shelf: f.book, Lists: l.lists(), Log: log, Now: time.Now}
+	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
+	f.registrar, err = lifecycle.New(lifecycle.Options{
+		Book: f.book, Shelf: f.book, Issuer: signer, Log: signer, Now: time.Now, Bundle: readBundle,
+		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
+		Publish: f.publisher.Publish, Revoked: f.publisher.Revoked,
 		Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {
-		return nil, nil, errors.Join(err, book.Close())
+		return f, errors.Join(err, f.book.Close())
 	}
-	return book, registrar, nil
+	return f, nil
 }
 
 // readBundle reads the profiles of a policy bundle.

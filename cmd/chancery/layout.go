@@ -27,6 +27,7 @@ func (l layout) front() string          { return filepath.Join(l.dir, "front") }
 func (l layout) database() string       { return filepath.Join(l.dir, "front", "db", "book.sqlite") }
 func (l layout) auditKey() string       { return filepath.Join(l.dir, "audit.pub") }
 func (l layout) logID() string          { return filepath.Join(l.dir, "front", "log_id") }
+func (l layout) lists() string          { return filepath.Join(l.dir, "front", "pki") }
 func (l layout) run() string            { return filepath.Join(l.dir, "run") }
 func (l layout) lock() string           { return filepath.Join(l.dir, "run", "lock") }
 func (l layout) socket(n string) string { return filepath.Join(l.dir, "run", n+".sock") }
@@ -42,6 +43,7 @@ func (l layout) folders() []folder {
 		{l.front(), 0o700},
 		{filepath.Join(l.front(), "db"), 0o700},
 		{filepath.Join(l.front(), "tls"), 0o700},
+		{l.lists(), 0o700},
 		{filepath.Join(l.dir, "worker"), 0o700},
 		{l.run(), 0o750},
 	}

@@ -19,7 +19,7 @@ import (
 func TestR143_TheIssuersCertificateIsWhereTheLeafSays(t *testing.T) {
 	h := newHand(t)
 	said := h.serve()
-	address := regexp.MustCompile(`CA certificates +(\S+),`).FindStringSubmatch(said)
+	address := regexp.MustCompile(`revocation +(\S+),`).FindStringSubmatch(said)
 	if address == nil {
 		t.Fatalf("it does not say where it listens:\n%s", said)
 	}

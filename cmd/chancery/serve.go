@@ -53,7 +53,7 @@ func (a *app) serve(ctx context.Context, l layout, listen string) error {
 	}
 	defer done()
 	return f.run(ctx, func() {
-		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands             %s\n  CA certificates      %s, in certificates as %s\nready in %.1f s - stop with Ctrl-C\n",
+		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands             %s\n  lists of revocation  %s, in certificates as %s\nready in %.1f s - stop with Ctrl-C\n",
 			version(), l.dir, l.socket("admin"), f.http, settings.PKIURL, time.Since(began).Seconds())
 	})
 }

@@ -106,10 +106,14 @@ func olderOnes(ctx context.Context, k *client.Client, ref string, shown ca.Certi
 }
 
 func showText(c ca.Certificate) string {
+	revoked := ""
+	if c.Revoked != nil {
+		revoked = fmt.Sprintf("since %s, for %s", c.Revoked.At.Format(time.RFC3339), c.Revoked.Reason)
+	}
 	return table([][2]string{
 		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},
 		{"profile", c.Profile}, {"key", c.KeyType}, {"asked by", c.Owner + " through " + string(c.Door)},
-		{"valid", span(c.NotBefore, c.NotAfter)}, {"log entry", fmt.Sprint(c.ID.Index())},
+		{"valid", span(c.NotBefore, c.NotAfter)}, {"revoked", revoked}, {"log entry", fmt.Sprint(c.ID.Index())},
 	})
 }
 

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"chancery/ca"
+)
+
+func TestRevokingOverTheDoor(t *testing.T) {
+	b := open(t)
+	a := b.send(http.MethodPost, "/api/v1/revocations", `{"certificate":"0a1b2c3d","reason":"key-compromise"}`)
+	if a.status != http.StatusOK || !strings.Contains(string(a.body), `"reason":"keyCompromise"`) || strings.Contains(string(a.body), `"der"`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	for body, field := range map[string]string{
+		`{"reason":"superseded"}`: "certificate", `{"certificate":"","reason":"superseded"}`: "certificate", `{"certificate":"0a","reason":"boredom"}`: "",
+		`{"certificate":"0a","reason":"certificateHold"}`: "", `{"certificate":"0a","reason":1}`: "", `{"certificate":"0a","why":"x"}`: "", `{`: "", ``: "",
+	} {
+		a := b.send(http.MethodPost, "/api/v1/revocations", body)
+		if p := b.problem(a); a.status != http.StatusBadRequest || field != "" && p.Field != field {
+			t.Errorf("%s: %d %+v", body, a.status, p)
+		}
+	}
+	if a := b.send(http.MethodGet, "/api/v1/revocations", ""); a.status != http.StatusMethodNotAllowed {
+		t.Errorf("GET: %d", a.status)
+	}
+	if a := b.send(http.MethodPost, "/api/v1/crls/issuing-g1", `{"days":3}`); a.status != http.StatusOK || !strings.Contains(string(a.body), `"entries":3`) {
+		t.Errorf("publish: %d %s", a.status, a.body)
+	}
+	b.err = ca.Forbidden(ca.E1305, "you may not", "ask")
+	for _, path := range []string{"/api/v1/revocations", "/api/v1/crls/issuing-g1"} {
+		body := `{"certificate":"0a","reason":"superseded"}`
+		if strings.Contains(path, "crls") {
+			body = `{}`
+		}
+		if a := b.send(http.MethodPost, path, body); a.status != http.StatusForbidden {
+			t.Errorf("%s without the right: %d", path, a.status)
+		}
+	}
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chancery/access"
+	"chancery/audit"
+	"chancery/ca"
+)
+
+// A revoking is a step on its way: a leaf, then a row.
+type revoking struct {
+	step ca.Revoking
+	// of is the certificate as the book had it when the step was asked for.
+	of   ca.Certificate
+	done chan error // takes the one answer; never waited for by who sends it
+}
+
+// Revoke revokes a certificate for a reason, and waits until that is in the book;
+// every list made from then on has it. It works while the signer's keys are locked.
+// ref is as Find takes it. Revoking again for the same reason changes nothing; a
+// reason can be raised to keyCompromise, once (security rule RV-03).
+//
+// The owner may, and a CA administrator (RV-01). The error is a Problem: E1305 for
+// want of a role, Find's, E2111 for what cannot be revoked like that, and E2301 if
+// the outcome is not known: asking again finds out.
+func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+	if _, err := r.ready(ctx); err != nil {
+		return ca.Certificate{}, err
+	}
+	found, err := r.Find(ctx, who, ref)
+	if err != nil {
+		return ca.Certificate{}, err
+	}
+	c := found.Certificate
+	if err := r.mayRevoke(ctx, who, c); err != nil {
+		return ca.Certificate{}, err
+	}
+	step := 1
+	switch have := c.Revoked; {
+	case c.Kind != ca.EndEntity:
+		return ca.Certificate{}, r.refused(who, ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "an authority is revoked by its parent, at a ceremony"))
+	case !why.Valid():
+		return ca.Certificate{}, r.refused(who, ca.Invalid(ca.E2111, "this reason cannot be given", "chancery revoke --help"))
+	case have == nil:
+	case have.Reason == why:
+		return c, nil
+	default:
+		step = have.Step + 1 // the signer knows whether the reason can be raised
+	}
+	v := &revoking{step: ca.Revoking{ID: c.ID, Step: step, Reason: why, By: who.ID}, of: c, done: make(chan error, 1)}
+	select {
+	case r.revokings <- v:
+	default:
+		return ca.Certificate{}, ca.Busy(ca.E2301, "too many revocations are waiting", "try again in a minute")
+	}
+	select {
+	case err = <-v.done:
+	case <-ctx.Done():
+		err = gaveUp()
+	}
+	if err != nil {
+		return ca.Certificate{}, r.refused(who, err)
+	}
+	c, _, err = r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
+	return c, err
+}
+
+// PublishList has the complete list of an authority made and published now. The
+// error is a Problem: E1305 for want of a role, E2101 for an unknown authority,
+// E3001 while its key is locked.
+func (r *Registrar) PublishList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error) {
+	if _, err := r.ready(ctx); err != nil {
+		return ca.List{}, err
+	}
+	if err := r.allow(ctx, who, access.PublishList); err != nil {
+		return ca.List{}, err
+	}
+	if r.o.Publish == nil {
+		return ca.List{}, ca.Unavailable(ca.E2301, "nothing is published here", "chancery serve")
+	}
+	return r.o.Publish(ctx, authority, days)
+}
+
+// mayRevoke lets the owner and CA administrators (security rule RV-01).
+func (r *Registrar) mayRevoke(ctx context.Context, who ca.Actor, c ca.Certificate) error {
+	if c.Owner == who.ID && r.may(ctx, who, access.RevokeOwn) == nil {
+		return nil
+	}
+	return r.allow(ctx, who, access.RevokeAny)
+}
+
+// refused notes a no, and gives it on.
+func (r *Registrar) refused(who ca.Actor, err error) error {
+	r.Refuse(who, err)
+	return err
+}
+
+// revoke takes the steps that wait, leaf first. It is called while nothing is at
+// the signer and nothing is being committed, so that no row lifts the mark over a
+// leaf that has none yet. After an unknown outcome the steps wait for the next
+// shift: taking them again changes nothing.
+func (s *shift) revoke(ctx context.Context) {
+	all := s.r.steps
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	steps := make([]ca.Revoking, len(all))
+	for i, v := range all {
+		steps[i] = v.step
+	}
+	answers, err := s.r.o.Log.Revoke(ctx, steps)
+	var p *ca.Problem
+	switch {
+	case errors.As(err, &p) && p.Code != ca.E1402:
+		s.r.steps = nil
+		for _, v := range all {
+			v.done <- p
+		}
+		return
+	case err != nil || len(answers) != len(all):
+		s.r.o.Report(fmt.Errorf("revoke %d certificates: %d answers: %w", len(all), len(answers), err))
+		s.over = true
+		return
+	}
+	var changes []ca.Change
+	for i, v := range all {
+		if answers[i].Problem != nil {
+			continue
+		}
+		change, err := s.stepRow(v, answers[i])
+		if err != nil {
+			s.r.o.Report(err)
+			s.over = true
+			return
+		}
+		changes = append(changes, change)
+	}
+	next := max(min(s.known, s.floor), s.mark)
+	if err := s.commitSteps(ctx, changes, next); err != nil {
+		s.r.o.Report(fmt.Errorf("commit %d revocations: %w", len(changes), err))
+		s.over, s.broken = true, true
+		return
+	}
+	s.mark, s.progress, s.r.steps = next, true, nil
+	for i, v := range all {
+		if p := answers[i].Problem; p != nil {
+			v.done <- p
+			continue
+		}
+		v.done <- nil
+		s.r.o.Revoked(v.of.Authority)
+	}
+}
+
+// commitSteps commits revocations. One whose place is taken was committed before:
+// the signer gives the leaf of a step again, never a second one.
+func (s *shift) commitSteps(ctx context.Context, changes []ca.Change, next int64) error {
+	_, err := s.r.o.Book.Commit(ctx, changes, next)
+	if !errors.Is(err, ca.ErrTaken) {
+		return err
+	}
+	for _, c := range changes {
+		if _, err := s.r.o.Book.Commit(ctx, []ca.Change{c}, s.mark); err != nil && !errors.Is(err, ca.ErrTaken) {
+			return err
+		}
+	}
+	_, err = s.r.o.Book.Commit(ctx, nil, next)
+	return err
+}
+
+// stepRow makes the row of a step that the signer took.
+func (s *shift) stepRow(v *revoking, a ca.RevokeAnswer) (ca.Change, error) {
+	l, err := audit.ParseLeaf(a.Leaf)
+	if err != nil {
+		return ca.Change{}, fmt.Errorf("read the leaf of a revocation: %w", err)
+	}
+	if l.Kind != audit.Revoked || l.Index != a.Index || l.Serial != v.of.Serial || l.Issuer != v.of.IssuerKey || l.Step != int64(v.step.Step) {
+		return ca.Change{}, fmt.Errorf("leaf %d does not revoke certificate %s", a.Index, v.of.PublicName())
+	}
+	s.known = max(s.known, a.Index+1)
+	return revocation(s.v.session.LogNo, Record{Index: a.Index, Leaf: a.Leaf}, l, ca.RevokedBody{
+		Intent: v.step.ID.Index(), Reason: v.step.Reason, By: v.step.By,
+	}), nil
+}
+
+// revocation makes the row of a REVOKED leaf.
+func revocation(logNo uint16, r Record, l audit.Leaf, b ca.RevokedBody) ca.Change {
+	id := ca.NewID(logNo, r.Index)
+	return ca.Change{
+		Revocation: &ca.Revocation{
+			ID: id, Certificate: ca.NewID(logNo, b.Intent), IssuerKey: l.Issuer, Serial: l.Serial, Step: int(l.Step),
+			Reason: b.Reason, At: leafTime(l), By: b.By,
+		},
+		Event: ca.Event{ID: id, Kind: eventRevoked, By: b.By, At: leafTime(l), About: string(l.Serial) + " " + b.Reason.String(), Leaf: r.Leaf},
+	}
+}

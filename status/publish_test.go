@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chancery/ca"
+)
+
+// A maker makes lists with the standard library.
+type maker struct {
+	t       testing.TB
+	issuer  *x509.Certificate
+	key     *ecdsa.PrivateKey
+	number  int64
+	revoked int
+	err     error
+	cut     bool // the connection breaks half-way
+	made    int
+}
+
+func newMaker(t testing.TB) *maker {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Issuer"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCRLSign, NotAfter: time.Now().Add(time.Hour), SubjectKeyId: []byte{1, 2, 3},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &maker{t: t, issuer: issuer, key: key, number: 1000}
+}
+
+func (m *maker) list(this time.Time, days int) []byte {
+	m.t.Helper()
+	l := &x509.RevocationList{Number: big.NewInt(m.number), ThisUpdate: this, NextUpdate: this.AddDate(0, 0, days)}
+	for i := range m.revoked {
+		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(int64(i + 1)), RevocationTime: this})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, l, m.issuer, m.key)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return der
+}
+
+// CRL implements Signer.
+func (m *maker) CRL(_ context.Context, authority string, days int) (ca.List, io.ReadCloser, error) {
+	if m.err != nil {
+		return ca.List{}, nil, m.err
+	}
+	if days == 0 {
+		days = 7
+	}
+	m.number++
+	m.made++
+	now := time.Now().UTC().Truncate(time.Second)
+	der := m.list(now, days)
+	if m.cut {
+		return ca.List{Authority: authority, Number: m.number}, io.NopCloser(io.MultiReader(bytes.NewReader(der[:len(der)/2]), broken{})), nil
+	}
+	return ca.List{Authority: authority, Number: m.number, ThisUpdate: now}, io.NopCloser(bytes.NewReader(der)), nil
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func (m *maker) publisher(dir string) *Publisher {
+	all := []ca.Authority{{Name: "root-g1", Kind: ca.Root}, {Name: "issuing-g1", Kind: ca.Issuing, State: ca.Active}}
+	return NewPublisher(Options{Shelf: &shelf{all: all}, Lists: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now}, m)
+}
+
+func TestHeadOfAList(t *testing.T) {
+	m := newMaker(t)
+	this := time.Date(2049, 12, 30, 0, 0, 0, 0, time.UTC)
+	for _, n := range []int{0, 1, 7, 5000} { // lengths of one to four octets
+		m.revoked = n
+		der := m.list(this, 7)
+		h, err := readHead(bytes.NewReader(der), int64(len(der)))
+		if err != nil || h.number != m.number || !h.this.Equal(this) || !h.next.Equal(this.AddDate(0, 0, 7)) {
+			t.Errorf("%d entries: %+v, %v", n, h, err)
+		}
+		for _, cut := range []int{0, 1, 10, len(der) / 3, len(der) / 2} {
+			if _, err := readHead(bytes.NewReader(der[:cut]), int64(cut)); err == nil {
+				t.Errorf("%d entries cut at octet %d: read as a list", n, cut)
+			}
+		}
+	}
+}
+
+// What is read as the head of a list is what the standard library reads of it.
+func FuzzHead(f *testing.F) {
+	m := newMaker(f)
+	for _, n := range []int{0, 3} {
+		m.revoked = n
+		f.Add(m.list(time.Now().UTC(), 3))
+	}
+	f.Fuzz(func(t *testing.T, der []byte) {
+		h, err := readHead(bytes.NewReader(der), int64(len(der)))
+		if err != nil {
+			return
+		}
+		l, err := x509.ParseRevocationList(der)
+		if err == nil && (l.Number.Int64() != h.number || !l.ThisUpdate.Equal(h.this) || !l.NextUpdate.Equal(h.next)) {
+			t.Errorf("read %+v, want %v, %v, %v", h, l.Number, l.ThisUpdate, l.NextUpdate)
+		}
+	})
+}
+
+// RV-04: a list that is not whole, or not newer, never takes the place of one.
+func TestRV04_AnOlderListNeverReplacesANewerOne(t *testing.T) {
+	m, dir := newMaker(t), t.TempDir()
+	p := m.publisher(dir)
+	first, err := p.Publish(t.Context(), "issuing-g1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeps := func(what string) {
+		t.Helper()
+		if _, err := p.Publish(t.Context(), "issuing-g1", 0); err == nil {
+			t.Errorf("%s was published", what)
+		}
+		if h, err := p.head("issuing-g1"); err != nil || h.number != first.Number {
+			t.Errorf("after %s: list %d, %v, want %d", what, h.number, err, first.Number)
+		}
+		if names, _ := os.ReadDir(dir); len(names) != 1 {
+			t.Errorf("after %s: %d files", what, len(names))
+		}
+	}
+	m.cut = true
+	keeps("half a list")
+	m.cut, m.number = false, 10
+	keeps("an older list")
+	m.err = errors.New("away")
+	keeps("an error")
+}
+
+// RV-02, RV-04: a list at the start, soon after a revocation, and once a day; what
+// cannot be made is tried again.
+func TestRV02_ListsAreKeptFresh(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMaker(t)
+		p := m.publisher(dir)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx) }()
+		made := func(want int, what string) {
+			t.Helper()
+			synctest.Wait()
+			if m.made != want {
+				t.Fatalf("%s: %d lists were made, want %d", what, m.made, want)
+			}
+		}
+		made(1, "at the start")
+		p.Revoked("issuing-g1")
+		p.Revoked("issuing-g1")
+		time.Sleep(time.Minute)
+		made(2, "within a minute of two revocations")
+		time.Sleep(30 * time.Hour)
+		made(3, "a day later")
+		m.err = ca.Locked(ca.E3001, "locked", "")
+		p.Revoked("issuing-g1")
+		time.Sleep(time.Hour)
+		made(3, "while the key is locked")
+		m.err = nil
+		time.Sleep(time.Minute)
+		made(4, "a minute after it was unlocked")
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAListIsServedWhateverTheBookDoes(t *testing.T) {
+	m, dir := newMaker(t), t.TempDir()
+	h := New(Options{Shelf: &shelf{err: errors.New("gone")}, Lists: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	if w := ask(h, "GET", "/pki/issuing-g1.crl"); w.Code != http.StatusNotFound {
+		t.Errorf("before there is one: %d", w.Code)
+	}
+	if _, err := m.publisher(dir).Publish(t.Context(), "issuing-g1", 0); err != nil {
+		t.Fatal(err)
+	}
+	w := ask(h, "GET", "/pki/issuing-g1.crl")
+	if _, err := x509.ParseRevocationList(w.Body.Bytes()); err != nil || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/pkix-crl" {
+		t.Errorf("%d %v %v", w.Code, err, w.Header())
+	}
+	if again := ask(h, "GET", "/pki/issuing-g1.crl", "If-None-Match", w.Header().Get("ETag")); again.Code != http.StatusNotModified {
+		t.Errorf("the ETag is not known again: %d", again.Code)
+	}
+	for _, path := range []string{"/pki/..%2fissuing-g1.crl", "/pki/.crl", "/pki/Issuing-g1.crl", "/pki/.new-1.crl"} {
+		if w := ask(h, "GET", path); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
