@@ -11,6 +11,7 @@ import (
 
 // A file that root wrote, the service could not open any more.
 func TestTheDirectoryOfAnotherAccountIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a directory away")
 	}

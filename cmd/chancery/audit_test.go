@@ -167,6 +167,7 @@ func (h hand) issues(names ...string) {
 
 // AU-06, AU-08: whatever is done to the rows, the audit finds it.
 func TestAU06_AuditVerifyFindsTamperedRowsOnSQLite(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	if out := h.agrees(); out.Book.Certificates != 0 || out.Book.Unsettled != 4 {
 		t.Errorf("just founded: %+v", out.Book)
@@ -219,6 +220,7 @@ func TestAU06_AuditVerifyFindsTamperedRowsOnPostgreSQL(t *testing.T) {
 // A log that was taken back together with its own checkpoint is whole in itself:
 // the kept checkpoint convicts it, and so do the rows.
 func TestAU08_ALogThatWasTakenBackIsFoundByACheckpointAndByTheRows(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.issues("nas")
 	before := h.again(t)
@@ -248,6 +250,7 @@ func TestAU08_ALogThatWasTakenBackIsFoundByACheckpointAndByTheRows(t *testing.T)
 // database was not compared. An installation does not get rid of the comparison
 // by losing a file.
 func TestAU08_FilesAloneAreVerifiedWithoutTheDatabase(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.issues("nas")
 	files := h.again(t)
@@ -282,6 +285,7 @@ func TestAU08_FilesAloneAreVerifiedWithoutTheDatabase(t *testing.T) {
 // AU-06: beside a service that issues as fast as it can, nothing looks like a
 // fault; nor does what is left when it is killed, before and after settling.
 func TestAU06_AuditVerifyBesideARunningServiceAndAfterItWasKilled(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	csr, err := os.ReadFile(h.request("nas.lab.example"))
 	if err != nil {
@@ -364,6 +368,7 @@ func killChildren(t *testing.T, parent int) {
 // AU-06: an intent whose signature was lost is open, then void, in the row and on
 // the log, and never a fault (S04, S06, S12).
 func TestAU06_AnIntentThatASignerDiedOnIsVoidAndAgrees(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.issues("nas")
 	dead := h.diedAfterIntent(t)

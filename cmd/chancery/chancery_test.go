@@ -132,6 +132,7 @@ func (h hand) serving() (said string, service *exec.Cmd) {
 // R47: the whole road, from init to a chain that OpenSSL accepts, without a
 // service and with one; the log is whole afterwards.
 func TestAStrangersRequestIsSignedAndVerifies(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.write("root.pem", h.done("ca", "bundle").out)
 	h.write("nas.pem", h.done("sign", h.request("nas.lab.example")).out)
@@ -162,6 +163,7 @@ func TestAStrangersRequestIsSignedAndVerifies(t *testing.T) {
 }
 
 func TestExitCodesAndTheErrorForm(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	certificate := h.write("root.pem", h.done("ca", "bundle").out)
 	for _, tt := range []struct {
@@ -196,6 +198,7 @@ func TestExitCodesAndTheErrorForm(t *testing.T) {
 
 // T-03: a dry run signs nothing, and its answer is the policy's own.
 func TestT03ADryRunAsksThePolicyAndSignsNothing(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	if s := h.done("sign", "--dry-run", h.request("nas.lab.example")); !strings.Contains(s.out, "+ dns:nas.lab.example") {
 		t.Errorf("the plan is\n%s", s.out)
@@ -209,6 +212,7 @@ func TestT03ADryRunAsksThePolicyAndSignsNothing(t *testing.T) {
 }
 
 func TestAuditVerifyFindsAFlippedOctet(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	path := filepath.Join(h.dir, "signer", "journal", "0000000000000000.seg")
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -236,6 +240,7 @@ func TestAuditVerifyFindsAFlippedOctet(t *testing.T) {
 
 // PR-03, KY-04: a loose mode is refused with path, found and needed.
 func TestKY04ALooseModeIsRefused(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	if err := os.Chmod(filepath.Join(h.dir, "signer", "keys", "issuing-g1.key"), 0o644); err != nil {
 		t.Fatal(err)
@@ -246,6 +251,7 @@ func TestKY04ALooseModeIsRefused(t *testing.T) {
 }
 
 func TestKeysAreListedLockedAndUnlocked(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	if s := h.done("key", "list"); !strings.Contains(s.out, "root-g1") {
@@ -260,6 +266,7 @@ func TestKeysAreListedLockedAndUnlocked(t *testing.T) {
 }
 
 func TestEachCodeIsExplained(t *testing.T) {
+	t.Parallel()
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	if s := h.done("explain", "e2107"); !strings.HasPrefix(s.out, "E2107") {
 		t.Errorf("%s", s.out)

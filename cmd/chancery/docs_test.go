@@ -24,6 +24,7 @@ chancery issue www.lab.example --dir ./my-ca
 // What an operator reads is what was run: the shell lines of each page, one after
 // another, in a directory of the page's own. Lines of make are looked up only.
 func TestEachShellLineOfThePagesRuns(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

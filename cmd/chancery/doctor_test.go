@@ -46,6 +46,7 @@ func says(t *testing.T, found []finding, id string, l level, word string) {
 }
 
 func TestDoctorFindsNothingWrongAndNamesWhatIsWeak(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	for _, service := range []bool{false, true} {
 		if service {
@@ -85,6 +86,7 @@ func idsOf(found []finding) []string {
 // R31, KY-04: each loose mode is named; --fix repairs it with a warning, and the
 // next command works.
 func TestKY04_DoctorNamesAndRepairsLooseModes(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	in := func(parts ...string) string { return filepath.Join(append([]string{h.dir}, parts...)...) }
 	loose := map[string]os.FileMode{
@@ -134,6 +136,7 @@ func TestKY04_DoctorNamesAndRepairsLooseModes(t *testing.T) {
 
 // What a link leads to is another's, or nobody's: it is named and left alone.
 func TestDoctorRepairsNothingThroughALink(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	target := h.write("elsewhere", "")
 	if err := os.Chmod(target, 0o644); err != nil {
@@ -155,6 +158,7 @@ func TestDoctorRepairsNothingThroughALink(t *testing.T) {
 // A directory above that others may write is not ours to repair, and while it is
 // so nothing below can be repaired safely.
 func TestDoctorRepairsNothingBelowAnOpenDirectory(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	above, key := filepath.Dir(h.dir), filepath.Join(h.dir, "signer", "keys", "log.key")
 	for path, mode := range map[string]os.FileMode{above: 0o777, key: 0o444} {
@@ -171,6 +175,7 @@ func TestDoctorRepairsNothingBelowAnOpenDirectory(t *testing.T) {
 }
 
 func TestDoctorNamesWhatIsBrokenAndWhatToDo(t *testing.T) {
+	t.Parallel()
 	sound := newHand(t)
 	in := func(h hand, parts ...string) string {
 		return filepath.Join(append([]string{h.dir}, parts...)...)
@@ -294,6 +299,7 @@ func TestWhatEndsSoonIsWarnedOfAndWhatEndedFails(t *testing.T) {
 }
 
 func TestDoctorJudgesClockAndPolicyByTheLog(t *testing.T) {
+	t.Parallel()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 // Java's own tool makes the key and the request.
 func TestARequestOfKeytoolIsSigned(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	store := h.file("store.p12")
 	for _, args := range [][]string{
@@ -28,6 +29,7 @@ func TestARequestOfKeytoolIsSigned(t *testing.T) {
 
 // GnuTLS's tool makes the key and the request.
 func TestARequestOfCerttoolIsSigned(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.write("template", "cn = gnu.lab.example\ndns_name = gnu.lab.example\n")
 	for _, args := range [][]string{
@@ -44,6 +46,7 @@ func TestARequestOfCerttoolIsSigned(t *testing.T) {
 // R32: the key's file is the owner's alone. R127: the names say what the files
 // are, and nothing is overwritten.
 func TestIssueMakesAKeyAndItsCertificate(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	s := h.done("issue", "own.lab.example", "10.0.0.7", "--key-file", h.file("own.key"), "--out", h.file("own.pem"))
 	if !strings.Contains(s.out, "own.pem") {

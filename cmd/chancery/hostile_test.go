@@ -198,6 +198,7 @@ func (h hand) resident(pid int) int {
 // refused with a code and a way on, in bounded time and memory, and nothing is
 // stored but the refusal.
 func TestBadInputIsRefusedAndLeavesNothingButItsRefusal(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	s := newStranger(h, nil)
@@ -239,6 +240,7 @@ func TestBadInputIsRefusedAndLeavesNothingButItsRefusal(t *testing.T) {
 // Cut at each octet, and with each octet changed: a refusal, or the certificate
 // that these very octets ask for. A flood of refusals is a few rows.
 func TestARequestCutAndChangedAtEachOctet(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	s := newStranger(h, nil)
@@ -392,6 +394,7 @@ func (letters) Read(p []byte) (int, error) {
 // One key, one signature: at once from many sides, again, and after the service
 // was started anew; with another request it is E2302.
 func TestIS04_OneKeyIsSignedOnceAtTheDoor(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	s := newStranger(h, nil)

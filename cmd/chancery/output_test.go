@@ -12,6 +12,7 @@ import (
 )
 
 func TestAnswersComeInTheFormAskedFor(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	h.done("sign", h.request("nas.lab.example"))
@@ -56,6 +57,7 @@ func TestAnswersComeInTheFormAskedFor(t *testing.T) {
 }
 
 func TestAWrongWordIsAnsweredByTheNearest(t *testing.T) {
+	t.Parallel()
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	for line, want := range map[string]string{
 		"sing": `did you mean "sign"`, "ca lsit": `did you mean "list"`, "key lokc": `did you mean "lock"`, "list --stauts valid": `did you mean "--status"`,
@@ -75,6 +77,7 @@ func TestAWrongWordIsAnsweredByTheNearest(t *testing.T) {
 }
 
 func TestShellsCompleteWhatThereIs(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	if s := h.done("__complete", "ca", "show", ""); strings.HasPrefix(s.out, "root") {
 		t.Error("completion started the service for itself")

@@ -17,6 +17,7 @@ import (
 // R143: a certificate says where its issuer's certificate is, and it is there: a
 // checker that was given the leaf alone can build the chain.
 func TestR143_TheIssuersCertificateIsWhereTheLeafSays(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	said := h.serve()
 	address := regexp.MustCompile(`revocation +(\S+),`).FindStringSubmatch(said)

@@ -20,6 +20,7 @@ import (
 // PR-07: a front that is killed takes nobody with it. The parent starts another on
 // the same socket, whose queue was kept, and the signer goes on as it was.
 func TestPR07_AKilledFrontIsStartedAgainAndTheSignerLivesOn(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	front, signer := h.process("front"), h.process("signer")
@@ -38,6 +39,7 @@ func TestPR07_AKilledFrontIsStartedAgainAndTheSignerLivesOn(t *testing.T) {
 
 // The other way round: the front lives, and settles with the signer that comes after.
 func TestPR07_AKilledSignerIsStartedAgainAndTheFrontLivesOn(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	front, signer := h.process("front"), h.process("signer")

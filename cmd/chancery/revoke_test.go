@@ -30,6 +30,7 @@ func (h hand) judged(name string) string {
 // R29: each authority has a list from the founding on. A revoked certificate fails
 // for OpenSSL, another one does not; without a service and with one.
 func TestR29_ARevokedCertificateFailsForOpenSSL(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	for _, name := range []string{"nas", "web"} {
 		h.done("issue", name+".lab.example", "--out", h.file(name+".pem"), "--key-file", h.file(name+".key"))
@@ -93,6 +94,7 @@ func (h hand) newestCA() string {
 // While the keys are locked a certificate can be revoked; the list follows when
 // they are open, and the service keeps it fresh by itself (RV-02).
 func TestRV02_RevokedWhileTheKeysAreLocked(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
 	h.serve()
@@ -117,6 +119,7 @@ func TestRV02_RevokedWhileTheKeysAreLocked(t *testing.T) {
 
 // The address in the leaf answers with the list, and whoever has it is told so.
 func TestTheListIsAtTheAddressInTheLeaf(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	said := h.serve()
 	at := regexp.MustCompile(`revocation +(\S+),`).FindStringSubmatch(said)

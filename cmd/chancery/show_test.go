@@ -16,6 +16,7 @@ import (
 // R5: where the public and the private part of an authority lie is set once, and
 // shown.
 func TestR5_TheOperatorIsShownWhereTheKeysLie(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	s := h.done("ca", "show", "issuing-g1")
@@ -51,6 +52,7 @@ func TestR5_TheOperatorIsShownWhereTheKeysLie(t *testing.T) {
 // R47: a request is shown and its signature verified, by no service; a bad
 // signature is said, and refused when it is to be signed.
 func TestR47_ARequestIsShownAndItsSignatureVerified(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	path := h.file("multi.csr")
 	out, err := exec.CommandContext(t.Context(), "openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", h.file("multi.key"),
@@ -88,6 +90,7 @@ func TestR47_ARequestIsShownAndItsSignatureVerified(t *testing.T) {
 
 // R48: the request stays attached and comes back as it was sent.
 func TestR48_TheOriginalRequestIsGivenBack(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	path := h.request("nas.lab.example")
@@ -114,6 +117,7 @@ func TestR48_TheOriginalRequestIsGivenBack(t *testing.T) {
 }
 
 func TestANameMeansItsNewestCertificateAndTheOthersAreCounted(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.serve()
 	path := h.request("nas.lab.example")
@@ -134,6 +138,7 @@ func TestANameMeansItsNewestCertificateAndTheOthersAreCounted(t *testing.T) {
 }
 
 func TestForeignFilesAreShownOrNamed(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	root := h.done("ca", "bundle").out
 	chain := h.write("chain.pem", h.done("sign", h.request("nas.lab.example")).out)

@@ -45,6 +45,7 @@ func asAccount(uid int, path string) func(context.Context) (net.Conn, error) {
 // PR-03: an account that may open the socket, and that the policy does not map, is
 // refused whatever it asks, and is counted on the log.
 func TestPR03_AnAccountWithoutARoleIsRefusedOverTheSocket(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can speak as another account")
 	}
@@ -84,6 +85,7 @@ func TestPR03_AnAccountWithoutARoleIsRefusedOverTheSocket(t *testing.T) {
 // A command that starts the service for itself ends only when its refusal is on
 // the log: the front is stopped before the signer.
 func TestARefusedCommandLeavesItsRefusalOnTheLog(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	if s := h.types("sign", h.request("www.bank.example")); s.code != exitRefused || !strings.HasPrefix(s.err, "chancery: error: ") {
 		t.Fatalf("exit %d\n%s", s.code, s.err)

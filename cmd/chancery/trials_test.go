@@ -15,6 +15,7 @@ import (
 // What a first day brings: commands that fail half-way and are typed again.
 
 func TestAFailedIssueLeavesNoKeyAndCanBeTypedAgain(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.refused("E2107", "issue", "nas.other.example")
 	h.refused("E2118", "issue", "nas.lab.example", "--profile", "none")
@@ -33,6 +34,7 @@ func TestAFailedIssueLeavesNoKeyAndCanBeTypedAgain(t *testing.T) {
 // After a lost answer the same command takes up the key that is there, and gets
 // the certificate that was signed for it.
 func TestIssueTypedAgainGetsTheSameCertificate(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.done("issue", "nas.lab.example")
 	first := h.read("nas.lab.example.pem")
@@ -54,6 +56,7 @@ func TestIssueTypedAgainGetsTheSameCertificate(t *testing.T) {
 
 // Without a service each command is alone with the directory; the others wait.
 func TestCommandsAtTheSameTimeWaitForEachOther(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	var all sync.WaitGroup
 	for i := range 6 {
@@ -104,6 +107,7 @@ func TestAnInitThatFailedCanBeTypedAgain(t *testing.T) {
 
 // The directory is found where it lies, not where it was.
 func TestADirectoryCanBeMoved(t *testing.T) {
+	t.Parallel()
 	h := newHand(t)
 	h.done("issue", "nas.lab.example")
 	moved := hand{t, h.file("elsewhere")}
@@ -119,6 +123,7 @@ func TestADirectoryCanBeMoved(t *testing.T) {
 
 // T-02: without a terminal every missing answer is named at once.
 func TestT02_InitNamesAllThatIsMissing(t *testing.T) {
+	t.Parallel()
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	s := h.refused("E1101", "init", "--unlock", "prompt")
 	for _, flag := range []string{"--names", "--recovery-file", "--password-file"} {
