@@ -39,8 +39,10 @@ func readHead(r io.ReaderAt, size int64) (h head, err error) {
 	}
 	rest := cryptobyte.String(front)
 	// The outer two headers reach beyond what was read, so they are only passed.
-	if !skipHeader(&rest) || !skipHeader(&rest) {
-		return h, errNoList
+	for range 2 {
+		if !skipHeader(&rest) {
+			return h, errNoList
+		}
 	}
 	var version int
 	if !rest.ReadASN1Integer(&version) || version != 1 || !rest.SkipASN1(asn1.SEQUENCE) || !rest.SkipASN1(asn1.SEQUENCE) ||
