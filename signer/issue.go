@@ -143,7 +143,7 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	}
 	profile, ok := rules.profiles[d.request.Profile]
 	if !ok {
-		return ca.NotFound(ca.E2118, fmt.Sprintf("there is no profile %q", d.request.Profile), "chancery profile list")
+		return ca.NotFound(ca.E2118, fmt.Sprintf("there is no profile %q", d.request.Profile), "use one that the policy in force has")
 	}
 	if d.issuer = rules.signs(profile.Line); d.issuer == nil {
 		return ca.Unavailable(ca.E3004, fmt.Sprintf("no authority of line %q can sign", profile.Line), "chancery ca list")

@@ -54,7 +54,11 @@ func (a *authority) sign(message []byte) ([]byte, error) {
 }
 
 func (a *authority) locked() error {
-	return ca.Locked(ca.E3001, "the key of "+a.Name+" is locked", "chancery key unlock")
+	fix := "chancery key unlock"
+	if a.Kind == ca.Root {
+		fix = "only the recovery words open the key of a root, and no command takes them yet"
+	}
+	return ca.Locked(ca.E3001, "the key of "+a.Name+" is locked", fix)
 }
 
 // signHashed signs what the key takes, and verifies the signature.

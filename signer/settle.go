@@ -106,7 +106,7 @@ func (s *Signer) settlement(t ca.Settlement) (*journal.Entry, *intent, error) {
 		e := journal.Entry{Leaf: audit.Leaf{Kind: audit.Void, Cites: t.Index}}
 		return &e, i, nil
 	}
-	return nil, nil, ca.Invalid(ca.E1401, fmt.Sprintf("unknown settlement %q", t.Act), "final or void")
+	return nil, nil, ca.Invalid(ca.E1401, fmt.Sprintf("unknown settlement %q", t.Act), "final, void or abandoned")
 }
 
 // abandonment says of a revocation that another one has its place in the book. The

@@ -105,7 +105,7 @@ func (h Header) check() error {
 func (h Header) belongs(log Log) error {
 	if h.Log != log.ID {
 		return ca.Conflict(ca.E1406, fmt.Sprintf("the key %s belongs to log %s, and this is log %s", h.KeyID, h.Log, log.ID),
-			"bring keys and journal from one backup together; chancery restore starts a new log")
+			"bring keys and journal from one backup together")
 	}
 	if log.Size < h.LogSize {
 		return ca.Conflict(ca.E1406, fmt.Sprintf("the log has %d entries, and the key %s was sealed when it had %d", log.Size, h.KeyID, h.LogSize),
