@@ -28,8 +28,8 @@ const (
 	callTime = 30 * time.Second
 )
 
-// Options are what a Registrar works with. All but Publish,
-// Revoked and Report must be set.
+// Options are what a Registrar works with. All but Space,
+// Publish, Revoked and Report must be set.
 type Options struct {
 	Book   Book
 	Shelf  Shelf
@@ -44,6 +44,8 @@ type Options struct {
 	// Version is the program's, Database the engine's name, DatabaseID the id made
 	// with the schema.
 	Version, Database, DatabaseID string
+	// Space says how many octets the book's disk has free, and in all. It may be nil.
+	Space func() (free, total int64, err error)
 	// Publish has the list of an authority made and published, valid for so many days,
 	// zero for the usual. It may be nil where nothing is published.
 	Publish func(ctx context.Context, authority string, days int) (ca.List, error)
@@ -146,6 +148,9 @@ func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 	if err := r.allow(ctx, q.From, access.Submit); err != nil {
 		return ca.Issued{}, err
 	}
+	if r.full() {
+		return ca.Issued{}, ca.Unavailable(ca.E1407, "the database's disk is nearly full, so nothing is issued", "free space on it; revoking goes on")
+	}
 	rules, err := v.rules(&q)
 	if err != nil {
 		r.Refuse(q.From, err)
@@ -160,6 +165,16 @@ func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 		r.start(ctx, v, rules, w, c)
 	}
 	return r.wait(ctx, w)
+}
+
+// full tells whether the book's disk is too full to issue (security rule IS-09). A
+// disk that cannot be asked is not: the commit itself will say.
+func (r *Registrar) full() bool {
+	if r.o.Space == nil {
+		return false
+	}
+	free, total, err := r.o.Space()
+	return err == nil && ca.NearlyFull(free, total)
 }
 
 // Plan says what Submit would make of a request now. The error is as Submit's;

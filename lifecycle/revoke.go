@@ -151,8 +151,8 @@ func (s *shift) revoke(ctx context.Context) {
 			v.done <- p
 			continue
 		}
-		v.done <- nil
 		s.r.o.Revoked(v.of.Authority)
+		v.done <- nil
 	}
 }
 

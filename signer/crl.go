@@ -99,7 +99,12 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
 	before := s.lists[a.Name]
-	now := s.Now().UTC().Truncate(time.Second)
+	now, err := s.clock.read()
+	if err != nil {
+		return nil, err
+	}
+	s.spend()
+	now = now.UTC().Truncate(time.Second)
 	l := ca.List{
 		Authority: a.Name, Number: max(before.Number+1, now.UnixMilli()),
 		ThisUpdate: now, NextUpdate: now.AddDate(0, 0, days),

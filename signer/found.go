@@ -76,7 +76,11 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	if err := f.sound(); err != nil {
 		return Founded{}, err
 	}
-	now := s.Now().UTC().Truncate(time.Second)
+	now, err := s.clock.read()
+	if err != nil {
+		return Founded{}, err
+	}
+	now = now.UTC().Truncate(time.Second)
 	if err := s.begin(f, uid, now); err != nil {
 		return Founded{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"chancery/check"
 	"chancery/encode"
 	"chancery/internal/csr"
+	"chancery/internal/faults"
 	"chancery/policy"
 	"chancery/signer/journal"
 )
@@ -53,7 +54,10 @@ func (s *Signer) Issue(session int64, requests []ca.Request) ([]ca.Answer, error
 	if err := s.admit(session, len(requests)); err != nil {
 		return nil, err
 	}
-	now := s.Now()
+	now, err := s.clock.read()
+	if err != nil {
+		return nil, err
+	}
 	rules := s.rules.Load()
 	batch := make([]draftee, len(requests))
 	s.claim(batch, requests)
@@ -67,8 +71,12 @@ func (s *Signer) Issue(session int64, requests []ca.Request) ([]ca.Answer, error
 	if err := s.intend(batch); err != nil {
 		return nil, err
 	}
+	faults.Point("intended")
 	each(len(batch), func(i int) { batch[i].sign(s) })
-	return s.conclude(batch)
+	faults.Point("signed")
+	answers, err := s.conclude(batch)
+	faults.Point("concluded")
+	return answers, err
 }
 
 // admit says whether a batch may be looked at.
@@ -84,6 +92,8 @@ func (s *Signer) admit(session int64, wishes int) error {
 		return ca.Invalid(ca.E1401, fmt.Sprintf("a batch holds at most %d wishes, not %d", MaxBatch, wishes), "split it")
 	case len(s.recent.open) > maxOpen:
 		return ca.Busy(ca.E2301, "too many certificates are not settled yet", "try again in a minute")
+	case wishes > 0 && s.full():
+		return nearlyFull()
 	case !s.unlocked:
 		return ca.Locked(ca.E3001, "the signing key is locked", "chancery key unlock")
 	}

@@ -55,7 +55,7 @@ func (s *Signer) openOn(disk journal.FS) error {
 	s.disk, s.opened = disk, make(chan struct{})
 	s.recent, s.claimed, s.refusals = newRecent(), map[string]ca.RequestID{}, map[refusal]int{}
 	s.revoked, s.lists, s.abandoned = map[ca.Digest]*revoked{}, map[string]ca.List{}, map[int64]bool{}
-	s.boot = newBoot()
+	s.boot, s.clock = newBoot(), newClock(s.Now, s.Since)
 	if err := s.begun(filepath.Join(s.Dir, "keys")); err != nil {
 		return errors.Join(err, s.Close())
 	}
@@ -77,6 +77,9 @@ func (s *Signer) begun(path string) error {
 	}
 	if err := s.replay(); err != nil {
 		return err
+	}
+	if err := s.reserve(); err != nil {
+		return fmt.Errorf("keep room for revocations: %w", err)
 	}
 	close(s.opened)
 	return s.unlockByItself()
@@ -134,7 +137,7 @@ func (s *Signer) openJournal() error {
 func (s *Signer) openLog(id audit.LogID, key crypto.Signer, o journal.Options) (*journal.Journal, error) {
 	disk := s.disk
 	s.disk, s.files = nil, disk
-	o.Log, o.LogNo, o.Now, o.Signer, o.Unseparated = id, firstLogNo, s.Now, key, s.Unseparated
+	o.Log, o.LogNo, o.Now, o.Signer, o.Unseparated = id, firstLogNo, s.clock.stamp, key, s.Unseparated
 	o.SegmentLeaves, o.Ahead = s.Place.SegmentLeaves, s.Place.Ahead
 	j, err := journal.Open(disk, o)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 func (s *Signer) replay() error {
 	r := &rules{profiles: map[string]ca.Profile{}, authorities: map[string]*authority{}}
 	err := s.journal.Scan(0, func(rec journal.Record) error {
+		s.clock.heard(rec.Leaf.Time)
 		var err error
 		switch rec.Leaf.Kind {
 		case audit.Genesis:

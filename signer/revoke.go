@@ -9,6 +9,7 @@ import (
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/internal/faults"
 	"chancery/signer/journal"
 )
 
@@ -38,7 +39,7 @@ func (s *Signer) Revoke(session int64, wishes []ca.Revoking) ([]ca.RevokeAnswer,
 	switch {
 	case len(wishes) > MaxBatch:
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a batch holds at most %d revocations", MaxBatch), "split it")
-	case !s.stepped.take(len(wishes), maxSteps, s.Now()):
+	case !s.stepped.take(len(wishes), maxSteps, s.clock.stamp()):
 		return nil, ca.Busy(ca.E2301, fmt.Sprintf("more than %d revocations in a minute", maxSteps), "go on in a minute")
 	}
 	answers := make([]ca.RevokeAnswer, len(wishes))
@@ -85,10 +86,12 @@ func (s *Signer) take(steps []stepping) error {
 	for i, t := range steps {
 		entries[i] = t.entry
 	}
+	s.spend()
 	placed, err := s.journal.Append(entries)
 	if err != nil {
 		return fmt.Errorf("journal the revocations: %w", err)
 	}
+	faults.Point("revoked")
 	for i, t := range steps {
 		*t.answer = ca.Placed{Index: placed[i].Index, Leaf: placed[i].Bytes}
 		t.at, t.leaf = placed[i].Leaf.Time/1000, placed[i].Index
@@ -109,7 +112,7 @@ func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 	switch {
 	case body.Kind != ca.EndEntity:
 		return stepping{}, ca.Refused(ca.E2111, "this is the certificate of an authority", "an authority is revoked by its parent, at a ceremony")
-	case !body.NotAfter.After(s.Now()):
+	case !body.NotAfter.After(s.clock.stamp()):
 		return stepping{}, ca.Refused(ca.E2111, "this certificate has ended, and nobody accepts it any more", "nothing needs to be done")
 	}
 	t := stepping{issuer: intent.Issuer, step: step{

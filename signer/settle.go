@@ -42,6 +42,7 @@ func (s *Signer) Settle(session int64, settlements []ca.Settlement) error {
 	if len(entries) == 0 {
 		return nil
 	}
+	s.spend()
 	placed, err := s.journal.Append(entries)
 	if err != nil {
 		return fmt.Errorf("journal the settlements: %w", err)

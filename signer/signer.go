@@ -34,6 +34,11 @@ type Signer struct {
 	Parse  ParseProfile
 	Now    func() time.Time
 	Random io.Reader
+	// Since counts from the machine's start, suspended or not; the wall clock is held
+	// against it (security rule TI-02). Without it, and without Space, nothing is.
+	Since func() time.Duration
+	// Space says how many octets the directory's disk has free, and in all.
+	Space func() (free, total int64, err error)
 	// KDF is what passphrases and recovery words are stretched with.
 	KDF softkey.Params
 	// Unseparated says that front and signer run under one account, so that
@@ -43,6 +48,7 @@ type Signer struct {
 	Place Place
 
 	boot    string
+	clock   *clock
 	disk    journal.FS // the locked directory, until the journal has it
 	keys    *softkey.Keyring
 	journal *journal.Journal

@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"chancery/internal/faults"
 )
 
 // commitWait is when a transaction is given up: a server that has not answered
@@ -53,7 +55,10 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, *sql.Tx) 
 		_ = tx.Rollback()
 		return statementError(err)
 	}
+	faults.Point("before-commit")
 	err = tx.Commit()
+	faults.Commit()
+	faults.Point("committed")
 	if l == nil {
 		return wrap("the outcome of COMMIT is unknown", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -70,7 +69,7 @@ func unlessCanceled(err error) error {
 // serveDoor answers on admin.sock until ctx ends, and finishes what is under way.
 func serveDoor(ctx context.Context, l net.Listener, f front, log *slog.Logger) error {
 	server := api.Server(api.New(api.Options{
-		Submitter: f.registrar, Reader: f.registrar, Revoker: f.registrar, Public: f.public, Log: log, Now: time.Now,
+		Submitter: f.registrar, Reader: f.registrar, Revoker: f.registrar, Public: f.public, Log: log, Now: wallClock(),
 	}), log)
 	done := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
@@ -110,12 +109,12 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		return f, errors.Join(err, f.book.Close())
 	}
 	signer := &bridge{client: wire.Dial(dialPath(l.socket("sign"))), boot: rand.Text()}
-	published := status.Options{Shelf: f.book, Lists: l.lists(), Log: log, Now: time.Now}
+	published := status.Options{Shelf: f.book, Lists: l.lists(), Log: log, Now: wallClock()}
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: f.book, Shelf: f.book, Issuer: signer, Log: signer, Now: time.Now, Bundle: readBundle,
+		Book: f.book, Shelf: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
-		Publish: f.publisher.Publish, Revoked: f.publisher.Revoked,
+		Space: space(l.front()), Publish: f.publisher.Publish, Revoked: f.publisher.Revoked,
 		Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {
@@ -143,7 +142,7 @@ func openBook(ctx context.Context, l layout, logID string) (*store.Store, error)
 	if dsn == "" {
 		dsn = l.database()
 	}
-	return store.Open(ctx, store.Options{DSN: dsn, LogID: logID, Now: time.Now})
+	return store.Open(ctx, store.Options{DSN: dsn, LogID: logID, Now: wallClock()})
 }
 
 // newDatabase makes the book of a new installation and gives its id.

@@ -11,13 +11,11 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"chancery/config"
 	"chancery/signer"
-	"chancery/signer/softkey"
 	"chancery/signer/wire"
 )
 
@@ -27,8 +25,8 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 	ctx, cancel := whileAlive(ctx, fds)
 	defer cancel()
 	s := &signer.Signer{
-		Dir: l.signer(), Parse: config.Profile, Now: time.Now, Random: rand.Reader,
-		KDF: softkey.DefaultParams(),
+		Dir: l.signer(), Parse: config.Profile, Now: wallClock(), Random: rand.Reader,
+		Since: sinceBoot, Space: space(l.signer()), KDF: derivation(),
 		// One account for both processes is what solo allows and separated refuses.
 		Unseparated: true,
 	}

@@ -34,6 +34,7 @@ var may = map[string]string{
 	"internal/arch":    "",
 	"internal/csr":     "ca",
 	"internal/socket":  "",
+	"internal/faults":  "",
 	"internal/pgtest":  "",
 	"internal/respond": "ca",
 	"internal/sim":     "signer/journal",
@@ -45,7 +46,7 @@ var may = map[string]string{
 
 // everybodys are packages that all may import beside what may says: they know
 // nothing of ours, and a second reader of JSON would be a second opinion.
-var everybodys = []string{"internal/socket", "internal/strict"}
+var everybodys = []string{"internal/faults", "internal/socket", "internal/strict"}
 
 // testsOnly are packages that no program may import, cmd/chancery included: a disk
 // that crashes and a database to throw away must not be a flag away from an operator.

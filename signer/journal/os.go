@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"chancery/internal/faults"
 )
 
 // lockName is the file whose lock says that a process works on the directory.
@@ -104,6 +106,7 @@ func (f *file) Size() (int64, error) {
 // Sync is fdatasync: of the metadata it writes what is needed to read the data
 // back, such as the length, and leaves out times.
 func (f *file) Sync() error {
+	defer faults.Commit()
 	for {
 		if err := syscall.Fdatasync(int(f.Fd())); !errors.Is(err, syscall.EINTR) {
 			return err

@@ -137,6 +137,11 @@ func (c *Client) Keys(ctx context.Context) (signer.KeyStates, error) {
 	return call[signer.KeyStates](ctx, c, "keys", empty{})
 }
 
+// ResetTime takes the clock for right; on ceremony.sock only.
+func (c *Client) ResetTime(ctx context.Context) (signer.TimeBody, error) {
+	return call[signer.TimeBody](ctx, c, "time-reset", empty{})
+}
+
 // SetPolicy puts a new policy bundle in force; on ceremony.sock only.
 func (c *Client) SetPolicy(ctx context.Context, p signer.PolicyChange) (signer.PolicyState, error) {
 	return call[signer.PolicyState](ctx, c, "policy", p)

@@ -119,6 +119,9 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 		return k, err
 	})
 	handle(mux, s, "lock", maxBody, func(context.Context, empty) (signer.KeyStates, error) { return s.Signer.Lock() })
+	handle(mux, s, "time-reset", maxBody, func(ctx context.Context, _ empty) (signer.TimeBody, error) {
+		return s.Signer.ResetTime(socket.Peer(ctx))
+	})
 	handle(mux, s, "keys", maxBody, func(context.Context, empty) (signer.KeyStates, error) { return s.Signer.Keys() })
 	handle(mux, s, "policy", maxBatchBody, func(_ context.Context, p signer.PolicyChange) (signer.PolicyState, error) {
 		return s.Signer.SetPolicy(p)
