@@ -107,7 +107,6 @@ func (j *Journal) readClean() (*cleanMark, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.clean = true
 	var m cleanMark
 	if json.Unmarshal(b, &m) != nil {
 		return nil, nil

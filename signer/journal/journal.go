@@ -97,7 +97,7 @@ type Journal struct {
 	checkpoint []byte
 
 	// The writer's alone: Open's, then Run's, then Close's.
-	clean      bool  // the mark of a clean stop is on the disk
+	unmarked   bool  // no mark of a clean stop is on the disk
 	signed     int64 // size of the newest checkpoint
 	signedAt   time.Time
 	failed     error

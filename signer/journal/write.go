@@ -4,7 +4,9 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"chancery/audit"
@@ -210,16 +212,17 @@ func (j *Journal) group(g *group) (err error) {
 
 // ready does what comes before the first group of a run and of a segment.
 func (j *Journal) ready() error {
-	if j.clean {
+	if !j.unmarked {
 		// Lasting before the first write: a mark that outlived it would call a torn
-		// log clean.
-		if err := j.fs.Remove(cleanName); err != nil {
+		// log clean. A mark that is not there may be one whose removal was not yet on
+		// the disk when the process before this one was killed.
+		if err := j.fs.Remove(cleanName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", cleanName, err)
 		}
 		if err := j.fs.SyncDir(stateDir); err != nil {
 			return fmt.Errorf("sync %s: %w", stateDir, err)
 		}
-		j.clean = false
+		j.unmarked = true
 	}
 	if !j.full() {
 		return nil
