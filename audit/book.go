@@ -23,25 +23,39 @@ type Book struct {
 	Database string
 	// Mark is book_mark: below it each leaf that needs a row has one.
 	Mark int64
-	// Certificates and Events are the rows of these tables with ascending ids, each
-	// read once. Rows that came after the newest at the beginning are left out.
-	Certificates, Events iter.Seq2[Row, error]
+	// Certificates, Revocations and Events are the rows of these tables with ascending
+	// ids, each read once. Rows that came after the newest at the beginning are left out.
+	Certificates, Revocations, Events iter.Seq2[Row, error]
 	// Authorities are all generations.
 	Authorities []AuthorityRow
 	// Others are logs of other numbers that rows name, bounded by who reads them.
 	Others []OtherLog
 }
 
-// A Row is a row of one of the two tables that have one for each leaf.
+// A Row is a row of one of the tables that are named after leaves.
 type Row struct {
 	ID ca.ID
 	// Leaf is, in a row of event, the leaf's exact bytes.
 	Leaf []byte
-	// The rest is a row of certificate. DER is empty in a void row.
-	Kind   ca.CertificateKind
+	// Issuer and Serial are those of a row of certificate or revocation.
 	Issuer ca.Digest
 	Serial ca.Serial
-	DER    []byte
+	// Kind and DER are a row of certificate. DER is empty in a void row.
+	Kind ca.CertificateKind
+	DER  []byte
+	// Step is the rest of a row of revocation.
+	Step Step
+}
+
+// A Step is what a row of revocation has beside its certificate's serial.
+type Step struct {
+	// Certificate names the certificate's row.
+	Certificate ca.ID
+	Number      int64
+	Reason      ca.Reason
+	By          string
+	// At is the revocation date in milliseconds.
+	At int64
 }
 
 // An AuthorityRow is a generation, and the leaf that entered it.
@@ -61,10 +75,11 @@ type OtherLog struct {
 
 // An Agreement is what a comparison of log and book found.
 type Agreement struct {
-	// Certificates, Voids, Events and Authorities count the rows that were held
-	// against the log.
+	// Certificates, Voids, Revocations, Events and Authorities count the rows that
+	// were held against the log.
 	Certificates int64 `json:"certificates"`
 	Voids        int64 `json:"voids"`
+	Revocations  int64 `json:"revocations"`
 	Events       int64 `json:"events"`
 	Authorities  int64 `json:"authorities"`
 	// Mark is the book's.
@@ -116,14 +131,15 @@ func (d Difference) String() string {
 // A stream is a table's rows with the next one in view.
 type stream struct {
 	table string
+	count func(*Row) // in the Agreement
 	pull  func() (Row, error, bool)
 	stop  func()
 	row   Row
 	more  bool
 }
 
-func newStream(table string, rows iter.Seq2[Row, error]) *stream {
-	s := &stream{table: table}
+func newStream(table string, rows iter.Seq2[Row, error], count func(*Row)) *stream {
+	s := &stream{table: table, count: count}
 	s.pull, s.stop = iter.Pull2(rows)
 	return s
 }
@@ -136,12 +152,13 @@ func (s *stream) advance() error {
 	return nil
 }
 
-// at gives the row that names a leaf, if it is the next one, and goes on to the
-// one behind it.
+// at gives the row that names a leaf, if it is the next one, counts it and goes on
+// to the one behind it.
 func (s *stream) at(index int64) (*Row, error) {
 	if !s.more || s.row.ID.Index() != index {
 		return nil, nil
 	}
 	row := s.row
+	s.count(&row)
 	return &row, s.advance()
 }

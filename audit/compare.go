@@ -4,12 +4,10 @@ package audit
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -29,6 +27,8 @@ const maxPending = 1 << 16
 //   - A row of certificate stands at an INTENT with its issuer and serial. Its
 //     certificate has the to-be-signed bytes of the INTENT and is, octet for octet,
 //     the one of the FINAL. A void row's intent ends in a VOID.
+//   - A row of revocation is the step that its REVOKED leaf describes. A REVOKED that
+//     is abandoned has no row, as another took its place.
 //   - A row of event holds the exact bytes of its leaf; each leaf that needs a row
 //     has one of these.
 //   - A row of authority is the one that its AUTHORITY leaf describes.
@@ -72,8 +72,9 @@ type comparison struct {
 	signed []byte // the newest checkpoint
 	out    Agreement
 
-	certificates, events *stream
-	generations          []generation
+	certificates, revocations, events *stream
+
+	generations []generation
 	// known is the size of the newest checkpoint: leaves below were there before
 	// the book was read.
 	known int64
@@ -94,17 +95,26 @@ func newComparison(v Verification, b Book) (*comparison, error) {
 	for _, a := range b.Authorities {
 		c.generations = append(c.generations, generation{AuthorityRow: a, digest: sha256.Sum256(a.Certificate)})
 	}
-	c.certificates, c.events = newStream("certificate", b.Certificates), newStream("event", b.Events)
-	if err := errors.Join(c.certificates.advance(), c.events.advance()); err != nil {
-		c.stop()
-		return nil, err
+	c.certificates = newStream("certificate", b.Certificates, c.count)
+	c.revocations = newStream("revocation", b.Revocations, func(*Row) { c.out.Revocations++ })
+	c.events = newStream("event", b.Events, func(*Row) { c.out.Events++ })
+	for _, s := range c.streams() {
+		if err := s.advance(); err != nil {
+			c.stop()
+			return nil, err
+		}
 	}
 	return c, nil
 }
 
+func (c *comparison) streams() [3]*stream {
+	return [...]*stream{c.certificates, c.revocations, c.events}
+}
+
 func (c *comparison) stop() {
-	c.certificates.stop()
-	c.events.stop()
+	for _, s := range c.streams() {
+		s.stop()
+	}
 }
 
 // An openIntent is what is remembered of an intent until its end comes by.
@@ -121,6 +131,7 @@ type gap struct {
 	kind   Kind
 	table  string
 	serial ca.Serial
+	half   bool // another table has its row
 }
 
 // A generation is a row of authority and what the log says of it.
@@ -142,13 +153,17 @@ func (c *comparison) leaf(r Record) error {
 	if err != nil {
 		return err
 	}
+	step, err := c.revocations.at(l.Index)
+	if err != nil {
+		return err
+	}
 	event, err := c.events.at(l.Index)
 	if err != nil {
 		return err
 	}
 	c.event(r, event)
+	c.step(r, step)
 	if row != nil && l.Kind != Intent {
-		c.count(row)
 		c.differ(l.Index, row, fmt.Sprintf("the book has a certificate here, the log a leaf of %v (S02)", l.Kind))
 	}
 	lacks := ""
@@ -165,10 +180,12 @@ func (c *comparison) leaf(r Record) error {
 		if !c.authority(r) {
 			lacks = "authority"
 		}
-	case Abandoned:
-		if at, ok := slices.BinarySearchFunc(c.gaps, l.Cites, func(g gap, index int64) int { return cmp.Compare(g.index, index) }); ok {
-			c.gaps = slices.Delete(c.gaps, at, at+1)
+	case Revoked:
+		if step == nil {
+			lacks = "revocation"
 		}
+	case Abandoned:
+		c.abandoned(l)
 	case Session:
 		if l.Index < c.known {
 			c.session, c.cited = l.Index, max(c.cited, l.Cites)
@@ -178,7 +195,7 @@ func (c *comparison) leaf(r Record) error {
 		lacks = "event"
 	}
 	if lacks != "" {
-		c.lack(l, lacks)
+		c.lack(gap{l.Index, l.Kind, lacks, l.Serial, event != nil || step != nil})
 	}
 	return nil
 }
@@ -204,7 +221,6 @@ func (c *comparison) event(r Record, row *Row) {
 	if row == nil {
 		return
 	}
-	c.out.Events++
 	switch {
 	case !r.Leaf.Kind.NeedsRow():
 		c.differ(r.Leaf.Index, row, fmt.Sprintf("the book has an event here, the log a leaf of %v", r.Leaf.Kind))
@@ -222,7 +238,6 @@ func (c *comparison) intent(r Record, row *Row) {
 	}
 	o := openIntent{serial: l.Serial}
 	if row != nil {
-		c.count(row)
 		o.row, o.der = row.Kind, sha256.Sum256(row.DER)
 		if what := contradicts(l, row); what != "" {
 			c.differ(l.Index, row, what)
@@ -327,13 +342,12 @@ func sameGeneration(a, b ca.Authority) bool {
 
 // lack notes a leaf without its row. Of one below the mark nothing can come that
 // excuses it, unless it may be abandoned.
-func (c *comparison) lack(l Leaf, table string) {
-	g := gap{l.Index, l.Kind, table, l.Serial}
+func (c *comparison) lack(g gap) {
 	switch {
-	case l.Index < c.book.Mark && l.Kind != Revoked && l.Kind != FrontEvent:
+	case g.index < c.book.Mark && g.kind != Revoked && g.kind != FrontEvent:
 		c.missing(g)
 	case len(c.gaps) == maxPending:
-		c.giveUp(l.Index, "leaves have no row")
+		c.giveUp(g.index, "leaves have no row")
 	default:
 		c.gaps = append(c.gaps, g)
 	}

@@ -22,6 +22,7 @@ type story struct {
 	frames []Frame
 	book   Book
 	certs  []Row
+	steps  []Row
 	events []Row
 	// seen is the size of the newest checkpoint; 0 is all.
 	seen int
@@ -30,7 +31,7 @@ type story struct {
 // newStory is an installation: an authority with its certificate, and a session
 // that settled them.
 func newStory(t testing.TB) *story {
-	s := &story{t: t, book: Book{LogNo: 1, Entered: 1, Database: "db"}}
+	s := &story{t: t, book: Book{LogNo: 1, Entered: 1, Database: "db", Revocations: stream2(nil)}}
 	s.leaf(Leaf{Kind: Genesis}, `{"database_id":"db"}`)
 	ca0 := s.intent(ca.CACertificate)
 	der := s.final(ca0)
@@ -138,6 +139,7 @@ func (s *story) compare() Agreement {
 	}
 	m.newest = checkpointOf(s.t, s.frames, s.seen)
 	s.book.Certificates, s.book.Events = stream2(s.certs), stream2(s.events)
+	s.book.Revocations = stream2(s.steps)
 	_, a, err := Compare(m.verification(), s.book)
 	if err != nil {
 		s.t.Fatal(err)
@@ -202,14 +204,10 @@ func TestAU06_WhatACrashOrARunningServiceLeavesIsNoFault(t *testing.T) {
 		}},
 		"an event (L05)":           {tell: func(s *story) { s.eventRow(s.leaf(Leaf{Kind: FrontEvent}, "{}")); s.settled() }},
 		"an event under way (L05)": {tell: func(s *story) { s.leaf(Leaf{Kind: FrontEvent}, "{}") }, unsettled: 1},
-		"abandoned (L06, L07)": {tell: func(s *story) {
-			s.leaf(Leaf{Kind: Abandoned, Cites: s.leaf(Leaf{Kind: Revoked}, "{}")}, "{}")
-			s.settled()
-		}},
-		"rows out of order":    {tell: func(s *story) { s.intent(ca.EndEntity); mark := s.book.Mark; s.issue(); s.book.Mark = mark }, unsettled: 1},
-		"a state that changed": {tell: func(s *story) { s.retire(ca.Retiring) }},
-		"a state under way":    {tell: func(s *story) { mark := s.book.Mark; s.retire(ca.Active); s.book.Mark = mark }},
-		"another node's rows":  {tell: func(s *story) { s.book.Others = []OtherLog{{LogNo: 2, Log: "ff", First: ca.NewID(2, 5)}} }},
+		"rows out of order":        {tell: func(s *story) { s.intent(ca.EndEntity); mark := s.book.Mark; s.issue(); s.book.Mark = mark }, unsettled: 1},
+		"a state that changed":     {tell: func(s *story) { s.retire(ca.Retiring) }},
+		"a state under way":        {tell: func(s *story) { mark := s.book.Mark; s.retire(ca.Active); s.book.Mark = mark }},
+		"another node's rows":      {tell: func(s *story) { s.book.Others = []OtherLog{{LogNo: 2, Log: "ff", First: ca.NewID(2, 5)}} }},
 		// The row was committed between two pages, or after the page that would have it;
 		// the hello and the wish came after the checkpoint that was read.
 		"what came while the book was read": {tell: func(s *story) {
@@ -300,7 +298,6 @@ func TestAU06_WhatContradictsTheLogIsFound(t *testing.T) {
 		"a FINAL that no session brought": {tell: func(s *story) { s.row(s.intent(ca.EndEntity), ca.EndEntity); s.session(); s.issue() }, says: []string{"no FINAL closes the intent"}},
 		"a VOID that no session brought":  {tell: func(s *story) { s.row(s.intent(ca.EndEntity), ca.Void); s.session(); s.issue() }, says: []string{"no VOID closes the intent"}},
 		"an event taken away":             {tell: func(s *story) { s.leaf(Leaf{Kind: FrontEvent}, "{}"); s.settled() }, says: []string{"this front-event needs a row of event"}},
-		"a revocation taken away":         {tell: func(s *story) { s.leaf(Leaf{Kind: Revoked}, "{}"); s.settled() }, says: []string{"this revoked needs a row of event"}},
 		"rows of a log that nobody knows": {tell: func(s *story) { s.book.Others = []OtherLog{{LogNo: 7, First: ca.NewID(7, 3)}} }, says: []string{"knows no such log"}},
 		"the log under another number":    {tell: func(s *story) { s.book.Entered = 3 }, says: []string{"as number 3"}},
 		"another database":                {tell: func(s *story) { s.book.Database = "other" }, says: []string{"founded for the database db"}},
@@ -321,7 +318,7 @@ func TestAU08_ManyDifferencesAreCountedAndTheFirstAreNamed(t *testing.T) {
 	c := &comparison{book: Book{Mark: 0}, open: map[int64]openIntent{}}
 	for i := range int64(maxPending + 10) {
 		if !c.given {
-			c.lack(Leaf{Kind: FrontEvent, Index: i}, "event")
+			c.lack(gap{index: i, kind: FrontEvent, table: "event"})
 		}
 	}
 	if !c.given || c.out.Count != 1 || len(c.gaps) != maxPending {
@@ -362,6 +359,7 @@ func TestAnErrorOfTheBookIsNoDifference(t *testing.T) {
 	m := lay(t, s.frames)
 	m.newest = checkpointOf(t, s.frames, len(s.frames))
 	broken := errors.New("broken")
+	s.book.Certificates, s.book.Events = stream2(s.certs), stream2(s.events)
 	for n := range 3 {
 		failing := func(yield func(Row, error) bool) {
 			for i := range n {
@@ -371,12 +369,11 @@ func TestAnErrorOfTheBookIsNoDifference(t *testing.T) {
 			}
 			yield(Row{}, broken)
 		}
-		for _, certificates := range []bool{true, false} {
+		for _, fail := range []func(*Book){
+			func(b *Book) { b.Certificates = failing }, func(b *Book) { b.Revocations = failing }, func(b *Book) { b.Events = failing },
+		} {
 			b := s.book
-			b.Certificates, b.Events = stream2(s.certs), failing
-			if certificates {
-				b.Certificates, b.Events = failing, stream2(s.events)
-			}
+			fail(&b)
 			if _, _, err := Compare(m.verification(), b); !errors.Is(err, broken) {
 				t.Errorf("after %d rows: %v", n, err)
 			}

@@ -32,11 +32,14 @@ const (
 
 	auditFirstCertificate  = `SELECT id FROM certificate WHERE id >= $1 ORDER BY id LIMIT 1`
 	auditFirstEvent        = `SELECT id FROM event WHERE id >= $1 ORDER BY id LIMIT 1`
+	auditFirstRevocation   = `SELECT id FROM revocation WHERE id >= $1 ORDER BY id LIMIT 1`
 	auditFirstAuthority    = `SELECT id FROM authority WHERE id >= $1 ORDER BY id LIMIT 1`
 	auditNewestCertificate = `SELECT id FROM certificate WHERE id <= $1 ORDER BY id DESC LIMIT 1`
+	auditNewestRevocation  = `SELECT id FROM revocation WHERE id <= $1 ORDER BY id DESC LIMIT 1`
 	auditNewestEvent       = `SELECT id FROM event WHERE id <= $1 ORDER BY id DESC LIMIT 1`
 
 	auditCertificates = `SELECT id, kind, issuer_key, serial, der FROM certificate WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
+	auditRevocations  = `SELECT id, certificate, issuer_key, serial, step, reason, actor, revoked_at FROM revocation WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 	auditEvents       = `SELECT id, leaf FROM event WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 	auditAuthorities  = `SELECT id, name, line, kind, state, parent, issuer_key, key_type, certificate, subject, spki, ski, uses, not_before, not_after, crl, issuer, shards
 FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
@@ -105,6 +108,14 @@ func (a *Audit) Book(ctx context.Context, logNo uint16) (audit.Book, error) {
 		}
 		return r, intoDigest(&r.Issuer, issuer)
 	})
+	b.Revocations = a.rows(ctx, auditRevocations, [2]ca.ID{first, last}, func(row scanner) (r audit.Row, err error) {
+		var issuer []byte
+		s := &r.Step
+		if err := row.Scan(&r.ID, &s.Certificate, &issuer, &r.Serial, &s.Number, &s.Reason, &s.By, &s.At); err != nil {
+			return r, err
+		}
+		return r, intoDigest(&r.Issuer, issuer)
+	})
 	b.Events = a.rows(ctx, auditEvents, [2]ca.ID{first, last}, func(row scanner) (r audit.Row, err error) {
 		err = row.Scan(&r.ID, &r.Leaf)
 		return r, err
@@ -152,7 +163,7 @@ func (a *Audit) logs(ctx context.Context, b *audit.Book) (map[uint16]string, err
 // them.
 func (a *Audit) newest(ctx context.Context, logNo uint16) (ca.ID, error) {
 	newest := ca.NewID(logNo, 0) - 1
-	for _, query := range []string{auditNewestCertificate, auditNewestEvent} {
+	for _, query := range []string{auditNewestCertificate, auditNewestRevocation, auditNewestEvent} {
 		id, ok, err := a.id(ctx, query, ca.NewID(logNo, ca.MaxIndex))
 		if err != nil {
 			return 0, err
@@ -199,7 +210,7 @@ func (a *Audit) others(ctx context.Context, ours uint16, names map[uint16]string
 	at := ca.ID(0)
 	for len(found) < maxOtherLogs {
 		first, some := ca.ID(0), false
-		for _, query := range []string{auditFirstCertificate, auditFirstEvent, auditFirstAuthority} {
+		for _, query := range []string{auditFirstCertificate, auditFirstRevocation, auditFirstEvent, auditFirstAuthority} {
 			id, ok, err := a.id(ctx, query, at)
 			if err != nil {
 				return nil, err

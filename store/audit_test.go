@@ -76,6 +76,22 @@ func TestAU06_AnAuditReadsEachRowOnceAndInOrder(t *testing.T) {
 		if i != n || events != n {
 			t.Errorf("%d rows and %d events of %d", i, events, n)
 		}
+		commit(t, s, 3*n, revoking(change(2), 3*n-2, 1, ca.Superseded), revoking(change(4), 3*n-1, 1, ca.KeyCompromise))
+		i = 0
+		for r, err := range bookOf(t, a).Revocations {
+			i++
+			want := revoking(change(2*i), 3*n-3+i, 1, ca.Superseded).Revocation
+			if i == 2 {
+				want.Reason = ca.KeyCompromise
+			}
+			step := audit.Step{Certificate: want.Certificate, Number: 1, Reason: want.Reason, By: want.By, At: want.At.UnixMilli()}
+			if err != nil || r.ID != want.ID || r.Issuer != want.IssuerKey || r.Serial != want.Serial || r.Step != step {
+				t.Errorf("revocation %d is %+v, %v", i, r, err)
+			}
+		}
+		if i != 2 {
+			t.Errorf("%d revocations of 2", i)
+		}
 		for range bookOf(t, a).Certificates {
 			break // gives its connection back, or Close waits for ever
 		}

@@ -82,8 +82,8 @@ func (v verified) rows(b *strings.Builder) {
 	if a.Count > 0 {
 		mark = "✗"
 	}
-	fmt.Fprintf(b, "database (%s): compared %d certificates, %d void rows, %d events, %d authorities with the log %s\n",
-		v.Engine, a.Certificates, a.Voids, a.Events, a.Authorities, mark)
+	fmt.Fprintf(b, "database (%s): compared %d certificates, %d void rows, %d revocations, %d events, %d authorities with the log %s\n",
+		v.Engine, a.Certificates, a.Voids, a.Revocations, a.Events, a.Authorities, mark)
 	if a.Unclosed > 0 {
 		fmt.Fprintf(b, "  of %d certificates the last entry is not on the log yet: usual in the second after signing;\n  what a crash left so is settled at the next start\n", a.Unclosed)
 	}
