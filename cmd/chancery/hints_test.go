@@ -23,8 +23,8 @@ import (
 var (
 	// typed finds what looks like a command line of ours in any text.
 	typed = regexp.MustCompile("(?m)(?:^|[ (\"`])chancery ([^\n`]+)")
-	// within finds a command whose answer is part of another.
-	within = regexp.MustCompile(`\$\(([^)\n]*)\)`)
+	// nested finds a command whose answer is part of another.
+	nested = regexp.MustCompile(`\$\(([^)\n]*)\)`)
 	// separator finds what else begins with the program's name: names of formats, and
 	// what is put together at run time.
 	separator = regexp.MustCompile(`^(envelope|key wrap|profile|policy bundle) v1|^%`)
@@ -46,10 +46,10 @@ func TestEachHintNamesWhatExists(t *testing.T) {
 	}
 	lines := 0
 	look := func(where, text string) {
-		for _, m := range within.FindAllStringSubmatch(text, -1) {
+		for _, m := range nested.FindAllStringSubmatch(text, -1) {
 			text += "\n" + m[1] // apart from the line that it stands in
 		}
-		for _, m := range typed.FindAllStringSubmatch(within.ReplaceAllString(text, "…"), -1) {
+		for _, m := range typed.FindAllStringSubmatch(nested.ReplaceAllString(text, "…"), -1) {
 			if separator.MatchString(m[1]) {
 				continue
 			}
