@@ -112,14 +112,19 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 	if l.NextUpdate.After(a.NotAfter) {
 		l.NextUpdate = a.NotAfter
 	}
-	if !now.After(before.ThisUpdate) && before.Number > 0 {
-		l.ThisUpdate = before.ThisUpdate // the clock went back; a list is never older than the one before
+	// What has ended stays until it was on a list that was made after its end. If the
+	// clock was ahead then, and has been set back, its end may be yet to come.
+	lapsed := now.Unix()
+	if before.Number == 0 {
+		lapsed = 0
+	} else if t := before.ThisUpdate.Unix(); t < lapsed {
+		lapsed = t
 	}
 	steps := s.revokedOf(a.Key).steps()
 	lines := func() iter.Seq2[ca.Entry, error] {
 		return func(yield func(ca.Entry, error) bool) {
 			for one := range steps {
-				if before.Number > 0 && one.ends < before.ThisUpdate.Unix() {
+				if one.ends < lapsed {
 					continue
 				}
 				if e, err := one.entry(); !yield(e, err) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,14 +41,18 @@ type said struct {
 
 func (h hand) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, os.Args[0], args...)
-	c.Env = append(os.Environ(), "CHANCERY_TEST_MAIN=1", "CHANCERY_DIR="+h.dir, "CHANCERY_LISTEN_HTTP=127.0.0.1:0")
+	c.Env = append(os.Environ(), "CHANCERY_TEST_MAIN=1", "CHANCERY_DIR="+h.dir, "CHANCERY_LISTEN_HTTP=127.0.0.1:0", "CHANCERY_FAULT_LIGHT=1")
 	c.Dir = filepath.Dir(h.dir)
 	return c
 }
 
 func (h hand) types(args ...string) said {
 	h.t.Helper()
-	c := h.command(h.t.Context(), args...)
+	return h.runs(h.command(h.t.Context(), args...))
+}
+
+func (h hand) runs(c *exec.Cmd) said {
+	h.t.Helper()
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
 	err := c.Run()
@@ -103,13 +108,22 @@ func (h hand) serve() string {
 	return said
 }
 
-// serving is serve for tests that end the service themselves.
-func (h hand) serving() (said string, service *exec.Cmd) {
+// serving is serve for tests that end the service themselves, or give it variables.
+func (h hand) serving(variables ...string) (said string, service *exec.Cmd) {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	c := h.command(ctx, "serve")
+	c.Env = append(c.Env, variables...)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 30 * time.Second
+	said = h.started(c)
+	h.t.Cleanup(func() { cancel(); _ = c.Wait() })
+	return said, c
+}
+
+// started starts a service and waits until it is ready; it gives what it said.
+func (h hand) started(c *exec.Cmd) string {
+	h.t.Helper()
 	stderr, err := c.StderrPipe()
 	if err != nil {
 		h.t.Fatal(err)
@@ -117,7 +131,6 @@ func (h hand) serving() (said string, service *exec.Cmd) {
 	if err := c.Start(); err != nil {
 		h.t.Fatal(err)
 	}
-	h.t.Cleanup(func() { cancel(); _ = c.Wait() })
 	var seen []byte
 	for !bytes.Contains(seen, []byte("ready in")) {
 		b := make([]byte, 4096)
@@ -126,7 +139,9 @@ func (h hand) serving() (said string, service *exec.Cmd) {
 			h.t.Fatalf("the service did not start: %s", seen)
 		}
 	}
-	return string(seen), c
+	// A service that says more must not wait for somebody who reads it.
+	go func() { _, _ = io.Copy(io.Discard, stderr) }()
+	return string(seen)
 }
 
 // R47: the whole road, from init to a chain that OpenSSL accepts, without a
