@@ -114,12 +114,7 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 	}
 	// What has ended stays until it was on a list that was made after its end. If the
 	// clock was ahead then, and has been set back, its end may be yet to come.
-	lapsed := now.Unix()
-	if before.Number == 0 {
-		lapsed = 0
-	} else if t := before.ThisUpdate.Unix(); t < lapsed {
-		lapsed = t
-	}
+	lapsed := min(now.Unix(), before.ThisUpdate.Unix())
 	steps := s.revokedOf(a.Key).steps()
 	lines := func() iter.Seq2[ca.Entry, error] {
 		return func(yield func(ca.Entry, error) bool) {
