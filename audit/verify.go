@@ -32,6 +32,8 @@ type Verification struct {
 	// Kept are checkpoints that were held elsewhere. Only against these is a log
 	// found out that was cut or rewritten together with its own checkpoint.
 	Kept [][]byte
+	// Lists, if they are set, learn what the log says of revocation lists.
+	Lists *Lists
 	// SegmentLeaves is 0 for the constant of that name; only tests use another.
 	SegmentLeaves int64
 	// each is called for every leaf in order, if it is set: Compare holds it against
@@ -224,6 +226,11 @@ func (r *verifier) group(name string, g Group, hashes io.Reader) error {
 		}
 		if r.v.each != nil {
 			if err := r.v.each(rec); err != nil {
+				return err
+			}
+		}
+		if r.v.Lists != nil {
+			if err := r.v.Lists.leaf(rec); err != nil {
 				return err
 			}
 		}

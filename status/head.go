@@ -20,7 +20,13 @@ const maxAround = 8 << 10
 type head struct {
 	number     int64
 	this, next time.Time
+	// tbs are the to-be-signed bytes, entries what revokedCertificates holds; empty if
+	// nothing is revoked.
+	tbs, entries span
 }
+
+// A span is a part of a file.
+type span struct{ from, size int64 }
 
 // errNoList says that a file is not a list of the form that we publish.
 var errNoList = errors.New("not a complete revocation list in DER")
@@ -39,10 +45,13 @@ func readHead(r io.ReaderAt, size int64) (h head, err error) {
 	}
 	rest := cryptobyte.String(front)
 	// The outer two headers reach beyond what was read, so they are only passed.
-	for range 2 {
-		if !skipHeader(&rest) {
-			return h, errNoList
-		}
+	if !skipHeader(&rest) {
+		return h, errNoList
+	}
+	h.tbs.from = int64(len(front) - len(rest))
+	var ok bool
+	if h.tbs.size, ok = elementSize(rest); !ok || h.tbs.from+h.tbs.size > size || !skipHeader(&rest) {
+		return h, errNoList
 	}
 	var version int
 	if !rest.ReadASN1Integer(&version) || version != 1 || !rest.SkipASN1(asn1.SEQUENCE) || !rest.SkipASN1(asn1.SEQUENCE) ||
@@ -51,11 +60,11 @@ func readHead(r io.ReaderAt, size int64) (h head, err error) {
 	}
 	at := int64(len(front) - len(rest))
 	if rest.PeekASN1Tag(asn1.SEQUENCE) {
-		whole, ok := elementSize(rest)
-		if !ok || at+whole > size {
+		header, content, ok := headerOf(rest)
+		h.entries = span{at + int64(header), content}
+		if at = h.entries.from + content; !ok || at > size {
 			return h, errNoList
 		}
-		at += whole
 	}
 	back := make([]byte, min(size-at, maxAround))
 	if _, err := r.ReadAt(back, at); err != nil && !errors.Is(err, io.EOF) {

@@ -113,8 +113,8 @@ func (d *door) certificate(w http.ResponseWriter, r *http.Request) {
 // without it.
 func (d *door) list(w http.ResponseWriter, r *http.Request) {
 	name, isList := strings.CutSuffix(r.PathValue("file"), ".crl")
-	if !isList || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		notPublished(w) // no authority has such a name; other files are nobody's business
+	if !isList || !listName(name) {
+		notPublished(w) // other files are nobody's business
 		return
 	}
 	f, about, err := open(d.o.Lists, name)

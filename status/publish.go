@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -173,6 +174,11 @@ func Place(dir, authority string, list io.Reader) (err error) {
 }
 
 func listPath(dir, authority string) string { return filepath.Join(dir, authority+".crl") }
+
+// listName tells whether an authority can have the name: others are no part of a path.
+func listName(authority string) bool {
+	return authority != "" && strings.Trim(authority, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
 
 // head reads what the published list says of itself; fs.ErrNotExist if there is none.
 func (p *Publisher) head(authority string) (head, error) {

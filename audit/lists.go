@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"chancery/ca"
+)
+
+// A PublishedList is a revocation list as everybody gets it. It must have been
+// opened before the segments were listed: its CRL leaf was durable before it was
+// signed, so the segments have it then.
+type PublishedList struct {
+	Authority string
+	Number    int64
+	// TBS is the SHA-256 of its to-be-signed bytes.
+	TBS ca.Digest
+	// Has tells whether a serial number is on it. It is asked once for each step that
+	// the log has of the authority.
+	Has func(ca.Serial) (bool, error)
+	// Damage is why the file is no list that could be read; it has none of the rest then.
+	Damage error
+}
+
+// Lists holds what a log says of revocation lists against itself, and the published
+// lists against the log. It is given to one Verification, and asked when that is over.
+//
+//   - The numbers of an authority's lists strictly rise (security rule RV-04).
+//   - A published list has its CRL leaf, whose digest is that of its to-be-signed
+//     bytes. One that is older than the newest leaf was made before a crash, or while
+//     the log was read, and is no fault: Agreement tells both numbers.
+//   - Each serial that a REVOKED leaf below that CRL leaf names is on it, unless the
+//     certificate had ended before the list before it was made: an entry stays until it
+//     has been on one list after that (RV-05; RFC 5280 §3.3).
+//
+// The memory is a few numbers for each authority, and at most MaxDifferences serials.
+type Lists struct {
+	byName map[string]*listed
+	byKey  map[ca.Digest]*listed
+	names  []string
+	out    ListAgreement
+}
+
+// A ListAgreement is what Lists found.
+type ListAgreement struct {
+	// Made counts the lists that the log knows.
+	Made int64 `json:"made"`
+	// Newest are, by authority, the newest list of the log and the published one.
+	Newest []NewestList `json:"newest"`
+	// Count is the number of differences, First the first MaxDifferences of them.
+	Count int64        `json:"differences"`
+	First []Difference `json:"first,omitempty"`
+}
+
+// A NewestList tells how far an authority's lists have come.
+type NewestList struct {
+	Authority string `json:"authority"`
+	// Number is that of the newest list on the log, 0 if there is none.
+	Number int64 `json:"number"`
+	// Published is that of the published list, 0 if there is none or it was not looked
+	// for.
+	Published int64 `json:"published,omitempty"`
+}
+
+// A listed is an authority and its lists so far.
+type listed struct {
+	name   string
+	number int64
+	leaf   int64     // of the newest list
+	this   time.Time // likewise
+	// published is held against the log until its leaf was met.
+	published *PublishedList
+	met       bool
+	// missing are serials that the published list lacks. Those whose certificates end
+	// last are kept: when the list's leaf comes, it shows how early an end excuses.
+	missing []missed
+}
+
+// A missed is a serial that is not on a list.
+type missed struct {
+	index  int64
+	serial ca.Serial
+	ends   time.Time
+}
+
+// NewLists makes Lists of what is published, of each authority once; without any, the
+// log alone is looked at.
+func NewLists(published []PublishedList) *Lists {
+	l := &Lists{byName: map[string]*listed{}, byKey: map[ca.Digest]*listed{}}
+	for _, p := range published {
+		l.of(p.Authority).published = &p
+	}
+	return l
+}
+
+// Agreement is for when the verification is over.
+func (l *Lists) Agreement() ListAgreement {
+	out := l.out
+	out.First = slices.Clone(out.First)
+	for _, name := range l.names {
+		a := l.byName[name]
+		n := NewestList{Authority: name, Number: a.number}
+		if p := a.published; p != nil {
+			n.Published = p.Number
+			switch {
+			case p.Damage != nil:
+				out.add(Difference{Leaf: a.leaf, What: fmt.Sprintf("what is published as the list of %s cannot be read: %v", name, p.Damage)})
+			case !a.met:
+				out.add(Difference{Leaf: a.leaf, What: fmt.Sprintf("list %d of %s is published, and is not on the log, whose newest is %d", p.Number, name, a.number)})
+			}
+		}
+		out.Newest = append(out.Newest, n)
+	}
+	return out
+}
+
+func (a *ListAgreement) add(d Difference) {
+	if a.Count++; len(a.First) < MaxDifferences {
+		a.First = append(a.First, d)
+	}
+}
+
+func (l *Lists) of(authority string) *listed {
+	a := l.byName[authority]
+	if a == nil {
+		a = &listed{name: authority}
+		l.byName[authority] = a
+		l.names = append(l.names, authority)
+	}
+	return a
+}
+
+// leaf takes one leaf into account. The error is one of reading a published list.
+func (l *Lists) leaf(r Record) error {
+	if r.Erased {
+		return nil // it is too old to be about a list that anybody may use
+	}
+	switch r.Leaf.Kind {
+	case Authority:
+		var body ca.Authority
+		if err := json.Unmarshal(r.Body, &body); err == nil && body.Name != "" {
+			l.byKey[body.Key] = l.of(body.Name)
+		}
+	case Revoked:
+		return l.revoked(r)
+	case CRL:
+		l.list(r)
+	}
+	return nil
+}
+
+// revoked holds a step against the published list, if that was made later.
+func (l *Lists) revoked(r Record) error {
+	a := l.byKey[r.Leaf.Issuer]
+	if a == nil || a.published == nil || a.published.Damage != nil || a.met {
+		return nil
+	}
+	has, err := a.published.Has(r.Leaf.Serial)
+	if err != nil {
+		return fmt.Errorf("read the published list of %s: %w", a.name, err)
+	}
+	var body ca.RevokedBody
+	if has || json.Unmarshal(r.Body, &body) != nil {
+		return nil
+	}
+	if slices.ContainsFunc(a.missing, func(m missed) bool { return m.serial == r.Leaf.Serial }) {
+		return nil // its reason was raised
+	}
+	one := missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter}
+	at, _ := slices.BinarySearchFunc(a.missing, one, func(x, y missed) int { return cmp.Compare(y.ends.Unix(), x.ends.Unix()) })
+	if a.missing = slices.Insert(a.missing, at, one); len(a.missing) > MaxDifferences {
+		a.missing = a.missing[:MaxDifferences]
+	}
+	return nil
+}
+
+// list is a CRL leaf.
+func (l *Lists) list(r Record) {
+	index := r.Leaf.Index
+	l.out.Made++
+	var body ca.List
+	if err := json.Unmarshal(r.Body, &body); err != nil || body.Authority == "" {
+		l.out.add(Difference{Leaf: index, What: "the leaf does not say which list was made"})
+		return
+	}
+	a := l.of(body.Authority)
+	l.byKey[r.Leaf.Issuer] = a
+	if body.Number <= a.number {
+		l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s follows list %d: numbers must rise (RV-04)", body.Number, a.name, a.number)})
+	}
+	if p := a.published; p != nil && !a.met && p.Number == body.Number {
+		a.met = true
+		if p.TBS == r.Leaf.Digest {
+			l.lacks(a, index)
+		} else {
+			l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s is published, and is not the one that was made: its SHA-256 is not %s", p.Number, a.name, r.Leaf.Digest)})
+		}
+		a.missing = nil
+	}
+	a.number, a.leaf, a.this = max(a.number, body.Number), index, body.ThisUpdate
+}
+
+// lacks judges the serials that are not on the published list, whose leaf this is.
+// Before the first list nothing is excused.
+func (l *Lists) lacks(a *listed, index int64) {
+	for _, m := range a.missing {
+		if a.number == 0 || m.ends.Unix() >= a.this.Unix() {
+			l.out.add(Difference{Leaf: m.index, Serial: m.serial, What: fmt.Sprintf("it is revoked, and not on list %d of %s, which was made later (leaf %d; RV-05)", a.published.Number, a.name, index)})
+		}
+	}
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"chancery/ca"
+)
+
+// day is a time in the story of lists.
+func day(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
+
+// A listing is a log of revocations and lists, and what is published.
+type listing struct {
+	*story
+	published []PublishedList
+}
+
+func newListing(t testing.TB) *listing { return &listing{story: newStory(t)} }
+
+func (s *listing) json(l Leaf, body any) int64 {
+	b, err := json.Marshal(body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.leaf(l, string(b))
+}
+
+// revokes is a REVOKED leaf of a certificate that ends on a day.
+func (s *listing) revokes(serial ca.Serial, end int) {
+	s.json(Leaf{Kind: Revoked, Issuer: digestOf(1), Serial: serial, Step: 1}, ca.RevokedBody{Intent: 1, Reason: ca.Superseded, NotAfter: day(end)})
+}
+
+// makes is a CRL leaf.
+func (s *listing) makes(number int64, made int) {
+	s.json(Leaf{Kind: CRL, Issuer: digestOf(1), Digest: digestOf(byte(number))}, ca.List{Authority: "issuing-g1", Number: number, ThisUpdate: day(made)})
+}
+
+// publishes is what lies at the address.
+func (s *listing) publishes(number int64, serials ...ca.Serial) {
+	s.published = append(s.published, PublishedList{
+		Authority: "issuing-g1", Number: number, TBS: digestOf(byte(number)),
+		Has: func(one ca.Serial) (bool, error) { return slices.Contains(serials, one), nil },
+	})
+}
+
+func (s *listing) hold() (ListAgreement, error) {
+	s.t.Helper()
+	m := lay(s.t, s.frames)
+	m.newest = checkpointOf(s.t, s.frames, len(s.frames))
+	v := m.verification()
+	v.Lists = NewLists(s.published)
+	_, err := Verify(v)
+	return v.Lists.Agreement(), err
+}
+
+func TestRV04_RV05_PublishedListsAreHeldAgainstTheLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		tell func(s *listing)
+		says []string
+	}{
+		"nothing was made":             {tell: func(*listing) {}},
+		"an empty list":                {tell: func(s *listing) { s.makes(5, 1); s.publishes(5) }},
+		"a list with what was revoked": {tell: func(s *listing) { s.makes(4, 1); s.revokes("41", 20); s.makes(5, 2); s.publishes(5, "41") }},
+		"revoked after the list":       {tell: func(s *listing) { s.makes(5, 1); s.publishes(5); s.revokes("41", 20) }},
+		"nothing is published":         {tell: func(s *listing) { s.revokes("41", 20); s.makes(5, 1) }},
+		"an older list, after a crash": {tell: func(s *listing) { s.makes(5, 1); s.revokes("41", 20); s.makes(6, 2); s.publishes(5) }},
+		"ended before the list before": {tell: func(s *listing) { s.revokes("41", 3); s.makes(4, 2); s.makes(5, 4); s.makes(6, 5); s.publishes(6) }},
+		"an older list lacks it, rightly": {tell: func(s *listing) {
+			s.revokes("41", 3)
+			s.makes(4, 2)
+			s.makes(5, 4)
+			s.makes(6, 5)
+			s.publishes(5, "41")
+		}},
+		"of a certificate of another authority": {tell: func(s *listing) {
+			s.json(Leaf{Kind: Revoked, Issuer: digestOf(9), Serial: "41", Step: 1}, ca.RevokedBody{NotAfter: day(20)})
+			s.makes(5, 1)
+			s.publishes(5)
+		}},
+		"its revocation is erased": {tell: func(s *listing) {
+			s.revokes("41", 20)
+			s.frames[len(s.frames)-1].Body = nil
+			s.makes(5, 21)
+			s.publishes(5)
+		}},
+		"a number twice (RV-04)":               {tell: func(s *listing) { s.makes(5, 1); s.makes(5, 2) }, says: []string{"list 5 of issuing-g1 follows list 5: numbers must rise"}},
+		"a lower number (RV-04)":               {tell: func(s *listing) { s.makes(5, 1); s.makes(4, 2); s.makes(6, 3) }, says: []string{"list 4 of issuing-g1 follows list 5"}},
+		"lower than any (RV-04)":               {tell: func(s *listing) { s.makes(6, 1); s.makes(4, 2); s.makes(5, 3) }, says: []string{"list 4", "list 5 of issuing-g1 follows list 6"}},
+		"a leaf that says nothing":             {tell: func(s *listing) { s.json(Leaf{Kind: CRL, Issuer: digestOf(1), Digest: digestOf(5)}, 1) }, says: []string{"does not say which list"}},
+		"a list that nobody made":              {tell: func(s *listing) { s.makes(5, 1); s.publishes(7) }, says: []string{"list 7 of issuing-g1 is published, and is not on the log, whose newest is 5"}},
+		"other bytes under its number":         {tell: func(s *listing) { s.makes(5, 1); s.publishes(5); s.published[0].TBS = digestOf(9) }, says: []string{"is not the one that was made"}},
+		"no list at all":                       {tell: func(s *listing) { s.makes(5, 1); s.publishes(0); s.published[0].Damage = errors.New("garbage") }, says: []string{"cannot be read: garbage"}},
+		"it lacks one (RV-05)":                 {tell: func(s *listing) { s.revokes("41", 20); s.revokes("43", 20); s.makes(5, 1); s.publishes(5, "43") }, says: []string{"serial 41: it is revoked, and not on list 5"}},
+		"it lacks one whose reason was raised": {tell: func(s *listing) { s.revokes("41", 20); s.revokes("41", 20); s.makes(5, 1); s.publishes(5) }, says: []string{"serial 41"}},
+		"ended, and on no list since":          {tell: func(s *listing) { s.revokes("41", 3); s.makes(4, 2); s.makes(5, 4); s.publishes(5) }, says: []string{"serial 41"}},
+		"ended as the list before was made":    {tell: func(s *listing) { s.revokes("41", 3); s.makes(4, 3); s.makes(5, 4); s.publishes(5) }, says: []string{"serial 41"}},
+		"ended before the first list":          {tell: func(s *listing) { s.revokes("41", 3); s.makes(5, 4); s.publishes(5) }, says: []string{"serial 41"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newListing(t)
+			c.tell(s)
+			a, err := s.hold()
+			if err != nil || a.Count != int64(len(c.says)) {
+				t.Fatalf("%v; differences %v, want %q", err, a.First, c.says)
+			}
+			for i, want := range c.says {
+				if !strings.Contains(a.First[i].String(), want) {
+					t.Errorf("difference %v, want %q", a.First[i], want)
+				}
+			}
+		})
+	}
+}
+
+// Of very many that a list lacks, those are kept that end last: only these may have
+// to be on it.
+func TestRV05_OneThatIsMissingIsFoundAmongManyThatHaveEnded(t *testing.T) {
+	s := newListing(t)
+	for i := range 200 {
+		s.revokes(intentSerial(int64(1000+i)), 1+i%3)
+	}
+	s.revokes("41", 5)
+	for i := range 200 {
+		s.revokes(intentSerial(int64(2000+i)), 1+i%3)
+	}
+	s.makes(4, 4)
+	s.makes(5, 5)
+	s.publishes(5)
+	a, err := s.hold()
+	if err != nil || a.Count != 1 || a.First[0].Serial != "41" {
+		t.Errorf("%v, %v", a.First, err)
+	}
+	if want := (NewestList{"issuing-g1", 5, 5}); a.Made != 2 || len(a.Newest) != 1 || a.Newest[0] != want {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestAnErrorOfAListIsNoDifference(t *testing.T) {
+	s := newListing(t)
+	s.revokes("41", 5)
+	s.makes(5, 5)
+	broken := errors.New("broken")
+	s.published = []PublishedList{{Authority: "issuing-g1", Number: 5, Has: func(ca.Serial) (bool, error) { return false, broken }}}
+	if a, err := s.hold(); !errors.Is(err, broken) {
+		t.Errorf("%v, %+v", err, a)
+	}
+}
