@@ -31,8 +31,8 @@ func (a *app) auditCommand() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "Verify the log", Example: "  chancery audit verify\n  chancery audit verify --checkpoint kept.txt"}
 	var w verifying
 	v := &cobra.Command{
-		Use: "verify", Short: "Read the whole log, and hold it against its checkpoints and the database", Args: cobra.NoArgs,
-		Long:    "Reads the whole log, with or without a running service, and holds it against its\ncheckpoints and, row by row, against the database. Of a directory that has the\nlog's files alone (signer/journal, signer/state/checkpoint, audit.pub) it checks\nthe log. Exit 9: faults were found.",
+		Use: "verify", Short: "Read the whole log, and hold it against its checkpoints, the database and the published lists", Args: cobra.NoArgs,
+		Long:    "Reads the whole log, with or without a running service, and holds it against its\ncheckpoints, row by row against the database, and against the published\nrevocation lists. Of a directory that has the\nlog's files alone (signer/journal, signer/state/checkpoint, audit.pub) it checks\nthe log. Exit 9: faults were found.",
 		Example: "  chancery audit verify\n  chancery audit verify --checkpoint kept.txt\n  chancery audit verify --log-only --dir copied --key audit.pub",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.verify(c.Context(), w) },
 	}
@@ -55,7 +55,7 @@ type verifying struct {
 
 // verify needs no service and no secret: the log's files, checkpoints, a public
 // key, and the database, unless only the files are there.
-func (a *app) verify(ctx context.Context, w verifying) error {
+func (a *app) verify(ctx context.Context, w verifying) (err error) {
 	l, why, err := a.audited(w.logOnly)
 	if err != nil {
 		return err
@@ -75,13 +75,19 @@ func (a *app) verify(ctx context.Context, w verifying) error {
 		v.Kept = append(v.Kept, checkpoint)
 	}
 	// The order matters beside a running service. The checkpoint is read before
-	// anything else, so that what it promises was there when the rest was read. The
-	// book comes before the segments are listed: then each of its rows has its
-	// intent in them, as an intent is durable before its row (audit.Compare).
+	// anything else, so that what it promises was there when the rest was read. Lists
+	// and book come before the segments are listed: then each list has its leaf in
+	// them, and each row its intent, as leaves are durable before both (audit.Compare).
 	if v.Newest, err = readSmall(l.checkpoint()); err != nil {
 		return err
 	}
 	out := verified{NotCompared: why, File: l.checkpoint()}
+	lists, closeLists, err := out.published(l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLists()) }()
+	v.Lists = lists
 	if why == "" {
 		err = a.compare(ctx, l, v, &out)
 	} else if v.Segments, err = interruptible(ctx, l.journal()); err == nil {
@@ -94,14 +100,11 @@ func (a *app) verify(ctx context.Context, w verifying) error {
 	if err != nil {
 		return fmt.Errorf("verify the log: %w", err)
 	}
+	out.Lists = lists.Agreement()
 	if err := a.print(out.document(), out.text()); err != nil {
 		return err
 	}
-	if n := out.Book.Count; n > 0 {
-		return ca.Refused(ca.E3102, fmt.Sprintf("log and database do not agree: differences found: %d", n),
-			"stop the service, keep log and database as they are, and compare both with a backup").Because(out.Book.First[0].String())
-	}
-	return nil
+	return out.disagreement()
 }
 
 // audited is the directory whose log is verified, and why its book is not

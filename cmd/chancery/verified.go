@@ -17,7 +17,10 @@ type verified struct {
 	Engine string // of the database, if it was compared
 	// NotCompared is why it was not.
 	NotCompared string
-	File        string // of the newest checkpoint
+	Lists       audit.ListAgreement
+	// ListsNotCompared is why the published lists were not compared.
+	ListsNotCompared string
+	File             string // of the newest checkpoint
 }
 
 // verification is a verified in JSON.
@@ -37,6 +40,10 @@ type verification struct {
 	BookCompared  bool             `json:"database_compared"`
 	NotComparedAs string           `json:"not_compared,omitempty"`
 	Book          *audit.Agreement `json:"database,omitempty"`
+
+	ListsCompared      bool                `json:"lists_compared"`
+	ListsNotComparedAs string              `json:"lists_not_compared,omitempty"`
+	Lists              audit.ListAgreement `json:"lists"`
 }
 
 func (v verified) document() verification {
@@ -46,6 +53,7 @@ func (v verified) document() verification {
 		Open: r.Open, Erased: r.Erased, SerialWindow: r.SerialWindow, Checkpoints: r.Checkpoints,
 		NewestFile: v.File, NewestSize: r.Newest.Size, NewestRoot: r.Newest.Root.String(),
 		BookCompared: v.NotCompared == "", NotComparedAs: v.NotCompared,
+		ListsCompared: v.ListsNotCompared == "", ListsNotComparedAs: v.ListsNotCompared, Lists: v.Lists,
 	}
 	if r.Tail != nil {
 		d.Tail = r.Tail.Error()
@@ -71,6 +79,7 @@ func (v verified) text() string {
 			fmt.Fprintf(b, "  of %d certificates only the intent is on the log yet: usual in the second after signing;\n  what a crash left so is settled at the next start\n", r.Open)
 		}
 	}
+	v.lists(b)
 	fmt.Fprintf(b, "newest checkpoint: %d entries, root %s, in\n  %s\n  keep a copy on another machine, and pass it with --checkpoint: only that shows if the end of the log was cut off\n",
 		r.Newest.Size, r.Newest.Root, v.File)
 	return b.String()
@@ -78,12 +87,9 @@ func (v verified) text() string {
 
 // rows says what came of the comparison with the book.
 func (v verified) rows(b *strings.Builder) {
-	a, mark := v.Book, "✓"
-	if a.Count > 0 {
-		mark = "✗"
-	}
+	a := v.Book
 	fmt.Fprintf(b, "database (%s): compared %d certificates, %d void rows, %d revocations, %d events, %d authorities with the log %s\n",
-		v.Engine, a.Certificates, a.Voids, a.Revocations, a.Events, a.Authorities, mark)
+		v.Engine, a.Certificates, a.Voids, a.Revocations, a.Events, a.Authorities, sign(a.Count))
 	if a.Unclosed > 0 {
 		fmt.Fprintf(b, "  of %d certificates the last entry is not on the log yet: usual in the second after signing;\n  what a crash left so is settled at the next start\n", a.Unclosed)
 	}
@@ -95,10 +101,5 @@ func (v verified) rows(b *strings.Builder) {
 			fmt.Fprintf(b, "  rows of log %s (number %d) were not compared: that is done where the log is\n", o.Log, o.LogNo)
 		}
 	}
-	for _, d := range a.First {
-		fmt.Fprintf(b, "  ✗ %v\n", d)
-	}
-	if more := a.Count - int64(len(a.First)); more > 0 {
-		fmt.Fprintf(b, "  ✗ and %d more\n", more)
-	}
+	differences(b, a.Count, a.First)
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/status"
+)
+
+// openLists opens all published lists to hold them against a log that is listed
+// later. close is for when that is over. Without the directory, as where only the
+// log's files are, it gives fs.ErrNotExist.
+func openLists(dir string) (lists []audit.PublishedList, close func() error, err error) {
+	var open []*status.List
+	close = func() error {
+		var errs []error
+		for _, l := range open {
+			errs = append(errs, l.Close())
+		}
+		return errors.Join(errs...)
+	}
+	names, err := status.Published(dir)
+	if err != nil {
+		return nil, close, err
+	}
+	for _, name := range names {
+		l, err := status.Open(dir, name)
+		if err != nil {
+			lists = append(lists, audit.PublishedList{Authority: name, Damage: err})
+			continue
+		}
+		open = append(open, l)
+		tbs, err := l.TBS()
+		if err != nil {
+			return nil, close, errors.Join(err, close())
+		}
+		lists = append(lists, audit.PublishedList{Authority: name, Number: l.Number, TBS: tbs, Has: l.Has})
+	}
+	return lists, close, nil
+}
+
+// published opens the lists for a verification, and notes why they are not compared,
+// if they are not.
+func (v *verified) published(l layout) (lists *audit.Lists, close func() error, err error) {
+	nothing := func() error { return nil }
+	if v.ListsNotCompared = v.NotCompared; v.ListsNotCompared != "" {
+		return audit.NewLists(nil), nothing, nil
+	}
+	all, close, err := openLists(l.lists())
+	if errors.Is(err, fs.ErrNotExist) {
+		v.ListsNotCompared = "there is no " + l.lists()
+		return audit.NewLists(nil), nothing, nil
+	}
+	return audit.NewLists(all), close, err
+}
+
+// lists says what came of the comparison with the published lists.
+func (v verified) lists(b *strings.Builder) {
+	a := v.Lists
+	if v.ListsNotCompared != "" {
+		fmt.Fprintf(b, "lists: %d made; NOT compared with what is published (%s)\n", a.Made, v.ListsNotCompared)
+	} else {
+		held := 0
+		for _, n := range a.Newest {
+			if n.Published > 0 {
+				held++
+			}
+		}
+		fmt.Fprintf(b, "lists: %d made, compared %s with the log %s\n", a.Made, counted(held, "published list"), sign(a.Count))
+		for _, n := range a.Newest {
+			switch {
+			case n.Published == 0:
+				fmt.Fprintf(b, "  no list of %s is published\n", n.Authority)
+			case n.Published < n.Number:
+				fmt.Fprintf(b, "  list %d of %s is published, and list %d was made: meanwhile, or before a crash\n", n.Published, n.Authority, n.Number)
+			}
+		}
+	}
+	differences(b, a.Count, a.First)
+}
+
+// sign is for what has so many differences.
+func sign(differences int64) string {
+	if differences > 0 {
+		return "✗"
+	}
+	return "✓"
+}
+
+// differences lists the first, and says how many more there are.
+func differences(b *strings.Builder, count int64, first []audit.Difference) {
+	for _, d := range first {
+		fmt.Fprintf(b, "  ✗ %v\n", d)
+	}
+	if more := count - int64(len(first)); more > 0 {
+		fmt.Fprintf(b, "  ✗ and %d more\n", more)
+	}
+}
+
+// disagreement is the error of a verification that has found differences.
+func (v verified) disagreement() error {
+	switch {
+	case v.Book.Count > 0:
+		return ca.Refused(ca.E3102, fmt.Sprintf("log and database do not agree: differences found: %d", v.Book.Count),
+			"stop the service, keep log and database as they are, and compare both with a backup").Because(v.Book.First[0].String())
+	case v.Lists.Count > 0:
+		return ca.Refused(ca.E3102, fmt.Sprintf("log and revocation lists do not agree: differences found: %d", v.Lists.Count),
+			"keep log and lists as they are until it is known who wrote there, then publish new lists: chancery crl publish").Because(v.Lists.First[0].String())
+	}
+	return nil
+}
