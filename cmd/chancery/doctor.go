@@ -58,6 +58,7 @@ var checks = [...]check{
 	{"database", "docs/schema.md", lookAtDatabase},
 	{"policy", "", lookAtPolicy},
 	{"authorities", "", lookAtAuthorities},
+	{"lists", "docs/limits.md", lookAtLists},
 	{"clock", "", lookAtClock},
 	{"disk", "", lookAtDisk},
 	{"unlock", "docs/files.md", lookAtUnlock},

@@ -32,7 +32,8 @@ type chronicle struct {
 	report      audit.Report
 	initKey     ed25519.PublicKey
 	bundle      signer.BundleBody
-	authorities []ca.Authority // the last state of each, in order of founding
+	authorities []ca.Authority   // the last state of each, in order of founding
+	lists       map[string]int64 // the number of each one's newest revocation list
 }
 
 // chronicle reads and verifies the log from its files, once.
@@ -63,8 +64,13 @@ func (c *chronicle) pass(ctx context.Context, l layout) (err error) {
 			return timed{in, ctx}, err
 		}
 	}
+	v.Lists = audit.NewLists(nil)
 	if c.report, err = audit.Verify(v); err != nil {
 		return err
+	}
+	c.lists = map[string]int64{}
+	for _, l := range v.Lists.Agreement().Newest {
+		c.lists[l.Authority] = l.Number
 	}
 	for _, s := range v.Segments {
 		if err := c.segment(s); err != nil {

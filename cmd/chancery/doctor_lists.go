@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"chancery/ca"
+	"chancery/status"
+)
+
+// lookAtLists looks at the published lists (RV-08): whoever checks certificates
+// refuses all of an authority's when its list has ended, and accepts revoked ones
+// while it is old.
+func lookAtLists(ctx context.Context, p *patient) []finding {
+	c := p.chronicle(ctx)
+	if c.err != nil {
+		return unread("the revocation lists")
+	}
+	var found []finding
+	for _, a := range c.authorities {
+		if a.State != ca.Retired && p.now.Before(a.NotAfter) { // lookAtAuthorities says the rest
+			found = append(found, p.list(a, c.lists[a.Name]))
+		}
+	}
+	return found
+}
+
+// list judges the published list of an authority, of which the log knows the newest.
+func (p *patient) list(a ca.Authority, newest int64) finding {
+	hint := "chancery crl publish --ca " + a.Name
+	path := filepath.Join(p.layout.lists(), a.Name+".crl")
+	l, err := status.Open(p.layout.lists(), a.Name)
+	if err == nil {
+		err = l.Close()
+	}
+	if a.Kind == ca.Root {
+		hint = "no command makes a new list of a root yet, as its key is sealed"
+		if err != nil || l.Number < newest {
+			hint = "restore " + path + " from a backup; " + hint
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return failure(hint, "no revocation list of %s is published: %s is missing", a.Name, path)
+	case err != nil:
+		return failure(hint, "the published revocation list of %s cannot be read: %v", a.Name, err)
+	}
+	what := fmt.Sprintf("revocation list %d of %s", l.Number, a.Name)
+	end := l.NextUpdate.Local().Format(time.DateTime)
+	switch life := l.NextUpdate.Sub(l.ThisUpdate); {
+	case !p.now.Before(l.NextUpdate):
+		return failure(hint, "%s ended on %s: whoever checks refuses every certificate of this authority", what, end)
+	case l.Number < newest:
+		return warning(hint, "%s is published, and list %d was made: what was revoked last may not be on it", what, newest)
+	case p.now.Sub(l.ThisUpdate) > life/2:
+		return warning(hint, "%s is past half of its life, and ends on %s", what, end)
+	}
+	return ok("%s is published, and good until %s", what, end)
+}

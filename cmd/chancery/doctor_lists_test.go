@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"chancery/ca"
+	"chancery/status"
+)
+
+// RV-08: a list is looked at by its age, by its end and by what the log knows.
+func TestRV08_DoctorJudgesThePublishedLists(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := time.Now().UTC().Truncate(time.Second)
+	list := &x509.RevocationList{Number: big.NewInt(7), ThisUpdate: made, NextUpdate: made.AddDate(0, 0, 8)}
+	der, err := x509.CreateRevocationList(rand.Reader, list, &x509.Certificate{KeyUsage: x509.KeyUsageCRLSign, SubjectKeyId: []byte{1}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := layout{t.TempDir()}
+	if err := os.MkdirAll(l.lists(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"issuing-g1", "root-g1"} {
+		if err := status.Place(l.lists(), name, bytes.NewReader(der)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(l.lists(), "spoilt-g1.crl"), []byte("none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name      string
+		authority string
+		kind      ca.AuthorityKind
+		newest    int64
+		days      int // since it was made
+		want      level
+		word      string
+	}{
+		{"just made", "issuing-g1", ca.Issuing, 7, 0, fine, "good until"},
+		{"made after the log was read", "issuing-g1", ca.Issuing, 6, 0, fine, "good until"},
+		{"half of its life", "issuing-g1", ca.Issuing, 7, 4, fine, "good until"},
+		{"past half of its life", "issuing-g1", ca.Issuing, 7, 5, warned, "chancery crl publish --ca issuing-g1"},
+		{"at its end", "issuing-g1", ca.Issuing, 7, 8, failed, "chancery crl publish --ca issuing-g1"},
+		{"not the newest", "issuing-g1", ca.Issuing, 8, 1, warned, "list 8 was made"},
+		{"none", "other-g1", ca.Issuing, 0, 0, failed, "other-g1.crl is missing"},
+		{"none that could be read", "spoilt-g1", ca.Issuing, 0, 0, failed, "cannot be read"},
+		{"a root's, past half of its life", "root-g1", ca.Root, 7, 5, warned, "no command makes a new list of a root yet"},
+		{"a root's, at its end", "root-g1", ca.Root, 7, 8, failed, "no command makes a new list of a root yet"},
+		{"a root's is lost", "root-g2", ca.Root, 7, 1, failed, "root-g2.crl from a backup"},
+		{"an older one of a root", "root-g1", ca.Root, 8, 1, warned, "root-g1.crl from a backup"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &patient{layout: l, now: made.AddDate(0, 0, tt.days)}
+			p.record = chronicle{read: true, lists: map[string]int64{tt.authority: tt.newest}, authorities: []ca.Authority{
+				{Name: tt.authority, Kind: tt.kind, State: ca.Active, NotAfter: made.AddDate(1, 0, 0)},
+				{Name: "old-g1", State: ca.Retired, NotAfter: made.AddDate(1, 0, 0)}, {Name: "gone-g1", NotAfter: made},
+			}}
+			found := lookAtLists(t.Context(), p)
+			if len(found) != 1 {
+				t.Fatalf("%+v", found)
+			}
+			found[0].ID = "lists"
+			says(t, found, "lists", tt.want, tt.word)
+		})
+	}
+}
+
+// A list that is lost is found, and what the doctor says to type brings it back.
+func TestWhatTheDoctorSaysBringsAListBack(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	remove(t, h.published())
+	found, code := h.examined()
+	if code != exitFaults {
+		t.Errorf("exit %d", code)
+	}
+	says(t, found, "lists", failed, "crl publish --ca issuing-g1")
+	h.done("crl", "publish", "--ca", "issuing-g1")
+	found, code = h.examined("--only", "lists")
+	if code != 0 || count(found, fine) != 2 {
+		t.Errorf("exit %d, %+v", code, found)
+	}
+}
