@@ -34,6 +34,8 @@ const (
 	Lock       Action = "lock"
 	// ReadPolicy sees what is in force: authorities and profiles.
 	ReadPolicy Action = "read-policy"
+	// Decide says what became of an intent that only a person can know of.
+	Decide Action = "decide"
 	// Status sees whether the service is well, Operate stops and checks it.
 	Status  Action = "status"
 	Operate Action = "operate"
@@ -60,7 +62,7 @@ func rolesOf(a Action) []ca.Role {
 		return []ca.Role{ca.CAAdmin, ca.Auditor}
 	case ReadLog:
 		return []ca.Role{ca.Auditor}
-	case SignPolicy, Found, Unlock:
+	case SignPolicy, Found, Unlock, Decide:
 		return []ca.Role{ca.SecurityAdmin}
 	case Lock:
 		// Stopping to sign is a safe state: whoever sees an attack may bring it about.

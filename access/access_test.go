@@ -13,24 +13,28 @@ import (
 
 var (
 	roles   = []ca.Role{ca.Requester, ca.CAAdmin, ca.SecurityAdmin, ca.SystemAdmin, ca.Auditor}
-	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate}
+	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate, access.RevokeOwn, access.RevokeAny, access.PublishList, access.Decide}
 )
 
 // matrix is security.md's table for the actions that exist, in the order of roles:
 // written down a second time, so that a slip in the code shows.
 var matrix = map[access.Action]string{
 	//                  R C S Y A
-	access.Submit:     "+ + - - -",
-	access.ReadOwn:    "+ + - - +",
-	access.ReadAll:    "- + - - +",
-	access.ReadLog:    "- - - - +",
-	access.SignPolicy: "- - + - -",
-	access.Found:      "- - + - -",
-	access.Unlock:     "- - + - -",
-	access.Lock:       "- + + + +",
-	access.ReadPolicy: "+ + + + +",
-	access.Status:     "+ + + + +",
-	access.Operate:    "- - - + -",
+	access.Submit:      "+ + - - -",
+	access.RevokeOwn:   "+ + - - -",
+	access.RevokeAny:   "- + - - -",
+	access.PublishList: "- + + + -",
+	access.Decide:      "- - + - -",
+	access.ReadOwn:     "+ + - - +",
+	access.ReadAll:     "- + - - +",
+	access.ReadLog:     "- - - - +",
+	access.SignPolicy:  "- - + - -",
+	access.Found:       "- - + - -",
+	access.Unlock:      "- - + - -",
+	access.Lock:        "- + + + +",
+	access.ReadPolicy:  "+ + + + +",
+	access.Status:      "+ + + + +",
+	access.Operate:     "- - - + -",
 }
 
 func TestRO05_EveryRoleAndActionIsAsTheMatrixSays(t *testing.T) {

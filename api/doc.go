@@ -10,6 +10,8 @@
 //	GET  /api/v1/authorities/{name}    JSON, PEM or DER
 //	POST /api/v1/revocations           revoke one
 //	POST /api/v1/crls/{name}           make and publish an authority's list now
+//	GET  /api/v1/unsettled             what an officer must decide
+//	POST /api/v1/unsettled/{index}     decide it
 //	GET  /pki/{name}.crl, .crt         what everybody gets, see package status
 //	GET  /api/v1/profiles              the profiles in force
 //	GET  /api/v1/status                how the installation is doing

@@ -111,6 +111,10 @@ func (d *desk) Revoke(_ context.Context, who ca.Actor, ref string, why ca.Reason
 	return ca.Certificate{Owner: who.ID, Serial: ca.Serial(ref), DER: []byte("der"), Revoked: &ca.Revoked{Reason: why, Step: 1}}, d.err
 }
 
+func (d *desk) Unknown(context.Context, ca.Actor) ([]ca.Unknown, error) { return nil, d.err }
+
+func (d *desk) Decide(context.Context, ca.Actor, int64, ca.Decision) error { return d.err }
+
 func (d *desk) PublishList(_ context.Context, _ ca.Actor, authority string, days int) (ca.List, error) {
 	return ca.List{Authority: authority, Entries: days}, d.err
 }
@@ -139,7 +143,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Revoker: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Revoker: b.desk, Officer: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{

@@ -42,3 +42,20 @@ func TestRevokingOverTheDoor(t *testing.T) {
 		}
 	}
 }
+
+func TestDecidingOverTheDoor(t *testing.T) {
+	b := open(t)
+	if a := b.send(http.MethodGet, "/api/v1/unsettled", ""); a.status != http.StatusOK || !strings.Contains(string(a.body), `"items":[]`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	for body, want := range map[string]int{
+		`{"void":true}`: 200, `{"certificate":"ZGVy"}`: 200, `{}`: 400, `{"void":true,"certificate":"ZGVy"}`: 400, `{"void":1}`: 400, `{"certificate":"%"}`: 400,
+	} {
+		if a := b.send(http.MethodPost, "/api/v1/unsettled/7", body); a.status != want {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+	if a := b.send(http.MethodPost, "/api/v1/unsettled/x", `{"void":true}`); a.status != http.StatusNotFound {
+		t.Errorf("no number: %d", a.status)
+	}
+}

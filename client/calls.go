@@ -159,6 +159,21 @@ func (c *Client) CRL(ctx context.Context, authority string) (der []byte, err err
 // maxCRL bounds a list that is read whole: some three million entries.
 const maxCRL = 128 << 20
 
+// Unknown gives the intents that an officer must decide.
+func (c *Client) Unknown(ctx context.Context) ([]ca.Unknown, error) {
+	list, err := do[items[ca.Unknown]](ctx, c, call{method: http.MethodGet, path: "unsettled"})
+	return list.Items, err
+}
+
+// Decide carries out what an officer says of an unknown intent.
+func (c *Client) Decide(ctx context.Context, index int64, d ca.Decision) error {
+	_, err := do[struct{}](ctx, c, call{method: http.MethodPost, path: "unsettled/" + strconv.FormatInt(index, 10), body: struct {
+		Void        bool   `json:"void"`
+		Certificate []byte `json:"certificate,omitempty"`
+	}{d.Void, d.DER}})
+	return err
+}
+
 // Authorities gives every generation, oldest first.
 func (c *Client) Authorities(ctx context.Context) ([]ca.Authority, error) {
 	list, err := do[items[ca.Authority]](ctx, c, call{method: http.MethodGet, path: "authorities"})

@@ -82,6 +82,15 @@ func (d *desk) Revoke(_ context.Context, _ ca.Actor, ref string, why ca.Reason) 
 	return ca.Certificate{Serial: "4107", Revoked: &ca.Revoked{Reason: why, Step: 1, At: clock}}, d.err
 }
 
+func (d *desk) Unknown(context.Context, ca.Actor) ([]ca.Unknown, error) {
+	return []ca.Unknown{{Index: 7, Serial: "4107", At: clock, NotAfter: clock}}, d.err
+}
+
+func (d *desk) Decide(_ context.Context, _ ca.Actor, index int64, n ca.Decision) error {
+	d.ref = fmt.Sprintf("%d %v %s", index, n.Void, n.DER)
+	return d.err
+}
+
 func (d *desk) PublishList(_ context.Context, _ ca.Actor, authority string, days int) (ca.List, error) {
 	return ca.List{Authority: authority, Number: int64(days), NextUpdate: clock}, d.err
 }
@@ -121,7 +130,7 @@ func dial(t *testing.T, path string) *Client {
 func open(t *testing.T) (*Client, *desk) {
 	t.Helper()
 	d := new(desk)
-	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Revoker: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Revoker: d, Officer: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
 }
 
 func request(t *testing.T) []byte {
@@ -267,5 +276,19 @@ func TestRevokingAndListsArriveWhole(t *testing.T) {
 	var p *ca.Problem
 	if _, err := c.Revoke(t.Context(), "x", ca.Superseded); !errors.As(err, &p) || p.Code != ca.E2111 {
 		t.Errorf("a refusal arrives as %v", err)
+	}
+}
+
+func TestDecisionsArriveWhole(t *testing.T) {
+	c, d := open(t)
+	all, err := c.Unknown(t.Context())
+	if want := (ca.Unknown{Index: 7, Serial: "4107", At: clock, NotAfter: clock}); err != nil || len(all) != 1 || !reflect.DeepEqual(all[0], want) {
+		t.Errorf("unknown are %+v, %v", all, err)
+	}
+	if err := c.Decide(t.Context(), 7, ca.Decision{Void: true}); err != nil || d.ref != "7 true " {
+		t.Errorf("decided %q, %v", d.ref, err)
+	}
+	if err := c.Decide(t.Context(), 8, ca.Decision{DER: []byte("der")}); err != nil || d.ref != "8 false der" {
+		t.Errorf("decided %q, %v", d.ref, err)
 	}
 }

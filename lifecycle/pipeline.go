@@ -71,7 +71,7 @@ func newShift(r *Registrar, v *view) *shift {
 		r: r, v: v, floor: math.MaxInt64, known: v.settled.next, mark: v.settled.lowest,
 		answered: make(chan *flight), written: make(chan group),
 	}
-	if v.settled.unknown > 0 {
+	if len(v.settled.unknown) > 0 {
 		s.floor = v.settled.lowest
 	}
 	return s
@@ -117,6 +117,8 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 		select {
 		case w := <-intake:
 			s.send(ctx, s.batch(w))
+		case <-s.r.decide:
+			s.over = true // and the settling that follows carries it out
 		case v := <-steps:
 			s.r.steps = append(s.r.steps, v)
 		case f := <-s.answered:

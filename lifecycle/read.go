@@ -119,7 +119,7 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 	s.Problem = r.problem
 	if v := r.view; v != nil {
 		s.Log, s.LogNo, s.Sealed = v.session.Log, v.session.LogNo, r.sealed
-		s.Leaves, s.Unsettled = max(v.settled.next, mark), v.settled.unknown
+		s.Leaves, s.Unsettled = max(v.settled.next, mark), len(v.settled.unknown)
 		s.Assurance, s.Unseparated = v.session.Assurance, v.session.Unseparated
 		s.BundleVersion, s.BundleExpires, s.Exceptions = v.bundle.Version, v.bundle.Expires, v.bundle.Exceptions
 	}

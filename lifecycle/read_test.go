@@ -193,7 +193,7 @@ func TestASecondFront(t *testing.T) {
 }
 
 // TestAnUnknownIntentHoldsTheMark issues above an intent that an officer must
-// decide, and the mark stays below it.
+// decide, and the mark stays where it was found.
 func TestAnUnknownIntentHoldsTheMark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -207,15 +207,22 @@ func TestAnUnknownIntentHoldsTheMark(t *testing.T) {
 		w.mu.Unlock()
 		w.append(bookWentBack(index), nil)
 		r, stop = running(w)
-		defer stop()
 		q, read = wishOf(2, "")
 		issued, err := r.Submit(t.Context(), q, read)
 		if err != nil {
 			t.Fatal(err)
 		}
 		inBook(t, w, issued)
-		if s, err := r.Status(t.Context(), hana); err != nil || s.Unsettled != 1 || s.Mark != index {
-			t.Errorf("the status is %+v, %v; the mark must stay at %d", s, err, index)
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Unsettled != 1 || s.Mark != index-1 {
+			t.Errorf("the status is %+v, %v; the mark must stay at %d", s, err, index-1)
+		}
+		stop()
+		// Another start still knows.
+		r, stop = running(w)
+		defer stop()
+		synctest.Wait()
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Unsettled != 1 {
+			t.Errorf("after a restart the status is %+v, %v", s, err)
 		}
 	})
 }

@@ -68,6 +68,8 @@ type Registrar struct {
 	// revokings wait to be taken; steps are being taken, Run's alone.
 	revokings chan *revoking
 	steps     []*revoking
+	// decide says that an officer has decided something.
+	decide chan struct{}
 	// again are wishes the signer sent back untouched; Run's alone.
 	again []*wish
 
@@ -84,6 +86,8 @@ type Registrar struct {
 	closed, frozen bool
 	// sealed says that the signer's keys were locked when last heard of.
 	sealed bool
+	// decided are what officers have said, by intent.
+	decided map[int64]ca.Decision
 	// changed is closed, and replaced, whenever one of the above changes.
 	changed chan struct{}
 }
@@ -125,6 +129,7 @@ func New(o Options) (*Registrar, error) {
 	}
 	return &Registrar{
 		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, changed: make(chan struct{}),
+		decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
 		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
 	}, nil
 }

@@ -110,7 +110,7 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 		return nil, fmt.Errorf("read the policy in force: %w", err)
 	}
 	r.obey(rules)
-	s := settling{book: r.o.Book, shelf: r.o.Shelf, log: r.o.Log, session: session, mark: mark, waits: r.waits}
+	s := settling{book: r.o.Book, shelf: r.o.Shelf, log: r.o.Log, session: session, mark: mark, waits: r.waits, decided: r.decisions()}
 	done, err := s.run(ctx)
 	if err != nil {
 		return nil, err

@@ -39,11 +39,13 @@ type settling struct {
 	session ca.Session
 	// mark is what the book said when the session was opened.
 	mark int64
+	// decided are what officers have said of intents that are unknown.
+	decided map[int64]ca.Decision
 	// waits tells whether a requester still waits, so that the row is delivered.
 	waits func(ca.RequestID) bool
 
-	// next is the first leaf not yet read, reached the mark as it stands by now.
-	next, reached int64
+	// next is the first leaf not yet read.
+	next int64
 	// open are the intents read that no leaf has closed.
 	open map[int64]intent
 	// closed says how an intent was closed: the certificate's digest, zero for
@@ -61,9 +63,9 @@ type settling struct {
 type settled struct {
 	// next is the first leaf that settling did not see.
 	next int64
-	// unknown counts the intents an officer must decide; lowest is the first of
-	// them, where the mark stays, or next if there are none.
-	unknown int
+	// unknown are the intents an officer must decide, in order. While there are any
+	// the mark stays where it was found: lowest, which else is next.
+	unknown []intent
 	lowest  int64
 }
 
@@ -73,7 +75,6 @@ func (s *settling) run(ctx context.Context) (settled, error) {
 		return settled{}, err
 	}
 	from := s.mark
-	s.reached = s.mark
 	for back := int64(firstLookBack); ; back *= 4 {
 		if err := s.read(ctx, from); err != nil {
 			return settled{}, err
@@ -295,39 +296,28 @@ func (s *settling) add(ctx context.Context, c ca.Change) error {
 	return s.flush(ctx)
 }
 
-// flush commits the rows gathered, in leaf order, and moves the mark.
+// flush commits the rows gathered, in leaf order. The mark stays: if a death now
+// moved it past the proof that the mark went back, the next settling would void what
+// may have been handed out.
 func (s *settling) flush(ctx context.Context) error {
-	rows, next := s.rows, s.next
-	s.rows = nil
-	if next = s.markAt(next); len(rows) == 0 && next == s.reached {
+	rows := s.rows
+	if s.rows = nil; len(rows) == 0 {
 		return nil
 	}
 	slices.SortFunc(rows, func(a, b ca.Change) int { return cmp.Compare(a.Event.ID, b.Event.ID) })
-	return s.insert(ctx, rows, next)
-}
-
-// markAt gives how far the mark may go: up to the lowest intent that is open, and
-// the lowest step whose leaf is to be abandoned, and never back.
-func (s *settling) markAt(next int64) int64 {
-	for index := range s.open {
-		next = min(next, index)
-	}
-	for index := range s.taken {
-		next = min(next, index)
-	}
-	return max(next, s.reached)
+	return s.insert(ctx, rows)
 }
 
 // insert commits a group. If a row stands in a place already, because an
 // earlier commit was done and its answer lost, the group is gone through row by
 // row.
-func (s *settling) insert(ctx context.Context, rows []ca.Change, next int64) error {
-	err := s.commit(ctx, rows, next)
+func (s *settling) insert(ctx context.Context, rows []ca.Change) error {
+	err := s.commit(ctx, rows, s.mark)
 	if !errors.Is(err, ca.ErrTaken) {
 		return err
 	}
 	for _, c := range rows {
-		err := s.commit(ctx, []ca.Change{c}, s.reached)
+		err := s.commit(ctx, []ca.Change{c}, s.mark)
 		switch {
 		case errors.Is(err, ca.ErrTaken) && c.Certificate != nil:
 			if err := s.inPlace(ctx, *c.Certificate); err != nil {
@@ -343,7 +333,7 @@ func (s *settling) insert(ctx context.Context, rows []ca.Change, next int64) err
 			return err
 		}
 	}
-	return s.commit(ctx, nil, s.markAt(next)) // a step that was taken may have come to light
+	return nil
 }
 
 // commit writes rows and mark.
@@ -351,7 +341,6 @@ func (s *settling) commit(ctx context.Context, rows []ca.Change, next int64) err
 	if _, err := s.book.Commit(ctx, rows, next); err != nil {
 		return fmt.Errorf("commit what settling found: %w", err)
 	}
-	s.reached = next
 	return nil
 }
 
@@ -390,10 +379,8 @@ func (s *settling) inPlace(ctx context.Context, want ca.Certificate) error {
 // still above the mark and is found as S05 or S06.
 func (s *settling) close(ctx context.Context) (settled, error) {
 	open := slices.SortedFunc(maps.Values(s.open), func(a, b intent) int { return cmp.Compare(a.record.Index, b.record.Index) })
-	if !s.wentBack {
-		if err := s.voidRows(ctx, open); err != nil {
-			return settled{}, err
-		}
+	if err := s.decide(ctx, open); err != nil {
+		return settled{}, err
 	}
 	done := settled{next: s.next, lowest: s.next}
 	var acts []ca.Settlement
@@ -405,8 +392,8 @@ func (s *settling) close(ctx context.Context) (settled, error) {
 		case !ok && !s.wentBack:
 			return settled{}, contradiction{row: "S02", index: i.record.Index, what: "its id or its request belongs to another row"}
 		case !ok: // S04 after the mark went back
-			done.unknown++
-			done.lowest = min(done.lowest, i.record.Index)
+			done.unknown = append(done.unknown, i)
+			done.lowest = s.mark
 		case row.Kind == ca.Void: // S06, and S04 by now
 			acts = append(acts, ca.Settlement{Index: i.record.Index, Act: ca.SettleVoid})
 		default: // S05
@@ -423,12 +410,36 @@ func (s *settling) close(ctx context.Context) (settled, error) {
 		}
 		acts = acts[n:]
 	}
-	if done.lowest > s.reached {
+	if done.lowest > s.mark {
 		if err := s.commit(ctx, nil, done.lowest); err != nil {
 			return settled{}, err
 		}
 	}
 	return done, nil
+}
+
+// decide gives intents without a row theirs: a void row, or, after the mark went
+// back, what an officer has said.
+func (s *settling) decide(ctx context.Context, open []intent) error {
+	if !s.wentBack {
+		return s.voidRows(ctx, open)
+	}
+	var void []intent
+	for _, i := range open {
+		switch d, ok := s.decided[i.record.Index]; {
+		case ok && d.Void:
+			void = append(void, i)
+		case ok:
+			b, err := i.body()
+			if err != nil {
+				return err
+			}
+			if err := s.insert(ctx, []ca.Change{i.change(s.session.LogNo, b, d.DER)}); err != nil {
+				return err
+			}
+		}
+	}
+	return s.voidRows(ctx, void)
 }
 
 // fits says how many of the settlements one call may carry, at least one.
@@ -463,7 +474,7 @@ func (s *settling) voidRows(ctx context.Context, open []intent) error {
 		missing = append(missing, i.change(s.session.LogNo, b, nil))
 	}
 	for group := range slices.Chunk(missing, maxGroup) {
-		err := s.commit(ctx, group, s.reached)
+		err := s.commit(ctx, group, s.mark)
 		if !errors.Is(err, ca.ErrTaken) {
 			if err != nil {
 				return err
@@ -471,7 +482,7 @@ func (s *settling) voidRows(ctx context.Context, open []intent) error {
 			continue
 		}
 		for _, c := range group {
-			if err := s.commit(ctx, []ca.Change{c}, s.reached); err != nil && !errors.Is(err, ca.ErrTaken) {
+			if err := s.commit(ctx, []ca.Change{c}, s.mark); err != nil && !errors.Is(err, ca.ErrTaken) {
 				return err
 			}
 		}

@@ -28,6 +28,8 @@ const (
 	// tryAgain is when a list is tried again that could not be made: its key may be
 	// locked, or the signer away.
 	tryAgain = 15 * time.Second
+	// soon is when it is tried again while front and signer come to terms.
+	soon = 200 * time.Millisecond
 	// maxList bounds what is taken from the signer, in octets.
 	maxList = 1 << 30
 )
@@ -60,13 +62,18 @@ func NewPublisher(o Options, s Signer) *Publisher {
 
 // Revoked notes that an authority's list lacks something. It does not wait.
 func (p *Publisher) Revoked(authority string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.due[authority] = true
+	p.mark(authority)
 	select {
 	case p.wake <- struct{}{}:
 	default: // it is to be woken already
 	}
+}
+
+// mark notes that a list is due.
+func (p *Publisher) mark(authority string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.due[authority] = true
 }
 
 // Run keeps the lists of all issuing authorities fresh until ctx ends: a new one at
@@ -105,15 +112,26 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 		if !all && err == nil && !p.take(a.Name) && p.o.Now().Sub(h.this).Abs() < reissue {
 			continue
 		}
-		if _, err := p.Publish(ctx, a.Name, 0); err != nil && ctx.Err() == nil {
-			p.o.Log.Error("a revocation list cannot be made", "authority", a.Name, "error", err)
-			p.mu.Lock()
-			p.due[a.Name] = true
-			p.mu.Unlock()
-			next = tryAgain
+		if _, err := p.publish(ctx, a.Name, 0); err != nil && ctx.Err() == nil {
+			next = min(next, p.later(a.Name, err))
 		}
 	}
 	return next
+}
+
+// later says when a list is tried again. A session that a newer one closed, as at
+// every start, and a key that is locked, are no faults.
+func (p *Publisher) later(authority string, err error) time.Duration {
+	var why *ca.Problem
+	switch {
+	case errors.As(err, &why) && why.Code == ca.E1402:
+		return soon
+	case errors.As(err, &why) && why.Code == ca.E3001:
+		p.o.Log.Info("a revocation list waits for its key to be unlocked", "authority", authority)
+		return tryAgain
+	}
+	p.o.Log.Error("a revocation list cannot be made", "authority", authority, "error", err)
+	return tryAgain
 }
 
 // take tells whether a list is due, and that it is being made.
@@ -127,11 +145,25 @@ func (p *Publisher) take(authority string) bool {
 
 // Publish has the list of an authority made and puts it in its place, whole, once
 // it is on stable storage: a reader sees the list before or this one. An older
-// list never takes the place of a newer one.
-func (p *Publisher) Publish(ctx context.Context, authority string, days int) (l ca.List, err error) {
+// list never takes the place of a newer one. What cannot be made now, Run makes
+// later.
+func (p *Publisher) Publish(ctx context.Context, authority string, days int) (ca.List, error) {
+	l, err := p.publish(ctx, authority, days)
+	if err != nil {
+		p.Revoked(authority)
+	}
+	return l, err
+}
+
+func (p *Publisher) publish(ctx context.Context, authority string, days int) (l ca.List, err error) {
 	p.making.Lock()
 	defer p.making.Unlock()
 	p.take(authority)
+	defer func() {
+		if err != nil {
+			p.mark(authority)
+		}
+	}()
 	l, body, err := p.signer.CRL(ctx, authority, days)
 	if err != nil {
 		return l, err

@@ -192,6 +192,22 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 		m.err = nil
 		time.Sleep(time.Minute)
 		made(4, "a minute after it was unlocked")
+		// Somebody else's try fails; the list follows nevertheless.
+		m.err = ca.Locked(ca.E3001, "locked", "")
+		p.Revoked("issuing-g1")
+		if _, err := p.Publish(ctx, "issuing-g1", 0); err == nil {
+			t.Error("published while the key is locked")
+		}
+		time.Sleep(time.Hour)
+		m.err = nil
+		time.Sleep(time.Minute)
+		made(5, "a minute after it was unlocked again")
+		m.err = ca.Conflict(ca.E1402, "another session", "")
+		p.Revoked("issuing-g1")
+		time.Sleep(settleDown + 2*soon)
+		m.err = nil
+		time.Sleep(2 * soon)
+		made(6, "soon after front and signer have come to terms")
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Error(err)

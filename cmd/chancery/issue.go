@@ -74,38 +74,42 @@ func (a *app) issue(ctx context.Context, o client.Order, names []string, keyPath
 		if !made {
 			fmt.Fprintf(a.err, "note: the key in %s was there, and is used\n", keyPath)
 		}
-		if o.CSR, err = requestFor(key, names); err == nil {
-			err = a.certify(ctx, k, o, keyPath, outPath)
-		}
+		issued, err := certify(ctx, k, o, key, names)
 		var p *ca.Problem
 		switch known := errors.As(err, &p) && p.Kind != ca.UnavailableKind; {
-		case err == nil:
-			return nil
-		case made && known:
+		case err != nil && made && known:
 			return errors.Join(err, os.Remove(keyPath)) // it has no certificate and never will have
-		case !known:
+		case err != nil && !known:
 			fmt.Fprintf(a.err, "note: the key stays in %s; the same command again takes it up, and nothing is signed twice\n", keyPath)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return a.issued(issued, keyPath, outPath)
 	})
 }
 
-// certify has the request signed and writes the chain.
-func (a *app) certify(ctx context.Context, k *client.Client, o client.Order, keyPath, outPath string) error {
-	o.Key = fmt.Sprintf("issue-%x", sha256.Sum256(fmt.Appendf(nil, "%s %d %x", o.Profile, o.Days, o.CSR)))
-	issued, err := k.Issue(ctx, o)
-	if err != nil {
-		return err
+// certify has the names certified for the key.
+func certify(ctx context.Context, k *client.Client, o client.Order, key crypto.Signer, names []string) (issued ca.Issued, err error) {
+	if o.CSR, err = requestFor(key, names); err != nil {
+		return issued, err
 	}
-	for _, n := range issued.Notices {
+	o.Key = fmt.Sprintf("issue-%x", sha256.Sum256(fmt.Appendf(nil, "%s %d %x", o.Profile, o.Days, o.CSR)))
+	return k.Issue(ctx, o)
+}
+
+// issued writes the chain of a certificate that was signed. Whatever fails from
+// here on, key and certificate are good.
+func (a *app) issued(i ca.Issued, keyPath, outPath string) error {
+	for _, n := range i.Notices {
 		fmt.Fprintf(a.err, "note: %s\n", n)
 	}
-	if err := writeNew(outPath, 0o644, []byte(chainText(issued))); err != nil {
-		return ca.Unavailable(ca.E1102, "the certificate was signed, but "+outPath+" cannot be written",
-			a.says("show "+string(issued.Certificate.Serial))+" prints it").Because(err.Error())
+	if err := writeNew(outPath, 0o644, []byte(chainText(i))); err != nil {
+		return ca.Invalid(ca.E1102, "the certificate was signed, but "+outPath+" cannot be written",
+			a.says("show "+string(i.Certificate.Serial)+" -o pem")+" prints it; the key is in "+keyPath).Because(err.Error())
 	}
-	return a.give(answer{value: issued, names: []string{issued.Certificate.PublicName()},
-		text: fmt.Sprintf("✓ %s and %s   until %s   serial …%s\n", outPath, keyPath, issued.Certificate.NotAfter.Local().Format(time.DateOnly), issued.Certificate.Serial.Tail())})
+	return a.give(answer{value: i, names: []string{i.Certificate.PublicName()},
+		text: fmt.Sprintf("✓ %s and %s   until %s   serial …%s\n", outPath, keyPath, i.Certificate.NotAfter.Local().Format(time.DateOnly), i.Certificate.Serial.Tail())})
 }
 
 // keyAt gives the private key in a file, or makes one and the file, for nobody

@@ -3,48 +3,160 @@
 package main
 
 import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"chancery/ca"
+	"chancery/client"
 	"chancery/signer/wire"
 )
 
+// A recovery is what recover was asked for.
+type recovery struct {
+	reset   bool
+	void    int64
+	adopt   string
+	confirm string
+}
+
 func (a *app) recoverCommand() *cobra.Command {
-	var reset bool
-	var confirm string
+	var r recovery
 	c := &cobra.Command{
 		Use: "recover", Short: "Decide what the service cannot decide by itself", Args: cobra.NoArgs,
-		Long: "Decides what only a person can know.\n\n--time-reset: the signer refuses to sign while the clock is behind its log, or came apart from the\n" +
-			"machine's own count. If the clock is right now, this takes it for right, and puts that on the log.",
-		Example: "  chancery recover --time-reset\n  chancery recover --time-reset --confirm 2026-11-21",
+		Long: "Without a flag: lists the log's entries of which nobody here can say whether a certificate was handed out,\n" +
+			"because the database went back (docs/recovery.md).\n\n" +
+			"--adopt FILE: this certificate was handed out; it is taken into the database.\n" +
+			"--void ENTRY: none was handed out; its serial number is reported revoked for good.\n" +
+			"--time-reset: the signer refuses to sign while the clock is behind its log, or came apart from the\n" +
+			"  machine's own count. If the clock is right now, this takes it for right, and puts that on the log.",
+		Example: "  chancery recover\n  chancery recover --adopt nas.pem\n  chancery recover --void 4711 --confirm 4711\n  chancery recover --time-reset --confirm 2026-11-21",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if !reset {
-				return usage("recover takes what to decide", "chancery recover --time-reset")
+			switch {
+			case r.reset:
+				return a.resetTime(c.Context(), r.confirm)
+			case r.adopt != "":
+				return a.adopt(c.Context(), r.adopt)
+			case c.Flags().Changed("void"):
+				return a.void(c.Context(), r)
 			}
-			l, err := a.founded()
-			if err != nil {
-				return err
-			}
-			if err := a.today(confirm); err != nil {
-				return err
-			}
-			t, err := wire.Dial(dialPath(l.socket("ceremony"))).ResetTime(c.Context())
-			if errors.Is(err, wire.ErrUnknown) {
-				return ca.Unavailable(ca.E1201, "the signer does not answer", "chancery serve --dir "+l.dir).Because(err.Error())
-			}
-			if err != nil {
-				return err
-			}
-			return a.print(t, fmt.Sprintf("%s the clock is taken for right: %s; the log's last time was %s\n", a.mark(fine), t.After.Format(time.RFC3339), t.Before.Format(time.RFC3339)))
+			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
+				all, err := k.Unknown(ctx)
+				if err != nil {
+					return err
+				}
+				if len(all) == 0 {
+					fmt.Fprintln(a.err, "nothing has to be decided")
+				}
+				return a.give(answer{value: all, text: unknownText(all), rows: all, columns: []string{"index", "serial", "common_name", "names", "owner", "at"}})
+			})
 		},
 	}
-	c.Flags().BoolVar(&reset, "time-reset", false, "take the clock of this machine for right")
-	c.Flags().StringVar(&confirm, "confirm", "", "today's date, instead of typing it when asked")
+	c.Flags().BoolVar(&r.reset, "time-reset", false, "take the clock of this machine for right")
+	c.Flags().StringVar(&r.adopt, "adopt", "", "file of a certificate that was handed out")
+	c.Flags().Int64Var(&r.void, "void", 0, "log entry whose certificate was not handed out")
+	c.Flags().StringVar(&r.confirm, "confirm", "", "the entry, or today's date, instead of typing it when asked")
+	c.MarkFlagsMutuallyExclusive("time-reset", "adopt", "void")
 	return c
+}
+
+func unknownText(all []ca.Unknown) string {
+	if len(all) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ENTRY\tNAMES\tPROFILE\tASKED BY\tAT\tSERIAL")
+	for _, u := range all {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t…%s\n", u.Index, joined(u.Names), u.Profile, u.Owner, u.At.Local().Format(time.DateTime), u.Serial.Tail())
+	}
+	_ = w.Flush() // a builder takes everything
+	return b.String()
+}
+
+// adopt brings a certificate to the intent of its serial number.
+func (a *app) adopt(ctx context.Context, path string) error {
+	text, err := a.readInput(path)
+	if err != nil {
+		return err
+	}
+	der := text
+	if block, _ := pem.Decode(text); block != nil {
+		der = block.Bytes
+	}
+	x, err := x509.ParseCertificate(der)
+	if err != nil {
+		return ca.Invalid(ca.E2203, path+" holds no certificate", "name a file with one certificate, in PEM or DER").Because(err.Error())
+	}
+	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		all, err := k.Unknown(ctx)
+		if err != nil {
+			return err
+		}
+		for _, u := range all {
+			if u.Serial != serial {
+				continue
+			}
+			if err := k.Decide(ctx, u.Index, ca.Decision{DER: der}); err != nil {
+				return err
+			}
+			return a.print(u, fmt.Sprintf("%s entry %d: the certificate …%s is in the database\n", a.mark(fine), u.Index, serial.Tail()))
+		}
+		return ca.NotFound(ca.E2101, "no entry with the serial number of this certificate has to be decided", "chancery recover")
+	})
+}
+
+// void says that no certificate was handed out for an intent.
+func (a *app) void(ctx context.Context, r recovery) error {
+	typed := r.confirm
+	if typed == "" {
+		if !a.interactive() {
+			return usage("this cannot be undone, and there is no terminal to ask at", fmt.Sprintf("chancery recover --void %d --confirm %d", r.void, r.void))
+		}
+		var err error
+		if typed, err = a.answer("Type the number of the entry to void", ""); err != nil {
+			return err
+		}
+	}
+	if typed != fmt.Sprint(r.void) {
+		return usage(fmt.Sprintf("%s is not the entry %d, so nothing was changed", ca.Show(typed), r.void), "chancery recover")
+	}
+	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		if err := k.Decide(ctx, r.void, ca.Decision{Void: true}); err != nil {
+			return err
+		}
+		return a.print(struct{}{}, fmt.Sprintf("%s entry %d is void, and its serial number is reported revoked\n", a.mark(fine), r.void))
+	})
+}
+
+// resetTime has the signer take the clock for right.
+func (a *app) resetTime(ctx context.Context, confirm string) error {
+	l, err := a.founded()
+	if err != nil {
+		return err
+	}
+	if err := a.today(confirm); err != nil {
+		return err
+	}
+	t, err := wire.Dial(dialPath(l.socket("ceremony"))).ResetTime(ctx)
+	if errors.Is(err, wire.ErrUnknown) {
+		return ca.Unavailable(ca.E1201, "the signer does not answer", "chancery serve --dir "+l.dir).Because(err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	return a.print(t, fmt.Sprintf("%s the clock is taken for right: %s; the log's last time was %s\n", a.mark(fine), t.After.Format(time.RFC3339), t.Before.Format(time.RFC3339)))
 }
 
 // today has the date typed: who sets a clock by hand should have looked at another.
