@@ -404,59 +404,104 @@ func TestAU06_AnIntentThatASignerDiedOnIsVoidAndAgrees(t *testing.T) {
 	}
 }
 
-// diedAfterIntent is the installation as a signer leaves it that dies between the
-// INTENT and the FINAL: copied in the moment after signing, when the FINAL still
-// waits for an fsync that it can share.
-func (h hand) diedAfterIntent(t *testing.T) hand {
-	t.Helper()
+// atTheSigner is what a front does at the signer that then dies: it says hello, and
+// writes nothing down.
+func (h hand) atTheSigner(do func(s *signer.Signer, session ca.Session)) {
+	h.t.Helper()
 	s := &signer.Signer{Dir: filepath.Join(h.dir, "signer"), Parse: config.Profile, Now: time.Now, Random: rand.Reader, KDF: softkey.FloorParams(), Unseparated: true}
 	if err := s.Open(); err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(h.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	defer func() {
 		cancel()
 		if err := errors.Join(<-ended, s.Close()); err != nil {
-			t.Error(err)
+			h.t.Error(err)
 		}
 	}()
 	db, err := sql.Open("sqlite", filepath.Join(h.dir, "front", "db", "book.sqlite"))
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	hello := signer.Hello{Protocol: signer.Protocol, Boot: "front"}
 	err = db.QueryRowContext(ctx, `SELECT database_id, log_id, next FROM book, log`).Scan(&hello.Database, &hello.Log, &hello.Next)
 	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	session, err := s.Hello(hello)
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	profiles, err := readBundle(session.Policy)
-	if err != nil {
-		t.Fatal(err)
-	}
+	do(s, session)
+}
+
+// diedAfterIntent is the installation as a signer leaves it that dies between the
+// INTENT and the FINAL: copied in the moment after signing, when the FINAL still
+// waits for an fsync that it can share.
+func (h hand) diedAfterIntent(t *testing.T) (dead hand) {
+	t.Helper()
 	text, err := os.ReadFile(h.request("web.lab.example"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	block, _ := pem.Decode(text)
-	// A machine that is busy may take longer to copy than the FINAL waits.
-	for n := range 10 {
-		answers, err := s.Issue(session.Number, []ca.Request{{
-			ID: ca.RequestID(fmt.Sprintf("01939a3e-0000-7000-8000-%012d", n)), Door: ca.DoorCLI, From: ca.Actor{ID: "uid:0", Method: "peer"},
-			Profile: "server", Digest: profiles["server"].Digest, CSR: block.Bytes, At: time.Now(),
-		}})
+	h.atTheSigner(func(s *signer.Signer, session ca.Session) {
+		profiles, err := readBundle(session.Policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A machine that is busy may take longer to copy than the FINAL waits.
+		for n := range 10 {
+			answers, err := s.Issue(session.Number, []ca.Request{{
+				ID: ca.RequestID(fmt.Sprintf("01939a3e-0000-7000-8000-%012d", n)), Door: ca.DoorCLI, From: ca.Actor{ID: "uid:0", Method: "peer"},
+				Profile: "server", Digest: profiles["server"].Digest, CSR: block.Bytes, At: time.Now(),
+			}})
+			if err != nil || answers[0].Problem != nil {
+				t.Fatal(err, answers)
+			}
+			if dead = h.again(t); dead.agrees().Open == 1 {
+				return
+			}
+		}
+		t.Fatal("each FINAL was written before the copy was made")
+	})
+	return dead
+}
+
+// AU-06: a step whose row a dying front did not write is no fault, and the next
+// start writes it (L06).
+func TestAU06_ARevocationWhoseRowWasLostIsSettledAndAgrees(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.issues("nas")
+	id := issuedID(t, h)
+	h.atTheSigner(func(s *signer.Signer, session ca.Session) {
+		answers, err := s.Revoke(session.Number, []ca.Revoking{{ID: id, Step: 1, Reason: ca.Superseded, By: "uid:0"}})
 		if err != nil || answers[0].Problem != nil {
 			t.Fatal(err, answers)
 		}
-		if dead := h.again(t); dead.agrees().Open == 1 {
-			return dead
-		}
+	})
+	if left := h.agrees(); left.Book.Unsettled != 1 || left.Book.Revocations != 0 {
+		t.Errorf("before settling: %+v", left.Book)
 	}
-	t.Fatal("each FINAL was written before the copy was made")
-	return hand{}
+	h.done("status")
+	if settled := h.agrees(); settled.Book.Unsettled != 0 || settled.Book.Revocations != 1 {
+		t.Errorf("after settling: %+v", settled.Book)
+	}
+}
+
+// issuedID is the id of the first certificate that was issued.
+func issuedID(t *testing.T, h hand) ca.ID {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(h.dir, "front", "db", "book.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := ca.ID(issuedRows(t, db)[0].id)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
