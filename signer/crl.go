@@ -257,17 +257,17 @@ func (a *appending) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// wholeList makes a list and gives it in DER, for a founding, whose lists are
-// empty.
-func (s *Signer) wholeList(a *authority, days int) (der []byte, err error) {
+// wholeList makes a list and gives all of it: those of a founding are empty, and a
+// root's is short.
+func (s *Signer) wholeList(a *authority, days int) (out WholeList, err error) {
 	c, err := s.list(a, days)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
-		return nil, err
+		return out, err
 	}
-	return b.Bytes(), nil
+	return WholeList{List: c.List, DER: b.Bytes()}, nil
 }

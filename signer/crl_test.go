@@ -4,6 +4,7 @@ package signer_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/signer"
+	"chancery/signer/softkey"
 )
 
 // revoke takes one step of the certificate of an answer.
@@ -173,6 +175,53 @@ func TestKY07_ASealedSignerRevokes(t *testing.T) {
 	}
 	if _, l := s.crl(s.hello(0), 0); len(l.RevokedCertificateEntries) != 1 {
 		t.Error("the list after unlocking lacks what was revoked before")
+	}
+}
+
+// A root's list is made with its words, for one signature; a wrong word is noted.
+func TestARootsListIsMadeWithItsWords(t *testing.T) {
+	s := start(t, t.TempDir())
+	how := founding(t)
+	f, err := s.Found(how, os.Getuid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := x509.ParseRevocationList(f.Lists["root-g1"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := x509.ParseCertificate(f.Authorities[0].Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.ListRoot(signer.RootListing{Authority: "root-g1", Words: how.Words})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := x509.ParseRevocationList(made.DER)
+	if err != nil || l.CheckSignatureFrom(root) != nil || l.Number.Cmp(first.Number) <= 0 || l.Number.Int64() != made.Number || l.NextUpdate.Sub(l.ThisUpdate) != 365*24*time.Hour {
+		t.Errorf("the list: %+v, %v", l, err)
+	}
+	other, err := softkey.NewWords(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := s.count(audit.Key)
+	for want, q := range map[ca.Code]signer.RootListing{
+		ca.E3002: {Authority: "root-g1", Words: other.Reveal()},
+		ca.E2101: {Authority: "issuing-g1", Words: how.Words},
+		ca.E2112: {Authority: "root-g1", Words: how.Words, Days: 366},
+	} {
+		if _, err := s.ListRoot(q); !isCode(err, want) {
+			t.Errorf("%+v: %v, want %s", q, err, want)
+		}
+	}
+	if n := s.count(audit.Key); n != keys+1 {
+		t.Errorf("%d KEY leaves tell of the wrong words, want 1", n-keys)
+	}
+	h := s.hello(0)
+	if _, err := s.MakeCRL(h.Number, "root-g1", 1); !isCode(err, ca.E3001) {
+		t.Errorf("the root's key stayed open: %v", err)
 	}
 }
 

@@ -94,9 +94,11 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	}
 	lists := map[string][]byte{}
 	for authority, days := range map[*authority]int{root: rootListDays, issuing: ListDays} {
-		if lists[authority.Name], err = s.wholeList(authority, days); err != nil {
+		l, err := s.wholeList(authority, days)
+		if err != nil {
 			return Founded{}, fmt.Errorf("make the first list of %s: %w", authority.Name, err)
 		}
+		lists[authority.Name] = l.DER
 	}
 	// From here on the root's key is on disk only, under its words.
 	s.words.Wipe()

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -15,6 +16,9 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/signer"
+	"chancery/signer/wire"
+	"chancery/status"
 )
 
 func (a *app) crlCommand() *cobra.Command {
@@ -127,18 +131,24 @@ func crlText(all []published) string {
 }
 
 func (a *app) crlPublish() *cobra.Command {
-	var name string
+	var name, words string
 	var days int
 	c := &cobra.Command{
 		Use: "publish", Short: "Make and publish a new list now", Args: cobra.NoArgs,
-		Long:    "Makes and publishes a new list now, of every authority whose key is here. The service does so by itself:\nafter each revocation and once a day. A root's list is made when its key is open, at the founding.",
-		Example: "  chancery crl publish\n  chancery crl publish --ca issuing-g1 --days 10",
+		Long:    "Makes and publishes a new list now, of every issuing authority. The service does so by itself: after each\nrevocation and once a day. A root's list is made with the recovery words, for a year: name the root with --ca.",
+		Example: "  chancery crl publish\n  chancery crl publish --ca issuing-g1 --days 10\n  chancery crl publish --ca root-g1",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error { return a.publish(ctx, k, name, days) })
+			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
+				if of, err := k.Authority(ctx, name); name != "" && err == nil && of.Kind == ca.Root {
+					return a.publishRoot(ctx, of, words, days)
+				}
+				return a.publish(ctx, k, name, days)
+			})
 		},
 	}
 	c.Flags().StringVar(&name, "ca", "", "only of this authority")
-	c.Flags().IntVar(&days, "days", 0, "how long the list is valid (default: 7)")
+	c.Flags().IntVar(&days, "days", 0, "how long the list is valid (default: 7, a root's 365)")
+	c.Flags().StringVar(&words, "recovery-file", "", "file with the recovery words, for a root (CHANCERY_PASSWORD_FILE)")
 	a.completeFlag(c, "ca", completeAuthorities)
 	return c
 }
@@ -170,4 +180,26 @@ func (a *app) publish(ctx context.Context, k *client.Client, name string, days i
 		fmt.Fprintf(&b, "%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), l.Number, l.Authority, l.Entries, l.NextUpdate.Local().Format(time.DateTime))
 	}
 	return a.give(answer{value: lists, text: b.String(), rows: lists, names: names})
+}
+
+// publishRoot has a root's list made at the ceremony socket: its words open the key
+// for that one signature.
+func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, days int) error {
+	l, err := a.founded()
+	if err != nil {
+		return err
+	}
+	words, err := a.secret(file, true)
+	if err != nil {
+		return err
+	}
+	made, err := wire.Dial(dialPath(l.socket("ceremony"))).ListRoot(ctx, signer.RootListing{Authority: of.Name, Words: words, Days: days})
+	if err != nil {
+		return err
+	}
+	if err := status.Place(l.lists(), of.Name, bytes.NewReader(made.DER)); err != nil {
+		return err
+	}
+	return a.give(answer{value: made.List, names: []string{of.Name},
+		text: fmt.Sprintf("%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), made.Number, of.Name, made.Entries, made.NextUpdate.Local().Format(time.DateOnly))})
 }

@@ -137,6 +137,11 @@ func (c *Client) Keys(ctx context.Context) (signer.KeyStates, error) {
 	return call[signer.KeyStates](ctx, c, "keys", empty{})
 }
 
+// ListRoot has a root's list made; on ceremony.sock only.
+func (c *Client) ListRoot(ctx context.Context, q signer.RootListing) (signer.WholeList, error) {
+	return call[signer.WholeList](ctx, c, "root-list", q)
+}
+
 // ResetTime takes the clock for right; on ceremony.sock only.
 func (c *Client) ResetTime(ctx context.Context) (signer.TimeBody, error) {
 	return call[signer.TimeBody](ctx, c, "time-reset", empty{})

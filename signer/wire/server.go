@@ -113,12 +113,15 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	})
 	handle(mux, s, "unlock", maxBody, func(ctx context.Context, u signer.Unlocking) (signer.KeyStates, error) {
 		k, err := s.Signer.Unlock(u)
-		if signer.WrongSecret(err) {
-			s.Log.Warn("a try to unlock the keys was refused", "uid", socket.Peer(ctx), "error", err)
-		}
+		s.noteTry(ctx, err)
 		return k, err
 	})
 	handle(mux, s, "lock", maxBody, func(context.Context, empty) (signer.KeyStates, error) { return s.Signer.Lock() })
+	handle(mux, s, "root-list", maxBody, func(ctx context.Context, q signer.RootListing) (signer.WholeList, error) {
+		l, err := s.Signer.ListRoot(q)
+		s.noteTry(ctx, err)
+		return l, err
+	})
 	handle(mux, s, "time-reset", maxBody, func(ctx context.Context, _ empty) (signer.TimeBody, error) {
 		return s.Signer.ResetTime(socket.Peer(ctx))
 	})
@@ -127,6 +130,13 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 		return s.Signer.SetPolicy(p)
 	})
 	return s.serve(ctx, l, mux)
+}
+
+// noteTry tells of a wrong secret, and of who brought it (security rule KY-06).
+func (s *Server) noteTry(ctx context.Context, err error) {
+	if signer.WrongSecret(err) {
+		s.Log.Warn("a try to unlock the keys was refused", "uid", socket.Peer(ctx), "error", err)
+	}
 }
 
 func (s *Server) serve(ctx context.Context, l net.Listener, mux *http.ServeMux) error {
