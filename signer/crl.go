@@ -135,32 +135,32 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 }
 
 // signList writes, checks, journals and signs a list. The caller holds revoking.
-func (s *Signer) signList(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry, error]) (c *CRL, err error) {
+func (s *Signer) signList(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry, error]) (*CRL, error) {
 	c, tbs, err := s.spool(a, l, lines)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.signSpooled(a, c, tbs)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.Close())
-		}
-	}()
-	body, err := json.Marshal(l)
+	if err != nil && c != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, err
+}
+
+// signSpooled puts the leaf of a list on the log, and then signs the list.
+func (s *Signer) signSpooled(a *authority, c *CRL, tbs ca.Digest) error {
+	body, err := json.Marshal(c.List)
 	if err != nil {
-		return nil, fmt.Errorf("write the list's leaf: %w", err)
+		return fmt.Errorf("write the list's leaf: %w", err)
 	}
 	if _, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.CRL, Issuer: a.Key, Digest: tbs}, Body: body}}); err != nil {
-		return nil, fmt.Errorf("journal the list: %w", err)
+		return fmt.Errorf("journal the list: %w", err)
 	}
-	s.lists[a.Name] = l
+	s.lists[a.Name] = c.List
 	hash, message, err := c.message(a.KeyType, tbs)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		c.signature, err = a.signHashed(hash, message)
 	}
-	if c.signature, err = a.signHashed(hash, message); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return err
 }
 
 // spoolName is the file of a list in the making. One that a crash left behind is
@@ -168,7 +168,8 @@ func (s *Signer) signList(a *authority, l ca.List, lines func() iter.Seq2[ca.Ent
 func spoolName(authority string) string { return "state/list-" + authority + ".tbs" }
 
 // spool writes the to-be-signed bytes to a file, holds what is really in the file
-// against the checker, and gives their SHA-256.
+// against the checker, and gives their SHA-256. A list that comes with an error is
+// to be closed.
 func (s *Signer) spool(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry, error]) (c *CRL, tbs ca.Digest, err error) {
 	name := spoolName(a.Name)
 	if err := s.files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -185,22 +186,17 @@ func (s *Signer) spool(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry,
 		}
 		return errors.Join(f.Close(), err)
 	}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.Close())
-		}
-	}()
 	list := encode.List{Issuer: a.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}
 	if c.size, err = list.TBS(&appending{file: f}, lines); err != nil {
-		return nil, tbs, fmt.Errorf("encode the list: %w", err)
+		return c, tbs, fmt.Errorf("encode the list: %w", err)
 	}
 	if err := f.Sync(); err != nil {
-		return nil, tbs, fmt.Errorf("make the list durable: %w", err)
+		return c, tbs, fmt.Errorf("make the list durable: %w", err)
 	}
 	want := check.List{Issuer: a.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: int64(l.Entries), Revoked: lines()}
 	h := sha256.New()
 	if err := check.CRL(io.TeeReader(io.NewSectionReader(f, 0, c.size), h), c.size, want); err != nil {
-		return nil, tbs, fmt.Errorf("the encoded list does not match what it is to say: %w", err)
+		return c, tbs, fmt.Errorf("the encoded list does not match what it is to say: %w", err)
 	}
 	return c, ca.Digest(h.Sum(nil)), nil
 }
