@@ -12,6 +12,11 @@ import (
 // of a commit, beside a Problem, that does not leave the outcome unknown.
 var ErrTaken = errors.New("a row already stands in this place")
 
+// ErrDisk says that the disk under the book failed or is full. Memory and page
+// cache may have more than the disk, so the process must end and read what is
+// really there (security rule IS-06). A Problem with the reason comes with it.
+var ErrDisk = errors.New("the disk under the book failed")
+
 // The bodies of leaves, as JSON. The signer writes them, settling reads them
 // (docs/recovery.md). A body may be erased by retention without breaking a
 // proof; what must outlive it stands in the leaf.

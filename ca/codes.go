@@ -29,6 +29,7 @@ const (
 	E1407 Code = "E1407"
 	E1408 Code = "E1408"
 	E1409 Code = "E1409"
+	E1410 Code = "E1410"
 	E2101 Code = "E2101"
 	E2102 Code = "E2102"
 	E2106 Code = "E2106"

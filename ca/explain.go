@@ -23,6 +23,7 @@ var explanations = []Explanation{
 	{E1407, "the disk is full", "Nothing more can be written. Free space; issuing goes on by itself after a restart."},
 	{E1408, "founding stopped half-way", "An earlier `chancery init` was interrupted in this directory. Nothing was handed\nout from it: remove the directory, or use another --dir."},
 	{E1409, "the database is damaged", "The database's file has damage that the database found itself. Nothing was changed.\nStop the service, keep the file, and restore it from a backup."},
+	{E1410, "the disk failed", "Reading or writing the database's file failed. What was in memory may not be on the disk,\nso the front ends, starts again by itself and settles what is really there. Look after\nthe disk."},
 	{E2101, "no such certificate or name", "Nothing in the book has this name or serial number. `chancery list` shows what\nthere is; a serial's tail needs at least eight digits."},
 	{E2102, "more than one matches", "The name or serial tail is not unique. The message lists the candidates; use a\nfull serial or <authority>-<serial>."},
 	{E2106, "the request names nothing", "The profile needs at least one name, and the request has none in its subject\nalternative names nor, where the profile takes it, as common name."},

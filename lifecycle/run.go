@@ -23,9 +23,10 @@ const (
 // signer or being committed by then is finished first. After every call with an
 // unknown outcome it settles again before the next wish. A contradiction between
 // log and book does not end it: nothing is issued, and the status says why. It
-// is called once, and gives ctx's error.
+// is called once, and gives ctx's error, or one that is ca.ErrDisk: after that the
+// process must end.
 func (r *Registrar) Run(ctx context.Context) error {
-	defer r.shut(ca.Unavailable(ca.E2301, "the service is stopping", "try again in a moment"), true)
+	defer r.end()
 	var lost []*wish
 	pause := firstPause
 	for {
@@ -53,7 +54,7 @@ func (r *Registrar) Run(ctx context.Context) error {
 }
 
 // settle makes log and book agree, as often as it takes, and opens for wishes.
-// It ends without only when ctx does.
+// It ends without only when ctx does, or with an error that is ca.ErrDisk.
 func (r *Registrar) settle(ctx context.Context) (*view, error) {
 	r.pending(ca.Unavailable(ca.E2301, "log and database are being settled", "try again in a moment"))
 	defer time.AfterFunc(maxStall, func() { r.shut(nil, false) }).Stop()
@@ -67,6 +68,12 @@ func (r *Registrar) settle(ctx context.Context) (*view, error) {
 			return nil, ctx.Err()
 		}
 		r.o.Report(fmt.Errorf("settle log and book: %w", err))
+		if errors.Is(err, ca.ErrDisk) {
+			var p *ca.Problem
+			errors.As(err, &p)
+			r.shut(p, true)
+			return nil, err
+		}
 		if p := lasting(err); p != nil {
 			r.shut(p, true)
 			<-ctx.Done()
@@ -79,6 +86,25 @@ func (r *Registrar) settle(ctx context.Context) (*view, error) {
 			return nil, err
 		}
 	}
+}
+
+// end answers all who still wait.
+func (r *Registrar) end() {
+	p := ca.Unavailable(ca.E2301, "the service is stopping", "try again in a moment")
+	r.shut(p, true)
+	for {
+		select {
+		case v := <-r.revokings:
+			r.steps = append(r.steps, v)
+			continue
+		default:
+		}
+		break
+	}
+	for _, v := range r.steps {
+		v.done <- p
+	}
+	r.steps = nil
 }
 
 // lasting gives the problem of an error that no trying again mends: log and book

@@ -282,7 +282,7 @@ func statementError(err error) error {
 	case sqliteTaken(err) || postgresTaken(err):
 		return fmt.Errorf("%w (%w)", ca.ErrTaken, err)
 	case sqliteCode(err)&0xff == sqliteFull || postgresFull(err):
-		return ca.Unavailable(ca.E1407, "the disk of the database is full", "free space, then restart the service").Because(err.Error())
+		return diskFull(err)
 	}
 	return err
 }

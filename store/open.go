@@ -52,6 +52,10 @@ type Store struct {
 	wait time.Duration
 	// hold keeps other processes off an SQLite file; nil on PostgreSQL.
 	hold io.Closer
+	// names makes the names of an SQLite file and its log last; nil on PostgreSQL.
+	names func() error
+	// failure is the first fault of the disk under an SQLite file.
+	failure failure
 
 	mu sync.Mutex // of commits
 	// swept is when run-out idempotency keys were last removed.
@@ -88,6 +92,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		err = s.prepare(ctx)
 	}
 	if err != nil {
+		if p := diskFault(err); p != nil {
+			err = p
+		}
 		return nil, errors.Join(foreignFile(err), s.Close())
 	}
 	return s, nil
@@ -109,8 +116,11 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	var err error
-	s.inserts, err = prepareInserts(ctx, s.writer)
-	return err
+	if s.inserts, err = prepareInserts(ctx, s.writer); err != nil || s.names == nil {
+		return err
+	}
+	// SQLite does this too, at the first commit, and does not mind if it fails.
+	return wrap("sync the folder of the database", s.names())
 }
 
 // Engine is "sqlite" or "postgresql".

@@ -27,14 +27,19 @@ const (
 	expiringWithin = 30 * 24 * time.Hour
 )
 
-// Mark is the leaf index below which every leaf that needs a row has one.
+// Mark is the leaf index below which every leaf that needs a row has one. After a
+// failure of the disk it is refused (ca.ErrDisk): nothing may be settled by what
+// memory has.
 func (s *Store) Mark(ctx context.Context) (int64, error) {
+	if err := s.failed(); err != nil {
+		return 0, err
+	}
 	var next int64
 	err := s.reader.QueryRowContext(ctx, selectMark, s.logID).Scan(&next)
 	if s.logID == "" && errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
-	return next, wrap("read the mark", err)
+	return next, wrap("read the mark", s.note(err))
 }
 
 // ByRequest gives the row a request led to, void rows included; a Problem of
@@ -182,16 +187,17 @@ func (s *Store) one(ctx context.Context, query string, values ...any) (ca.Certif
 	if errors.Is(err, sql.ErrNoRows) {
 		return ca.Certificate{}, false, nil
 	}
-	return c, err == nil, err
+	return c, err == nil, s.note(err)
 }
 
 // many gives the rows of a query.
 func (s *Store) many(ctx context.Context, query string, values ...any) ([]ca.Certificate, error) {
 	rows, err := s.reader.QueryContext(ctx, query, values...)
 	if err != nil {
-		return nil, err
+		return nil, s.note(err)
 	}
-	return collect(rows, scanCertificate)
+	all, err := collect(rows, scanCertificate)
+	return all, s.note(err)
 }
 
 // collect reads all rows; every query has a LIMIT.

@@ -22,12 +22,14 @@ const (
 	// machines it is for would only fight for them.
 	sqliteReaders = 8
 	// Result codes of SQLite (sqlite.org/rescode.html).
-	sqliteFull    = 13
-	sqliteCorrupt = 11
-	sqliteNotADB  = 26
-	sqliteUnique  = 2067
-	sqlitePrimary = 1555
-	sqliteRowID   = 2579
+	sqliteFull     = 13
+	sqliteIO       = 10
+	sqliteCantOpen = 14
+	sqliteCorrupt  = 11
+	sqliteNotADB   = 26
+	sqliteUnique   = 2067
+	sqlitePrimary  = 1555
+	sqliteRowID    = 2579
 )
 
 func sqliteEngine() engine {
@@ -71,6 +73,7 @@ func (s *Store) openSQLite(path string, p Place) error {
 	}
 	s.reader.SetMaxOpenConns(sqliteReaders)
 	s.reader.SetMaxIdleConns(sqliteReaders)
+	s.names = func() error { return p.Disk.SyncDir(filepath.Dir(path)) }
 	return nil
 }
 

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,7 +27,7 @@ const commitWait = 30 * time.Second
 // The error is statementError's if the transaction is known to be gone; one of
 // COMMIT that leaves the outcome unknown is neither ca.ErrTaken nor a Problem.
 func (s *Store) transact(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), s.failed()); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -34,7 +35,7 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, *sql.Tx) 
 	defer cancel()
 	conn, err := s.writer.Conn(bounded)
 	if err != nil {
-		return fmt.Errorf("connect to the database: %w", err)
+		return fmt.Errorf("connect to the database: %w", s.note(err))
 	}
 	// It goes back to its pool of one, which drops it if it broke.
 	defer func() { _ = conn.Close() }()
@@ -47,20 +48,20 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, *sql.Tx) 
 	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin a transaction: %w", err)
+		return fmt.Errorf("begin a transaction: %w", s.note(err))
 	}
 	if err := do(ctx, tx); err != nil {
 		// The rollback's own error changes nothing: what is not committed is gone
 		// with its connection.
 		_ = tx.Rollback()
-		return statementError(err)
+		return statementError(s.note(err))
 	}
 	faults.Point("before-commit")
 	err = tx.Commit()
 	faults.Commit()
 	faults.Point("committed")
 	if l == nil {
-		return wrap("the outcome of COMMIT is unknown", err)
+		return wrap("the outcome of COMMIT is unknown", s.note(err))
 	}
 	return l.judge(err)
 }
