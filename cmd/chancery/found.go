@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,12 +114,24 @@ func (a *app) made(l layout, p plan, f signer.Founded) string {
 	if p.unlock == "auto" {
 		fmt.Fprintf(&b, "! whoever can read %s can sign: --unlock prompt asks at each start instead\n", filepath.Join(l.keys(), "auto.key"))
 	}
+	if host := hostOf(p.pki); !strings.Contains(host, ".") && !strings.Contains(host, ":") {
+		fmt.Fprintf(&b, "! certificates carry %s: only machines that know the name %s find the lists there (--hostname, --pki-url)\n", p.pki, host)
+	}
 	if p.recovery != "" {
 		fmt.Fprintf(&b, "! move %s away from this machine: its words open the root\n", p.recovery)
 	}
 	fmt.Fprintf(&b, "Next:  %-45s start the service\n       %-45s your first certificate\n",
 		a.says("serve"), a.says("issue "+firstHost(p.names)))
 	return b.String()
+}
+
+// hostOf is the host of an address.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // says is what to type for a command on the directory in use.

@@ -136,13 +136,16 @@ func (l layout) settings() (config.Config, error) {
 }
 
 // writeConfig writes the settings that init chose. The file comes last in a
-// founding: with it the directory counts as founded.
+// founding: with it the directory counts as founded. Of what the environment says
+// it takes the database alone: that is where the book is from now on, and the rest
+// may be meant for this once.
 func (l layout) writeConfig(pki string) error {
-	c, err := l.settings()
+	now, err := l.settings()
 	if err != nil {
 		return err
 	}
-	c.PKIURL = pki
+	c := config.Default()
+	c.Database, c.PKIURL = now.Database, pki
 	if err := os.WriteFile(l.config(), c.Document(), 0o600); err != nil {
 		return unwritable(l.config(), err)
 	}

@@ -37,6 +37,9 @@ func (a *app) revokeCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := onlyOne(ctx, k, args[0], found.Certificate); err != nil {
+					return err
+				}
 				fmt.Fprint(a.err, effect(found.Certificate, why))
 				if dry {
 					return a.give(answer{value: found.Certificate, text: "nothing was revoked\n"})
@@ -56,6 +59,27 @@ func (a *app) revokeCommand() *cobra.Command {
 	_ = c.RegisterFlagCompletionFunc("reason", fixed(ca.Reasons()...)) // the flag is there
 	return c
 }
+
+// onlyOne refuses a name that several standing certificates bear: elsewhere it means
+// the newest, but the same line again would revoke the next one.
+func onlyOne(ctx context.Context, k *client.Client, ref string, c ca.Certificate) error {
+	if !bears(c, ref) {
+		return nil // a serial number, or a part of one
+	}
+	page, err := k.Certificates(ctx, ca.Filter{Name: strings.TrimSpace(ref), Status: "valid", Limit: maxBearers + 1})
+	if err != nil || len(page.Items) < 2 {
+		return err
+	}
+	var names []string
+	for _, one := range page.Items[:min(len(page.Items), maxBearers)] {
+		names = append(names, one.PublicName())
+	}
+	return ca.Invalid(ca.E2102, fmt.Sprintf("%s is the name of more than one certificate that stands", ca.Show(ref)), "revoke by one of these").
+		Because(strings.Join(names, ", "))
+}
+
+// maxBearers is how many candidates a message lists.
+const maxBearers = 8
 
 // effect says what revoking will do, before it is done.
 func effect(c ca.Certificate, why ca.Reason) string {

@@ -140,3 +140,25 @@ func TestTheListIsAtTheAddressInTheLeaf(t *testing.T) {
 		}
 	}
 }
+
+// The same line typed again must not take down the next certificate of the name.
+func TestRevokingANameThatSeveralBearIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	for _, n := range []string{"1", "2"} {
+		h.done("issue", "web.lab.example", "--out", h.file("web"+n+".pem"), "--key-file", h.file("web"+n+".key"))
+	}
+	s := h.refused("E2102", "revoke", "web.lab.example", "--confirm", "web.lab.example")
+	candidates := regexp.MustCompile(`issuing-g1-[0-9a-f]+`).FindAllString(s.err, -1)
+	if len(candidates) != 2 {
+		t.Fatalf("the candidates: %s", s.err)
+	}
+	for range 2 { // a retry changes nothing
+		h.done("revoke", candidates[0], "--reason", "superseded", "--confirm", "web.lab.example")
+	}
+	h.done("revoke", "web.lab.example", "--reason", "superseded", "--confirm", "web.lab.example") // one stands
+	h.done("revoke", "web.lab.example", "--reason", "superseded", "--confirm", "web.lab.example") // none does
+	if s := h.done("list", "-q", "--status", "revoked"); strings.Count(s.out, "issuing-g1-") != 2 {
+		t.Errorf("the revoked:\n%s", s.out)
+	}
+}

@@ -93,16 +93,22 @@ func (a *app) giveRequest(i ca.Issued) error {
 // is 0 if a serial was. At ca.MaxPage it stops counting.
 func olderOnes(ctx context.Context, k *client.Client, ref string, shown ca.Certificate) (int, error) {
 	ref = strings.TrimSpace(ref)
-	named := strings.EqualFold(shown.Common, ref)
-	for _, n := range shown.Names {
-		named = named || strings.EqualFold(n.Value, ref)
-	}
-	// A list takes *.suffix for all names below; a common name may need quotes.
-	if !named || strings.HasPrefix(ref, "*.") || strings.ContainsAny(ref, " '\"$`\\") {
+	if !bears(shown, ref) {
 		return 0, nil
 	}
 	page, err := k.Certificates(ctx, ca.Filter{Name: ref, Limit: ca.MaxPage})
 	return max(len(page.Items)-1, 0), err
+}
+
+// bears tells whether a certificate is called what was asked for, and whether a list
+// can be asked for it: *.suffix means all names below, and quotes are the shell's.
+func bears(c ca.Certificate, ref string) bool {
+	ref = strings.TrimSpace(ref)
+	named := strings.EqualFold(c.Common, ref)
+	for _, n := range c.Names {
+		named = named || strings.EqualFold(n.Value, ref)
+	}
+	return named && !strings.HasPrefix(ref, "*.") && !strings.ContainsAny(ref, " '\"$`\\")
 }
 
 func showText(c ca.Certificate) string {
