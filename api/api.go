@@ -60,6 +60,7 @@ type Options struct {
 	Reader    Reader
 	Revoker   Revoker
 	Officer   Officer
+	Lists     Lists
 	// Public is the door that everybody has: its /pki/ is here too, for who may use
 	// this socket and no other address.
 	Public http.Handler
@@ -83,6 +84,7 @@ func New(o Options) http.Handler {
 	d.route("/api/v1/authorities", map[string]verb{http.MethodGet: d.authorities})
 	d.route("/api/v1/authorities/{name}", map[string]verb{http.MethodGet: d.authority})
 	d.route("/api/v1/revocations", map[string]verb{http.MethodPost: d.revoke})
+	d.route("/api/v1/crls", map[string]verb{http.MethodGet: d.lists})
 	d.route("/api/v1/crls/{name}", map[string]verb{http.MethodPost: d.publish})
 	d.route("/api/v1/unsettled", map[string]verb{http.MethodGet: d.unsettled})
 	d.route("/api/v1/unsettled/{index}", map[string]verb{http.MethodPost: d.decide})

@@ -9,6 +9,7 @@
 //	GET  /api/v1/authorities           every generation
 //	GET  /api/v1/authorities/{name}    JSON, PEM or DER
 //	POST /api/v1/revocations           revoke one
+//	GET  /api/v1/crls                  numbers and dates of the published lists
 //	POST /api/v1/crls/{name}           make and publish an authority's list now
 //	GET  /api/v1/unsettled             what an officer must decide
 //	POST /api/v1/unsettled/{index}     decide it

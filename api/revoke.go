@@ -44,6 +44,32 @@ func (d *door) revoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// Lists knows the published lists.
+type Lists interface {
+	// Published gives what the list of an authority says of itself, false without one.
+	Published(authority string) (ca.ListHead, bool)
+}
+
+// lists answers GET /crls with the heads of all lists that there are. Who may see
+// the authorities may see them; the lists are for everybody.
+func (d *door) lists(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	all, err := d.o.Reader.Authorities(r.Context(), asker(r))
+	if err != nil {
+		return err
+	}
+	var heads []ca.ListHead
+	for _, a := range all {
+		if h, ok := d.o.Lists.Published(a.Name); ok {
+			heads = append(heads, h)
+		}
+	}
+	respond.JSON(w, d.o.Log, http.StatusOK, whole(heads))
+	return nil
+}
+
 // A publication is the body of POST /crls/{name}.
 type publication struct {
 	Days int `json:"days"`

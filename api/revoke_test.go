@@ -28,6 +28,9 @@ func TestRevokingOverTheDoor(t *testing.T) {
 	if a := b.send(http.MethodGet, "/api/v1/revocations", ""); a.status != http.StatusMethodNotAllowed {
 		t.Errorf("GET: %d", a.status)
 	}
+	if a := b.send(http.MethodGet, "/api/v1/crls", ""); a.status != http.StatusOK || !strings.Contains(string(a.body), `"number":7`) || strings.Contains(string(a.body), "issuing-g1") {
+		t.Errorf("the published lists: %d %s", a.status, a.body)
+	}
 	if a := b.send(http.MethodPost, "/api/v1/crls/issuing-g1", `{"days":3}`); a.status != http.StatusOK || !strings.Contains(string(a.body), `"entries":3`) {
 		t.Errorf("publish: %d %s", a.status, a.body)
 	}

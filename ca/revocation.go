@@ -152,6 +152,14 @@ type List struct {
 	Entries    int       `json:"entries"`
 }
 
+// A ListHead is what a published list says of itself before its entries are read.
+type ListHead struct {
+	Authority  string    `json:"authority"`
+	Number     int64     `json:"number"`
+	ThisUpdate time.Time `json:"this_update"`
+	NextUpdate time.Time `json:"next_update"`
+}
+
 // An Entry is a line of a revocation list (RFC 5280 §5.1.2.6).
 type Entry struct {
 	Serial Serial

@@ -128,6 +128,12 @@ func (c *Client) PublishList(ctx context.Context, authority string, days int) (c
 	}{days}})
 }
 
+// Lists gives numbers and dates of the published lists.
+func (c *Client) Lists(ctx context.Context) ([]ca.ListHead, error) {
+	list, err := do[items[ca.ListHead]](ctx, c, call{method: http.MethodGet, path: "crls"})
+	return list.Items, err
+}
+
 // CRL gives the published list of an authority in DER (RFC 5280 §5); E2101 if there
 // is none.
 func (c *Client) CRL(ctx context.Context, authority string) (der []byte, err error) {

@@ -95,6 +95,10 @@ func (d *desk) PublishList(_ context.Context, _ ca.Actor, authority string, days
 	return ca.List{Authority: authority, Number: int64(days), NextUpdate: clock}, d.err
 }
 
+func (d *desk) Published(authority string) (ca.ListHead, bool) {
+	return ca.ListHead{Authority: authority, Number: 7, ThisUpdate: clock, NextUpdate: clock}, true
+}
+
 // serve puts a handler behind a socket and gives the socket's path.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
@@ -130,7 +134,7 @@ func dial(t *testing.T, path string) *Client {
 func open(t *testing.T) (*Client, *desk) {
 	t.Helper()
 	d := new(desk)
-	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Revoker: d, Officer: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Revoker: d, Officer: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
 }
 
 func request(t *testing.T) []byte {
@@ -264,6 +268,9 @@ func TestRevokingAndListsArriveWhole(t *testing.T) {
 	got, err := c.Revoke(t.Context(), "issuing-g1-41 07/..", ca.KeyCompromise)
 	if err != nil || d.ref != "issuing-g1-41 07/.." || got.Revoked == nil || got.Revoked.Reason != ca.KeyCompromise || !got.Revoked.At.Equal(clock) {
 		t.Errorf("revoked %q: %+v, %v", d.ref, got.Revoked, err)
+	}
+	if all, err := c.Lists(t.Context()); err != nil || len(all) != 1 || all[0].Authority != authority.Name || all[0].Number != 7 || !all[0].NextUpdate.Equal(clock) {
+		t.Errorf("the published lists: %+v, %v", all, err)
 	}
 	l, err := c.PublishList(t.Context(), "issuing-g1", 9)
 	if want := (ca.List{Authority: "issuing-g1", Number: 9, NextUpdate: clock}); err != nil || l != want {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -48,6 +49,19 @@ func Published(dir string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// Published gives what the published list of an authority says of itself, false if
+// there is none or it cannot be read.
+func (p *Publisher) Published(authority string) (ca.ListHead, bool) {
+	h, err := p.head(authority)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			p.o.Log.Error("a published list cannot be read", "authority", authority, "error", err)
+		}
+		return ca.ListHead{}, false
+	}
+	return ca.ListHead{Authority: authority, Number: h.number, ThisUpdate: h.this, NextUpdate: h.next}, true
 }
 
 // A List is a published list that is open for reading. It stays the same though a

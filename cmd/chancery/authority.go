@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,18 +26,25 @@ func (a *app) caCommand() *cobra.Command {
 	c.AddCommand(&cobra.Command{
 		Use: "list", Short: "List the authorities", Args: cobra.NoArgs, Example: "  chancery ca list\n  chancery ca list --json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.authorities(c.Context(), func(all []ca.Authority) error {
-				names := make([]string, len(all))
-				for i, one := range all {
-					names[i] = one.Name
+			return a.authorities(c.Context(), func(ctx context.Context, k *client.Client, all []ca.Authority) error {
+				lists, err := k.Lists(ctx)
+				if err != nil {
+					return err
 				}
-				return a.give(answer{value: all, text: authorityTable(all), rows: all, columns: authorityColumns, names: names})
+				names, rows := make([]string, len(all)), make([]listedAuthority, len(all))
+				for i, one := range all {
+					names[i], rows[i].Authority = one.Name, one
+					if at := slices.IndexFunc(lists, func(l ca.ListHead) bool { return l.Authority == one.Name }); at >= 0 {
+						rows[i].List = &lists[at]
+					}
+				}
+				return a.give(answer{value: rows, text: authorityTable(rows, time.Now()), rows: rows, columns: authorityColumns, names: names})
 			})
 		},
 	}, &cobra.Command{
 		Use: "bundle", Short: "Print the roots in PEM: what others must trust", Args: cobra.NoArgs, Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle | openssl x509 -noout -fingerprint -sha256",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.authorities(c.Context(), func(all []ca.Authority) error {
+			return a.authorities(c.Context(), func(_ context.Context, _ *client.Client, all []ca.Authority) error {
 				var roots [][]byte
 				var kept []ca.Authority
 				for _, one := range all {
@@ -142,7 +150,7 @@ func (s shownAuthority) text() string {
 
 // authorities asks for all generations; before the first settling there are none
 // in the book, which is over within a moment of a start.
-func (a *app) authorities(ctx context.Context, do func([]ca.Authority) error) error {
+func (a *app) authorities(ctx context.Context, do func(context.Context, *client.Client, []ca.Authority) error) error {
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
 		// The profiles are known once log and book have been settled.
 		_, settled := k.Profiles(ctx)
@@ -150,19 +158,47 @@ func (a *app) authorities(ctx context.Context, do func([]ca.Authority) error) er
 		if err != nil || len(all) == 0 {
 			return errors.Join(err, settled)
 		}
-		return do(all)
+		return do(ctx, k, all)
 	})
 }
 
 // authorityColumns are what -o csv has of an authority.
 var authorityColumns = []string{"name", "line", "kind", "state", "parent", "key_type", "not_before", "not_after"}
 
-func authorityTable(all []ca.Authority) string {
+// A listedAuthority is an authority with its published list, nil if there is none.
+type listedAuthority struct {
+	ca.Authority
+	List *ca.ListHead `json:"list"`
+}
+
+// age says how old a list is and when the next must come.
+func (a listedAuthority) age(now time.Time) string {
+	if a.List == nil {
+		return "none"
+	}
+	end := a.List.NextUpdate.Local().Format(time.DateOnly)
+	if !now.Before(a.List.NextUpdate) {
+		return "ENDED " + end
+	}
+	old := now.Sub(a.List.ThisUpdate)
+	text := "just now"
+	switch {
+	case old >= 48*time.Hour:
+		text = fmt.Sprintf("%d d ago", old/(24*time.Hour))
+	case old >= time.Hour:
+		text = fmt.Sprintf("%d h ago", old/time.Hour)
+	case old >= time.Minute:
+		text = fmt.Sprintf("%d min ago", old/time.Minute)
+	}
+	return text + ", next by " + end
+}
+
+func authorityTable(all []listedAuthority, now time.Time) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tSTATE\tKEY\tUNTIL\tSIGNED BY")
+	fmt.Fprintln(w, "NAME\tKIND\tSTATE\tKEY\tUNTIL\tSIGNED BY\tLIST")
 	for _, one := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.State, one.KeyType, one.NotAfter.Local().Format("2006-01-02"), one.Parent)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.State, one.KeyType, one.NotAfter.Local().Format("2006-01-02"), one.Parent, one.age(now))
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()

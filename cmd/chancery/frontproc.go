@@ -69,7 +69,7 @@ func unlessCanceled(err error) error {
 // serveDoor answers on admin.sock until ctx ends, and finishes what is under way.
 func serveDoor(ctx context.Context, l net.Listener, f front, log *slog.Logger) error {
 	server := api.Server(api.New(api.Options{
-		Submitter: f.registrar, Reader: f.registrar, Revoker: f.registrar, Officer: f.registrar, Public: f.public, Log: log, Now: wallClock(),
+		Submitter: f.registrar, Reader: f.registrar, Revoker: f.registrar, Officer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
 	}), log)
 	done := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
