@@ -31,7 +31,8 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 	syscall.Umask(0o077)
 	ctx, cancel := whileAlive(ctx, fds)
 	defer cancel()
-	f, err := openFront(ctx, l, log)
+	var f front
+	err = unheld(ctx, func() (err error) { f, err = openFront(ctx, l, log); return err })
 	if err := errors.Join(err, reportReady(fds, err)); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 		// One account for both processes is what solo allows and separated refuses.
 		Unseparated: true,
 	}
-	err := s.Open()
+	err := unheld(ctx, s.Open)
 	if err := errors.Join(err, reportReady(fds, err)); err != nil {
 		return err
 	}

@@ -225,6 +225,25 @@ func whileAlive(ctx context.Context, fds inherited) (context.Context, context.Ca
 	return ctx, cancel
 }
 
+// unheld opens what a process of a parent that was killed may still hold: that one
+// ends by itself, but first it finishes what it has under way.
+func unheld(ctx context.Context, open func() error) error {
+	late := time.After(stopWait)
+	for {
+		err := open()
+		if !isHeld(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-late:
+			return err
+		case <-time.After(lockPause):
+		}
+	}
+}
+
 // takeLock locks the installation for one parent. The lock ends with the file.
 func takeLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
