@@ -274,6 +274,9 @@ func (r *Registrar) join(q ca.Request) (w *wish, mine bool, err error) {
 	claim := claimOf(q)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed { // since it was ready; nobody would answer a wish that comes now
+		return nil, false, r.problem
+	}
 	if w, ok := r.underway[claim]; ok {
 		if !w.request.Same(q) || w.request.From.ID != q.From.ID {
 			return nil, false, otherContent()

@@ -58,16 +58,36 @@ func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca
 	default:
 		return ca.Certificate{}, ca.Busy(ca.E2301, "too many revocations are waiting", "try again in a minute")
 	}
-	select {
-	case err = <-v.done:
-	case <-ctx.Done():
-		err = gaveUp()
-	}
-	if err != nil {
+	if err := r.await(ctx, v); err != nil {
 		return ca.Certificate{}, r.refused(who, err)
 	}
 	c, _, err = r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
 	return c, err
+}
+
+// await waits for the end of a step, but not while nothing is answered: after a
+// stall it is taken all the same, and asking again finds that out.
+func (r *Registrar) await(ctx context.Context, v *revoking) error {
+	for {
+		r.mu.Lock()
+		closed, problem, changed := r.closed, r.problem, r.changed
+		r.mu.Unlock()
+		select {
+		case err := <-v.done:
+			return err
+		default:
+		}
+		if closed {
+			return problem
+		}
+		select {
+		case err := <-v.done:
+			return err
+		case <-changed:
+		case <-ctx.Done():
+			return gaveUp()
+		}
+	}
 }
 
 // PublishList has the complete list of an authority made and published now. The
@@ -105,7 +125,7 @@ func (r *Registrar) refused(who ca.Actor, err error) error {
 // leaf that has none yet. After an unknown outcome the steps wait for the next
 // shift: taking them again changes nothing.
 func (s *shift) revoke(ctx context.Context) {
-	all := s.r.steps
+	all, later := apart(s.r.steps)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
 	steps := make([]ca.Revoking, len(all))
@@ -116,7 +136,7 @@ func (s *shift) revoke(ctx context.Context) {
 	var p *ca.Problem
 	switch {
 	case errors.As(err, &p) && p.Code != ca.E1402:
-		s.r.steps = nil
+		s.r.steps = later
 		for _, v := range all {
 			v.done <- p
 		}
@@ -145,7 +165,7 @@ func (s *shift) revoke(ctx context.Context) {
 		s.over, s.broken = true, true
 		return
 	}
-	s.mark, s.progress, s.r.steps = next, true, nil
+	s.mark, s.progress, s.r.steps = next, true, later
 	for i, v := range all {
 		if p := answers[i].Problem; p != nil {
 			v.done <- p
@@ -154,6 +174,21 @@ func (s *shift) revoke(ctx context.Context) {
 		s.r.o.Revoked(v.of.Authority)
 		v.done <- nil
 	}
+}
+
+// apart gives the first step of each certificate, and those that come after it: a
+// call takes one step of each. Two people may revoke the same, or one twice whose
+// first call ran out of time.
+func apart(steps []*revoking) (all, later []*revoking) {
+	seen := map[ca.ID]bool{}
+	for _, v := range steps {
+		if seen[v.step.ID] {
+			later = append(later, v)
+		} else {
+			seen[v.step.ID], all = true, append(all, v)
+		}
+	}
+	return all, later
 }
 
 // commitSteps commits revocations. One whose place is taken was committed before:

@@ -63,6 +63,10 @@ func (w *world) Revoke(_ context.Context, steps []ca.Revoking) ([]ca.RevokeAnswe
 	}
 	answers := make([]ca.RevokeAnswer, len(steps))
 	for n, v := range steps {
+		if slices.ContainsFunc(steps[:n], func(other ca.Revoking) bool { return other.ID == v.ID }) {
+			answers[n].Problem = ca.Invalid(ca.E1401, "the same certificate is revoked twice in one call", "")
+			continue
+		}
 		var before ca.RevokedBody
 		at, last := int64(-1), 0
 		for i := range w.leaves {
@@ -181,5 +185,95 @@ func TestRV01_WhoMayRevokeWhat(t *testing.T) {
 			t.Error(err)
 		}
 		refused("a reason that was raised", hana, one.PublicName(), ca.Superseded, ca.E2111)
+	})
+}
+
+// A step that the signer could not be asked about is answered when the front ends:
+// whoever waits for it would else hold up the end.
+func TestARevocationUnderWayIsAnsweredAtAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		one := issuedOne(t, r, 1)
+		w.mu.Lock()
+		w.die["revoke before"], w.die["hello"] = 1, 1000
+		w.mu.Unlock()
+		answered := make(chan error, 1)
+		go func() {
+			_, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded)
+			answered <- err
+		}()
+		time.Sleep(maxStall / 2)
+		stop()
+		if err := <-answered; code(err) != ca.E2301 {
+			t.Errorf("%v, want E2301", err)
+		}
+	})
+}
+
+// Nobody is kept waiting for longer than a requester of a certificate is; the step
+// is taken all the same, and asking again finds it.
+func TestARevocationDuringALongStallIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		one := issuedOne(t, r, 1)
+		w.mu.Lock()
+		w.die["revoke before"], w.die["hello"] = 1, 10
+		w.mu.Unlock()
+		began := time.Now()
+		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded); err == nil || time.Since(began) > maxStall+time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		time.Sleep(time.Minute)
+		leaves := len(w.leaves)
+		if c, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded); err != nil || c.Revoked == nil || len(w.leaves) != leaves {
+			t.Errorf("asked again: %+v, %v, %d new leaves", c.Revoked, err, len(w.leaves)-leaves)
+		}
+		stop()
+		w.agree(t)
+	})
+}
+
+// Two people who revoke the same certificate at once both have it revoked.
+func TestTheSameRevocationTwiceAtOnceIsOneStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		one := issuedOne(t, r, 1)
+		w.mu.Lock()
+		w.pause = time.Second
+		w.mu.Unlock()
+		go func() { // both steps wait until it is done
+			q, c := wishOf(2, "")
+			if _, err := r.Submit(t.Context(), q, c); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		leaves := len(w.leaves)
+		answered := make(chan error)
+		for range 2 {
+			go func() {
+				_, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded)
+				answered <- err
+			}()
+		}
+		for range 2 {
+			if err := <-answered; err != nil {
+				t.Error(err)
+			}
+		}
+		revoked := 0
+		for i := leaves; i < len(w.leaves); i++ {
+			if w.leaf(int64(i)).Kind == audit.Revoked {
+				revoked++
+			}
+		}
+		if revoked != 1 {
+			t.Errorf("%d leaves", revoked)
+		}
+		stop()
+		w.agree(t)
 	})
 }

@@ -207,14 +207,6 @@ func (r *Registrar) shut(p *ca.Problem, forGood bool) {
 		r.problem = p
 	}
 	r.closed, r.frozen = true, forGood
-	for more := true; more; {
-		select {
-		case v := <-r.revokings:
-			v.done <- r.problem
-		default:
-			more = false
-		}
-	}
 	for _, w := range r.underway {
 		answer := r.problem
 		if w.sent && !forGood {
