@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +74,7 @@ type door struct {
 	o      Options
 	mux    *http.ServeMux
 	panics atomic.Int64 // since the start
+	names  sync.Map     // of accounts, by uid
 }
 
 // New makes the door. Its server must have Peer as ConnContext, as Server's has:

@@ -23,10 +23,16 @@ func asker(r *http.Request) ca.Actor {
 }
 
 // named looks up how people know an account. That is for display only, so one
-// that cannot be looked up is no error.
-func named(a ca.Actor) ca.Actor {
+// that cannot be looked up is no error, and one that is renamed keeps its old name
+// until the next start.
+func (d *door) named(a ca.Actor) ca.Actor {
+	if name, ok := d.names.Load(a.UID); ok {
+		a.Name, _ = name.(string)
+		return a
+	}
 	if u, err := user.LookupId(strconv.Itoa(a.UID)); err == nil && ca.PlainText(u.Username) {
 		a.Name = u.Username
 	}
+	d.names.Store(a.UID, a.Name)
 	return a
 }

@@ -30,6 +30,7 @@ func (a *app) processCommand(role, short string, run func(context.Context, layou
 			if err != nil {
 				return err
 			}
+			tuneMemory()
 			fds, err := inherit(a.env)
 			if err != nil {
 				return fmt.Errorf("take the inherited descriptors: %w", err)
