@@ -31,7 +31,7 @@ func (a *app) auditCommand() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "Verify the log", Example: "  chancery audit verify\n  chancery audit verify --checkpoint kept.txt"}
 	var w verifying
 	v := &cobra.Command{
-		Use: "verify", Short: "Read the whole log, and hold it against its checkpoints, the database and the published lists", Args: cobra.NoArgs,
+		Use: "verify", Short: "Read the whole log, and hold it against its checkpoints, the database and the published lists",
 		Long:    "Reads the whole log, with or without a running service, and holds it against its\ncheckpoints, row by row against the database, and against the published\nrevocation lists. Of a directory that has the\nlog's files alone (signer/journal, signer/state/checkpoint, audit.pub) it checks\nthe log. Exit 9: faults were found.",
 		Example: "  chancery audit verify\n  chancery audit verify --checkpoint kept.txt\n  chancery audit verify --log-only --dir copied --key audit.pub",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.verify(c.Context(), w) },

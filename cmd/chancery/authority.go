@@ -22,9 +22,9 @@ import (
 )
 
 func (a *app) caCommand() *cobra.Command {
-	c := a.group(&cobra.Command{Use: "ca", Short: "The authorities and their certificates", Example: "  chancery ca list\n  chancery ca bundle > ca.pem"})
+	c := &cobra.Command{Use: "ca", Short: "The authorities and their certificates", Example: "  chancery ca list\n  chancery ca bundle > ca.pem"}
 	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the authorities", Args: cobra.NoArgs, Example: "  chancery ca list\n  chancery ca list --json",
+		Use: "list", Short: "List the authorities", Example: "  chancery ca list\n  chancery ca list --json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.authorities(c.Context(), func(ctx context.Context, k *client.Client, all []ca.Authority) error {
 				lists, err := k.Lists(ctx)
@@ -42,7 +42,7 @@ func (a *app) caCommand() *cobra.Command {
 			})
 		},
 	}, &cobra.Command{
-		Use: "bundle", Short: "Print the roots in PEM: what others must trust", Args: cobra.NoArgs, Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle | openssl x509 -noout -fingerprint -sha256",
+		Use: "bundle", Short: "Print the roots in PEM: what others must trust", Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle | openssl x509 -noout -fingerprint -sha256",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.authorities(c.Context(), func(_ context.Context, _ *client.Client, all []ca.Authority) error {
 				var roots [][]byte

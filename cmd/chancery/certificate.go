@@ -133,7 +133,7 @@ func pemText(label string, all [][]byte) string {
 func (a *app) listCommand() *cobra.Command {
 	f := ca.Filter{Limit: listPage}
 	c := &cobra.Command{
-		Use: "list", Short: "List certificates, newest first", Args: cobra.NoArgs,
+		Use: "list", Short: "List certificates, newest first",
 		Example: "  chancery list\n  chancery list --name '*.lab.example' --status valid",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
@@ -211,7 +211,7 @@ func standing(c ca.Certificate, now time.Time) string {
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Say how the installation is doing", Args: cobra.NoArgs, Example: "  chancery status\n  chancery status --json",
+		Use: "status", Short: "Say how the installation is doing", Example: "  chancery status\n  chancery status --json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				s, err := k.Status(ctx)

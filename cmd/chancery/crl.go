@@ -22,7 +22,7 @@ import (
 )
 
 func (a *app) crlCommand() *cobra.Command {
-	c := a.group(&cobra.Command{Use: "crl", Short: "The lists of revoked certificates", Example: "  chancery crl show\n  chancery crl publish"})
+	c := &cobra.Command{Use: "crl", Short: "The lists of revoked certificates", Example: "  chancery crl show\n  chancery crl publish"}
 	c.AddCommand(a.crlShow(), a.crlPublish())
 	return c
 }
@@ -41,7 +41,7 @@ type published struct {
 func (a *app) crlShow() *cobra.Command {
 	var name string
 	c := &cobra.Command{
-		Use: "show", Short: "Show the published lists: numbers, dates, entries", Args: cobra.NoArgs,
+		Use: "show", Short: "Show the published lists: numbers, dates, entries",
 		Example: "  chancery crl show\n  chancery crl show --ca issuing-g1 -o pem > issuing.crl.pem",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.lists(c.Context(), name, func(_ context.Context, _ *client.Client, all []published) error {
@@ -134,7 +134,7 @@ func (a *app) crlPublish() *cobra.Command {
 	var name, words string
 	var days int
 	c := &cobra.Command{
-		Use: "publish", Short: "Make and publish a new list now", Args: cobra.NoArgs,
+		Use: "publish", Short: "Make and publish a new list now",
 		Long:    "Makes and publishes a new list now, of every issuing authority. The service does so by itself: after each\nrevocation and once a day. A root's list is made with the recovery words, for a year: name the root with --ca.",
 		Example: "  chancery crl publish\n  chancery crl publish --ca issuing-g1 --days 10\n  chancery crl publish --ca root-g1",
 		RunE: func(c *cobra.Command, _ []string) error {

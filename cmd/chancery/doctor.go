@@ -81,7 +81,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	var fix bool
 	var only, skip []string
 	c := &cobra.Command{
-		Use: "doctor", Short: "Look for what is wrong or soon will be, with or without the service", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Look for what is wrong or soon will be, with or without the service",
 		Example: "  chancery doctor\n  chancery doctor --fix",
 		RunE: func(c *cobra.Command, _ []string) error {
 			chosen, err := choose(only, skip)

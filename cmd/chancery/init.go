@@ -38,7 +38,7 @@ type plan struct {
 func (a *app) initCommand() *cobra.Command {
 	var p plan
 	c := &cobra.Command{
-		Use: "init", Short: "Found a root and an issuing authority on this machine", Args: cobra.NoArgs,
+		Use: "init", Short: "Found a root and an issuing authority on this machine",
 		Example: "  chancery init --names lab.example\n  chancery init --names lab.example --recovery-file /media/usb/words.txt --unlock prompt",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.found(c.Context(), p) },
 	}

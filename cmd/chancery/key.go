@@ -24,7 +24,7 @@ import (
 const maxSecret = 4096
 
 func (a *app) keyCommand() *cobra.Command {
-	c := a.group(&cobra.Command{Use: "key", Short: "List, unlock and lock the keys", Example: "  chancery key list\n  chancery key unlock"})
+	c := &cobra.Command{Use: "key", Short: "List, unlock and lock the keys", Example: "  chancery key list\n  chancery key unlock"}
 	c.AddCommand(a.keyList(), a.keyUnlock(), a.keyLock())
 	return c
 }

@@ -62,6 +62,11 @@ func TestAWrongWordIsAnsweredByTheNearest(t *testing.T) {
 	for line, want := range map[string]string{
 		"sing": `did you mean "sign"`, "ca lsit": `did you mean "list"`, "key lokc": `did you mean "lock"`, "list --stauts valid": `did you mean "--status"`,
 		"list --jsn": `did you mean "--json"`, "quux": `unknown command "quux"`,
+		"audit verfy": `did you mean "verify"`, "run foo": `unknown command "foo"`, "completion foo": `unknown command "foo"`, "completion bahs": `did you mean "bash"`,
+		"help nix": `unknown command "nix"`, "help key lokc": `did you mean "lock"`,
+		"key lock extra": "takes no arguments", "key list extra": "takes no arguments", "version extra": "takes no arguments", "list extra": "takes no arguments",
+		"serve extra": "takes no arguments", "status extra": "takes no arguments", "init extra": "init takes no arguments", "audit verify extra": "audit verify takes",
+		"completion bash extra": "takes no arguments",
 	} {
 		s := h.types(strings.Fields(line)...)
 		if s.code != exitUsage || !strings.Contains(strings.SplitN(s.err, "\n", 2)[0], want) {

@@ -30,7 +30,7 @@ type recovery struct {
 func (a *app) recoverCommand() *cobra.Command {
 	var r recovery
 	c := &cobra.Command{
-		Use: "recover", Short: "Decide what the service cannot decide by itself", Args: cobra.NoArgs,
+		Use: "recover", Short: "Decide what the service cannot decide by itself",
 		Long: "Without a flag: lists the log's entries of which nobody here can say whether a certificate was handed out,\n" +
 			"because the database went back (docs/recovery.md).\n\n" +
 			"--adopt FILE: this certificate was handed out; it is taken into the database.\n" +

@@ -13,10 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"chancery/ca"
-	"chancery/config"
 )
 
 // An app is one run of the command line.
@@ -63,7 +61,6 @@ func (a *app) root() *cobra.Command {
 		Version:           version(),
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkForm() },
 	}
-	c = a.group(c)
 	c.SetVersionTemplate("{{.Version}}\n")
 	c.SetIn(a.in)
 	c.SetOut(a.out)
@@ -80,49 +77,11 @@ func (a *app) root() *cobra.Command {
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only the identifier")
 	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
 	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.crlCommand(), a.caCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(), a.explainCommand(), a.versionCommand(), exitCodes())
+	// Cobra adds these when it runs, which is too late for strict.
+	c.InitDefaultHelpCmd()
+	c.InitDefaultCompletionCmd()
+	strict(c)
 	return c
-}
-
-// group makes a command of one that only holds others: alone it prints its help,
-// and a word it does not know is an error that names the nearest it knows.
-func (a *app) group(c *cobra.Command) *cobra.Command {
-	c.Args = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		var known []string
-		for _, sub := range c.Commands() {
-			if sub.IsAvailableCommand() {
-				known = append(known, sub.Name())
-			}
-		}
-		return usage("unknown command "+ca.Show(args[0])+didYouMean(config.Nearest(args[0], known)), c.CommandPath()+" --help")
-	}
-	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	return c
-}
-
-// nearestFlag names the flag that comes nearest to the first one that c lacks.
-func (a *app) nearestFlag(c *cobra.Command) string {
-	var known []string
-	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	for _, arg := range a.args[1:] {
-		name, is := strings.CutPrefix(arg, "--")
-		name, _, _ = strings.Cut(name, "=")
-		if is && c.Flags().Lookup(name) == nil {
-			if near := config.Nearest(name, known); near != "" {
-				return didYouMean("--" + near)
-			}
-		}
-	}
-	return ""
-}
-
-func didYouMean(word string) string {
-	if word == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", word)
 }
 
 // layout is the directory the command works on: flag, variable, or where

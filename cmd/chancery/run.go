@@ -24,7 +24,7 @@ func (a *app) runCommand() *cobra.Command {
 // processCommand runs one process with the descriptors it inherited.
 func (a *app) processCommand(role, short string, run func(context.Context, layout, inherited, *slog.Logger) error) *cobra.Command {
 	return &cobra.Command{
-		Use: role, Short: short, Args: cobra.NoArgs,
+		Use: role, Short: short,
 		RunE: func(c *cobra.Command, _ []string) error {
 			l, err := a.layout()
 			if err != nil {

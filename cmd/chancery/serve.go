@@ -14,7 +14,7 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	var listen string
 	c := &cobra.Command{
-		Use: "serve", Short: "Run the service until Ctrl-C", Args: cobra.NoArgs,
+		Use: "serve", Short: "Run the service until Ctrl-C",
 		Example: "  chancery serve\n  chancery serve --dir ./chancery-data",
 		RunE: func(c *cobra.Command, _ []string) error {
 			l, err := a.founded()

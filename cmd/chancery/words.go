@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"chancery/ca"
+	"chancery/config"
+)
+
+// strict has the whole tree refuse words that nobody reads: who mistypes a verb, or
+// gives an argument where none belongs, must not believe that something was done.
+func strict(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+	switch {
+	case c.HasSubCommands():
+		// A command that only holds others: alone it prints its help.
+		c.Args = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownWord(c, args[0])
+		}
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	case c.Name() == "help":
+		c.Args = helpTopic
+	case !strings.Contains(c.Use, " ") && c.Runnable():
+		c.Args = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return usage(strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")+" takes no arguments, and got "+ca.Show(args[0]), c.CommandPath()+" --help")
+		}
+	}
+}
+
+// helpTopic refuses to help about a command that is not there.
+func helpTopic(c *cobra.Command, args []string) error {
+	at := c.Root()
+	for _, word := range args {
+		next := slices.IndexFunc(at.Commands(), func(sub *cobra.Command) bool { return sub.Name() == word })
+		if next < 0 {
+			return unknownWord(at, word)
+		}
+		at = at.Commands()[next]
+	}
+	return nil
+}
+
+// unknownWord is about a word that none of c's commands is called; it names the
+// nearest.
+func unknownWord(c *cobra.Command, word string) error {
+	var known []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			known = append(known, sub.Name())
+		}
+	}
+	return usage("unknown command "+ca.Show(word)+didYouMean(config.Nearest(word, known)), c.CommandPath()+" --help")
+}
+
+// nearestFlag names the flag that comes nearest to the first one that c lacks.
+func (a *app) nearestFlag(c *cobra.Command) string {
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	for _, arg := range a.args[1:] {
+		name, is := strings.CutPrefix(arg, "--")
+		name, _, _ = strings.Cut(name, "=")
+		if is && c.Flags().Lookup(name) == nil {
+			if near := config.Nearest(name, known); near != "" {
+				return didYouMean("--" + near)
+			}
+		}
+	}
+	return ""
+}
+
+func didYouMean(word string) string {
+	if word == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", word)
+}
