@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/config"
+	"chancery/internal/csr"
+	"chancery/internal/pgtest"
+	"chancery/internal/sim"
+	"chancery/lifecycle"
+	"chancery/policy"
+	"chancery/signer"
+	"chancery/signer/journal"
+	"chancery/signer/softkey"
+	"chancery/store"
+)
+
+// A world is an installation in one process: a signer with its log on disk, a
+// front, and a book on PostgreSQL behind a proxy that loses what it is told to.
+type world struct {
+	t      *testing.T
+	dir    string
+	disk   *sim.Disk
+	dsn    string
+	signer *signer.Signer
+	log    string
+	key    ed25519.PublicKey
+	// session is the one that the last hello opened.
+	session   atomic.Int64
+	book      *store.Store
+	audit     *store.Audit // past the proxy
+	registrar *lifecycle.Registrar
+	proxy     *pgtest.Proxy
+	// stopFront and stopSigner end them before the test does.
+	stopFront, stopSigner func() error
+	leaves                int64 // of the log, that were read
+
+	mu sync.Mutex
+	// signed are the certificates that left the signer, told those that clients got.
+	signed, told [][]byte
+	requests     int
+	said         []error
+}
+
+// Hello implements lifecycle.Log.
+func (w *world) Hello(_ context.Context, database string, next int64) (ca.Session, error) {
+	s, err := w.signer.Hello(signer.Hello{Protocol: signer.Protocol, Boot: "front", Database: database, Next: next})
+	if err == nil {
+		w.session.Store(s.Number)
+	}
+	return s, err
+}
+
+// Leaves implements lifecycle.Log.
+func (w *world) Leaves(_ context.Context, from int64) ([]lifecycle.Record, error) {
+	page, err := w.signer.Leaves(from)
+	records := make([]lifecycle.Record, len(page))
+	for i, r := range page {
+		records[i] = lifecycle.Record(r)
+	}
+	return records, err
+}
+
+// Settle implements lifecycle.Log.
+func (w *world) Settle(_ context.Context, all []ca.Settlement) error {
+	return w.signer.Settle(w.session.Load(), all)
+}
+
+// Revoke implements lifecycle.Log.
+func (w *world) Revoke(_ context.Context, steps []ca.Revoking) ([]ca.RevokeAnswer, error) {
+	return w.signer.Revoke(w.session.Load(), steps)
+}
+
+// Append implements lifecycle.Log.
+func (w *world) Append(_ context.Context, e ca.EventBody) (ca.Placed, error) {
+	return w.signer.Append(signer.FrontEvent{Session: w.session.Load(), Event: e})
+}
+
+// Sign implements lifecycle.Issuer, and notes what was signed.
+func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
+	wishes := make([]ca.Request, len(drafts))
+	for i, d := range drafts {
+		wishes[i] = d.Request()
+	}
+	answers, err := w.signer.Issue(w.session.Load(), wishes)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range answers {
+		if a.Problem == nil {
+			w.signed = append(w.signed, a.DER)
+		}
+	}
+	return answers, err
+}
+
+// newWorld founds an installation and starts it. The server ends a transaction that
+// is left alone for so long. The log lies on disk, or for nil in a directory.
+func newWorld(t *testing.T, idle time.Duration, disk *sim.Disk) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), dsn: store.EmptyDatabase(t), disk: disk}
+	fresh := w.open(w.dsn)
+	database, err := fresh.DatabaseID(t.Context())
+	if err := errors.Join(err, fresh.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w.startSigner()
+	w.found(database)
+	var through string
+	w.proxy, through = store.Proxied(t, w.dsn)
+	if w.audit, err = store.OpenAudit(t.Context(), store.Options{DSN: w.dsn, LogID: w.log}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.audit.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.startFront(fmt.Sprintf("%s&idle_in_transaction_session_timeout=%d", through, idle.Milliseconds()))
+	return w
+}
+
+func (w *world) open(dsn string) *store.Store {
+	w.t.Helper()
+	b, err := store.Open(w.t.Context(), store.Options{DSN: dsn, LogID: w.log, Now: time.Now})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+// startFront opens the book and settles.
+func (w *world) startFront(dsn string) {
+	t := w.t
+	t.Helper()
+	book := w.open(dsn)
+	t.Cleanup(func() {
+		if err := book.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	book.SetWait(300 * time.Millisecond)
+	database, err := book.DatabaseID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.book = book
+	w.registrar, err = lifecycle.New(lifecycle.Options{
+		Book: book, Shelf: book, Issuer: w, Log: w, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
+		Bundle: func(document []byte) (map[string]ca.Profile, error) {
+			b, err := policy.ParseBundle(document)
+			if err != nil {
+				return nil, err
+			}
+			return b.Load(config.Profile)
+		},
+		Report: func(err error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.said = append(w.said[max(0, len(w.said)-9):], err)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.stopFront = running(t, w.registrar.Run)
+}
+
+// reports are the last ten things that the front said went wrong.
+func (w *world) reports() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Join(w.said...)
+}
+
+// startSigner opens the log.
+func (w *world) startSigner() {
+	t := w.t
+	t.Helper()
+	s := &signer.Signer{Dir: w.dir, Parse: config.Profile, Now: time.Now, Random: rand.Reader, KDF: softkey.FloorParams()}
+	// A short segment is read soon.
+	s.Place.Ahead = 256 << 10
+	if w.disk != nil {
+		s.Place.Disk = w.disk
+	}
+	if err := s.Open(); err != nil {
+		t.Fatal(err)
+	}
+	disk := w.disk
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil && (disk == nil || !disk.Dead()) {
+			t.Error(err)
+		}
+	})
+	w.signer, w.stopSigner = s, running(t, s.Run)
+}
+
+// running runs something until the test ends, or stop is called, which gives its
+// error.
+func running(t *testing.T, run func(context.Context) error) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	once := sync.OnceValue(func() error {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	stopped := false
+	t.Cleanup(func() {
+		if err := once(); err != nil && !stopped {
+			t.Error(err)
+		}
+	})
+	return func() error {
+		stopped = true
+		return once()
+	}
+}
+
+// found makes keys and authorities.
+func (w *world) found(database string) {
+	t := w.t
+	t.Helper()
+	words, err := softkey.NewWords(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	profiles, err := policy.Shipped([]string{"lab.example", "*.lab.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := func(cn string) ca.Subject { return ca.Subject{{OID: ca.OIDCommonName, Value: cn}} }
+	f, err := w.signer.Found(signer.Founding{
+		Assurance: ca.Solo, Database: database, PKI: "http://ca.lab.example:8080", Words: words.Reveal(), Profiles: profiles,
+		Root:    signer.Generation{Name: "root-g1", Line: "root", Subject: name("Lab Root G1"), KeyType: "ecdsa-p384", Days: 7300},
+		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: name("Lab Issuing G1"), KeyType: "ecdsa-p256", Days: 1825, Use: []string{"server"}},
+	}, os.Getuid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.log = f.Log
+	key, err := x509.ParsePKIXPublicKey(f.LogKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.key = key.(ed25519.PublicKey)
+}
+
+// newRequest makes a request for a name of its own, under a key of its own.
+func (w *world) newRequest() (ca.Request, ca.CSR) {
+	w.t.Helper()
+	w.mu.Lock()
+	w.requests++
+	n := w.requests
+	w.mu.Unlock()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{fmt.Sprintf("host%d.lab.example", n)}}, key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	parsed, err := csr.Parse(der)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return ca.Request{
+		Door: ca.DoorCLI, Key: fmt.Sprint("key ", n), Profile: "server", CSR: der, At: time.Now(),
+		From: ca.Actor{ID: fmt.Sprint("uid:", os.Getuid()), Name: "hana", Method: "peer", UID: os.Getuid()},
+	}, parsed.CSR
+}
+
+// certify asks for a certificate as blindly as a client may: again and again under
+// the same key, until it has one.
+func (w *world) certify(ctx context.Context) error {
+	q, c := w.newRequest()
+	for {
+		q.ID = ca.RequestID(rand.Text())
+		issued, err := w.registrar.Submit(ctx, q, c)
+		if err == nil {
+			w.mu.Lock()
+			w.told = append(w.told, issued.Certificate.DER)
+			w.mu.Unlock()
+			return nil
+		}
+		var p *ca.Problem
+		if errors.As(err, &p) && p.Kind != ca.UnavailableKind || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// sync brings all of the log to the disk: the signer does so before it hands out
+// leaves.
+func (w *world) sync() error {
+	for {
+		page, err := w.signer.Leaves(w.leaves)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		w.leaves += int64(len(page))
+	}
+}
+
+// verify holds the log's files and the book, read past the proxy, against each
+// other in both directions, and both against what clients and signer remember.
+func (w *world) verify() (audit.Agreement, error) {
+	if err := w.sync(); err != nil {
+		return audit.Agreement{}, err
+	}
+	files, err := w.files()
+	if err != nil {
+		return audit.Agreement{}, err
+	}
+	v := audit.Verification{Key: w.key}
+	if v.Newest, err = os.ReadFile(filepath.Join(files, "state", "checkpoint")); err != nil {
+		return audit.Agreement{}, err
+	}
+	const logNo = 1
+	book, err := w.audit.Book(w.t.Context(), logNo)
+	if err != nil {
+		return audit.Agreement{}, err
+	}
+	segments, err := filepath.Glob(filepath.Join(files, "journal", "*.seg")) // in order
+	if err != nil {
+		return audit.Agreement{}, err
+	}
+	for _, path := range segments {
+		v.Segments = append(v.Segments, audit.SegmentFile{Name: filepath.Base(path), Open: func() (io.ReadCloser, error) { return os.Open(path) }})
+	}
+	rows := map[ca.Serial][][]byte{}
+	all := book.Certificates
+	book.Certificates = func(yield func(audit.Row, error) bool) {
+		for r, err := range all {
+			rows[r.Serial] = append(rows[r.Serial], r.DER)
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+	report, out, err := audit.Compare(v, book)
+	switch {
+	case err != nil:
+		return out, err
+	case out.Count > 0:
+		return out, fmt.Errorf("log and book differ in %d places: %v", out.Count, out.First)
+	case out.Unsettled > 0 || out.Unclosed > 0 || report.Open > 0:
+		return out, fmt.Errorf("settled, and %d leaves have no row, %d rows no end, %d intents are open", out.Unsettled, out.Unclosed, report.Open)
+	}
+	return out, w.known(rows)
+}
+
+// known checks that each serial number has one row, that what a client was told
+// stands in it, and that what was signed stands there or is void.
+func (w *world) known(rows map[ca.Serial][][]byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for serial, has := range rows {
+		if len(has) > 1 {
+			return fmt.Errorf("serial %s has %d rows", serial, len(has))
+		}
+	}
+	for i, der := range append(w.told[:len(w.told):len(w.told)], w.signed...) {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return err
+		}
+		serial, err := ca.SerialFromBytes(c.SerialNumber.Bytes())
+		if err != nil {
+			return err
+		}
+		has, void := rows[serial], i >= len(w.told)
+		if len(has) == 0 || !bytes.Equal(has[0], der) && !(void && len(has[0]) == 0) {
+			return fmt.Errorf("the book does not have the certificate %s that was signed; a client was told: %v", serial, !void)
+		}
+	}
+	return nil
+}
+
+// files gives the directory with the log's files; from a simulated disk they are
+// copied.
+func (w *world) files() (string, error) {
+	if w.disk == nil {
+		return w.dir, nil
+	}
+	to := w.t.TempDir()
+	for _, dir := range []string{"journal", "state"} {
+		names, err := w.disk.Names(dir)
+		if err := errors.Join(err, os.Mkdir(filepath.Join(to, dir), 0o700)); err != nil {
+			return "", err
+		}
+		for _, name := range names {
+			f, err := w.disk.OpenFile(dir+"/"+name, journal.Read)
+			if err != nil {
+				return "", err
+			}
+			size, err := f.Size()
+			if err != nil {
+				return "", err
+			}
+			content, err := io.ReadAll(io.NewSectionReader(f, 0, size))
+			if err := errors.Join(err, f.Close(), os.WriteFile(filepath.Join(to, dir, name), content, 0o600)); err != nil {
+				return "", err
+			}
+		}
+	}
+	return to, nil
+}
