@@ -40,10 +40,7 @@ func (p *patient) list(a ca.Authority, newest int64) finding {
 		err = l.Close()
 	}
 	if a.Kind == ca.Root {
-		hint = "no command makes a new list of a root yet, as its key is sealed"
-		if err != nil || l.Number < newest {
-			hint = "restore " + path + " from a backup; " + hint
-		}
+		hint += " --recovery-file FILE, with the recovery words"
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -60,10 +60,10 @@ func TestRV08_DoctorJudgesThePublishedLists(t *testing.T) {
 		{"not the newest", "issuing-g1", ca.Issuing, 8, 1, warned, "list 8 was made"},
 		{"none", "other-g1", ca.Issuing, 0, 0, failed, "other-g1.crl is missing"},
 		{"none that could be read", "spoilt-g1", ca.Issuing, 0, 0, failed, "cannot be read"},
-		{"a root's, past half of its life", "root-g1", ca.Root, 7, 5, warned, "no command makes a new list of a root yet"},
-		{"a root's, at its end", "root-g1", ca.Root, 7, 8, failed, "no command makes a new list of a root yet"},
-		{"a root's is lost", "root-g2", ca.Root, 7, 1, failed, "root-g2.crl from a backup"},
-		{"an older one of a root", "root-g1", ca.Root, 8, 1, warned, "root-g1.crl from a backup"},
+		{"a root's, past half of its life", "root-g1", ca.Root, 7, 5, warned, "chancery crl publish --ca root-g1 --recovery-file"},
+		{"a root's, at its end", "root-g1", ca.Root, 7, 8, failed, "chancery crl publish --ca root-g1 --recovery-file"},
+		{"a root's is lost", "root-g2", ca.Root, 7, 1, failed, "root-g2 --recovery-file"},
+		{"an older one of a root", "root-g1", ca.Root, 8, 1, warned, "root-g1 --recovery-file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &patient{layout: l, now: made.AddDate(0, 0, tt.days)}

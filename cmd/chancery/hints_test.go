@@ -30,6 +30,9 @@ var (
 	separator = regexp.MustCompile(`^(envelope|key wrap|profile|policy bundle) v1|^%`)
 	// flagOf finds a flag in a hint that names no command.
 	flagOf = regexp.MustCompile(`(?:^|[ (])--([a-z][a-z-]+)`)
+	// route finds a path of the API, method a call of the signer's sockets.
+	route  = regexp.MustCompile(`"/api/v1/([a-z{}/]+)"`)
+	method = regexp.MustCompile(`handle\(mux, s, "([a-z-]+)"`)
 	pageOf = regexp.MustCompile(`docs/[a-z0-9/-]+\.md`)
 )
 
@@ -211,4 +214,28 @@ func first(e ast.Expr) string {
 		}
 	}
 	return "…"
+}
+
+// Who writes a client of his own finds every call in docs/sockets.md.
+func TestEachCallStandsInThePage(t *testing.T) {
+	t.Parallel()
+	read := func(parts ...string) string {
+		text, err := os.ReadFile(filepath.Join(append([]string{"..", ".."}, parts...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	page, found := read("docs", "sockets.md"), 0
+	for pattern, text := range map[*regexp.Regexp]string{route: read("api", "api.go"), method: read("signer", "wire", "server.go")} {
+		for _, m := range pattern.FindAllStringSubmatch(text, -1) {
+			found++
+			if !strings.Contains(page, " "+m[1]+"`") && !strings.Contains(page, "`"+m[1]+"`") {
+				t.Errorf("docs/sockets.md does not know %s", m[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d calls were found", found)
+	}
 }
