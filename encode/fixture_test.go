@@ -2,130 +2,17 @@
 
 package encode_test
 
-import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"sync"
-	"testing"
-	"time"
+import "chancery/internal/hierarchy"
 
-	"chancery/ca"
-	"chancery/encode"
+// The hierarchy of every key type, by its short names.
+var (
+	keyTypes  = hierarchy.KeyTypes()
+	noon      = hierarchy.Noon()
+	keys      = hierarchy.Keys
+	spki      = hierarchy.SPKI
+	sign      = hierarchy.Sign
+	rootDraft = hierarchy.RootDraft
+	authority = hierarchy.Authority
+	issuing   = hierarchy.Issuing
+	draft     = hierarchy.Draft
 )
-
-// keyTypes are all types an authority or a subject may have; RSA in its
-// smallest size, for speed.
-var keyTypes = []string{"ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa-2048"}
-
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-// keys holds a key per type for the whole run: making RSA keys is slow.
-var keys = sync.OnceValue(func() map[string]crypto.Signer {
-	m := make(map[string]crypto.Signer)
-	for name, curve := range map[string]elliptic.Curve{
-		"ecdsa-p256": elliptic.P256(), "ecdsa-p384": elliptic.P384(), "ecdsa-p521": elliptic.P521(),
-	} {
-		m[name], _ = ecdsa.GenerateKey(curve, rand.Reader)
-	}
-	_, m["ed25519"], _ = ed25519.GenerateKey(rand.Reader)
-	m["rsa-2048"], _ = rsa.GenerateKey(rand.Reader, 2048)
-	return m
-})
-
-func spki(t testing.TB, keyType string) []byte {
-	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(keys()[keyType].Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-// sign signs as the signer would and assembles the certificate.
-func sign(t testing.TB, tbs []byte, keyType string) []byte {
-	t.Helper()
-	_, hash, err := encode.SignatureAlgorithm(keyType)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sig, err := crypto.SignMessage(keys()[keyType], rand.Reader, tbs, hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := encode.Certificate(tbs, keyType, sig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-// rootDraft is a root of the key type that signs itself.
-func rootDraft(t testing.TB, keyType string) ca.AuthorityDraft {
-	return ca.AuthorityDraft{
-		Serial:    "4100010102030405060708090a0b0c0d0e0f10",
-		Subject:   ca.Subject{{OID: ca.OIDOrganization, Value: "Büro"}, {OID: ca.OIDCommonName, Value: "Lab Root G1"}},
-		SPKI:      spki(t, keyType),
-		NotBefore: noon.AddDate(-1, 0, 0), NotAfter: noon.AddDate(20, 0, 0),
-		PathLen: -1,
-	}
-}
-
-// authority is what a founding would keep of a signed draft.
-func authority(t testing.TB, name, keyType string, d ca.AuthorityDraft) ca.Authority {
-	t.Helper()
-	subject, err := encode.SubjectDER(d.Subject)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := encode.KeyID(d.SPKI)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tbs, err := encode.Authority(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, kind, parent := keyType, ca.Root, name
-	if d.Issuer != nil {
-		signer, kind, parent = d.Issuer.KeyType, ca.Issuing, d.Issuer.Name
-	}
-	return ca.Authority{
-		Name: name, Line: "issuing", Kind: kind, State: ca.Active, Parent: parent,
-		Key: sha256.Sum256(d.SPKI), KeyType: keyType, Certificate: sign(t, tbs, signer),
-		Subject: subject, SPKI: d.SPKI, SKI: id, Use: d.Use, NotBefore: d.NotBefore, NotAfter: d.NotAfter,
-		CRL: "http://pki.example:8080/pki/" + name + ".crl", Issuer: "http://pki.example:8080/pki/" + name + ".crt", Shards: 1,
-	}
-}
-
-// issuing is an issuing authority of the key type below a root of the same type.
-func issuing(t testing.TB, keyType string) (root, a ca.Authority) {
-	root = authority(t, "root-g1", keyType, rootDraft(t, keyType))
-	return root, authority(t, "issuing-g1", keyType, ca.AuthorityDraft{
-		Serial:    "41000101020304050607080900aabbccddeeff",
-		Subject:   ca.Subject{{OID: ca.OIDCommonName, Value: "Lab Issuing G1"}},
-		SPKI:      spki(t, keyType),
-		NotBefore: noon.AddDate(0, -1, 0), NotAfter: noon.AddDate(5, 0, 0),
-		PathLen: 0, Use: []string{"server", "client", "email", "ocsp"}, Issuer: &root,
-	})
-}
-
-// draft is an end-entity draft with every type of name.
-func draft(t testing.TB, keyType string) ca.Draft {
-	key := spki(t, keyType)
-	return ca.Draft{
-		Subject: ca.Subject{{OID: ca.OIDCountry, Value: "DE"}, {OID: ca.OIDOrganization, Value: "Büro"},
-			{OID: ca.OIDCommonName, Value: "nas.lab.example"}},
-		Names: []ca.Name{{Type: ca.DNS, Value: "nas.lab.example"}, {Type: ca.DNS, Value: "*.lab.example"},
-			{Type: ca.Email, Value: "hana@lab.example"}, {Type: ca.IP, Value: "10.0.0.7"}, {Type: ca.IP, Value: "fd00::7"},
-			{Type: ca.URI, Value: "spiffe://lab.example/nas"}},
-		SPKI: key, Key: sha256.Sum256(key), KeyType: keyType,
-		NotBefore: noon, NotAfter: noon.AddDate(0, 0, 90).Add(-time.Second),
-		Use: []string{"server", "client"}, Authority: "issuing-g1", Profile: "server",
-	}
-}

@@ -31,15 +31,17 @@ var may = map[string]string{
 	"api":            "ca internal/csr internal/respond",
 	"client":         "ca",
 
-	"internal/arch":    "",
-	"internal/csr":     "ca",
-	"internal/socket":  "",
-	"internal/faults":  "",
-	"internal/pgtest":  "",
-	"internal/respond": "ca",
-	"internal/sim":     "signer/journal",
-	"internal/sim/vfs": "internal/sim signer/journal store",
-	"internal/strict":  "",
+	"internal/crash":     "",
+	"internal/arch":      "",
+	"internal/csr":       "ca",
+	"internal/socket":    "",
+	"internal/faults":    "",
+	"internal/hierarchy": "ca encode",
+	"internal/pgtest":    "",
+	"internal/respond":   "ca",
+	"internal/sim":       "signer/journal",
+	"internal/sim/vfs":   "internal/sim signer/journal store",
+	"internal/strict":    "",
 
 	"cmd/chancery": anything,
 }
@@ -50,7 +52,7 @@ var everybodys = []string{"internal/faults", "internal/socket", "internal/strict
 
 // testsOnly are packages that no program may import, cmd/chancery included: a disk
 // that crashes and a database to throw away must not be a flag away from an operator.
-var testsOnly = []string{"internal/pgtest", "internal/sim", "internal/sim/vfs"}
+var testsOnly = []string{"internal/hierarchy", "internal/pgtest", "internal/sim", "internal/sim/vfs", "internal/verifyall"}
 
 // notDirectly lists import paths that a package must not name itself; a path
 // covers those below it, except where it has its own line in but. What ca uses
