@@ -95,6 +95,11 @@ var largeInterfaces = []string{
 	"signer/journal.File", // a method for each call to the kernel, all of which the simulator must see
 }
 
+// foreignSignatures are files whose functions somebody else's C calls.
+var foreignSignatures = []string{
+	"internal/sim/vfs/vfs.go", // SQLite's methods of a VFS
+}
+
 // clockOwners may read the wall clock; all others are given it, so that a test
 // can say what time it is.
 var clockOwners = []string{"cmd/chancery"}

@@ -4,6 +4,8 @@ package sim
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 )
 
 // sector is how many octets reach the disk as one. Real sectors have 512 at
@@ -108,4 +110,24 @@ func (n *inode) cut(kept func() bool) {
 		}
 	}
 	n.now, n.debt = n.stable.clone(), nil
+}
+
+// Save writes the files as a process sees them to a directory of the operating
+// system, for whoever wants to look at an image.
+func (d *Disk) Save(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, folder := range folders {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+			return err
+		}
+		for name, n := range d.folders[folder].now {
+			b := make([]byte, n.now.size)
+			n.now.read(b, 0)
+			if err := os.WriteFile(filepath.Join(dir, folder, name), b, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -73,8 +73,8 @@ type Moment struct {
 	Call Call
 	// Disk is an image of it; Kill and Cut give the disks to go on with.
 	Disk *Disk
-	// node and half are of a write: the file, and the half that is in the page cache
-	// if the process dies within the call.
+	// node is the file of a write or sync; half is what of a write is in the page
+	// cache if the process dies within the call.
 	node *inode
 	half change
 }
@@ -82,11 +82,23 @@ type Moment struct {
 // Torn gives the image in which half of the write is in the page cache; false if
 // the call is no write.
 func (m Moment) Torn() (*Disk, bool) {
-	if m.node == nil {
+	if m.node == nil || m.Call.Op != WriteAt {
 		return nil, false
 	}
 	out, copies := m.Disk.copied(nil)
 	copies[m.node].apply(m.half)
+	return out, true
+}
+
+// Lost gives the image after the sync has failed: what was to be written can still
+// be read, counts as clean, and will never be on the disk; false if the call is no
+// sync of a file.
+func (m Moment) Lost() (*Disk, bool) {
+	if m.node == nil || m.Call.Op != Sync {
+		return nil, false
+	}
+	out, copies := m.Disk.copied(nil)
+	copies[m.node].debt = nil
 	return out, true
 }
 
@@ -176,7 +188,7 @@ func (d *Disk) begin(op Op, name string) (Outcome, error) {
 	return d.beginOn(op, name, nil, change{})
 }
 
-// beginOn is begin, of a write with its file and its first half.
+// beginOn is begin, of a write or sync with its file, and of a write its first half.
 func (d *Disk) beginOn(op Op, name string, node *inode, half change) (Outcome, error) {
 	if d.dead {
 		return refused, ErrDead
@@ -408,7 +420,10 @@ func (h *handle) Allocate(size int64) error {
 func (h *handle) Sync() error {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
-	outcome, err := h.begin(Sync)
+	if h.closed || h.readOnly {
+		return fmt.Errorf("%s: %w", h.name, fs.ErrClosed)
+	}
+	outcome, err := h.disk.beginOn(Sync, h.name, h.node, change{})
 	switch outcome {
 	case Done:
 		// Only what is dirty is written: what a failed sync lost stays lost.

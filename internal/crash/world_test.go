@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/config"
+	"chancery/internal/sim"
+	"chancery/internal/sim/vfs"
+	"chancery/internal/verifyall"
+	"chancery/lifecycle"
+	"chancery/policy"
+	"chancery/signer"
+	"chancery/signer/journal"
+	"chancery/store"
+)
+
+// answerWait is when a call counts as hung.
+const answerWait = 20 * time.Second
+
+// A ledger is what people outside know: it must hold for ever. Its lists only
+// grow, so that a moment's ledger is the beginning of them.
+type ledger struct {
+	told, signed, checkpoints [][]byte
+	revoked                   []ca.Serial
+	// keys are what an idempotency key was answered with.
+	keys map[string][]byte
+	next int // number of the next request
+	at   time.Time
+}
+
+// A world is front and signer running on one disk.
+type world struct {
+	site      *site
+	disk      *sim.Disk
+	mount     *vfs.Mounted
+	signer    *signer.Signer
+	book      *store.Store
+	registrar *lifecycle.Registrar
+	session   atomic.Int64
+	clock     atomic.Int64 // milliseconds
+	raw       bool         // the write-ahead log is not copied before it is used
+	stopFront func() error
+	stopLog   func() error
+	// ended has why the signer and the front ended before they were stopped.
+	ended chan error
+
+	mu     sync.Mutex
+	ledger ledger
+	// gate, if set, keeps the front waiting until the signer's disk is quiet, so
+	// that two runs make the same calls in the same order.
+	gate  bool
+	shown chan struct{} // a checkpoint was written
+	// moments are the images of the run, if they are kept.
+	keep    bool
+	moments []moment
+	papers  bool // the call before made a checkpoint's name last
+	reports []error
+}
+
+// A moment is a disk just before a call, and what people knew by then.
+type moment struct {
+	sim.Moment
+	ledger ledger
+}
+
+// A start is how signer and front are started.
+type start struct {
+	keep bool // all moments
+	gate bool
+	raw  bool
+}
+
+// open starts signer and front on a disk. The error is of either; what was
+// started is stopped then.
+func (s *site) open(disk *sim.Disk, l ledger, how start) (*world, error) {
+	w := &world{
+		site: s, disk: disk, ledger: l, keep: how.keep, gate: how.gate, raw: how.raw,
+		shown: make(chan struct{}, 1), ended: make(chan error, 2),
+	}
+	w.clock.Store(l.at.UnixMilli())
+	if how.keep || how.gate {
+		disk.Watch(w.see)
+	}
+	if err := s.shown(disk, l); err != nil {
+		return nil, err
+	}
+	var err error
+	if w.mount, err = vfs.Mount(disk); err != nil {
+		return nil, err
+	}
+	if err := w.openSigner(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the signer: %w", err), w.die())
+	}
+	if err := w.openFront(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the front: %w", err), w.die())
+	}
+	return w, nil
+}
+
+// shown tells whether the checkpoint that was shown last is on the disk, or a newer
+// one (AU-03).
+func (s *site) shown(disk *sim.Disk, l ledger) error {
+	if len(l.checkpoints) == 0 {
+		return nil
+	}
+	var sizes [2]int64
+	has, err := read(disk, "state/checkpoint")
+	if err != nil {
+		return fmt.Errorf("a checkpoint was shown, and there is none: %w", err)
+	}
+	for i, signed := range [][]byte{l.checkpoints[len(l.checkpoints)-1], has} {
+		c, err := audit.ParseCheckpoint(signed, s.log, s.logKey)
+		if err != nil {
+			return err
+		}
+		sizes[i] = c.Size
+	}
+	if sizes[0] > sizes[1] {
+		return fmt.Errorf("a checkpoint of %d leaves was shown, and the one on the disk has %d", sizes[0], sizes[1])
+	}
+	return nil
+}
+
+func (w *world) now() time.Time { return time.UnixMilli(w.clock.Load()).UTC() }
+
+func (w *world) openSigner() error {
+	k := w.site.signer(w.disk, w.now)
+	if err := k.Open(); err != nil {
+		return err
+	}
+	w.signer = k
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		err := k.Run(ctx)
+		if ctx.Err() == nil {
+			w.ended <- fmt.Errorf("the signer ended: %w", err)
+		}
+		ended <- err
+	}()
+	w.stopLog = sync.OnceValue(func() error {
+		cancel()
+		return errors.Join(<-ended, k.Close())
+	})
+	return nil
+}
+
+func (w *world) openFront() error {
+	ctx := context.Background()
+	var err error
+	o := w.site.options(w.mount, w.site.log.String(), w.now)
+	if w.raw {
+		o.Place.Disk = careless{w.mount}
+	}
+	if w.book, err = store.Open(ctx, o); err != nil {
+		return err
+	}
+	id, err := w.book.DatabaseID(ctx)
+	if err != nil {
+		return err
+	}
+	w.registrar, err = lifecycle.New(lifecycle.Options{
+		Book: w.book, Shelf: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle,
+		Account: hana.UID, Version: "test", Database: w.book.Engine(), DatabaseID: id,
+		Report: func(err error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.reports = append(w.reports, err)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		err := w.registrar.Run(ctx)
+		if ctx.Err() == nil {
+			w.ended <- fmt.Errorf("the front ended: %w", err)
+		}
+		ended <- err
+	}()
+	w.stopFront = sync.OnceValue(func() error {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// careless is the disk of a build that does not copy the write-ahead log.
+type careless struct{ *vfs.Mounted }
+
+func (careless) Open(string) (io.ReadCloser, error) { return nil, fs.ErrNotExist }
+
+func readBundle(document []byte) (map[string]ca.Profile, error) {
+	b, err := policy.ParseBundle(document)
+	if err != nil {
+		return nil, err
+	}
+	return b.Load(config.Profile)
+}
+
+// see notes a moment. It is called with the disk held.
+func (w *world) see(m sim.Moment) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.papers {
+		// The checkpoint is shown once its name is on stable storage.
+		if paper, err := read(m.Disk, "state/checkpoint"); err == nil && !w.knows(paper) {
+			w.ledger.checkpoints = append(w.ledger.checkpoints, paper)
+		}
+	}
+	w.papers = m.Call.Op == sim.SyncDir && m.Call.Name == "state/"
+	if w.keep {
+		w.moments = append(w.moments, moment{m, w.snapshot()})
+	}
+	if w.papers {
+		select {
+		case w.shown <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// knows tells whether a checkpoint was the last one seen. The caller holds mu.
+func (w *world) knows(paper []byte) bool {
+	n := len(w.ledger.checkpoints)
+	return n > 0 && bytes.Equal(w.ledger.checkpoints[n-1], paper)
+}
+
+// snapshot is the ledger by now. The caller holds mu.
+func (w *world) snapshot() ledger {
+	l := w.ledger
+	l.told, l.signed, l.checkpoints = l.told[:len(l.told):len(l.told)], l.signed[:len(l.signed):len(l.signed)], l.checkpoints[:len(l.checkpoints):len(l.checkpoints)]
+	l.revoked = l.revoked[:len(l.revoked):len(l.revoked)]
+	l.at = w.now()
+	return l
+}
+
+// step moves the clock on, and forgets checkpoints shown before.
+func (w *world) step() {
+	w.clock.Add(1500)
+	select {
+	case <-w.shown:
+	default:
+	}
+}
+
+// quiet waits until the signer has shown a checkpoint over what it wrote.
+func (w *world) quiet(err error) {
+	if !w.gate || err != nil {
+		return
+	}
+	select {
+	case <-w.shown:
+	case <-time.After(time.Second): // nothing was written
+	}
+	w.disk.Calls() // the call that showed it has returned
+}
+
+// Hello implements lifecycle.Log.
+func (w *world) Hello(_ context.Context, database string, next int64) (ca.Session, error) {
+	s, err := w.signer.Hello(signer.Hello{Protocol: signer.Protocol, Version: "test", Boot: "front", Database: database, Next: next})
+	if err == nil {
+		w.session.Store(s.Number)
+	}
+	return s, err
+}
+
+// Leaves implements lifecycle.Log.
+func (w *world) Leaves(_ context.Context, from int64) ([]lifecycle.Record, error) {
+	page, err := w.signer.Leaves(from)
+	out := make([]lifecycle.Record, len(page))
+	for i, r := range page {
+		out[i] = lifecycle.Record(r)
+	}
+	return out, err
+}
+
+// Settle implements lifecycle.Log.
+func (w *world) Settle(_ context.Context, all []ca.Settlement) error {
+	return w.signer.Settle(w.session.Load(), all)
+}
+
+// Revoke implements lifecycle.Log.
+func (w *world) Revoke(_ context.Context, steps []ca.Revoking) ([]ca.RevokeAnswer, error) {
+	w.step()
+	answers, err := w.signer.Revoke(w.session.Load(), steps)
+	w.quiet(err)
+	return answers, err
+}
+
+// Append implements lifecycle.Log.
+func (w *world) Append(_ context.Context, e ca.EventBody) (ca.Placed, error) {
+	w.step()
+	p, err := w.signer.Append(signer.FrontEvent{Session: w.session.Load(), Event: e})
+	w.quiet(err)
+	return p, err
+}
+
+// Sign implements lifecycle.Issuer.
+func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
+	all := make([]ca.Request, len(drafts))
+	for i, d := range drafts {
+		all[i] = d.Request()
+	}
+	if len(all) > 0 {
+		w.step()
+	}
+	answers, err := w.signer.Issue(w.session.Load(), all)
+	w.mu.Lock()
+	for _, a := range answers {
+		if a.DER != nil {
+			w.ledger.signed = append(w.ledger.signed, a.DER)
+		}
+	}
+	w.mu.Unlock()
+	if len(all) > 0 {
+		w.quiet(err)
+	}
+	return answers, err
+}
+
+// settled waits until log and book agree, and gives why they do not.
+func (w *world) settled() error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	defer cancel()
+	_, err := w.registrar.Profiles(ctx, hana)
+	return err
+}
+
+// ask is a client: it asks for a certificate, under an idempotency key if it has
+// one, and writes down what it was given.
+func (w *world) ask(n int, key string) error {
+	w.mu.Lock()
+	w.ledger.next++
+	id := ca.RequestID(fmt.Sprintf("01939a3e-0000-7000-8000-%012d", w.ledger.next))
+	w.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	defer cancel()
+	c := w.site.wishes[n]
+	issued, err := w.registrar.Submit(ctx, ca.Request{
+		ID: id, Door: ca.DoorCLI, Key: key, From: hana, Profile: "server", CSR: c.Raw, At: w.now(),
+	}, c.CSR)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	der := issued.Certificate.DER
+	if before := w.ledger.keys[key]; before != nil && !bytes.Equal(before, der) {
+		return fmt.Errorf("the key %s led to one certificate, and now to another", key)
+	}
+	if key != "" { // a new map, as moments share the old one
+		keys := map[string][]byte{key: der}
+		for k, v := range w.ledger.keys {
+			keys[k] = v
+		}
+		w.ledger.keys = keys
+	}
+	w.ledger.told = append(w.ledger.told, der)
+	return nil
+}
+
+// revoke is a client that has the certificate of a key revoked.
+func (w *world) revoke(key string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	defer cancel()
+	der := w.ledger.keys[key]
+	if der == nil {
+		return nil // whoever has no certificate revokes none
+	}
+	x, err := x509.ParseCertificate(der)
+	if err != nil {
+		return err
+	}
+	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
+	if err != nil {
+		return err
+	}
+	if _, err := w.registrar.Revoke(ctx, hana, string(serial), ca.Superseded); err != nil {
+		return fmt.Errorf("revoke %s: %w", serial, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ledger.revoked = append(w.ledger.revoked, serial)
+	return nil
+}
+
+// errUnlisted is a promise broken, as opposed to a list that could not be made.
+var errUnlisted = errors.New("a revocation was answered, and it is not on the list")
+
+// listed tells whether each revocation is on the list that the signer makes.
+func (w *world) listed(revoked []ca.Serial) error {
+	if len(revoked) == 0 {
+		return nil
+	}
+	w.clock.Add(1500)
+	crl, err := w.signer.MakeCRL(w.session.Load(), "issuing-g1", 0)
+	if err != nil {
+		return fmt.Errorf("make a list: %w", err)
+	}
+	var der bytes.Buffer
+	_, err = crl.WriteTo(&der)
+	if err := errors.Join(err, crl.Close()); err != nil {
+		return fmt.Errorf("write a list: %w", err)
+	}
+	list, err := x509.ParseRevocationList(der.Bytes())
+	if err != nil {
+		return err
+	}
+	for _, serial := range revoked {
+		if !slices.ContainsFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool {
+			s, err := ca.SerialFromBytes(e.SerialNumber.Bytes())
+			return err == nil && s == serial
+		}) {
+			return fmt.Errorf("%w: %s", errUnlisted, serial)
+		}
+	}
+	return nil
+}
+
+// stop ends front and signer as a service is stopped.
+func (w *world) stop() error {
+	err := errors.Join(w.stopFront(), w.book.Close(), w.stopLog())
+	w.mount.Unmount()
+	return err
+}
+
+// die ends them as power does. What they say of it is of no interest.
+func (w *world) die() error {
+	w.disk.Die()
+	if w.stopFront != nil {
+		_ = w.stopFront()
+	}
+	if w.book != nil {
+		_ = w.book.Close()
+	}
+	if w.stopLog != nil {
+		_ = w.stopLog()
+	}
+	w.mount.Unmount()
+	return nil
+}
+
+// verify is verify-all of what lies on the disk now.
+func (w *world) verify(settled bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	defer cancel()
+	w.mu.Lock()
+	l := w.snapshot()
+	w.mu.Unlock()
+	paper, err := read(w.disk, "state/checkpoint")
+	if err != nil {
+		return fmt.Errorf("read the checkpoint: %w", err)
+	}
+	looking, err := store.OpenAudit(ctx, w.site.options(w.mount, w.site.log.String(), w.now))
+	if err != nil {
+		return err
+	}
+	rows, err := looking.Book(ctx, 1)
+	if err != nil {
+		return errors.Join(err, looking.Close())
+	}
+	names, err := w.disk.Names("journal")
+	if err != nil {
+		return errors.Join(err, looking.Close())
+	}
+	_, err = verifyall.Check(verifyall.Evidence{
+		Log: audit.Verification{
+			// A log whose tree has the root of the last checkpoint has those before it as
+			// well: they were held against the same tree when the load ended.
+			Key: w.site.logKey, Newest: paper, Kept: l.checkpoints[max(0, len(l.checkpoints)-1):], SegmentLeaves: segmentLeaves,
+			Segments: verifyall.Segments(names, func(name string) (io.ReadCloser, error) {
+				b, err := read(w.disk, "journal/"+name)
+				return io.NopCloser(bytes.NewReader(b)), err
+			}),
+		},
+		Book: rows, Settled: settled, Told: l.told, Signed: l.signed,
+	})
+	return errors.Join(err, looking.Close(), w.answers(ctx, l))
+}
+
+// answers asks what people ask of a running service.
+func (w *world) answers(ctx context.Context, l ledger) error {
+	s, err := w.registrar.Status(ctx, hana)
+	if err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	if s.Problem != nil {
+		return fmt.Errorf("nothing is issued: %w", s.Problem)
+	}
+	page, err := w.registrar.List(ctx, hana, ca.Filter{Limit: ca.MaxPage})
+	if err != nil {
+		return fmt.Errorf("list: %w", err)
+	}
+	if len(page) < len(l.keys) {
+		return fmt.Errorf("%d certificates are listed, and clients have %d", len(page), len(l.keys))
+	}
+	for _, serial := range l.revoked {
+		if !slices.ContainsFunc(page, func(c ca.Certificate) bool { return c.Serial == serial && c.Revoked != nil }) {
+			return fmt.Errorf("the revocation of %s was answered, and the book does not have it", serial)
+		}
+	}
+	return nil
+}
+
+// read gives a whole file.
+func read(disk *sim.Disk, name string) ([]byte, error) {
+	f, err := disk.OpenFile(name, journal.Read)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, size)
+	n, err := f.ReadAt(b, 0)
+	if n == len(b) {
+		err = nil
+	}
+	return b, err
+}
