@@ -3,6 +3,8 @@
 FUZZTIME ?= 10s
 # ROUNDS is how often `make bench` lets the servers take turns.
 ROUNDS ?= 5
+# GROWN is how many certificates there are when slow commits are measured.
+GROWN ?= 0
 
 .PHONY: help build run test integration lint fuzz bench soak
 
@@ -41,7 +43,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 bench: ## each benchmark, then ours beside step-ca and openssl ca in ROUNDS (5) rounds, as ratios
 	@scripts/need.sh openssl=openssl initdb=postgresql
-	scripts/bench.sh $(ROUNDS)
+	scripts/bench.sh $(ROUNDS) $(GROWN)
 
 soak: ## the same tests at night size: a million crashes and hostile frames, ten minutes for each fuzz target
 	@scripts/need.sh initdb=postgresql

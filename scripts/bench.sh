@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs every benchmark: bench.sh ROUNDS
+# Runs every benchmark: bench.sh ROUNDS GROWN
 # First the parts, once; then whole servers, ours and the peers in turn, as often
 # as ROUNDS says. All output is kept in bin/bench.txt, and ends with a table of
 # ratios: a machine's own rates say little, what stands beside them in the same
-# round says more.
+# round says more. Last, ours with commits 5 ms slower, as on a slow disk, with GROWN
+# certificates in the database.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=${1:?bench.sh: how many rounds, such as 5}
+grown=${2:?bench.sh: how many certificates there are, such as 0 or 1000000}
 out=bin/bench.txt
 each=3s # long enough that a database is past its first, empty pages
 servers='^Benchmark(Issue|OpenSSL|Cal)$'
@@ -56,3 +58,6 @@ awk '
 		others = split("StepCA/c=1 StepCA/c=16 StepCA/c=64 OpenSSL Cal/c=1 Cal/c=16 Cal/c=64", other, " ")
 		for (o = 1; o <= others; o++) printf "%-21s %9.0f\n", other[o], median(other[o])
 	}' "$out" | tee -a "$out"
+
+CHANCERY_GROWN=$grown go test -tags faults -run '^$' -bench 'IssueDelayed' -benchtime "$each" -timeout 3h ./cmd/chancery |
+	sed "s/^BenchmarkIssueDelayed/& with $grown certificates /" | tee -a "$out"
