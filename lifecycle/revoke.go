@@ -199,11 +199,25 @@ func (s *shift) commitSteps(ctx context.Context, changes []ca.Change, next int64
 		return err
 	}
 	for _, c := range changes {
-		if _, err := s.r.o.Book.Commit(ctx, []ca.Change{c}, s.mark); err != nil && !errors.Is(err, ca.ErrTaken) {
+		_, err := s.r.o.Book.Commit(ctx, []ca.Change{c}, s.mark)
+		if errors.Is(err, ca.ErrTaken) {
+			err = s.own(ctx, *c.Revocation)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	_, err = s.r.o.Book.Commit(ctx, nil, next)
+	return err
+}
+
+// own finds out whether the row in a revocation's place is its own. Another node's
+// is for settling, which abandons the leaf (L06).
+func (s *shift) own(ctx context.Context, v ca.Revocation) error {
+	c, ok, err := s.r.o.Book.Serial(ctx, v.IssuerKey, v.Serial)
+	if err == nil && (!ok || c.Revoked == nil || c.Revoked.Leaf(v.Step) != v.ID) {
+		err = fmt.Errorf("another row stands in the place of leaf %d", v.ID.Index())
+	}
 	return err
 }
 

@@ -178,6 +178,10 @@ func (p *Publisher) publish(ctx context.Context, authority string, days int) (l 
 
 // Place puts a list into a directory of lists, in one step.
 func Place(dir, authority string, list io.Reader) (err error) {
+	// A restore may have left the folder out: what it holds can be made again.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the folder of lists: %w", err)
+	}
 	f, err := os.CreateTemp(dir, ".new-*.crl")
 	if err != nil {
 		return fmt.Errorf("make the file of a list: %w", err)
