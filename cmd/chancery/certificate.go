@@ -33,6 +33,13 @@ func (a *app) signCommand() *cobra.Command {
 			if len(args) != 1 {
 				return usage("sign takes one file with a request, or - for standard input", "chancery sign nas.csr")
 			}
+			sample := chainAnswer(ca.Issued{})
+			if dry {
+				sample = answer{value: ca.Plan{}}
+			}
+			if err := a.canGive(sample); err != nil {
+				return err
+			}
 			content, err := a.readInput(args[0])
 			if err != nil {
 				return err

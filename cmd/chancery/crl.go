@@ -138,6 +138,9 @@ func (a *app) crlPublish() *cobra.Command {
 		Long:    "Makes and publishes a new list now, of every issuing authority. The service does so by itself: after each\nrevocation and once a day. A root's list is made with the recovery words, for a year: name the root with --ca.",
 		Example: "  chancery crl publish\n  chancery crl publish --ca issuing-g1 --days 10\n  chancery crl publish --ca root-g1",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := a.canGive(answer{value: []ca.List{}, rows: []ca.List{}}); err != nil {
+				return err
+			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				if of, err := k.Authority(ctx, name); name != "" && err == nil && of.Kind == ca.Root {
 					return a.publishRoot(ctx, of, words, days)
@@ -200,6 +203,7 @@ func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, day
 	if err := status.Place(l.lists(), of.Name, bytes.NewReader(made.DER)); err != nil {
 		return err
 	}
-	return a.give(answer{value: made.List, names: []string{of.Name},
+	lists := []ca.List{made.List}
+	return a.give(answer{value: lists, rows: lists, names: []string{of.Name},
 		text: fmt.Sprintf("%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), made.Number, of.Name, made.Entries, made.NextUpdate.Local().Format(time.DateOnly))})
 }

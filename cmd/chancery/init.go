@@ -57,6 +57,13 @@ func (a *app) initCommand() *cobra.Command {
 
 // found carries out init.
 func (a *app) found(ctx context.Context, p plan) error {
+	sample := answer{value: signer.Founded{}}
+	if p.dryRun {
+		sample = answer{value: signer.Founding{}}
+	}
+	if err := a.canGive(sample); err != nil {
+		return err
+	}
 	l, err := a.layout()
 	if err != nil {
 		return err

@@ -118,6 +118,9 @@ func readSecret(path string) (string, error) {
 
 // keys does one call on the ceremony socket and prints what the keys are like then.
 func (a *app) keys(ctx context.Context, call func(context.Context, *wire.Client) (signer.KeyStates, error)) error {
+	if err := a.canGive(answer{value: signer.KeyStates{}}); err != nil {
+		return err
+	}
 	l, err := a.founded()
 	if err != nil {
 		return err

@@ -49,21 +49,58 @@ type answer struct {
 // print writes v as JSON, or text.
 func (a *app) print(v any, text string) error { return a.give(answer{value: v, text: text}) }
 
+// canGive refuses a form or fields that an answer of x's types does not have. A
+// command that acts asks with a sample before it does: an error about the form of
+// the answer must mean that nothing happened.
+func (a *app) canGive(x answer) error {
+	if a.quiet {
+		return nil
+	}
+	form := a.form()
+	binary := form == asPEM || form == asDER
+	if binary && len(x.der) == 0 || (form == asLines || form == asCSV) && x.rows == nil {
+		return usage("this command does not answer in the form "+form, "chancery … -o json")
+	}
+	if out, is := a.out.(*os.File); form == asDER && is && term.IsTerminal(int(out.Fd())) {
+		return usage("binary is not written to a terminal", "chancery … -o der > FILE")
+	}
+	if binary {
+		return nil
+	}
+	known := x.fields()
+	if len(a.fields) > 0 && len(known) == 0 {
+		return usage("this answer has no fields", "leave out --fields")
+	}
+	for _, n := range a.fields {
+		if !slices.Contains(known, n) {
+			return usage("there is no field "+ca.Show(n), "known are "+strings.Join(slices.Sorted(slices.Values(known)), ", "))
+		}
+	}
+	return nil
+}
+
+// fields are the names that --fields takes: those of a list's rows, or of the one
+// object. They follow from the type, so that an empty list has them too.
+func (x answer) fields() []string {
+	if x.rows != nil {
+		return jsonNames(reflect.TypeOf(x.rows).Elem())
+	}
+	return jsonNames(reflect.TypeOf(x.value))
+}
+
 // give writes an answer in the form that was asked for.
 func (a *app) give(x answer) error {
 	if a.quiet {
 		return a.write([]byte(lines(x.names)))
 	}
+	if err := a.canGive(x); err != nil {
+		return err
+	}
 	switch form := a.form(); {
-	case form == asPEM && len(x.der) > 0:
+	case form == asPEM:
 		return a.write([]byte(pemText(x.label, x.der)))
-	case form == asDER && len(x.der) > 0:
-		if out, is := a.out.(*os.File); is && term.IsTerminal(int(out.Fd())) {
-			return usage("binary is not written to a terminal", "chancery … -o der > FILE")
-		}
+	case form == asDER:
 		return a.write(x.der[0])
-	case form == asPEM || form == asDER || (form == asLines || form == asCSV) && x.rows == nil:
-		return usage("this command does not answer in the form "+form, "chancery … -o json")
 	case form == asJSON && len(a.fields) == 0:
 		return a.writeJSON(x.value)
 	case form == asJSON || form == asLines || form == asCSV || len(a.fields) > 0:
@@ -118,21 +155,14 @@ func (a *app) giveFields(x answer, form string) error {
 	if rows == nil {
 		rows, one = []any{x.value}, true
 	}
-	list := reflect.ValueOf(rows)
-	var known []string
-	for i := range list.Len() {
-		known = append(known, jsonNames(list.Index(i))...)
-	}
 	names := a.fields
 	if len(names) == 0 && form == asCSV {
 		names = x.columns
-	}
-	for _, n := range names {
-		if list.Len() > 0 && !slices.Contains(known, n) {
-			slices.Sort(known)
-			return usage("there is no field "+ca.Show(n), "known are "+strings.Join(slices.Compact(known), ", "))
+		if len(names) == 0 {
+			names = x.fields()
 		}
 	}
+	list := reflect.ValueOf(rows)
 	table := [][]field{}
 	for i := range list.Len() {
 		row, err := fieldsOf(list.Index(i).Interface(), names)
@@ -152,32 +182,57 @@ func (a *app) giveFields(x answer, form string) error {
 	case form == asJSON && one:
 		return a.writeJSON(json.RawMessage(object(table[0])))
 	case form == asJSON:
-		all := make([]json.RawMessage, len(table))
-		for i, row := range table {
-			all[i] = object(row)
-		}
-		return a.writeJSON(all)
+		return a.givePage(x.value, table)
 	case form == asCSV:
 		return writeCSV(a.out, names, table)
 	}
 	return writeTable(a.out, names, table)
 }
 
-// jsonNames are the names of a structure's JSON fields, embedded ones included.
-func jsonNames(v reflect.Value) []string {
-	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
-		v = v.Elem()
+// givePage writes rows as JSON in the form that the list has without --fields: a
+// page of the API keeps its other members, and a bare array is one.
+func (a *app) givePage(list any, table [][]field) error {
+	all := make([]json.RawMessage, len(table))
+	for i, row := range table {
+		all[i] = object(row)
 	}
-	if v.Kind() != reflect.Struct {
+	if !slices.Contains(jsonNames(reflect.TypeOf(list)), pageItems) {
+		return a.writeJSON(all)
+	}
+	page, err := fieldsOf(list, nil)
+	if err != nil {
+		return err
+	}
+	items, err := json.Marshal(all)
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	for i := range page {
+		if page[i].name == pageItems {
+			page[i].value = items
+		}
+	}
+	return a.writeJSON(json.RawMessage(object(page)))
+}
+
+// pageItems is the member of a page that holds its rows.
+const pageItems = "items"
+
+// jsonNames are the names of a structure's JSON fields, embedded ones included.
+func jsonNames(t reflect.Type) []string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
 		return nil
 	}
 	var names []string
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
+	for i := range t.NumField() {
+		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":
-			names = append(names, jsonNames(v.Field(i))...)
+			names = append(names, jsonNames(f.Type)...)
 		case f.IsExported() && name != "-" && name != "":
 			names = append(names, name)
 		}
@@ -194,7 +249,7 @@ func fieldsOf(v any, names []string) ([]field, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, usage("this answer has no fields", "chancery … -o json")
+		return nil, fmt.Errorf("write the answer: %T is no object", v)
 	}
 	var all []field
 	for d.More() {

@@ -16,6 +16,7 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/signer"
 	"chancery/signer/wire"
 )
 
@@ -83,6 +84,9 @@ func unknownText(all []ca.Unknown) string {
 
 // adopt brings a certificate to the intent of its serial number.
 func (a *app) adopt(ctx context.Context, path string) error {
+	if err := a.canGive(answer{value: ca.Unknown{}}); err != nil {
+		return err
+	}
 	text, err := a.readInput(path)
 	if err != nil {
 		return err
@@ -119,6 +123,9 @@ func (a *app) adopt(ctx context.Context, path string) error {
 
 // void says that no certificate was handed out for an intent.
 func (a *app) void(ctx context.Context, r recovery) error {
+	if err := a.canGive(answer{value: struct{}{}}); err != nil {
+		return err
+	}
 	typed := r.confirm
 	if typed == "" {
 		if !a.interactive() {
@@ -142,6 +149,9 @@ func (a *app) void(ctx context.Context, r recovery) error {
 
 // resetTime has the signer take the clock for right.
 func (a *app) resetTime(ctx context.Context, confirm string) error {
+	if err := a.canGive(answer{value: signer.TimeBody{}}); err != nil {
+		return err
+	}
 	l, err := a.founded()
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ func (a *app) revokeCommand() *cobra.Command {
 			if len(args) != 1 {
 				return usage("revoke takes one certificate", "chancery list")
 			}
+			if err := a.canGive(answer{value: ca.Certificate{}}); err != nil {
+				return err
+			}
 			why, err := ca.ParseReason(reason)
 			if err != nil {
 				return err
