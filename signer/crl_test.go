@@ -229,3 +229,45 @@ func isCode(err error, code ca.Code) bool {
 	var p *ca.Problem
 	return errors.As(err, &p) && p.Code == code
 }
+
+// RV-05, SG-11: an entry stays until it was on a list made after the certificate's
+// end, also when the clock was ahead for a while; and no list is made that lives too
+// long or has a number again.
+func TestSG11RV05_AnEntryStaysUntilAListAfterItsEnd(t *testing.T) {
+	s, _, h := founded(t)
+	p := profiles(t, h)["server"]
+	q := wish(1, csrBy(t, "a.lab.example", p256...), p)
+	q.NotAfter = time.Now().Add(25 * time.Hour)
+	one := s.issued(h, q)
+	if a := s.revoke(h, one, 1, ca.Superseded); a.Problem != nil {
+		t.Fatal(a.Problem)
+	}
+	dir, off := s.Dir, time.Duration(0)
+	s.stop()
+	next := unopened(dir)
+	next.Now = func() time.Time { return time.Now().Add(off) }
+	if err := next.Open(); err != nil {
+		t.Fatal(err)
+	}
+	s = running(t, next)
+	h = s.hello(0)
+	entries := func(want int, what string) {
+		t.Helper()
+		if _, l := s.crl(h, 0); len(l.RevokedCertificateEntries) != want {
+			t.Errorf("%s the list has %d entries, want %d", what, len(l.RevokedCertificateEntries), want)
+		}
+	}
+	entries(1, "before its end")
+	off = 26 * time.Hour
+	entries(1, "first after its end")
+	off = 27 * time.Hour
+	entries(0, "then")
+	off = 0
+	if _, err := s.ResetTime(os.Getuid()); err != nil {
+		t.Fatal(err)
+	}
+	entries(1, "when the clock was set back")
+	if _, err := s.MakeCRL(h.Number, "issuing-g1", 11); !isCode(err, ca.E2112) {
+		t.Errorf("a list for eleven days: %v", err)
+	}
+}
