@@ -50,7 +50,7 @@ func (s *site) suffer(f *fault) (*sim.Disk, ledger, error) {
 		return f.outcome
 	})
 	l := ledger{at: s.began}
-	w, err := s.open(disk, l, start{gate: true})
+	w, err := s.open(disk, l, start{gate: true, fails: f.n})
 	if err != nil {
 		if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) {
 			err = nil // whoever starts a service is told as it is

@@ -68,6 +68,7 @@ type world struct {
 	keep    bool
 	moments []moment
 	papers  bool // the call before made a checkpoint's name last
+	fails   int  // the call that does not
 	reports []error
 }
 
@@ -82,13 +83,15 @@ type start struct {
 	keep bool // all moments
 	gate bool
 	raw  bool
+	// fails is the number of a call that the disk refuses: no checkpoint is shown by it.
+	fails int
 }
 
 // open starts signer and front on a disk. The error is of either; what was
 // started is stopped then.
 func (s *site) open(disk *sim.Disk, l ledger, how start) (*world, error) {
 	w := &world{
-		site: s, disk: disk, ledger: l, keep: how.keep, gate: how.gate, raw: how.raw,
+		site: s, disk: disk, ledger: l, keep: how.keep, gate: how.gate, raw: how.raw, fails: how.fails,
 		shown: make(chan struct{}, 1), ended: make(chan error, 2),
 	}
 	w.clock.Store(l.at.UnixMilli())
@@ -227,7 +230,7 @@ func (w *world) see(m sim.Moment) {
 			w.ledger.checkpoints = append(w.ledger.checkpoints, paper)
 		}
 	}
-	w.papers = m.Call.Op == sim.SyncDir && m.Call.Name == "state/"
+	w.papers = m.Call.Op == sim.SyncDir && m.Call.Name == "state/" && m.Call.N != w.fails
 	if w.keep {
 		w.moments = append(w.moments, moment{m, w.snapshot()})
 	}
