@@ -83,7 +83,7 @@ func (a *app) ceremony(ctx context.Context, l layout, f signer.Founding) (made s
 
 // handWords puts the recovery words where their holder takes them from: a new
 // file, or the terminal, where one word typed back shows that they were written down.
-func (a *app) handWords(words softkey.Words, path string) error {
+func (a *app) handWords(ctx context.Context, words softkey.Words, path string) error {
 	if path != "" {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -93,8 +93,11 @@ func (a *app) handWords(words softkey.Words, path string) error {
 		return errors.Join(err, f.Sync(), f.Close())
 	}
 	fmt.Fprintf(a.err, "Recovery words for the root key, shown once. Write them down, keep them away from this machine:\n  %s\nType the third word to continue: ", words.Reveal())
-	typed, err := a.line()
-	if err != nil || strings.ToLower(strings.TrimSpace(typed)) != strings.Fields(words.Reveal())[2] {
+	typed, err := a.line(ctx)
+	if err != nil {
+		return err
+	}
+	if strings.ToLower(typed) != strings.Fields(words.Reveal())[2] {
 		return ca.Refused(ca.E3002, "this is not the third word, so nothing was founded", "run chancery init again: it shows new words")
 	}
 	return nil

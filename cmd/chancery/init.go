@@ -71,10 +71,10 @@ func (a *app) found(ctx context.Context, p plan) error {
 	if err := l.vacant(); err != nil {
 		return err
 	}
-	if err := a.ask(&p); err != nil {
+	if err := a.ask(ctx, &p); err != nil {
 		return err
 	}
-	f, err := a.founding(&p)
+	f, err := a.founding(ctx, &p)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (a *app) found(ctx context.Context, p plan) error {
 	defer words.Wipe()
 	f.Words = words.Reveal()
 	// Who holds the words is settled before there is anything that they open.
-	if err := a.handWords(words, p.recovery); err != nil {
+	if err := a.handWords(ctx, words, p.recovery); err != nil {
 		return err
 	}
 	made, err := a.make(ctx, l, p, f)
@@ -124,7 +124,7 @@ func outside(l layout, path string) (string, error) {
 
 // founding makes the wish out of the flags; it checks all of them before
 // anything is written, and names what is missing at once.
-func (a *app) founding(p *plan) (signer.Founding, error) {
+func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	switch {
 	case ca.Assurance(p.assurance) == ca.Separated:
 		return signer.Founding{}, ca.Refused(ca.E1101, "the assurance separated cannot be founded by init yet", "use --assurance solo")
@@ -158,7 +158,7 @@ func (a *app) founding(p *plan) (signer.Founding, error) {
 			Use: []string{"server", "client", "email", "ocsp"}},
 	}
 	if p.unlock == "prompt" {
-		if f.Passphrase, err = a.newPassphrase(p.passwords); err != nil {
+		if f.Passphrase, err = a.newPassphrase(ctx, p.passwords); err != nil {
 			return signer.Founding{}, err
 		}
 		return f, softkey.CheckPassphrase(softkey.NewSecret([]byte(f.Passphrase)))

@@ -61,7 +61,7 @@ func (a *app) keyUnlock() *cobra.Command {
 					}
 					return k.Unlock(ctx, signer.Unlocking{})
 				}
-				secret, err := a.secret(file, words)
+				secret, err := a.secret(ctx, file, words)
 				if err != nil {
 					return states, err
 				}
@@ -78,7 +78,7 @@ func (a *app) keyUnlock() *cobra.Command {
 }
 
 // secret reads a passphrase or words from a file, or asks at a terminal.
-func (a *app) secret(file string, words bool) (string, error) {
+func (a *app) secret(ctx context.Context, file string, words bool) (string, error) {
 	if file == "" {
 		file = a.env("CHANCERY_PASSWORD_FILE")
 	}
@@ -93,13 +93,7 @@ func (a *app) secret(file string, words bool) (string, error) {
 	if words {
 		what = "Recovery words: "
 	}
-	fmt.Fprint(a.err, what)
-	typed, err := term.ReadPassword(int(in.Fd()))
-	fmt.Fprintln(a.err)
-	if err != nil {
-		return "", fmt.Errorf("read from the terminal: %w", err)
-	}
-	return string(typed), nil
+	return a.hidden(ctx, in, what)
 }
 
 // readSecret gives the first line of a file.

@@ -132,7 +132,7 @@ func (a *app) void(ctx context.Context, r recovery) error {
 			return usage("this cannot be undone, and there is no terminal to ask at", fmt.Sprintf("chancery recover --void %d --confirm %d", r.void, r.void))
 		}
 		var err error
-		if typed, err = a.answer("Type the number of the entry to void", ""); err != nil {
+		if typed, err = a.answer(ctx, "Type the number of the entry to void", ""); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (a *app) resetTime(ctx context.Context, confirm string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.today(confirm); err != nil {
+	if err := a.today(ctx, confirm); err != nil {
 		return err
 	}
 	t, err := wire.Dial(dialPath(l.socket("ceremony"))).ResetTime(ctx)
@@ -170,14 +170,14 @@ func (a *app) resetTime(ctx context.Context, confirm string) error {
 }
 
 // today has the date typed: who sets a clock by hand should have looked at another.
-func (a *app) today(typed string) error {
+func (a *app) today(ctx context.Context, typed string) error {
 	now := wallClock()().Format(time.DateOnly)
 	if typed == "" {
 		if !a.interactive() {
 			return usage("this cannot be undone, and there is no terminal to ask at", "chancery recover --time-reset --confirm YYYY-MM-DD")
 		}
 		var err error
-		if typed, err = a.answer("Today's date, by another clock", ""); err != nil {
+		if typed, err = a.answer(ctx, "Today's date, by another clock", ""); err != nil {
 			return err
 		}
 	}

@@ -47,7 +47,7 @@ func (a *app) revokeCommand() *cobra.Command {
 				if dry {
 					return a.give(answer{value: found.Certificate, text: "nothing was revoked\n"})
 				}
-				if err := a.confirmed(found.Certificate, confirm); err != nil {
+				if err := a.confirmed(ctx, found.Certificate, confirm); err != nil {
 					return err
 				}
 				// By its public name, which means this one certificate whatever happens
@@ -96,17 +96,16 @@ func effect(c ca.Certificate, why ca.Reason) string {
 
 // confirmed has the certificate's name typed: what cannot be undone is not done by
 // a slip.
-func (a *app) confirmed(c ca.Certificate, typed string) error {
+func (a *app) confirmed(ctx context.Context, c ca.Certificate, typed string) error {
 	if typed == "" {
 		if !a.interactive() {
 			return usage("revoking cannot be undone, and there is no terminal to ask at", "chancery revoke … --confirm "+ca.Show(c.Title()))
 		}
 		fmt.Fprintf(a.err, "Type the name to revoke: ")
-		line, err := a.line()
-		if err != nil {
-			return fmt.Errorf("read from the terminal: %w", err)
+		var err error
+		if typed, err = a.line(ctx); err != nil {
+			return err
 		}
-		typed = strings.TrimSpace(line)
 	}
 	if typed != c.Title() {
 		return usage(fmt.Sprintf("%s is not the name of this certificate, so nothing was revoked", ca.Show(typed)), "the name is "+ca.Show(c.Title()))
