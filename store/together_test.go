@@ -3,7 +3,6 @@
 package store_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -26,10 +25,10 @@ import (
 	"chancery/internal/csr"
 	"chancery/internal/pgtest"
 	"chancery/internal/sim"
+	"chancery/internal/verifyall"
 	"chancery/lifecycle"
 	"chancery/policy"
 	"chancery/signer"
-	"chancery/signer/journal"
 	"chancery/signer/softkey"
 	"chancery/store"
 )
@@ -324,8 +323,8 @@ func (w *world) sync() error {
 	}
 }
 
-// verify holds the log's files and the book, read past the proxy, against each
-// other in both directions, and both against what clients and signer remember.
+// verify is verify-all: the log's files, the book past the proxy, and what clients
+// and signer remember.
 func (w *world) verify() (audit.Agreement, error) {
 	if err := w.sync(); err != nil {
 		return audit.Agreement{}, err
@@ -343,60 +342,19 @@ func (w *world) verify() (audit.Agreement, error) {
 	if err != nil {
 		return audit.Agreement{}, err
 	}
-	segments, err := filepath.Glob(filepath.Join(files, "journal", "*.seg")) // in order
+	entries, err := os.ReadDir(filepath.Join(files, "journal"))
 	if err != nil {
 		return audit.Agreement{}, err
 	}
-	for _, path := range segments {
-		v.Segments = append(v.Segments, audit.SegmentFile{Name: filepath.Base(path), Open: func() (io.ReadCloser, error) { return os.Open(path) }})
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
 	}
-	rows := map[ca.Serial][][]byte{}
-	all := book.Certificates
-	book.Certificates = func(yield func(audit.Row, error) bool) {
-		for r, err := range all {
-			rows[r.Serial] = append(rows[r.Serial], r.DER)
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
-	report, out, err := audit.Compare(v, book)
-	switch {
-	case err != nil:
-		return out, err
-	case out.Count > 0:
-		return out, fmt.Errorf("log and book differ in %d places: %v", out.Count, out.First)
-	case out.Unsettled > 0 || out.Unclosed > 0 || report.Open > 0:
-		return out, fmt.Errorf("settled, and %d leaves have no row, %d rows no end, %d intents are open", out.Unsettled, out.Unclosed, report.Open)
-	}
-	return out, w.known(rows)
-}
-
-// known checks that each serial number has one row, that what a client was told
-// stands in it, and that what was signed stands there or is void.
-func (w *world) known(rows map[ca.Serial][][]byte) error {
+	v.Segments = verifyall.Segments(names, func(name string) (io.ReadCloser, error) { return os.Open(filepath.Join(files, "journal", name)) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for serial, has := range rows {
-		if len(has) > 1 {
-			return fmt.Errorf("serial %s has %d rows", serial, len(has))
-		}
-	}
-	for i, der := range append(w.told[:len(w.told):len(w.told)], w.signed...) {
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return err
-		}
-		serial, err := ca.SerialFromBytes(c.SerialNumber.Bytes())
-		if err != nil {
-			return err
-		}
-		has, void := rows[serial], i >= len(w.told)
-		if len(has) == 0 || !bytes.Equal(has[0], der) && !(void && len(has[0]) == 0) {
-			return fmt.Errorf("the book does not have the certificate %s that was signed; a client was told: %v", serial, !void)
-		}
-	}
-	return nil
+	r, err := verifyall.Check(verifyall.Evidence{Log: v, Book: book, Settled: true, Told: w.told, Signed: w.signed})
+	return r.Agreement, err
 }
 
 // files gives the directory with the log's files; from a simulated disk they are
@@ -406,25 +364,5 @@ func (w *world) files() (string, error) {
 		return w.dir, nil
 	}
 	to := w.t.TempDir()
-	for _, dir := range []string{"journal", "state"} {
-		names, err := w.disk.Names(dir)
-		if err := errors.Join(err, os.Mkdir(filepath.Join(to, dir), 0o700)); err != nil {
-			return "", err
-		}
-		for _, name := range names {
-			f, err := w.disk.OpenFile(dir+"/"+name, journal.Read)
-			if err != nil {
-				return "", err
-			}
-			size, err := f.Size()
-			if err != nil {
-				return "", err
-			}
-			content, err := io.ReadAll(io.NewSectionReader(f, 0, size))
-			if err := errors.Join(err, f.Close(), os.WriteFile(filepath.Join(to, dir, name), content, 0o600)); err != nil {
-				return "", err
-			}
-		}
-	}
-	return to, nil
+	return to, w.disk.Save(to)
 }
