@@ -12,7 +12,7 @@ var explanations = []Explanation{
 	{E1102, "a file cannot be read or written", "A file named on the command line is missing, unreadable, or would be overwritten.\nChancery overwrites nothing silently: choose another place or move the old file."},
 	{E1201, "the service does not answer", "No service answers on the socket or address. Start it with `chancery serve`, or\nlook at its log."},
 	{E1202, "an address to listen on is taken", "Another program listens on this address, or this account may not. Choose another\nwith --listen-http, and let what stands in pki_url lead to it: certificates carry that."},
-	{E1303, "wrong account on a socket", "Each local socket takes one operating-system account (security rule PR-03). The\nmessage names the account seen and the one wanted."},
+	{E1303, "wrong account", "Each local socket takes one operating-system account (security rule PR-03), and the\ndirectory belongs to one. The message names the account seen and the one wanted:\ngive the command as that one."},
 	{E1305, "not allowed", "The account does not hold the role this needs. The policy in force says which account\nhas which role; the account that ran `chancery init`, and root for it, has all in `solo`.\nThe message names the account seen."},
 	{E1401, "the body of a call is malformed", "A call on a local socket or the API had an unknown field, a wrong type, a double\nkey, or was too large. Nothing was done."},
 	{E1402, "protocol mismatch between processes", "Front and signer do not speak the same protocol, or one was restarted and the\nother has not noticed. Restart the process that the message names."},

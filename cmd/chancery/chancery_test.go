@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +24,11 @@ import (
 // line starts are this file again.
 func TestMain(m *testing.M) {
 	if os.Getenv("CHANCERY_TEST_MAIN") == "1" {
+		if uid, err := strconv.Atoi(os.Getenv("CHANCERY_TEST_UID")); err == nil {
+			if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid)); err != nil {
+				panic(err)
+			}
+		}
 		main()
 		return
 	}

@@ -114,7 +114,15 @@ func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *cli
 	if err != nil {
 		return err
 	}
-	return <-result
+	err = <-result
+	var p *ca.Problem
+	if errors.As(err, &p) && p.Kind == ca.LockedKind {
+		// Keys that were unlocked here would be locked again with the command's end.
+		locked := *p
+		locked.Fix = a.says("serve") + ", then in another terminal " + a.says("key unlock")
+		return &locked
+	}
+	return err
 }
 
 // household makes the parent of front and signer, with the sockets they listen

@@ -239,6 +239,6 @@ func (l layout) ours() error {
 		return nil
 	}
 	name := accountName(owner)
-	return ca.Forbidden(ca.E1102, fmt.Sprintf("%s belongs to the account %s, and this is %s", l.dir, name, accountName(os.Geteuid())),
+	return ca.Forbidden(ca.E1303, fmt.Sprintf("%s belongs to the account %s, and this is %s", l.dir, name, accountName(os.Geteuid())),
 		fmt.Sprintf("sudo -u %s chancery --dir %s …", name, l.dir))
 }

@@ -123,8 +123,11 @@ func (a *app) made(l layout, p plan, f signer.Founded) string {
 	if p.recovery != "" {
 		fmt.Fprintf(&b, "! move %s away from this machine: its words open the root\n", p.recovery)
 	}
-	fmt.Fprintf(&b, "Next:  %-45s start the service\n       %-45s your first certificate\n",
-		a.says("serve"), a.says("issue "+firstHost(p.names)))
+	fmt.Fprintf(&b, "Next:  %-45s start the service\n", a.says("serve"))
+	if p.unlock == "prompt" {
+		fmt.Fprintf(&b, "       %-45s open the signing keys, after each start\n", a.says("key unlock"))
+	}
+	fmt.Fprintf(&b, "       %-45s your first certificate\n", a.says("issue "+firstHost(p.names)))
 	return b.String()
 }
 

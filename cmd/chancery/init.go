@@ -7,13 +7,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"chancery/ca"
+	"chancery/config"
 	"chancery/policy"
 	"chancery/signer"
 	"chancery/signer/softkey"
@@ -80,8 +83,11 @@ func (a *app) found(ctx context.Context, p plan) error {
 	}
 	if p.dryRun {
 		f.Passphrase = "" // not even when it is asked for as JSON
-		return a.print(f, fmt.Sprintf("would found %s (%s) and %s (%s) in %s\n",
-			f.Root.Name, f.Root.KeyType, f.Issuing.Name, f.Issuing.KeyType, l.dir))
+		text, err := planned(l, p, f)
+		if err != nil {
+			return err
+		}
+		return a.print(f, text)
 	}
 	if p.recovery, err = outside(l, p.recovery); err != nil {
 		return err
@@ -148,11 +154,11 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	if p.org == "" {
 		p.org = organisation(p.names)
 	}
-	if p.pki == "" {
-		p.pki = "http://" + p.hostname + ":8080"
+	if err := p.address(); err != nil {
+		return signer.Founding{}, err
 	}
 	f := signer.Founding{
-		Assurance: ca.Assurance(p.assurance), PKI: strings.TrimRight(p.pki, "/"), Profiles: profiles,
+		Assurance: ca.Assurance(p.assurance), PKI: p.pki, Profiles: profiles,
 		Root: signer.Generation{Name: "root-g1", Line: "root", Subject: p.subject("Root CA G1"), KeyType: "ecdsa-p384", Days: rootDays},
 		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: p.subject("Issuing CA G1"), KeyType: "ecdsa-p256", Days: issuingDays,
 			Use: []string{"server", "client", "email", "ocsp"}},
@@ -164,6 +170,47 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 		return f, softkey.CheckPassphrase(softkey.NewSecret([]byte(f.Passphrase)))
 	}
 	return f, nil
+}
+
+// address settles where relying parties fetch lists. It goes into every certificate,
+// so it is judged before anything is made, by the rules that the service goes by.
+func (p *plan) address() error {
+	c := config.Default()
+	c.PKIURL = strings.TrimRight(p.pki, "/")
+	if p.pki == "" {
+		_, dns := ca.NewName(ca.DNS, p.hostname)
+		if _, ip := ca.NewName(ca.IP, p.hostname); dns != nil && ip != nil {
+			return usage("--hostname "+ca.Show(p.hostname)+" is not the name of a host", "chancery init --hostname ca.lab.example")
+		}
+		c.PKIURL = "http://" + net.JoinHostPort(p.hostname, "8080")
+	}
+	var fault *ca.Problem
+	if err := c.Check(); errors.As(err, &fault) {
+		return usage("--pki-url "+ca.Show(p.pki)+" cannot be where lists are fetched", "chancery init --pki-url http://ca.lab.example:8080").Because(fault.Detail)
+	}
+	p.pki = c.PKIURL
+	return nil
+}
+
+// planned is what --dry-run prints: all that cannot be changed later, and what
+// follows from the answers.
+func planned(l layout, p plan, f signer.Founding) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "would found in %s, assurance %s:\n", l.dir, f.Assurance)
+	for _, g := range []signer.Generation{f.Root, f.Issuing} {
+		fmt.Fprintf(&b, "  + authority %-11s %s, %d days   %s\n", g.Name, g.KeyType, g.Days, g.Subject)
+	}
+	for _, d := range f.Profiles {
+		q, err := config.Profile([]byte(d.Document))
+		if err != nil {
+			return "", err
+		}
+		names := slices.Concat(q.Names.DNS, q.Names.IP, q.Names.Email, q.Names.URI)
+		fmt.Fprintf(&b, "  + profile %-13s %d days, at most %d   %s\n", q.Name, q.Days, q.MaxDays, strings.Join(names, ", "))
+	}
+	fmt.Fprintf(&b, "  + revocation lists and certificates of authorities at %s, in every certificate\n", f.PKI)
+	fmt.Fprintf(&b, "  + signing keys opened by --unlock %s\n", p.unlock)
+	return b.String(), nil
 }
 
 // missing names every answer that is not there and cannot be asked for.

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -120,17 +122,30 @@ func (a *app) keys(ctx context.Context, call func(context.Context, *wire.Client)
 		return err
 	}
 	states, err := call(ctx, wire.Dial(dialPath(l.socket("ceremony"))))
-	if errors.Is(err, wire.ErrUnknown) {
-		return ca.Unavailable(ca.E1201, "the signer does not answer", "chancery serve --dir "+l.dir).Because(err.Error())
-	}
 	if err != nil {
-		return err
+		return l.silent(err)
 	}
 	names := make([]string, len(states.Keys))
 	for i, k := range states.Keys {
 		names[i] = k.KeyID
 	}
 	return a.give(answer{value: states, text: keyTable(states), names: names})
+}
+
+// silent is why a call on the ceremony socket had no answer. What the signer itself
+// answered stays as it is.
+func (l layout) silent(err error) error {
+	if !errors.Is(err, wire.ErrUnknown) {
+		return err
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return errors.Join(l.ours(), err)
+	}
+	var asked *url.Error // its address is made up
+	if errors.As(err, &asked) {
+		err = asked.Err
+	}
+	return ca.Unavailable(ca.E1201, "the signer does not answer", "chancery serve --dir "+l.dir).Because(err.Error())
 }
 
 func keyTable(s signer.KeyStates) string {

@@ -32,6 +32,11 @@ func (a *app) serveCommand() *cobra.Command {
 // child that is started again finds its callers still in the queue.
 func (a *app) serve(ctx context.Context, l layout, listen string) error {
 	began := time.Now()
+	// Before anything is read or made: the service of another account could not open
+	// what this one leaves.
+	if err := l.ours(); err != nil {
+		return err
+	}
 	settings, err := l.settings()
 	if err != nil {
 		return err
