@@ -22,8 +22,9 @@ import (
 type truth struct {
 	// told are certificates that were handed out, and what they are revoked by.
 	told []held
-	// keyed are the wishes of the current round that went with an idempotency key.
-	keyed []wanted
+	// keyed are the wishes of the current round that went with an idempotency key,
+	// before those of earlier rounds.
+	keyed, before []wanted
 	// revoked are certificates whose revocation was acknowledged; unsure are those
 	// of which that was asked and never answered.
 	revoked, unsure []held
@@ -174,9 +175,14 @@ func issued(ctx context.Context, k *client.Client, o client.Order) (held, error)
 }
 
 // asks sends each wish of the round with a key once more, and those that were never
-// answered twice: a key gives one certificate, whoever died.
-func (c *caller) asks(ctx context.Context, k *client.Client) error {
-	for _, w := range c.keyed {
+// answered twice: a key gives one certificate, whoever died. At the end those of all
+// rounds are asked about.
+func (c *caller) asks(ctx context.Context, k *client.Client, all bool) error {
+	wishes := c.keyed
+	if all {
+		wishes = append(wishes, c.before...)
+	}
+	for _, w := range wishes {
 		if w.der == nil {
 			v, err := issued(ctx, k, w.order)
 			if err != nil {
@@ -191,6 +197,9 @@ func (c *caller) asks(ctx context.Context, k *client.Client) error {
 		}
 		if !bytes.Equal(v.der, w.der) {
 			return fmt.Errorf("the key %s gave the certificate %s, and gives %s now", w.order.Key, pemText(certificateLabel, [][]byte{w.der}), v.chain)
+		}
+		if !all {
+			c.before = append(c.before, w)
 		}
 	}
 	c.keyed = nil

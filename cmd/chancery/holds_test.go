@@ -82,15 +82,7 @@ func (k *killing) holds() {
 	k.t.Helper()
 	ctx, cancel := context.WithTimeout(k.t.Context(), killWait)
 	defer cancel()
-	errs := make([]error, len(k.callers))
-	var all sync.WaitGroup
-	for i, c := range k.callers {
-		all.Go(func() { errs[i] = k.asked(ctx, func(s *client.Client) error { return c.asks(ctx, s) }) })
-	}
-	all.Wait()
-	if err := errors.Join(errs...); err != nil {
-		k.t.Errorf("asked again: %v", err)
-	}
+	k.repeats(ctx, false)
 	if err := k.asked(ctx, func(s *client.Client) error { return k.publishes(ctx, s) }); err != nil {
 		k.t.Error(err)
 	}
@@ -108,6 +100,20 @@ func (k *killing) holds() {
 		k.t.Fatal(err)
 	}
 	k.kept = append(k.kept, checkpoint)
+}
+
+// repeats has all callers ask for what they have asked for, in this round or in all.
+func (k *killing) repeats(ctx context.Context, every bool) {
+	k.t.Helper()
+	errs := make([]error, len(k.callers))
+	var all sync.WaitGroup
+	for i, c := range k.callers {
+		all.Go(func() { errs[i] = k.asked(ctx, func(s *client.Client) error { return c.asks(ctx, s, every) }) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		k.t.Errorf("asked again: %v", err)
+	}
 }
 
 // asked dials the service, and asks it something.

@@ -219,6 +219,7 @@ func (k *killing) dies(times int) {
 	}
 	k.begins()
 	children := k.family()
+	k.repeats(k.t.Context(), true)
 	if err := k.asked(k.t.Context(), func(s *client.Client) error { return k.publishes(k.t.Context(), s) }); err != nil {
 		k.t.Error(err)
 	}
