@@ -42,7 +42,7 @@ func (d *door) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := whole(rows)
 	for i := range p.Items {
-		p.Items[i].DER = nil
+		p.Items[i].DER, p.Items[i].Status = nil, p.Items[i].Standing(f.Now)
 	}
 	// A full page may be followed by an empty one; that costs less than counting.
 	if n := len(rows); n > 0 && n >= f.Limit {
@@ -79,6 +79,7 @@ func (d *door) find(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Vary", "Accept")
 	if form == respond.JSONType {
+		found.Certificate.Status = found.Certificate.Standing(d.o.Now())
 		respond.JSON(w, d.o.Log, http.StatusOK, found)
 		return nil
 	}

@@ -39,7 +39,7 @@ func (d *door) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.DER = nil
+	c.DER, c.Status = nil, c.Standing(d.o.Now())
 	respond.JSON(w, d.o.Log, http.StatusOK, c)
 	return nil
 }

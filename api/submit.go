@@ -56,6 +56,7 @@ func (d *door) submit(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusOK
 	}
 	w.Header().Set("Location", "/api/v1/certificates/"+issued.Certificate.PublicName())
+	issued.Certificate.Status = issued.Certificate.Standing(d.o.Now())
 	respond.JSON(w, d.o.Log, status, issued)
 	return nil
 }

@@ -49,6 +49,22 @@ type Certificate struct {
 	// Revoked is how it stands with its revocation; nil if it is not revoked. It is
 	// no column of the row.
 	Revoked *Revoked `json:"revoked,omitempty"`
+	// Status is Standing when the API answered, and empty elsewhere.
+	Status string `json:"status,omitempty"`
+}
+
+// Standing is how it stands with a certificate, in the words of Filter.Status. One
+// that was revoked and has ended is expired.
+func (c Certificate) Standing(now time.Time) string {
+	switch {
+	case c.Kind == Void:
+		return "void"
+	case c.NotAfter.Before(now):
+		return "expired"
+	case c.Revoked != nil:
+		return "revoked"
+	}
+	return "valid"
 }
 
 // PublicName is how a certificate is named in pages and the API:

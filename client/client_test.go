@@ -37,7 +37,7 @@ var (
 	row = ca.Certificate{
 		ID: ca.NewID(40, 9), Kind: ca.EndEntity, IssuerKey: ca.Digest{1}, Serial: "0a1b", Authority: "issuing-g1", Request: "r", Profile: "server",
 		ProfileDigest: ca.Digest{2}, Owner: "uid:1", Door: ca.DoorAPI, Names: []ca.Name{{Type: ca.DNS, Value: "nas.lab.example"}}, Common: "nas",
-		Key: ca.Digest{3}, KeyType: "ed25519", NotBefore: clock, NotAfter: clock, IssuedAt: clock, DER: []byte("leaf"), Undelivered: true,
+		Key: ca.Digest{3}, KeyType: "ed25519", NotBefore: clock, NotAfter: clock, IssuedAt: clock, DER: []byte("leaf"), Undelivered: true, Status: "valid",
 	}
 	issued    = ca.Issued{Certificate: row, Chain: [][]byte{[]byte("issuing"), []byte("root")}, Notices: []string{"n"}, Repeated: true}
 	plan      = ca.Plan{Draft: ca.Draft{Subject: ca.Subject{{OID: ca.OIDCommonName, Value: "nas"}}, Names: row.Names, SPKI: []byte{1}, Key: ca.Digest{3}, KeyType: "ed25519", NotBefore: clock, NotAfter: clock, Use: []string{"server"}, Authority: "issuing-g1", Profile: "server", ProfileDigest: ca.Digest{2}}, Notices: []string{"n"}}

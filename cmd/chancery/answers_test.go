@@ -63,3 +63,29 @@ func TestFieldsOfAPage(t *testing.T) {
 		t.Errorf("the header of a list without columns of its own:\n%s", s.out)
 	}
 }
+
+// What is not there is told from what nothing passes.
+func TestAListNamesWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	request := h.request("nas.lab.example")
+	h.done("sign", request)
+	for line, want := range map[string]string{
+		"list --ca nix": "E2101", "list --profile nix": "E2118", "list --limit 0": "E1101", "list --limit 501": "E1101",
+		"sign --days 0 " + request: "E1101", "crl publish --days 0": "E1101",
+	} {
+		s := h.refused(want, strings.Fields(line)...)
+		if (s.code == exitUsage) != (want == "E1101") {
+			t.Errorf("%s: exit %d", line, s.code)
+		}
+	}
+	h.done("list", "--profile", "client") // which is there, and has none
+	if s := h.done("list", "--name", "nas.lab.example", "--fields", "status", "-o", "csv"); s.out != "status\nvalid\n" {
+		t.Errorf("the rows' status: %q", s.out)
+	}
+	h.done("revoke", "nas.lab.example", "--confirm", "nas.lab.example")
+	if s := h.done("show", "nas.lab.example", "--json"); !strings.Contains(s.out, `"status": "revoked"`) {
+		t.Errorf("show --json:\n%s", s.out)
+	}
+}

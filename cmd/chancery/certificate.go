@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -32,6 +33,9 @@ func (a *app) signCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("sign takes one file with a request, or - for standard input", "chancery sign nas.csr")
+			}
+			if err := someDays(c, days); err != nil {
+				return err
 			}
 			sample := chainAnswer(ca.Issued{})
 			if dry {
@@ -143,12 +147,18 @@ func (a *app) listCommand() *cobra.Command {
 		Use: "list", Short: "List certificates, newest first",
 		Example: "  chancery list\n  chancery list --name '*.lab.example' --status valid",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.Limit < 1 || f.Limit > ca.MaxPage {
+				return usage("--limit "+fmt.Sprint(f.Limit)+" is no number of rows", fmt.Sprintf("chancery list --limit %d, 1 to %d", listPage, ca.MaxPage))
+			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				page, err := k.Certificates(ctx, f)
 				if err != nil {
 					return err
 				}
 				if len(page.Items) == 0 {
+					if err := exist(ctx, k, f); err != nil {
+						return err
+					}
 					fmt.Fprintf(a.err, "none%s\n", activeFilters(c))
 				}
 				return a.give(answer{value: page, text: listText(page.Items, time.Now()), rows: page.Items, columns: listColumns, names: publicNames(page.Items)})
@@ -167,8 +177,39 @@ func (a *app) listCommand() *cobra.Command {
 	return c
 }
 
+// exist tells a filter that nothing passes from one that names what is not there.
+// Certificates outlive their profile, so only an empty list asks.
+func exist(ctx context.Context, k *client.Client, f ca.Filter) error {
+	if f.Authority != "" {
+		if _, err := k.Authority(ctx, f.Authority); err != nil {
+			return err
+		}
+	}
+	if f.Profile == "" {
+		return nil
+	}
+	known, err := k.Profiles(ctx)
+	if err != nil || slices.ContainsFunc(known, func(p ca.Profile) bool { return p.Name == f.Profile }) {
+		return err
+	}
+	names := make([]string, len(known))
+	for i, p := range known {
+		names[i] = p.Name
+	}
+	return ca.NotFound(ca.E2118, "there is no profile "+ca.Show(f.Profile), "use one of "+strings.Join(names, ", "))
+}
+
+// someDays refuses a lifetime that was given and is none: 0 means the usual one only
+// where nothing is said.
+func someDays(c *cobra.Command, days int) error {
+	if c.Flags().Changed("days") && days < 1 {
+		return usage(fmt.Sprintf("--days %d is no lifetime", days), "leave out --days for the usual one")
+	}
+	return nil
+}
+
 // listColumns are what -o csv has of a certificate.
-var listColumns = []string{"common_name", "names", "profile", "owner", "authority", "not_before", "not_after", "serial"}
+var listColumns = []string{"common_name", "names", "profile", "owner", "authority", "not_before", "not_after", "serial", "status"}
 
 // activeFilters names the flags that narrowed a list.
 func activeFilters(c *cobra.Command) string {
@@ -197,23 +238,10 @@ func listText(rows []ca.Certificate, now time.Time) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STATUS\tNAME\tPROFILE\tUNTIL\tSERIAL")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t…%s\n", standing(r, now), r.Title(), r.Profile, r.NotAfter.Local().Format("2006-01-02"), r.Serial.Tail())
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t…%s\n", r.Standing(now), r.Title(), r.Profile, r.NotAfter.Local().Format("2006-01-02"), r.Serial.Tail())
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()
-}
-
-// standing is how it stands with a certificate, in a word.
-func standing(c ca.Certificate, now time.Time) string {
-	switch {
-	case c.Kind == ca.Void:
-		return "void"
-	case c.NotAfter.Before(now):
-		return "expired"
-	case c.Revoked != nil:
-		return "revoked"
-	}
-	return "valid"
 }
 
 func (a *app) statusCommand() *cobra.Command {

@@ -138,6 +138,9 @@ func (a *app) crlPublish() *cobra.Command {
 		Long:    "Makes and publishes a new list now, of every issuing authority. The service does so by itself: after each\nrevocation and once a day. A root's list is made with the recovery words, for a year: name the root with --ca.",
 		Example: "  chancery crl publish\n  chancery crl publish --ca issuing-g1 --days 10\n  chancery crl publish --ca root-g1",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := someDays(c, days); err != nil {
+				return err
+			}
 			if err := a.canGive(answer{value: []ca.List{}, rows: []ca.List{}}); err != nil {
 				return err
 			}
