@@ -77,8 +77,11 @@ func (s *site) sites(t *testing.T) []string {
 // is SQLite's, and the others cost a start, a stop, a list or a full segment a
 // millisecond.
 var superfluous = map[string]string{
-	"Sync db/book.db-wal by walCheckpoint":                                                               "with synchronous=FULL each commit has synced the log before",
-	"Sync state/clean.tmp by journal.Journal.replace":                                                    "a mark that is torn is no mark, and the start is as after a crash",
+	"SyncDir db/ by walFrames":                        "the store has synced the folder when it opened the book; SQLite would not say if this failed",
+	"SyncDir db/ by store.settleWAL":                  "the folder is synced once more before the opening is done",
+	"SyncDir db/ by store.Store.openSQLite":           "SQLite does it at the first commit, and settleWAL has done it, but the first may fail unseen (FT-03)",
+	"Sync db/book.db-wal by walCheckpoint":            "with synchronous=FULL each commit has synced the log before",
+	"Sync state/clean.tmp by journal.Journal.replace": "a mark that is torn is no mark, and the start is as after a crash",
 	"SyncDir state/ by journal.Journal.rename < journal.Journal.replace < journal.Journal.writeClean":    "a mark without a name is no mark either",
 	"SyncDir journal/ by journal.Journal.dropUnborn":                                                     "a segment that comes back unborn is dropped again",
 	"SyncDir journal/ by journal.Journal.rename < journal.Journal.replace < journal.Journal.writeHashes": "newSegment syncs the same folder before anything builds on the hashes, and lost ones are made anew",
@@ -102,14 +105,14 @@ func isSuperfluous(name string) bool {
 // honest sync of the same file often covers it up.
 const window = 6
 
-// lied explores a disk on which one place does not sync: first the moments right
+// lied explores a disk on which some calls do not sync: first the moments right
 // after a lie in the load, then all.
-func (s *site) lied(t *testing.T, name string) *exploration {
+func (s *site) lied(t *testing.T, which func(sim.Call) bool) *exploration {
 	t.Helper()
 	var mu sync.Mutex
 	var lies []int
 	plan := func(c sim.Call) sim.Outcome {
-		if !syncs(c) || siteOf(c) != name {
+		if !syncs(c) || !which(c) {
 			return sim.Done
 		}
 		mu.Lock()
@@ -143,7 +146,7 @@ func TestFT01_CrashesFindEachMissingSync(t *testing.T) {
 			if isSuperfluous(name) && rounds() == 1 {
 				t.Skip("superfluous; tried at night")
 			}
-			e := s.lied(t, name)
+			e := s.lied(t, func(c sim.Call) bool { return siteOf(c) == name })
 			switch {
 			case e.failed == nil && !isSuperfluous(name):
 				t.Errorf("%d points, and nothing was lost", e.points.Load())
@@ -154,6 +157,16 @@ func TestFT01_CrashesFindEachMissingSync(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Three places sync the folder of the book, and any two of them are enough.
+func TestFT01_CrashesFindAFolderOfTheBookThatIsNeverSynced(t *testing.T) {
+	s := found(t, 1)
+	e := s.lied(t, func(c sim.Call) bool { return c.Op == sim.SyncDir && c.Name == "db/" })
+	if e.failed == nil {
+		t.Fatalf("%d points, and nothing was lost", e.points.Load())
+	}
+	t.Logf("found after %d points: %s: %v", e.points.Load(), e.failed.point.name, e.failed.err)
 }
 
 // A commit that was only in the page cache is built on by settling, and gone after
