@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -87,5 +88,59 @@ func TestAListNamesWhatIsNotThere(t *testing.T) {
 	h.done("revoke", "nas.lab.example", "--confirm", "nas.lab.example")
 	if s := h.done("show", "nas.lab.example", "--json"); !strings.Contains(s.out, `"status": "revoked"`) {
 		t.Errorf("show --json:\n%s", s.out)
+	}
+}
+
+func TestSmallAnswersOfAFirstDay(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	// Two processes know of a loose mode; one says it.
+	key := filepath.Join(h.dir, "signer", "keys", "issuing-g1.key")
+	for _, mode := range []os.FileMode{0o644, 0o400} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		if s := h.types("status"); mode == 0o644 && (strings.Count(s.err, "code: E1404") != 1 || strings.Contains(s.err, "KY-")) {
+			t.Errorf("%s", s.err)
+		}
+	}
+	if s := h.refused("E1101", "serve", "--listen-http", "nonsense"); !strings.Contains(s.err, "hint: chancery serve --listen-http") {
+		t.Errorf("%s", s.err)
+	}
+	if s := h.refused("E1001", "status", "--dir", "/etc"); strings.Contains(s.err, "init") {
+		t.Errorf("a hint that init refuses:\n%s", s.err)
+	}
+	bad := hand{t, h.file("bad")}
+	if err := os.Mkdir(bad.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.write("bad/chancery.toml", "pki_url = 'x'\n")
+	if s := bad.refused("E1003", "serve"); !strings.Contains(s.err, "bad/chancery.toml") {
+		t.Errorf("it does not name the file:\n%s", s.err)
+	}
+
+	h.serve()
+	certificate := h.write("nas.pem", h.done("sign", h.request("nas.lab.example")).out)
+	if s := h.done("show", certificate); !strings.Contains(s.out, "ecdsa-p256") {
+		t.Errorf("%s", s.out)
+	}
+	for name, form := range map[string]string{"list.pem": "pem", "list.crl": "der"} {
+		list := h.write(name, h.done("crl", "show", "--ca", "issuing-g1", "-o", form).out)
+		if s := h.done("show", list); !strings.Contains(s.out, "number") || !strings.Contains(s.out, "entries") {
+			t.Errorf("%s", s.out)
+		}
+	}
+	if s := h.refused("E2111", "revoke", h.newestCA()); strings.Contains(s.err, "Effect") {
+		t.Errorf("it announces what it refuses:\n%s", s.err)
+	}
+	for _, verb := range []string{"lock", "unlock"} {
+		if s := h.done("key", verb); !strings.Contains(s.out, "  "+verb+"ed\n") || !strings.Contains(s.out, "  sealed\n") || !strings.Contains(s.out, "keys are "+verb+"ed") {
+			t.Errorf("%s", s.out)
+		}
+	}
+	for line, want := range map[string]string{"list -o js": "jsonl", "init --unlock pro": "prompt", "doctor --only lo": "log-id"} {
+		if s := h.done(append([]string{"__complete"}, strings.Fields(line)...)...); !strings.Contains(s.out, want+"\n") {
+			t.Errorf("%s: %s", line, s.out)
+		}
 	}
 }

@@ -116,6 +116,8 @@ func (a *app) doctorCommand() *cobra.Command {
 	c.Flags().BoolVar(&fix, "fix", false, "repair what is harmless to repair, such as modes")
 	c.Flags().StringSliceVar(&only, "only", nil, "only these checks: "+strings.Join(checkIDs(), ", "))
 	c.Flags().StringSliceVar(&skip, "skip", nil, "all but these checks")
+	_ = c.RegisterFlagCompletionFunc("only", fixed(checkIDs()...)) // the flags are there
+	_ = c.RegisterFlagCompletionFunc("skip", fixed(checkIDs()...))
 	return c
 }
 

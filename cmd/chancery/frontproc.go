@@ -33,7 +33,7 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 	defer cancel()
 	var f front
 	err = unheld(ctx, func() (err error) { f, err = openFront(ctx, l, log); return err })
-	if err := errors.Join(err, reportReady(fds, err)); err != nil {
+	if err := reportReady(fds, err); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.book.Close()) }()

@@ -55,6 +55,8 @@ func (a *app) initCommand() *cobra.Command {
 	f.StringVar(&p.recovery, "recovery-file", "", "new file that takes the recovery words (required without a terminal)")
 	f.StringVar(&p.passwords, "password-file", "", "file with the passphrase for --unlock prompt")
 	f.BoolVar(&p.dryRun, "dry-run", false, "print what would be made, and write nothing")
+	_ = c.RegisterFlagCompletionFunc("unlock", fixed("auto", "prompt")) // the flags are there
+	_ = c.RegisterFlagCompletionFunc("assurance", fixed(string(ca.Solo), string(ca.Separated)))
 	return c
 }
 

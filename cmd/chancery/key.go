@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -19,6 +20,7 @@ import (
 
 	"chancery/ca"
 	"chancery/signer"
+	"chancery/signer/softkey"
 	"chancery/signer/wire"
 )
 
@@ -151,17 +153,33 @@ func (l layout) silent(err error) error {
 func keyTable(s signer.KeyStates) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tPURPOSE\tTYPE\tOPENED BY")
+	fmt.Fprintln(w, "KEY\tPURPOSE\tTYPE\tOPENED BY\tSTATE")
 	for _, k := range s.Keys {
 		methods := make([]string, len(k.Methods))
 		for i, m := range k.Methods {
 			methods[i] = string(m)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.KeyID, k.Purpose, k.KeyType, strings.Join(methods, ", "))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.KeyID, k.Purpose, k.KeyType, strings.Join(methods, ", "), keyState(s, k))
 	}
 	_ = w.Flush() // a builder takes everything
 	if s.Sealed {
 		b.WriteString("\nThe signing keys are locked: nothing is issued until `chancery key unlock`.\n")
+	} else {
+		b.WriteString("\nThe signing keys are unlocked.\n")
 	}
 	return b.String()
+}
+
+// keyState is whether a key can sign now. The log's own key always can: a file opens
+// it, since a log without promises would be worse. Only the words open a root.
+func keyState(s signer.KeyStates, k softkey.Info) string {
+	switch {
+	case k.Purpose == softkey.LogKey:
+		return "unlocked"
+	case !slices.ContainsFunc(k.Methods, func(m softkey.Method) bool { return m != softkey.ByWords }):
+		return "sealed"
+	case s.Sealed:
+		return "locked"
+	}
+	return "unlocked"
 }

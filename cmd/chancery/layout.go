@@ -132,7 +132,13 @@ func (l layout) settings() (config.Config, error) {
 	if !l.founded() {
 		path = ""
 	}
-	return config.Load(path, os.Environ())
+	c, err := config.Load(path, os.Environ())
+	var p *ca.Problem
+	if errors.As(err, &p) && p.Why == "" && path != "" {
+		named := *p
+		return c, errors.Join(named.Because("read from "+path+", and variables over it"), err)
+	}
+	return c, err
 }
 
 // writeConfig writes the settings that init chose. The file comes last in a

@@ -43,6 +43,9 @@ func (a *app) revokeCommand() *cobra.Command {
 				if err := onlyOne(ctx, k, args[0], found.Certificate); err != nil {
 					return err
 				}
+				if found.Certificate.Kind == ca.CACertificate {
+					return ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "an authority is revoked by its parent, at a ceremony")
+				}
 				fmt.Fprint(a.err, effect(found.Certificate, why))
 				if dry {
 					return a.give(answer{value: found.Certificate, text: "nothing was revoked\n"})

@@ -45,6 +45,8 @@ func (a *app) run(ctx context.Context) int {
 		return exitInterrupted
 	case errors.Is(err, errFaults): // the answer has said which
 		return exitFaults
+	case errors.Is(err, errTold):
+		return exitFailure
 	}
 	p := asProblem(err)
 	a.complain(p)
@@ -73,6 +75,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.dir, "dir", "", "directory of the installation (CHANCERY_DIR)")
 	f.BoolVar(&a.json, "json", false, "print JSON, short for -o json")
 	f.StringVarP(&a.format, "output", "o", "", "print as "+strings.Join(forms, ", "))
+	_ = c.RegisterFlagCompletionFunc("output", fixed(forms...)) // the flag is there
 	f.StringSliceVar(&a.fields, "fields", nil, "only these fields, by their JSON names")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only the identifier")
 	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
@@ -120,7 +123,11 @@ func (a *app) founded() (layout, error) {
 	case err != nil && l.begun():
 		return l, halfway(l)
 	case err != nil:
-		return l, ca.NotFound(ca.E1001, "there is no authority in "+l.dir, "chancery init --dir "+l.dir)
+		hint := "chancery init --dir " + l.dir
+		if l.vacant() != nil { // init would refuse it
+			hint = "name the directory of an installation: --dir DIR"
+		}
+		return l, ca.NotFound(ca.E1001, "there is no authority in "+l.dir, hint)
 	}
 	return l, nil
 }

@@ -4,11 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"chancery/ca"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -43,8 +46,9 @@ func (a *app) serve(ctx context.Context, l layout, listen string) error {
 	}
 	if listen != "" {
 		settings.ListenHTTP = listen
-		if err := settings.Check(); err != nil {
-			return err
+		var fault *ca.Problem
+		if err := settings.Check(); errors.As(err, &fault) {
+			return usage("--listen-http "+ca.Show(listen)+" is no address to listen on", "chancery serve --listen-http 127.0.0.1:8080").Because(fault.Detail)
 		}
 	}
 	lock, err := hold(ctx, l)

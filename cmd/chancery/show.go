@@ -64,7 +64,7 @@ func (a *app) showCommand() *cobra.Command {
 }
 
 // fileSuffixes are names that nobody certifies.
-var fileSuffixes = []string{".csr", ".req", ".p10", ".pem", ".crt", ".cer", ".der", ".key"}
+var fileSuffixes = []string{".crl", ".csr", ".req", ".p10", ".pem", ".crt", ".cer", ".der", ".key"}
 
 // isFile tells a file from a name: names of certificates are no paths, and one
 // that is both is rather the file, because who has it lists the directory.

@@ -3,6 +3,9 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -28,11 +31,46 @@ func (a *app) showFile(path string) error {
 	if found := certificatesIn(content); len(found) > 0 {
 		return a.giveCertificates(found)
 	}
+	if l := listIn(content); l != nil {
+		return a.giveList(l)
+	}
 	der, err := csr.Decode(content)
 	if err != nil {
 		return err
 	}
 	return a.showRequest(der)
+}
+
+// listIn gives the revocation list of a file, PEM or DER, or nil.
+func listIn(content []byte) *x509.RevocationList {
+	if block, _ := pem.Decode(content); block != nil && block.Type == crlLabel {
+		content = block.Bytes
+	}
+	l, err := x509.ParseRevocationList(content)
+	if err != nil {
+		return nil
+	}
+	return l
+}
+
+// A shownList is a revocation list of a file. Who signed it is what it says, and not
+// verified.
+type shownList struct {
+	Issuer     string    `json:"issuer"`
+	Number     string    `json:"number"`
+	ThisUpdate time.Time `json:"this_update"`
+	NextUpdate time.Time `json:"next_update"`
+	Entries    int       `json:"entries"`
+}
+
+func (a *app) giveList(l *x509.RevocationList) error {
+	s := shownList{Issuer: l.Issuer.String(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: len(l.RevokedCertificateEntries)}
+	if l.Number != nil {
+		s.Number = l.Number.String()
+	}
+	return a.give(answer{value: s, der: [][]byte{l.Raw}, label: crlLabel, names: []string{s.Number}, text: table([][2]string{
+		{"list of", s.Issuer + "; its signature was not verified"}, {"number", s.Number}, {"valid", span(s.ThisUpdate, s.NextUpdate) + ended(s.NextUpdate)}, {"entries", fmt.Sprint(s.Entries)},
+	})})
 }
 
 // A shownRequest is a request as it is shown: nothing in it was granted.
@@ -109,7 +147,7 @@ func (a *app) giveCertificates(found []*x509.Certificate) error {
 		digest := sha256.Sum256(c.Raw)
 		s := shownCertificate{
 			Subject: c.Subject.String(), Issuer: c.Issuer.String(), Serial: hex.EncodeToString(c.SerialNumber.Bytes()), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
-			KeyType: c.PublicKeyAlgorithm.String(), Authority: c.IsCA, Fingerprint: hex.EncodeToString(digest[:]),
+			KeyType: keyName(c), Authority: c.IsCA, Fingerprint: hex.EncodeToString(digest[:]),
 		}
 		for _, n := range c.DNSNames {
 			s.Names = append(s.Names, "dns:"+n)
@@ -134,6 +172,19 @@ func (a *app) giveCertificates(found []*x509.Certificate) error {
 		all, names, ders = append(all, s), append(names, s.Serial), append(ders, c.Raw)
 	}
 	return a.give(answer{value: all, rows: all, columns: []string{"subject", "issuer", "serial", "not_after"}, text: strings.Join(texts, "\n"), names: names, der: ders, label: certificateLabel})
+}
+
+// keyName is a key's type in the words of profiles.
+func keyName(c *x509.Certificate) string {
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("rsa-%d", key.N.BitLen())
+	case *ecdsa.PublicKey:
+		return fmt.Sprintf("ecdsa-p%d", key.Curve.Params().BitSize)
+	case ed25519.PublicKey:
+		return "ed25519"
+	}
+	return c.PublicKeyAlgorithm.String()
 }
 
 func ended(at time.Time) string {

@@ -31,7 +31,7 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 		Unseparated: true,
 	}
 	err := unheld(ctx, s.Open)
-	if err := errors.Join(err, reportReady(fds, err)); err != nil {
+	if err := reportReady(fds, err); err != nil {
 		return err
 	}
 	fatal := make(chan error, 1)

@@ -190,20 +190,28 @@ func awaitReady(ctx context.Context, r *os.File, role string) error {
 	return &p
 }
 
-// reportReady is the child's side of awaitReady; err nil means ready. Without
-// the pipe (a systemd unit) there is nobody to tell.
+// errTold ends a child whose parent was told why, and says it.
+var errTold = errors.New("the parent was told")
+
+// reportReady is the child's side of awaitReady; err nil means ready. It gives the
+// error that the child ends with. Without the pipe (a systemd unit) there is nobody
+// to tell.
 func reportReady(fds inherited, err error) error {
 	f := fds["ready"]
 	if f == nil {
-		return nil
+		return err
 	}
 	line := []byte("ready")
 	if err != nil {
-		if line, err = json.Marshal(asProblem(err)); err != nil {
-			return err
+		told, broken := json.Marshal(asProblem(err))
+		if broken != nil {
+			return broken
 		}
+		line, err = told, errTold
 	}
-	_, err = f.Write(append(line, '\n'))
+	if _, broken := f.Write(append(line, '\n')); broken != nil {
+		return broken
+	}
 	return errors.Join(err, f.Close())
 }
 

@@ -47,7 +47,7 @@ type Fault struct {
 // Problem gives the fault as E1404, with path, found, needed and hint.
 func (f Fault) Problem() *ca.Problem {
 	return ca.Refused(ca.E1404, fmt.Sprintf("%s is %s, and must be %s", shown(f.Path), f.Found, f.Needed), f.Fix).
-		Because("whoever else reads or replaces a key file can sign in this authority's name (KY-04)")
+		Because("whoever else reads or replaces a key file can sign in this authority's name")
 }
 
 // KeyTable lists what CheckModes looks at for the key directory path: every
