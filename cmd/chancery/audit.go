@@ -60,6 +60,7 @@ func (a *app) verify(ctx context.Context, w verifying) (err error) {
 	if err != nil {
 		return err
 	}
+	given := w.key != "" || len(w.kept) > 0
 	if w.key == "" {
 		w.key = l.auditKey()
 	}
@@ -95,7 +96,15 @@ func (a *app) verify(ctx context.Context, w verifying) (err error) {
 	}
 	var f *audit.Fault
 	if errors.As(err, &f) {
-		return ca.Refused(ca.E3102, "the log is not what was promised: "+f.Error(), "stop the service, keep the directory as it is, and restore from a backup")
+		hint := "stop the service, keep the directory as it is, and restore from a backup"
+		if given && strings.HasSuffix(f.File, "checkpoint") || strings.HasPrefix(f.File, "kept checkpoint") {
+			hint = "see first whether --key and --checkpoint name files of this very log; if they do, " + hint
+		}
+		return ca.Refused(ca.E3102, "the log is not what was promised: "+f.Error(), hint)
+	}
+	var p *ca.Problem
+	if errors.As(err, &p) && p.Code == ca.E1405 { // a fault that was found, and no conflict
+		return ca.Refused(ca.E3102, "database and log cannot be compared: "+p.Detail, p.Fix).Because(p.Why)
 	}
 	if err != nil {
 		return fmt.Errorf("verify the log: %w", err)

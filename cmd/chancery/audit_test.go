@@ -505,3 +505,20 @@ func issuedID(t *testing.T, h hand) ca.ID {
 	}
 	return id
 }
+
+// A wrong file beside the log is likelier than a forged log, and is said first.
+func TestAuditVerifyNamesTheLikelierCauseFirst(t *testing.T) {
+	t.Parallel()
+	h, other := newHand(t), newHand(t)
+	for _, args := range [][]string{
+		{"--key", filepath.Join(other.dir, "audit.pub")}, {"--checkpoint", filepath.Join(other.dir, "signer", "state", "checkpoint")}, {"--checkpoint", other.file("words")},
+	} {
+		if s := h.refused("E3102", append([]string{"audit", "verify"}, args...)...); s.code != exitFaults || !strings.Contains(s.err, "hint: see first whether --key") {
+			t.Errorf("%v: exit %d\n%s", args, s.code, s.err)
+		}
+	}
+	h.write("data/front/db/book.sqlite", "no database")
+	if s := h.refused("E3102", "audit", "verify"); s.code != exitFaults || !strings.Contains(s.err, "not a book") {
+		t.Errorf("exit %d\n%s", s.code, s.err)
+	}
+}
