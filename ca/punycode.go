@@ -139,3 +139,20 @@ func punyAdapt(delta, points int, first bool) int {
 	}
 	return k + (punyBase-punyTMin+1)*delta/(delta+punySkew)
 }
+
+// ASCIIName writes a DNS name with each label beyond ASCII as its A-label (RFC 5891
+// §4.4), or gives "" if that is no name NewName takes. Letters are made small, and
+// nothing else is mapped: it is a suggestion for whoever typed the name.
+func ASCIIName(name string) string {
+	labels := strings.Split(strings.ToLower(name), ".")
+	for i, l := range labels {
+		if strings.ContainsFunc(l, func(r rune) bool { return r >= punyFirst }) && len(l) <= maxDNS {
+			labels[i] = "xn--" + punyEncode([]rune(l))
+		}
+	}
+	n, err := NewName(DNS, strings.Join(labels, "."))
+	if err != nil {
+		return ""
+	}
+	return n.Value
+}

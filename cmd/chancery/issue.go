@@ -46,6 +46,14 @@ func (a *app) issueCommand() *cobra.Command {
 			if out == "" {
 				out = base + ".pem"
 			}
+			// All that can be known to fail is judged before a key is made.
+			for _, refused := range []error{
+				someDays(c, days), a.canGive(answer{value: ca.Issued{}}), judged(names), roomFor(key, "--key-file"), roomFor(out, "--out"),
+			} {
+				if refused != nil {
+					return refused
+				}
+			}
 			return a.issue(c.Context(), client.Order{Profile: profile, Days: days}, names, key, out)
 		},
 	}
@@ -146,15 +154,15 @@ func readKey(path string) (crypto.Signer, error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, taken(path, "--key-file").Because("what is there is no PKCS #8 private key in PEM")
+		return nil, otherKey(path, text)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, taken(path, "--key-file").Because(err.Error())
+		return nil, otherKey(path, text).Because(err.Error())
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, taken(path, "--key-file").Because("the key there cannot sign a request")
+		return nil, otherKey(path, text)
 	}
 	return signer, nil
 }

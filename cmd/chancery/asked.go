@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"chancery/ca"
+)
+
+// judged refuses what cannot be a name, before a file is made for it.
+func judged(names []string) error {
+	for _, n := range names {
+		var err error
+		switch {
+		case net.ParseIP(n) != nil:
+		case strings.Contains(n, "/"):
+			err = ca.Invalid(ca.E2110, ca.Show(n)+" is an address of a page, a path or a range, and no name", "give the name alone, such as nas.lab.example")
+		case strings.Contains(n, "@"):
+			_, err = ca.NewName(ca.Email, n)
+		case strings.Trim(n, "0123456789.") == "":
+			err = ca.Invalid(ca.E2110, ca.Show(n)+" is no IP address", "an address has four numbers from 0 to 255, such as 10.0.0.7")
+		default:
+			_, err = ca.NewName(ca.DNS, n)
+			var p *ca.Problem
+			if ascii := ca.ASCIIName(n); errors.As(err, &p) && ascii != "" {
+				err = ca.Invalid(p.Code, p.Detail, "ask for it as "+ascii)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// roomFor refuses a new file that could not be made: after signing it is too late.
+func roomFor(path, flag string) error {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	switch {
+	case err == nil && !info.IsDir():
+		err = fmt.Errorf("%s is no directory", dir)
+	case err == nil:
+		err = unix.Access(dir, unix.W_OK|unix.X_OK)
+	}
+	if err != nil {
+		return ca.Invalid(ca.E1102, "no file can be made in "+dir, "name a file in a directory that is there: "+flag+" FILE").Because(reason(err).Error())
+	}
+	return nil
+}
+
+// otherKey says what a key's file holds that is no PKCS #8, and the line that makes
+// one of it.
+func otherKey(path string, content []byte) *ca.Problem {
+	what, hint := "no private key in PEM", "name another file: --key-file FILE"
+	convert := "openssl pkcs8 -topk8 -nocrypt -in " + path + " -out NEW.key, then --key-file NEW.key"
+	switch block, _ := pem.Decode(content); {
+	case block == nil:
+	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
+		what, hint = "a private key under a passphrase", convert
+	case block.Type == "EC PRIVATE KEY" || block.Type == "RSA PRIVATE KEY":
+		what, hint = "a private key in the older form "+block.Type, convert
+	case block.Type != "PRIVATE KEY":
+		what = block.Type + ", which is no private key"
+	default:
+		what = "a private key that cannot be read, or cannot sign"
+	}
+	return ca.Invalid(ca.E1102, path+" holds "+what, hint)
+}
