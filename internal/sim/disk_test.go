@@ -144,3 +144,44 @@ func TestTheDeadChangeNothing(t *testing.T) {
 		t.Errorf("the page cache has %q after %d calls", got, d.Calls())
 	}
 }
+
+// A kernel that failed to write a page counts it as clean: a second sync that
+// succeeds has not written it.
+func TestASyncAfterAFailedOneWritesOnlyWhatIsNew(t *testing.T) {
+	var moments []sim.Moment
+	d := sim.New(func(c sim.Call) sim.Outcome {
+		if c.N == 4 {
+			return sim.Fail
+		}
+		return sim.Done
+	})
+	d.Watch(func(m sim.Moment) { moments = append(moments, m) })
+	f, err := d.OpenFile("state/a", journal.Create)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte("xx"), 0)
+	if err := errors.Join(err, d.SyncDir("state/")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("the sync gave %v", err)
+	}
+	_, err = f.WriteAt([]byte("y"), 2)
+	if err := errors.Join(err, f.Sync()); err != nil {
+		t.Fatal(err)
+	}
+	if got := content(d.Kill(nil), "state/a"); got != "xxy" {
+		t.Errorf("the page cache has %q", got)
+	}
+	if got := content(d.Cut(sim.Choice{}, nil), "state/a"); got != "\x00\x00y" {
+		t.Errorf("the disk has %q", got)
+	}
+	if torn, ok := moments[1].Torn(); !ok || content(torn, "state/a") != "x" {
+		t.Error("half of a write is not in the page cache")
+	}
+	lost, ok := moments[3].Lost()
+	if !ok || content(lost, "state/a") != "xx" || content(lost.Cut(sim.Choice{Keep: 256}, nil), "state/a") != "" {
+		t.Error("what a failed sync lost is on the disk, or cannot be read")
+	}
+}
