@@ -163,12 +163,17 @@ func (l *link) hand(c cycle) bool {
 	l.mu.Lock()
 	l.now = u
 	l.mu.Unlock()
+	// Noted first: the server's word may come before Write returns.
+	arrived := func(is bool) {
+		l.p.mu.Lock()
+		defer l.p.mu.Unlock()
+		at.Arrived = is
+	}
+	arrived(true)
 	if _, err := l.server.Write(c.octets); err != nil {
+		arrived(false)
 		return false
 	}
-	l.p.mu.Lock()
-	at.Arrived = true
-	l.p.mu.Unlock()
 	if fate == Overtaken {
 		<-u.done
 		return false
