@@ -179,5 +179,5 @@ func accountName(uid int) string {
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		return u.Username
 	}
-	return fmt.Sprint("uid ", uid)
+	return fmt.Sprintf("'#%d'", uid) // as sudo and chown take it
 }

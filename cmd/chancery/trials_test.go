@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -51,6 +53,35 @@ func TestIssueTypedAgainGetsTheSameCertificate(t *testing.T) {
 	h.refused("E1102", "issue", "a.lab.example", "--key-file", h.file("foreign.key"))
 	if h.read("foreign.key") != "not a key" {
 		t.Error("a file that is no key was written over")
+	}
+}
+
+// Of several who ask for the same at once, one gets the files; nobody is left with
+// a key that has no certificate.
+func TestTheSameIssueAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	var all sync.WaitGroup
+	var done atomic.Int32
+	for range 6 {
+		all.Go(func() {
+			switch s := h.types("issue", "same.lab.example"); {
+			case s.code == 0:
+				done.Add(1)
+			case s.code != exitUsage || !strings.Contains(s.err, "E1102"):
+				t.Errorf("a loser: exit %d\n%s", s.code, s.err)
+			}
+		})
+	}
+	all.Wait()
+	if done.Load() != 1 {
+		t.Errorf("%d have the files", done.Load())
+	}
+	if out, err := exec.CommandContext(t.Context(), "sh", "-c", "openssl pkey -in "+h.file("same.lab.example.key")+" -pubout; echo; openssl x509 -in "+h.file("same.lab.example.pem")+" -noout -pubkey").Output(); err != nil {
+		t.Error(err)
+	} else if key, certificate, _ := strings.Cut(string(out), "\n\n"); strings.TrimSpace(key) != strings.TrimSpace(certificate) {
+		t.Error("key and certificate do not belong together")
 	}
 }
 
