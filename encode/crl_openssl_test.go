@@ -21,7 +21,7 @@ func openSSL(t *testing.T, in []byte, args ...string) (string, error) {
 	t.Helper()
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("openssl is not installed")
+		t.Fatal("openssl is not installed: make test installs it")
 	}
 	c := exec.CommandContext(t.Context(), openssl, args...)
 	c.Stdin = bytes.NewReader(in)

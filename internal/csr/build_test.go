@@ -156,7 +156,7 @@ func openssl(t testing.TB, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("openssl is not installed")
+		t.Fatal("openssl is not installed: make test installs it")
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	cmd := exec.Command(path, append(args, "-out", out)...)

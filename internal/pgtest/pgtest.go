@@ -31,8 +31,6 @@ const account = "postgres"
 // and using it somebody else may take it.
 const maxTries = 5
 
-// ErrMissing says that PostgreSQL's server is not installed: skip the test.
-var ErrMissing = errors.New("PostgreSQL's server is not installed")
 
 // A Server is a running server. Whoever started it stops it.
 type Server struct {
@@ -45,7 +43,7 @@ type Server struct {
 func Start() (*Server, error) {
 	for _, program := range []string{"initdb", "pg_ctl"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrMissing, err)
+			return nil, fmt.Errorf("PostgreSQL's server is not installed, which make test does: %w", err)
 		}
 	}
 	s := &Server{}

@@ -5,7 +5,6 @@ package pgtest
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -33,13 +32,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// server gives the server, or skips the test where none is installed.
+// server gives the server, or fails the test where none is installed.
 func server(t *testing.T) *Server {
 	t.Helper()
 	s, err := startServer()
-	if errors.Is(err, ErrMissing) {
-		t.Skip(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
