@@ -31,7 +31,6 @@ const account = "postgres"
 // and using it somebody else may take it.
 const maxTries = 5
 
-
 // A Server is a running server. Whoever started it stops it.
 type Server struct {
 	port       int
