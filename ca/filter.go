@@ -13,9 +13,11 @@ type Filter struct {
 	Name string
 	// Authority is a generation, Profile a profile, Owner an actor's ID.
 	Authority, Profile, Owner string
+	// Key is the SHA-256 of a subject's SubjectPublicKeyInfo; zero is any.
+	Key Digest
 	// ExpiringBefore keeps those valid now that end before it.
 	ExpiringBefore time.Time
-	// Status is "", "valid", "expired" or "void", judged at Now.
+	// Status is "", "valid", "revoked", "expired" or "void", judged at Now.
 	Status string
 	Now    time.Time
 	// After is the cursor: the ID of the last row seen; rows come newest first.

@@ -135,8 +135,10 @@ type RevokedBody struct {
 	Intent int64  `json:"intent"`
 	Reason Reason `json:"reason"`
 	By     string `json:"by"`
-	// NotAfter is the certificate's end, as the INTENT has it.
+	// NotAfter is the certificate's end, Key the SHA-256 of its SubjectPublicKeyInfo, as
+	// the INTENT has them.
 	NotAfter time.Time `json:"not_after"`
+	Key      Digest    `json:"key"`
 }
 
 // A List describes a complete revocation list (RFC 5280 §5) without its entries.

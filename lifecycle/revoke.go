@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"chancery/access"
 	"chancery/audit"
@@ -40,15 +41,50 @@ func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca
 	if err := r.mayRevoke(ctx, who, c); err != nil {
 		return ca.Certificate{}, err
 	}
+	if err := r.revokeOne(ctx, who, c, why); err != nil {
+		return ca.Certificate{}, r.refused(who, err)
+	}
+	if why == ca.KeyCompromise {
+		if err := r.condemn(ctx, who, c.Key); err != nil {
+			return ca.Certificate{}, r.refused(who, err)
+		}
+	}
+	c, _, err = r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
+	return c, err
+}
+
+// condemn revokes every certificate of a key that somebody else may hold (security
+// rule RV-03), whoever asked for it. If it ends half-way, revoking again goes on.
+func (r *Registrar) condemn(ctx context.Context, who ca.Actor, key ca.Digest) error {
+	for {
+		standing, err := r.o.Shelf.Certificates(ctx, ca.Filter{Key: key, Status: "valid", Now: r.o.Now(), Limit: ca.MaxPage})
+		if err != nil {
+			return fmt.Errorf("look for certificates of a compromised key: %w", err)
+		}
+		standing = slices.DeleteFunc(standing, func(c ca.Certificate) bool { return c.Kind != ca.EndEntity })
+		if len(standing) == 0 {
+			return nil
+		}
+		for _, c := range standing {
+			if err := r.revokeOne(ctx, who, c, ca.KeyCompromise); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// revokeOne has the next step of a certificate taken, unless it stands at that
+// reason already.
+func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificate, why ca.Reason) error {
 	step := 1
 	switch have := c.Revoked; {
 	case c.Kind != ca.EndEntity:
-		return ca.Certificate{}, r.refused(who, ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "an authority is revoked by its parent, at a ceremony"))
+		return ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "an authority is revoked by its parent, at a ceremony")
 	case !why.Valid():
-		return ca.Certificate{}, r.refused(who, ca.Invalid(ca.E2111, "this reason cannot be given", "chancery revoke --help"))
+		return ca.Invalid(ca.E2111, "this reason cannot be given", "chancery revoke --help")
 	case have == nil:
 	case have.Reason == why:
-		return c, nil
+		return nil
 	default:
 		step = have.Step + 1 // the signer knows whether the reason can be raised
 	}
@@ -56,13 +92,9 @@ func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca
 	select {
 	case r.revokings <- v:
 	default:
-		return ca.Certificate{}, ca.Busy(ca.E2301, "too many revocations are waiting", "try again in a minute")
+		return ca.Busy(ca.E2301, "too many revocations are waiting", "try again in a minute")
 	}
-	if err := r.await(ctx, v); err != nil {
-		return ca.Certificate{}, r.refused(who, err)
-	}
-	c, _, err = r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
-	return c, err
+	return r.await(ctx, v)
 }
 
 // await waits for the end of a step, but not while nothing is answered: after a

@@ -5,6 +5,7 @@ package lifecycle
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -275,5 +276,43 @@ func TestTheSameRevocationTwiceAtOnceIsOneStep(t *testing.T) {
 		}
 		stop()
 		w.agree(t)
+	})
+}
+
+// RV-03: who loses a key loses every certificate of it; and an idempotency key does
+// not hand out what was revoked.
+func TestRV03_ACompromisedKeyTakesAllItsCertificates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		defer stop()
+		var same []ca.Certificate
+		for n := range 3 {
+			q, c := wishOf(n+1, fmt.Sprint("key", n))
+			c.Key = ca.Digest{77}
+			i, err := r.Submit(t.Context(), q, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same = append(same, i.Certificate)
+		}
+		other := issuedOne(t, r, 9)
+		if _, err := r.Revoke(t.Context(), hana, same[0].PublicName(), ca.Superseded); err != nil {
+			t.Fatal(err)
+		}
+		if c, _, _ := w.Serial(t.Context(), same[1].IssuerKey, same[1].Serial); c.Revoked != nil {
+			t.Error("another reason than keyCompromise took a second certificate")
+		}
+		if _, err := r.Revoke(t.Context(), hana, same[1].PublicName(), ca.KeyCompromise); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []ca.Reason{ca.Superseded, ca.KeyCompromise, ca.KeyCompromise} {
+			if c, _, _ := w.Serial(t.Context(), same[i].IssuerKey, same[i].Serial); c.Revoked == nil || c.Revoked.Reason != want {
+				t.Errorf("certificate %d stands as %+v, want %s", i, c.Revoked, want)
+			}
+		}
+		if c, _, _ := w.Serial(t.Context(), other.IssuerKey, other.Serial); c.Revoked != nil {
+			t.Error("a certificate of another key was revoked")
+		}
 	})
 }

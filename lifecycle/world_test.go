@@ -533,7 +533,7 @@ func (w *world) Certificates(_ context.Context, f ca.Filter) ([]ca.Certificate, 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := slices.DeleteFunc(slices.Clone(w.rows), func(c ca.Certificate) bool {
-		return f.After != 0 && c.ID >= f.After || f.Owner != "" && c.Owner != f.Owner
+		return f.After != 0 && c.ID >= f.After || f.Owner != "" && c.Owner != f.Owner || !f.Key.IsZero() && c.Key != f.Key || f.Status == "valid" && c.Revoked != nil
 	})
 	slices.SortFunc(out, func(a, b ca.Certificate) int { return cmp.Compare(b.ID, a.ID) })
 	return out[:min(f.Limit, len(out))], nil

@@ -118,6 +118,14 @@ func TestRV03RV04_WhatIsRevokedIsOnEveryListFromThenOn(t *testing.T) {
 		t.Errorf("a list of the sealed root: %v", err)
 	}
 
+	// RV-03: the key of the first is blocked for ever; all three have it.
+	if a := s.one(h, wish(9, csr, p)); a.Problem == nil || a.Problem.Code != ca.E2204 {
+		t.Errorf("a compromised key was certified: %+v", a.Problem)
+	}
+	if a := s.one(h, wish(10, csrBy(t, "b.lab.example", p256...), p)); a.Problem != nil {
+		t.Errorf("another key is refused: %+v", a.Problem)
+	}
+
 	// OpenSSL reads lists and chain.
 	root, issuing := f.Authorities[0].Certificate, f.Authorities[1].Certificate
 	writePEM(t, filepath.Join(dir, "root.pem"), root)
@@ -146,6 +154,9 @@ func TestRV03RV04_WhatIsRevokedIsOnEveryListFromThenOn(t *testing.T) {
 	h = s.hello(0)
 	if repeated := s.revoke(h, issued[0], 2, ca.KeyCompromise); repeated.Problem != nil {
 		t.Errorf("after a restart the step is not known: %+v", repeated)
+	}
+	if a := s.one(h, wish(11, csr, p)); a.Problem == nil || a.Problem.Code != ca.E2204 {
+		t.Errorf("after a restart a compromised key was certified: %+v", a.Problem)
 	}
 	_, l3 := s.crl(h, 0)
 	if l3.Number.Cmp(number) <= 0 || len(l3.RevokedCertificateEntries) != 1 || !l3.RevokedCertificateEntries[0].RevocationTime.Equal(at) {

@@ -165,6 +165,9 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	if err := rules.refusesKey(parsed.CSR.Key); err != nil {
 		return err
 	}
+	if err := s.refusesKey(parsed.CSR.Key); err != nil {
+		return err
+	}
 	if d.cleared, err = policy.Vet(policy.Rules{Profile: profile, Authority: d.issuer.Authority}, d.request, parsed.CSR, now); err != nil {
 		return err
 	}

@@ -72,6 +72,7 @@ func (s *Signer) Revoke(session int64, wishes []ca.Revoking) ([]ca.RevokeAnswer,
 type stepping struct {
 	step
 	issuer  ca.Digest
+	key     ca.Digest
 	entry   journal.Entry
 	repeats bool
 	answer  *ca.Placed
@@ -96,8 +97,29 @@ func (s *Signer) take(steps []stepping) error {
 		*t.answer = ca.Placed{Index: placed[i].Index, Leaf: placed[i].Bytes}
 		t.at, t.leaf = placed[i].Leaf.Time/1000, placed[i].Index
 		s.revokedOf(t.issuer).put(t.step)
+		s.condemn(t.key, ca.Reason(t.reason))
 	}
 	return nil
+}
+
+// condemn blocks a key that somebody else may hold, for ever (security rule RV-03).
+func (s *Signer) condemn(key ca.Digest, why ca.Reason) {
+	if why != ca.KeyCompromise {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.compromised[key] = true
+}
+
+// refusesKey refuses a key that was revoked as compromised.
+func (s *Signer) refusesKey(key ca.Digest) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.compromised[key] {
+		return nil
+	}
+	return ca.Refused(ca.E2204, "this key was revoked as compromised, and is never certified again", "make a new key, and put the file of the old one away")
 }
 
 // stepOf judges a wish. The error is a Problem, or a damaged log.
@@ -115,7 +137,7 @@ func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 	case !body.NotAfter.After(s.clock.stamp()):
 		return stepping{}, ca.Refused(ca.E2111, "this certificate has ended, and nobody accepts it any more", "nothing needs to be done")
 	}
-	t := stepping{issuer: intent.Issuer, step: step{
+	t := stepping{issuer: intent.Issuer, key: body.Key, step: step{
 		serial: wide(intent.Serial), ends: body.NotAfter.Unix(), number: uint8(w.Step), reason: uint8(w.Reason), //nolint:gosec // below
 	}}
 	before, ok := s.revokedOf(t.issuer).find(t.serial)
@@ -132,7 +154,7 @@ func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 		return stepping{}, ca.Refused(ca.E2111, "this certificate is revoked", "its reason can only be raised to keyCompromise").
 			Because("it was revoked for " + ca.Reason(before.reason).String())
 	}
-	content, err := json.Marshal(ca.RevokedBody{Intent: w.ID.Index(), Reason: w.Reason, By: w.By, NotAfter: body.NotAfter})
+	content, err := json.Marshal(ca.RevokedBody{Intent: w.ID.Index(), Reason: w.Reason, By: w.By, NotAfter: body.NotAfter, Key: body.Key})
 	if err != nil {
 		return stepping{}, fmt.Errorf("write the revocation: %w", err)
 	}
@@ -190,6 +212,7 @@ func (s *Signer) revokedLeaf(rec journal.Record) error {
 	if err := json.Unmarshal(rec.Body, &body); err != nil {
 		return err
 	}
+	s.condemn(body.Key, body.Reason)
 	s.revokedOf(rec.Leaf.Issuer).put(step{
 		serial: wide(rec.Leaf.Serial), at: rec.Leaf.Time / 1000, ends: body.NotAfter.Unix(), leaf: rec.Index,
 		number: uint8(rec.Leaf.Step), reason: uint8(body.Reason), //nolint:gosec // as stepOf wrote them

@@ -80,6 +80,8 @@ type Signer struct {
 	unlocked bool
 	recent   *recent
 	claimed  map[string]ca.RequestID
+	// compromised are the keys that were revoked for keyCompromise: for ever (RV-03).
+	compromised map[ca.Digest]bool
 	// abandoned are the revocations whose place in the book another one has.
 	abandoned map[int64]bool
 	refusals  map[refusal]int

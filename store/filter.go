@@ -64,6 +64,9 @@ func listQuery(f ca.Filter) (*query, error) {
 	if f.Owner != "" {
 		q.add(` AND c.owner = ?`, f.Owner)
 	}
+	if !f.Key.IsZero() {
+		q.add(` AND c.subject_key = ?`, f.Key[:])
+	}
 	now := millis(f.Now)
 	const standing = ` AND c.kind <> 'void' AND (SELECT COUNT(*) FROM revocation r WHERE r.certificate = c.id) = 0`
 	if !f.ExpiringBefore.IsZero() {

@@ -53,7 +53,7 @@ func plannedQueries(t *testing.T) []planned {
 		{"auditAuthorities", auditAuthorities, []any{10}},
 	}
 	for name, f := range map[string]ca.Filter{
-		"all": {}, "name": {Name: "a"}, "below": {Name: "*.a.b"}, "authority": {Authority: "a"}, "profile": {Profile: "a"}, "owner": {Owner: "a"},
+		"all": {}, "name": {Name: "a"}, "below": {Name: "*.a.b"}, "authority": {Authority: "a"}, "profile": {Profile: "a"}, "owner": {Owner: "a"}, "key": {Key: ca.Digest{1}, Status: "valid"},
 		"expiring": {ExpiringBefore: testNow, Now: testNow}, "valid": {Status: "valid"}, "expired": {Status: "expired"}, "void": {Status: "void"}, "revoked": {Status: "revoked"},
 		"many": {Name: "*.a.b", Authority: "a", Profile: "b", Owner: "c", ExpiringBefore: testNow, Status: "valid", Now: testNow},
 	} {

@@ -145,7 +145,7 @@ func (a *app) newPassphrase(ctx context.Context, file string) (string, error) {
 	fmt.Fprintln(a.err, "Once more.")
 	again, err := a.secret(ctx, "", false)
 	if err == nil && again != first {
-		err = usage("the two passphrases differ", "chancery init")
+		err = usage("the two passphrases differ, and nothing was made", "type the same command again")
 	}
 	return first, err
 }

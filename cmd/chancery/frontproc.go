@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -142,6 +143,11 @@ func openBook(ctx context.Context, l layout, logID string) (*store.Store, error)
 	dsn := settings.Database
 	if dsn == "" {
 		dsn = l.database()
+		// A log has a database. A new one beside it would be empty, and say that nothing
+		// was ever issued.
+		if _, err := os.Stat(dsn); logID != "" && l.founded() && errors.Is(err, fs.ErrNotExist) {
+			return nil, ca.Conflict(ca.E1405, "the database is missing: "+dsn, "bring it back from a backup; what is younger than it is put back from the log").Because("the log " + logID + " has one")
+		}
 	}
 	return store.Open(ctx, store.Options{DSN: dsn, LogID: logID, Now: wallClock()})
 }

@@ -125,7 +125,7 @@ func outside(l layout, path string) (string, error) {
 		return "", fmt.Errorf("find %s: %w", path, err)
 	}
 	if strings.HasPrefix(full, l.dir+string(filepath.Separator)) {
-		return "", usage("the recovery words would lie beside the keys that they open", "chancery init --recovery-file FILE, outside "+l.dir)
+		return "", usage("the recovery words would lie beside the keys that they open", "chancery init … --recovery-file FILE, outside "+l.dir)
 	}
 	return full, nil
 }
@@ -137,9 +137,9 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	case ca.Assurance(p.assurance) == ca.Separated:
 		return signer.Founding{}, ca.Refused(ca.E1101, "the assurance separated cannot be founded by init yet", "use --assurance solo")
 	case ca.Assurance(p.assurance) != ca.Solo:
-		return signer.Founding{}, usage("--assurance is solo or separated", "chancery init --assurance solo")
+		return signer.Founding{}, usage("--assurance is solo or separated", "the same again with --assurance solo")
 	case p.unlock != "auto" && p.unlock != "prompt":
-		return signer.Founding{}, usage("--unlock is auto or prompt", "chancery init --unlock auto")
+		return signer.Founding{}, usage("--unlock is auto or prompt", "the same again with --unlock auto")
 	}
 	if err := a.missing(*p); err != nil {
 		return signer.Founding{}, err
@@ -150,7 +150,7 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	}
 	if p.hostname == "" {
 		if p.hostname, err = os.Hostname(); err != nil {
-			return signer.Founding{}, usage("the machine has no name", "chancery init --hostname ca.lab.example")
+			return signer.Founding{}, usage("the machine has no name", "the same again with --hostname ca.lab.example")
 		}
 	}
 	if p.org == "" {
@@ -182,13 +182,13 @@ func (p *plan) address() error {
 	if p.pki == "" {
 		_, dns := ca.NewName(ca.DNS, p.hostname)
 		if _, ip := ca.NewName(ca.IP, p.hostname); dns != nil && ip != nil {
-			return usage("--hostname "+ca.Show(p.hostname)+" is not the name of a host", "chancery init --hostname ca.lab.example")
+			return usage("--hostname "+ca.Show(p.hostname)+" is not the name of a host", "the same again with --hostname ca.lab.example")
 		}
 		c.PKIURL = "http://" + net.JoinHostPort(p.hostname, "8080")
 	}
 	var fault *ca.Problem
 	if err := c.Check(); errors.As(err, &fault) {
-		return usage("--pki-url "+ca.Show(p.pki)+" cannot be where lists are fetched", "chancery init --pki-url http://ca.lab.example:8080").Because(fault.Detail)
+		return usage("--pki-url "+ca.Show(p.pki)+" cannot be where lists are fetched", "the same again with --pki-url http://ca.lab.example:8080").Because(fault.Detail)
 	}
 	p.pki = c.PKIURL
 	return nil
@@ -232,7 +232,7 @@ func (a *app) missing(p plan) error {
 	if len(flags) == 0 {
 		return nil
 	}
-	return usage("without a terminal to ask at, init needs: "+strings.Join(flags, ", "), "chancery init "+strings.Join(flags, " "))
+	return usage("without a terminal to ask at, init needs: "+strings.Join(flags, ", "), "the same again with "+strings.Join(flags, " "))
 }
 
 // withBelow adds the names below each whole name: who says lab.example means

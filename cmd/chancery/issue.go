@@ -111,10 +111,18 @@ func certify(ctx context.Context, k *client.Client, o client.Order, key crypto.S
 // issued writes the chain of a certificate that was signed. Whatever fails from
 // here on, key and certificate are good.
 func (a *app) issued(i ca.Issued, keyPath, outPath string) error {
+	if was := i.Certificate.Revoked; was != nil {
+		return ca.Refused(ca.E2111, "the certificate that this key and these names led to was revoked", "put "+keyPath+" away, or name another file: --key-file FILE").
+			Because(i.Certificate.PublicName() + " was revoked for " + was.Reason.String())
+	}
 	for _, n := range i.Notices {
 		fmt.Fprintf(a.err, "note: %s\n", n)
 	}
-	if err := writeNew(outPath, 0o644, []byte(chainText(i))); err != nil {
+	err := writeNew(outPath, 0o644, []byte(chainText(i)))
+	if there, readErr := os.ReadFile(outPath); errors.Is(err, fs.ErrExist) && readErr == nil && string(there) == chainText(i) { //nolint:gosec // the user's file
+		err = nil // the same command at the same moment wrote it
+	}
+	if err != nil {
 		return ca.Invalid(ca.E1102, "the certificate was signed, but "+outPath+" cannot be written",
 			a.says("show "+string(i.Certificate.Serial)+" -o pem")+" prints it; the key is in "+keyPath).Because(err.Error())
 	}
@@ -137,7 +145,12 @@ func keyAt(path string) (key crypto.Signer, made bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("encode the key: %w", err)
 	}
-	if err := writeNew(path, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: body})); err != nil {
+	err = writeNew(path, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: body}))
+	if errors.Is(err, fs.ErrExist) { // the same command at the same moment made it
+		key, err := readKey(path)
+		return key, false, err
+	}
+	if err != nil {
 		return nil, false, taken(path, "--key-file").Because(err.Error())
 	}
 	return fresh, true, nil

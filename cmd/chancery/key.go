@@ -91,6 +91,9 @@ func (a *app) secret(ctx context.Context, file string, words bool) (string, erro
 	}
 	in, ok := a.in.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
+		if words {
+			return "", usage("there is no terminal to ask for the recovery words at", "set CHANCERY_PASSWORD_FILE to a file with the words")
+		}
 		return "", usage("there is no terminal to ask at", "use --password-file FILE")
 	}
 	what := "Passphrase: "

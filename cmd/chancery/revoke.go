@@ -93,6 +93,9 @@ func effect(c ca.Certificate, why ca.Reason) string {
 	if c.Revoked != nil {
 		return text + fmt.Sprintf("  It is revoked already, since %s, for %s.\n", c.Revoked.At.Local().Format(time.DateTime), c.Revoked.Reason)
 	}
+	if why == ca.KeyCompromise {
+		text += "  The key is never certified again, and every other certificate of it is revoked too.\n"
+	}
 	return text + fmt.Sprintf("  Effect: a new list of %s is published, reason %s. Who keeps the one before may accept the certificate\n"+
 		"          until that one ends. This cannot be undone.\n", c.Authority, why)
 }

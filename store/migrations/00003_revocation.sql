@@ -14,4 +14,6 @@ CREATE TABLE revocation (
     revoked_at  BIGINT NOT NULL,
     UNIQUE (issuer_key, serial, step)
 );
+-- Who loses a key loses every certificate of it.
+CREATE INDEX certificate_key ON certificate (subject_key, id);
 CREATE INDEX revocation_certificate ON revocation (certificate, step);
