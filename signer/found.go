@@ -93,12 +93,15 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 		return Founded{}, fmt.Errorf("found the issuing authority: %w", err)
 	}
 	lists := map[string][]byte{}
-	for authority, days := range map[*authority]int{root: rootListDays, issuing: ListDays} {
-		l, err := s.wholeList(authority, days)
+	for _, first := range []struct {
+		of   *authority
+		days int
+	}{{root, rootListDays}, {issuing, ListDays}} {
+		l, err := s.wholeList(first.of, first.days)
 		if err != nil {
-			return Founded{}, fmt.Errorf("make the first list of %s: %w", authority.Name, err)
+			return Founded{}, fmt.Errorf("make the first list of %s: %w", first.of.Name, err)
 		}
-		lists[authority.Name] = l.DER
+		lists[first.of.Name] = l.DER
 	}
 	// From here on the root's key is on disk only, under its words.
 	s.words.Wipe()

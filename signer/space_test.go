@@ -38,7 +38,7 @@ func TestIS09_AFullDiskStopsIssuingAndNotRevoking(t *testing.T) {
 	if _, err := s.Issue(h.Number, []ca.Request{wish(2, csr, p)}); !isCode(err, ca.E1407) {
 		t.Errorf("issued on a full disk: %v", err)
 	}
-	if a := s.revoke(h, one, 1, ca.KeyCompromise); a.Problem != nil {
+	if a := s.revoke(h, one, 1, ca.Superseded); a.Problem != nil {
 		t.Errorf("not revoked on a full disk: %+v", a.Problem)
 	}
 	if _, err := os.Stat(reserve); err != nil {
