@@ -34,6 +34,8 @@ type chronicle struct {
 	bundle      signer.BundleBody
 	authorities []ca.Authority   // the last state of each, in order of founding
 	lists       map[string]int64 // the number of each one's newest revocation list
+	// waiting counts the revocations of each issuing key that no list is younger than.
+	waiting map[ca.Digest]int
 }
 
 // chronicle reads and verifies the log from its files, once.
@@ -68,7 +70,7 @@ func (c *chronicle) pass(ctx context.Context, l layout) (err error) {
 	if c.report, err = audit.Verify(v); err != nil {
 		return err
 	}
-	c.lists = map[string]int64{}
+	c.lists, c.waiting = map[string]int64{}, map[ca.Digest]int{}
 	for _, l := range v.Lists.Agreement().Newest {
 		c.lists[l.Authority] = l.Number
 	}
@@ -129,6 +131,10 @@ func (c *chronicle) segment(s audit.SegmentFile) (err error) {
 // learn takes what later checks ask for.
 func (c *chronicle) learn(r audit.Record) error {
 	switch {
+	case r.Leaf.Kind == audit.Revoked:
+		c.waiting[r.Leaf.Issuer]++
+	case r.Leaf.Kind == audit.CRL:
+		c.waiting[r.Leaf.Issuer] = 0
 	case r.Erased:
 	case r.Leaf.Kind == audit.Bundle:
 		c.bundle = signer.BundleBody{}

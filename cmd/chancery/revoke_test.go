@@ -106,6 +106,8 @@ func TestRV02_RevokedWhileTheKeysAreLocked(t *testing.T) {
 	if s := h.done("list", "--status", "revoked"); !strings.Contains(s.out, "nas.lab.example") {
 		t.Errorf("the revoked:\n%s", s.out)
 	}
+	found, _ := h.examined("--only", "lists")
+	says(t, found, "lists", warned, "1 revocation on no list yet")
 	h.refused("E3001", "crl", "publish")
 	h.done("key", "unlock")
 	h.done("crl", "publish", "--days", "3")
