@@ -19,6 +19,8 @@ var may = map[string]string{
 	"encode": "ca",
 	"check":  "ca",
 
+	"format": "ca",
+
 	"lifecycle": "ca policy access audit",
 
 	"signer":         "ca policy audit encode check internal/csr signer/journal signer/softkey",
@@ -27,6 +29,7 @@ var may = map[string]string{
 	"signer/wire":    "ca policy audit signer",
 	"store":          "ca audit",
 	"status":         "ca",
+	"verify":         "ca",
 	"config":         "ca",
 	"api":            "ca internal/csr internal/respond",
 	"client":         "ca",
