@@ -120,9 +120,9 @@ func (r *reader) take(s shape, der []byte) error {
 		return r.addKey(der, "")
 	case encryptedKey:
 		return r.encryptedKey(der, "")
-	case pkcs7:
+	case pkcs7File:
 		return r.pkcs7(der)
-	case pkcs12:
+	case pkcs12File:
 		return r.pkcs12(der)
 	case publicKey:
 		return unsupported("this is a public key alone", "bring the certificate, the request or the private key")

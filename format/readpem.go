@@ -74,7 +74,7 @@ func (r *reader) block(b *pem.Block, where string) error {
 	var want []shape
 	switch b.Type {
 	case "CERTIFICATE", "X509 CERTIFICATE", "X.509 CERTIFICATE":
-		want = []shape{certificate, pkcs7} // Windows writes a P7B like that
+		want = []shape{certificate, pkcs7File} // Windows writes a P7B like that
 	case "TRUSTED CERTIFICATE": // openssl's: a certificate, then what to trust it for
 		all, one := cryptobyte.String(der), cryptobyte.String(nil)
 		if !all.ReadASN1Element(&one, asn1.SEQUENCE) {
@@ -86,9 +86,9 @@ func (r *reader) block(b *pem.Block, where string) error {
 	case "X509 CRL", "CRL":
 		want = []shape{list}
 	case "PKCS7", "CMS", "PKCS #7 SIGNED DATA":
-		want = []shape{pkcs7}
+		want = []shape{pkcs7File}
 	case "PKCS12":
-		want = []shape{pkcs12}
+		want = []shape{pkcs12File}
 	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
 		want = []shape{pkcs8Key, rsaKey, ecKey, encryptedKey}
 	case "EC PARAMETERS", "DH PARAMETERS", "X9.42 DH PARAMETERS":

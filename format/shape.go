@@ -20,8 +20,8 @@ const (
 	encryptedKey // RFC 5958 §3
 	rsaKey       // PKCS#1 (RFC 8017 §A.1.2)
 	ecKey        // SEC 1 (RFC 5915 §3)
-	pkcs7        // SignedData (RFC 5652 §5.1)
-	pkcs12       // PFX (RFC 7292 §4)
+	pkcs7File    // SignedData (RFC 5652 §5.1)
+	pkcs12File   // PFX (RFC 7292 §4)
 )
 
 // shapeOf tells what a document is. It looks no deeper than it must: what a
@@ -35,11 +35,11 @@ func shapeOf(der []byte) shape {
 	t, first := outline(body)
 	switch {
 	case t[0] == asn1.OBJECT_IDENTIFIER && t[1] == explicit0 && string(first) == oidSignedData:
-		return pkcs7
+		return pkcs7File
 	case t[0] == asn1.INTEGER && t[1] == asn1.SEQUENCE && t[2] == asn1.OCTET_STRING:
 		return pkcs8Key
 	case t[0] == asn1.INTEGER && t[1] == asn1.SEQUENCE && len(first) == 1 && first[0] == 3:
-		return pkcs12
+		return pkcs12File
 	case t[0] == asn1.INTEGER && t[1] == asn1.INTEGER:
 		return rsaKey
 	case t[0] == asn1.INTEGER && t[1] == asn1.OCTET_STRING:
