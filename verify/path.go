@@ -131,7 +131,7 @@ func (q Question) whyDead(path []*x509.Certificate) Finding {
 		}
 		return failure(checkChain, where(last, "give the certificate of the key that signed it"), "the signature of %s does not verify with the key of %s: it is damaged, or somebody else of that name signed it", Title(last), Title(issuer))
 	}
-	return failure(checkChain, where(last, "put it behind the certificate, or name the authority: --ca FILE"),
+	return failure(checkChain, where(last, "find it, and put it behind")+", or, if it is a root you trust, name it: --ca FILE",
 		"the authority that signed %s is missing: %s", Title(last), safe(last.Issuer.String()))
 }
 
@@ -141,7 +141,7 @@ func where(c *x509.Certificate, otherwise string) string {
 	if len(c.IssuingCertificateURL) == 0 {
 		return otherwise
 	}
-	return "get it at " + safe(strings.Join(c.IssuingCertificateURL, " or "))
+	return "get it at " + safe(strings.Join(c.IssuingCertificateURL, " or ")) + " and put it behind"
 }
 
 // short is the beginning of a fingerprint, to find a certificate by, not to trust it.

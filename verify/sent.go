@@ -30,7 +30,7 @@ func (q Question) missing(path []*x509.Certificate) (found []Finding) {
 		if contains(q.Sent, path[i]) {
 			continue
 		}
-		hint := where(path[i-1], "append it") + ", or install fullchain.pem"
+		hint := where(path[i-1], "append it to the certificate")
 		if q.Complete {
 			found = append(found, failure(checkSent, hint, "the authority %s is not sent: who has the root alone refuses the certificate", Title(path[i])))
 		} else {

@@ -27,7 +27,7 @@ func TestR126_WhatIsSentIsJudged(t *testing.T) {
 		hint  string
 	}{
 		{"complete", []*x509.Certificate{leaf, issuing}, Fine, "complete", ""},
-		{"the authority is missing", []*x509.Certificate{leaf}, Failure, "the authority Lab Issuing is not sent", "get it at http://ca.lab.example/issuing.crt, or install fullchain.pem"},
+		{"the authority is missing", []*x509.Certificate{leaf}, Failure, "the authority Lab Issuing is not sent", "get it at http://ca.lab.example/issuing.crt and put it behind"},
 		{"the root is sent", []*x509.Certificate{leaf, issuing, root}, Warning, "root Lab Root is sent along needlessly", "take it out"},
 		{"a stranger is sent", []*x509.Certificate{leaf, issuing, stranger}, Warning, "Stranger is no part", "take it out"},
 		{"one is there twice", []*x509.Certificate{leaf, issuing, issuing}, Warning, "Lab Issuing is there twice", "once"},
