@@ -6,6 +6,11 @@ ROUNDS ?= 5
 # GROWN is how many certificates there are when slow commits are measured.
 GROWN ?= 0
 
+# CLIENTS and SERVERS are the programs that tests meet, each with its Debian
+# package. apache2-bin is the server without a service.
+CLIENTS = openssl=openssl curl=curl certtool=gnutls-bin python3=python3 node=nodejs javac=default-jdk-headless keytool=default-jre-headless
+SERVERS = initdb=postgresql nginx=nginx apache2=apache2-bin haproxy=haproxy stunnel=stunnel4
+
 .PHONY: help build run test integration lint fuzz bench soak
 
 help: ## say what can be made
@@ -19,13 +24,13 @@ run: ## build, found an authority in ./chancery-data, sign a request, stay up
 	@scripts/run.sh
 
 test: ## every test, with the real tools they need
-	@scripts/need.sh openssl=openssl initdb=postgresql keytool=default-jre-headless certtool=gnutls-bin python3=python3
+	@scripts/need.sh $(CLIENTS) $(SERVERS)
 	go vet ./...
 	PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test -tags faults ./...
 
 integration: ## only the tests with real clients, databases and whole processes, afresh
-	@scripts/need.sh openssl=openssl initdb=postgresql keytool=default-jre-headless certtool=gnutls-bin python3=python3
-	PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test -tags faults -count=1 ./cmd/... ./store/... ./audit/...
+	@scripts/need.sh $(CLIENTS) $(SERVERS)
+	PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test -tags faults -count=1 ./cmd/... ./store/... ./audit/... ./internal/fronts
 
 # staticcheck looks at the program alone: tests do on purpose what it warns of,
 # such as making a DSA key that must be refused.

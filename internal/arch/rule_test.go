@@ -39,6 +39,7 @@ var may = map[string]string{
 	"internal/csr":       "ca",
 	"internal/socket":    "",
 	"internal/faults":    "",
+	"internal/fronts":    "internal/pgtest",
 	"internal/hierarchy": "ca encode",
 	"internal/pgtest":    "",
 	"internal/respond":   "ca",
@@ -55,8 +56,8 @@ var may = map[string]string{
 var everybodys = []string{"internal/faults", "internal/socket", "internal/strict"}
 
 // testsOnly are packages that no program may import, cmd/chancery included: a disk
-// that crashes and a database to throw away must not be a flag away from an operator.
-var testsOnly = []string{"internal/hierarchy", "internal/pgtest", "internal/sim", "internal/sim/vfs", "internal/verifyall"}
+// that crashes and servers to throw away must not be a flag away from an operator.
+var testsOnly = []string{"internal/fronts", "internal/hierarchy", "internal/pgtest", "internal/sim", "internal/sim/vfs", "internal/verifyall"}
 
 // notDirectly lists import paths that a package must not name itself; a path
 // covers those below it, except where it has its own line in but. What ca uses
