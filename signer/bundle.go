@@ -97,42 +97,46 @@ func (s *Signer) enact(document []byte) error {
 	return nil
 }
 
-// bundleLeaf takes a bundle read from the log into r, if the init key signed it
+// bundleLeaf puts a bundle read from the log in force, if the init key signed it
 // and its version rises: one that was in force once must not come back.
-func (s *Signer) bundleLeaf(r *rules, rec journal.Record) (*rules, error) {
+func (m *memory) bundleLeaf(rec journal.Record) (about string, err error) {
 	var b BundleBody
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
-		return nil, fmt.Errorf("read the policy bundle: %w", err)
+		return "", fmt.Errorf("read the policy bundle: %w", err)
 	}
-	if s.initKey == nil || !ed25519.Verify(s.initKey, policy.BundleMessage(b.Document, s.journal.LogIDText()), b.Signature) {
-		return nil, errors.New("the policy bundle is not signed by the init key")
+	if m.initKey == nil || !ed25519.Verify(m.initKey, policy.BundleMessage(b.Document, m.log.LogIDText()), b.Signature) {
+		return "", errors.New("the policy bundle is not signed by the init key")
 	}
-	next, err := r.withBundle(b.Document, s.Parse)
-	if err == nil && next.bundle.Version <= r.bundle.Version {
-		err = fmt.Errorf("the policy bundle goes back from version %d to %d", r.bundle.Version, next.bundle.Version)
+	next, err := m.rules.withBundle(b.Document, m.parse)
+	if err != nil {
+		return "", err
 	}
-	return next, err
+	if next.bundle.Version <= m.rules.bundle.Version {
+		return "", fmt.Errorf("the policy bundle goes back from version %d to %d", m.rules.bundle.Version, next.bundle.Version)
+	}
+	m.rules = next
+	return "bundle", nil
 }
 
 // keyLeaf remembers the init key when its leaf comes by.
-func (s *Signer) keyLeaf(rec journal.Record) error {
+func (m *memory) keyLeaf(rec journal.Record) (about string, err error) {
 	var b KeyBody
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
-		return fmt.Errorf("read the step of a key: %w", err)
+		return "", fmt.Errorf("read the step of a key: %w", err)
 	}
 	if b.KeyID != initKeyID || b.Step != keyMade {
-		return nil
+		return "", nil
 	}
 	public, err := x509.ParsePKIXPublicKey(b.SPKI)
 	if err != nil {
-		return fmt.Errorf("read the init key: %w", err)
+		return "", fmt.Errorf("read the init key: %w", err)
 	}
 	key, ok := public.(ed25519.PublicKey)
 	if !ok {
-		return errors.New("the init key is not an Ed25519 key")
+		return "", errors.New("the init key is not an Ed25519 key")
 	}
-	s.initKey = key
-	return nil
+	m.initKey = key
+	return "init key", nil
 }
 
 // closeSession ends the session in force; calls of it get E1402.

@@ -231,14 +231,14 @@ func (c *CRL) message(keyType string, tbs ca.Digest) (hash crypto.Hash, message 
 	return hash, message, nil
 }
 
-// listLeaf enters a CRL leaf at the start.
-func (s *Signer) listLeaf(rec journal.Record) error {
+// listLeaf enters a CRL leaf, and says what it is about.
+func (m *memory) listLeaf(rec journal.Record) (about string, err error) {
 	var l ca.List
 	if err := json.Unmarshal(rec.Body, &l); err != nil {
-		return err
+		return "", err
 	}
-	s.lists[l.Authority] = l
-	return nil
+	m.lists[l.Authority] = l
+	return "list " + l.Authority, nil
 }
 
 // appending writes a file from its beginning on.

@@ -2,7 +2,17 @@
 
 package signer
 
-import "crypto"
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"chancery/ca"
+	"chancery/signer/journal"
+)
 
 // WrapKeys puts another key in the place of each authority's that is unlocked,
 // as a fault in memory, processor or token would.
@@ -16,4 +26,133 @@ func (s *Signer) WrapKeys(wrap func(crypto.Signer) crypto.Signer) {
 		}
 	}
 	s.rules.Store(r)
+}
+
+// Put appends leaves as they come.
+func (s *Signer) Put(all ...journal.Entry) ([]journal.Placed, error) { return s.journal.Append(all) }
+
+// Snapshot makes one now.
+func (s *Signer) Snapshot() { s.snapshot(context.Background()) }
+
+// Kept is how many leaves the start did not read.
+func (s *Signer) Kept() int64 { return s.kept }
+
+// A Memory is what a signer knows of its log.
+type Memory struct {
+	*memory
+	signer *Signer
+}
+
+// Replayed reads the first leaves of the log, as a start without a snapshot.
+func (s *Signer) Replayed(leaves int64) (Memory, error) {
+	m := Memory{s.newMemory(), s}
+	return m, m.Read(leaves)
+}
+
+// Read reads on.
+func (m Memory) Read(leaves int64) error { return m.read(context.Background(), leaves) }
+
+// Freeze gives the snapshot.
+func (m Memory) Freeze() ([]byte, error) {
+	var b bytes.Buffer
+	err := m.signer.freeze(&b, m.memory)
+	return b.Bytes(), err
+}
+
+// Thaw reads a snapshot.
+func (s *Signer) Thaw(b []byte) (Memory, error) {
+	m, err := s.thaw(bytes.NewReader(b), int64(len(b)))
+	return Memory{m, s}, err
+}
+
+// SignedBy has snapshots signed by another key.
+func (m Memory) SignedBy(key crypto.Signer) Memory {
+	return Memory{m.memory, &Signer{journal: m.signer.journal, logSigner: key}}
+}
+
+// Unrevoked takes all revocations back.
+func (m Memory) Unrevoked() { m.revoked = map[ca.Digest]*revoked{} }
+
+// Counts are the sizes of what a memory holds: a test of an empty one tests nothing.
+func (m Memory) Counts() map[string]int {
+	steps := 0
+	for _, r := range m.revoked {
+		steps += len(slices.Collect(r.steps()))
+	}
+	return map[string]int{
+		"abandoned": len(m.abandoned), "compromised": len(m.compromised), "lists": len(m.lists), "open": len(m.recent.open),
+		"ring": m.recent.next, "keys": len(m.recent.byKey), "steps": steps, "said": len(m.said), "authorities": len(m.rules.authorities),
+	}
+}
+
+// Live is what the signer works with, but for the keys.
+func (s *Signer) Live() Memory {
+	r := s.rules.Load()
+	for _, a := range r.authorities {
+		sealed := *a
+		sealed.key = nil
+		r = r.withAuthority(&sealed)
+	}
+	return Memory{&memory{
+		size: s.journal.Size(), time: s.clock.floor.UnixMilli(), genesis: s.genesis, initKey: s.initKey, rules: r,
+		revoked: s.revoked, lists: s.lists, abandoned: s.abandoned, compromised: s.compromised, recent: s.recent,
+	}, s}
+}
+
+// Differs says in what one memory differs from another, or nothing. How far the steps
+// are merged, and where the ring begins, are of no account.
+func (m Memory) Differs(from Memory) string {
+	for _, of := range []struct {
+		what string
+		a, b any
+	}{
+		{"size", m.size, from.size},
+		{"time", m.time, from.time},
+		{"genesis", m.genesis, from.genesis},
+		{"init key", m.initKey, from.initKey},
+		{"rules", m.rules, from.rules},
+		{"lists", m.lists, from.lists},
+		{"revoked", m.allSteps(), from.allSteps()},
+		{"compromised", m.compromised, from.compromised},
+		{"abandoned", m.abandoned, from.abandoned},
+		{"intents by request", m.recent.byRequest, from.recent.byRequest},
+		{"intents by key", m.recent.byKey, from.recent.byKey},
+		{"intents by index", m.recent.byIndex, from.recent.byIndex},
+		{"open intents", m.recent.open, from.recent.open},
+		{"settled intents", m.recent.settled(), from.recent.settled()},
+		{"length of the ring", m.recent.most, from.recent.most},
+	} {
+		if !reflect.DeepEqual(of.a, of.b) {
+			return fmt.Sprintf("%s: %+v, not %+v", of.what, of.a, of.b)
+		}
+	}
+	return ""
+}
+
+func (m Memory) allSteps() map[ca.Digest][]step {
+	out := map[ca.Digest][]step{}
+	for key, r := range m.revoked {
+		if all := slices.Collect(r.steps()); len(all) > 0 {
+			out[key] = all
+		}
+	}
+	return out
+}
+
+// Reframed reads the body of a snapshot without asking whether it is to be believed,
+// and writes it again.
+func (s *Signer) Reframed(body []byte) ([]byte, error) {
+	d := newDecoder(bytes.NewReader(body), int64(len(body)))
+	of, err := d.stamp()
+	if err != nil {
+		return nil, err
+	}
+	m := s.newMemory()
+	said, err := m.decode(d, of)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = m.encode(&b, of, said)
+	return b.Bytes(), err
 }

@@ -53,7 +53,7 @@ func (s *Signer) Open() error {
 // may be a key which another signer is just sealing.
 func (s *Signer) openOn(disk journal.FS) error {
 	s.disk, s.opened = disk, make(chan struct{})
-	s.recent, s.claimed, s.refusals = newRecent(), map[string]ca.RequestID{}, map[refusal]int{}
+	s.recent, s.claimed, s.refusals = newRecent(s.remembers()), map[string]ca.RequestID{}, map[refusal]int{}
 	s.revoked, s.lists, s.abandoned = map[ca.Digest]*revoked{}, map[string]ca.List{}, map[int64]bool{}
 	s.compromised = map[ca.Digest]bool{}
 	s.boot, s.clock = newBoot(), newClock(s.Now, s.Since)
@@ -137,7 +137,7 @@ func (s *Signer) openJournal() error {
 // directory and its lock are the journal's from then on.
 func (s *Signer) openLog(id audit.LogID, key crypto.Signer, o journal.Options) (*journal.Journal, error) {
 	disk := s.disk
-	s.disk, s.files = nil, disk
+	s.disk, s.files, s.logSigner = nil, disk, key
 	o.Log, o.LogNo, o.Now, o.Signer, o.Unseparated = id, firstLogNo, s.clock.stamp, key, s.Unseparated
 	o.SegmentLeaves, o.Ahead = s.Place.SegmentLeaves, s.Place.Ahead
 	j, err := journal.Open(disk, o)

@@ -11,4 +11,8 @@ type Place struct {
 	Disk journal.FS
 	// SegmentLeaves and Ahead are the journal's options of these names; 0 is the usual.
 	SegmentLeaves, Ahead int64
+	// SnapshotLeaves is after how many leaves a snapshot is made; 0 is the usual.
+	SnapshotLeaves int64
+	// Remembered is how many settled intents are known; 0 is the usual.
+	Remembered int
 }

@@ -2,7 +2,11 @@
 
 package signer
 
-import "chancery/ca"
+import (
+	"slices"
+
+	"chancery/ca"
+)
 
 // remembered is how many settled intents the signer knows by request and key;
 // older keys are the book's to recognise (architecture §3).
@@ -31,10 +35,20 @@ type recent struct {
 	open      map[int64]*intent
 	order     []*intent // a ring of the settled, oldest at next
 	next      int
+	most      int // how many settled ones are kept
 }
 
-func newRecent() *recent {
+// remembers is how many settled intents are kept.
+func (s *Signer) remembers() int {
+	if s.Place.Remembered > 0 {
+		return s.Place.Remembered
+	}
+	return remembered
+}
+
+func newRecent(most int) *recent {
 	return &recent{
+		most:      most,
 		byRequest: map[ca.RequestID]*intent{},
 		byKey:     map[string]*intent{},
 		byIndex:   map[int64]*intent{},
@@ -75,17 +89,26 @@ func (m *recent) add(i *intent) {
 }
 
 // settle moves an intent from the open ones to the ring, where the oldest
-// makes room. The answer's bytes are dropped: the journal has them.
+// makes room. The answer's bytes are dropped: the journal has them. An intent that
+// is settled already stays where it is.
 func (m *recent) settle(i *intent) {
+	if m.open[i.index] != i {
+		return
+	}
 	delete(m.open, i.index)
 	i.answer = ca.Answer{}
-	if len(m.order) < remembered {
+	if len(m.order) < m.most {
 		m.order = append(m.order, i)
 		return
 	}
 	m.forget(m.order[m.next])
 	m.order[m.next] = i
-	m.next = (m.next + 1) % remembered
+	m.next = (m.next + 1) % m.most
+}
+
+// settled gives the ring, the oldest first.
+func (m *recent) settled() []*intent {
+	return slices.Concat(m.order[m.next:], m.order[:m.next])
 }
 
 // forget drops an intent, unless a newer one took its place under a name.

@@ -3,6 +3,8 @@
 package signer
 
 import (
+	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 
@@ -11,36 +13,51 @@ import (
 	"chancery/signer/journal"
 )
 
-// replay rebuilds what the signer remembers from its journal: the genesis, the
-// policy and authorities in force, the open intents and the recent ones.
-// Nothing here signs, and nothing is written.
-func (s *Signer) replay() error {
-	r := &rules{profiles: map[string]ca.Profile{}, authorities: map[string]*authority{}}
-	err := s.journal.Scan(0, func(rec journal.Record) error {
-		s.clock.heard(rec.Leaf.Time)
-		var err error
-		switch rec.Leaf.Kind {
-		case audit.Genesis:
-			err = json.Unmarshal(rec.Body, &s.genesis)
-		case audit.Bundle:
-			r, err = s.bundleLeaf(r, rec)
-		case audit.Key:
-			err = s.keyLeaf(rec)
-		case audit.Authority:
-			var a ca.Authority
-			if err = json.Unmarshal(rec.Body, &a); err == nil {
-				r, err = r.withGeneration(a)
-			}
-		case audit.Revoked:
-			err = s.revokedLeaf(rec)
-		case audit.Abandoned:
-			s.abandoned[rec.Leaf.Cites] = true
-		case audit.CRL:
-			err = s.listLeaf(rec)
-		default:
-			err = s.remember(rec)
+// A memory is what a signer knows of its log: the genesis, the policy and the
+// authorities in force, what is revoked, the open intents and the recent ones. It is
+// made of the leaves alone, read in order from the first on, or of a snapshot and
+// the leaves above it. Nothing here signs.
+type memory struct {
+	log   *journal.Journal
+	parse ParseProfile
+
+	size int64 // how many leaves were read
+	time int64 // of the last, in milliseconds since 1970
+	// said has the newest leaf of everything of which the newest leaf alone counts. A
+	// snapshot names these leaves, and has none of what they say.
+	said map[string]int64
+
+	genesis     GenesisBody
+	initKey     ed25519.PublicKey
+	rules       *rules
+	lists       map[string]ca.List
+	revoked     map[ca.Digest]*revoked
+	compromised map[ca.Digest]bool
+	abandoned   map[int64]bool
+	recent      *recent
+}
+
+// newMemory is a memory before the first leaf.
+func (s *Signer) newMemory() *memory {
+	return &memory{
+		log: s.journal, parse: s.Parse, said: map[string]int64{},
+		rules:   &rules{profiles: map[string]ca.Profile{}, authorities: map[string]*authority{}},
+		lists:   map[string]ca.List{},
+		revoked: map[ca.Digest]*revoked{}, compromised: map[ca.Digest]bool{}, abandoned: map[int64]bool{},
+		recent: newRecent(s.remembers()),
+	}
+}
+
+// read takes the leaves that are durable and not yet read, below to.
+func (m *memory) read(ctx context.Context, to int64) error {
+	err := m.log.Scan(m.size, func(rec journal.Record) error {
+		if rec.Index >= to {
+			return journal.ErrStop
 		}
-		if err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := m.take(rec); err != nil {
 			return fmt.Errorf("leaf %d: %w", rec.Index, err)
 		}
 		return nil
@@ -48,50 +65,129 @@ func (s *Signer) replay() error {
 	if err != nil {
 		return fmt.Errorf("replay the journal: %w", err)
 	}
-	if len(r.authorities) == 0 || s.genesis.Database == "" {
-		return halfFounded()
-	}
-	s.rules.Store(r)
 	return nil
 }
 
-// withGeneration is withAuthority for a generation read from the log, sealed.
-func (r *rules) withGeneration(a ca.Authority) (*rules, error) {
-	sealed, err := newAuthority(a, nil)
-	if err != nil {
-		return nil, err
+// take takes the next leaf.
+func (m *memory) take(rec journal.Record) (err error) {
+	about := ""
+	switch rec.Leaf.Kind {
+	case audit.Genesis:
+		about, err = "genesis", json.Unmarshal(rec.Body, &m.genesis)
+	case audit.Bundle:
+		about, err = m.bundleLeaf(rec)
+	case audit.Key:
+		about, err = m.keyLeaf(rec)
+	case audit.Authority:
+		about, err = m.authorityLeaf(rec)
+	case audit.CRL:
+		about, err = m.listLeaf(rec)
+	case audit.Revoked:
+		err = m.revokedLeaf(rec)
+	case audit.Abandoned:
+		m.abandoned[rec.Leaf.Cites] = true
+	case audit.Intent:
+		err = m.intentLeaf(rec)
+	case audit.Void:
+		err = m.voidLeaf(rec)
+	case audit.Final, audit.Adopted:
+		m.settled(rec)
 	}
-	return r.withAuthority(sealed), nil
+	if err != nil {
+		return err
+	}
+	if about != "" {
+		m.said[about] = rec.Index
+	}
+	m.size, m.time = rec.Index+1, rec.Leaf.Time
+	return nil
 }
 
-// remember enters one leaf about an intent. An erased body (retention) belongs
-// to a certificate that ended long ago; nobody repeats its request.
-func (s *Signer) remember(rec journal.Record) error {
-	switch rec.Leaf.Kind {
-	case audit.Intent:
-		var body ca.IntentBody
-		if !rec.Erased {
-			if err := json.Unmarshal(rec.Body, &body); err != nil {
-				return err
-			}
-		}
-		s.recent.add(&intent{index: rec.Index, request: body.Wish.ID, key: idempotency(body.Wish), final: -1})
-	case audit.Final, audit.Adopted, audit.Void:
-		if rec.Leaf.Kind == audit.Void {
-			if err := s.voided(rec.Leaf.Cites, rec.Leaf.Time); err != nil {
-				return err
-			}
-		}
-		i := s.recent.byIndex[rec.Leaf.Cites]
-		if i == nil {
-			return nil // settled so long ago that the ring forgot it
-		}
-		if rec.Leaf.Kind == audit.Void {
-			i.void = true
-		} else {
-			i.final = rec.Index
-		}
-		s.recent.settle(i)
+// authorityLeaf enters a generation, sealed, or its new state.
+func (m *memory) authorityLeaf(rec journal.Record) (about string, err error) {
+	var a ca.Authority
+	if err := json.Unmarshal(rec.Body, &a); err != nil {
+		return "", err
 	}
+	sealed, err := newAuthority(a, nil)
+	if err != nil {
+		return "", err
+	}
+	m.rules = m.rules.withAuthority(sealed)
+	return "authority " + a.Name, nil
+}
+
+// A naming is what a ca.IntentBody has of a request's names. Reading all of the body
+// would take twice as long, and most of a start is spent here.
+type naming struct {
+	Wish struct {
+		ID   ca.RequestID `json:"id"`
+		Door ca.Door      `json:"door"`
+		Key  string       `json:"key"`
+		From struct {
+			ID string `json:"id"`
+		} `json:"actor"`
+	} `json:"wish"`
+}
+
+// intentLeaf enters an open intent. An erased body (retention) belongs to a
+// certificate that ended long ago; nobody repeats its request.
+func (m *memory) intentLeaf(rec journal.Record) error {
+	var body naming
+	if !rec.Erased {
+		if err := json.Unmarshal(rec.Body, &body); err != nil {
+			return err
+		}
+	}
+	named := ca.Request{ID: body.Wish.ID, Door: body.Wish.Door, Key: body.Wish.Key, From: ca.Actor{ID: body.Wish.From.ID}}
+	m.recent.add(&intent{index: rec.Index, request: named.ID, key: idempotency(named), final: -1})
+	return nil
+}
+
+// voidLeaf gives an intent up.
+func (m *memory) voidLeaf(rec journal.Record) error {
+	issuer, given, err := voidStep(m.log, rec.Leaf.Cites, rec.Leaf.Time)
+	if err != nil {
+		return err
+	}
+	revokedIn(m.revoked, issuer).put(given)
+	m.settled(rec)
+	return nil
+}
+
+// settled closes the intent that a leaf cites, unless it was settled so long ago that
+// the ring forgot it.
+func (m *memory) settled(rec journal.Record) {
+	i := m.recent.byIndex[rec.Leaf.Cites]
+	if i == nil {
+		return
+	}
+	if rec.Leaf.Kind == audit.Void {
+		i.void = true
+	} else {
+		i.final = rec.Index
+	}
+	m.recent.settle(i)
+}
+
+// replay makes the signer know what its log says. Nothing is written but a
+// snapshot, if many leaves had to be read.
+func (s *Signer) replay() error {
+	m := s.remembered()
+	s.kept = m.size
+	if err := m.read(context.Background(), s.journal.Size()); err != nil {
+		return err
+	}
+	if len(m.rules.authorities) == 0 || m.genesis.Database == "" {
+		return halfFounded()
+	}
+	if s.due() {
+		s.keep(m)
+	}
+	s.genesis, s.initKey = m.genesis, m.initKey
+	s.revoked, s.lists, s.abandoned, s.compromised = m.revoked, m.lists, m.abandoned, m.compromised
+	s.recent = m.recent
+	s.clock.heard(m.time)
+	s.rules.Store(m.rules)
 	return nil
 }

@@ -127,7 +127,7 @@ func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 	if !w.Reason.Valid() || len(w.By) > maxBy || !ca.PlainText(w.By) {
 		return stepping{}, ca.Invalid(ca.E1401, "the reason cannot be given, or the name of who revokes is too long", "see docs/sockets.md")
 	}
-	intent, body, err := s.intentOf(w.ID)
+	intent, body, err := intentOf(s.journal, w.ID)
 	if err != nil {
 		return stepping{}, err
 	}
@@ -165,13 +165,13 @@ func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 }
 
 // intentOf reads the INTENT that a certificate's id names.
-func (s *Signer) intentOf(id ca.ID) (audit.Leaf, ca.IntentBody, error) {
+func intentOf(log *journal.Journal, id ca.ID) (audit.Leaf, ca.IntentBody, error) {
 	var body ca.IntentBody
 	unknown := ca.NotFound(ca.E2101, "this certificate is not on this log", "chancery list")
-	if id.LogNo() != s.journal.LogNo() || id.Index() >= s.journal.Size() {
+	if id.LogNo() != log.LogNo() || id.Index() >= log.Size() {
 		return audit.Leaf{}, body, unknown
 	}
-	rec, err := s.journal.Leaf(id.Index())
+	rec, err := log.Leaf(id.Index())
 	if err != nil {
 		return audit.Leaf{}, body, fmt.Errorf("read intent %d: %w", id.Index(), err)
 	}
@@ -194,17 +194,19 @@ func (s *Signer) placed(index int64) (ca.Placed, error) {
 }
 
 // revokedOf is what was revoked of a key's certificates. The caller holds revoking.
-func (s *Signer) revokedOf(issuer ca.Digest) *revoked {
-	r := s.revoked[issuer]
+func (s *Signer) revokedOf(issuer ca.Digest) *revoked { return revokedIn(s.revoked, issuer) }
+
+func revokedIn(all map[ca.Digest]*revoked, issuer ca.Digest) *revoked {
+	r := all[issuer]
 	if r == nil {
 		r = &revoked{}
-		s.revoked[issuer] = r
+		all[issuer] = r
 	}
 	return r
 }
 
-// revokedLeaf enters a REVOKED leaf at the start.
-func (s *Signer) revokedLeaf(rec journal.Record) error {
+// revokedLeaf enters a REVOKED leaf.
+func (m *memory) revokedLeaf(rec journal.Record) error {
 	if rec.Erased {
 		return nil // retention took it, long after its certificate ended
 	}
@@ -212,25 +214,33 @@ func (s *Signer) revokedLeaf(rec journal.Record) error {
 	if err := json.Unmarshal(rec.Body, &body); err != nil {
 		return err
 	}
-	s.condemn(body.Key, body.Reason)
-	s.revokedOf(rec.Leaf.Issuer).put(step{
+	if body.Reason == ca.KeyCompromise {
+		m.compromised[body.Key] = true
+	}
+	revokedIn(m.revoked, rec.Leaf.Issuer).put(step{
 		serial: wide(rec.Leaf.Serial), at: rec.Leaf.Time / 1000, ends: body.NotAfter.Unix(), leaf: rec.Index,
 		number: uint8(rec.Leaf.Step), reason: uint8(body.Reason), //nolint:gosec // as stepOf wrote them
 	})
 	return nil
 }
 
-// voided enters an intent that was given up: a certificate may have been signed
-// for it that nobody knows, so it is reported revoked until its end.
+// voided enters an intent that was given up, at a time in milliseconds since 1970.
 func (s *Signer) voided(intent, millis int64) error {
-	leaf, body, err := s.intentOf(ca.NewID(s.journal.LogNo(), intent))
+	issuer, given, err := voidStep(s.journal, intent, millis)
 	if err != nil {
 		return err
 	}
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
-	s.revokedOf(leaf.Issuer).put(step{
-		serial: wide(leaf.Serial), at: time.UnixMilli(millis).Unix(), ends: body.NotAfter.Unix(), reason: uint8(ca.CessationOfOperation),
-	})
+	s.revokedOf(issuer).put(given)
 	return nil
+}
+
+// voidStep is what an intent that was given up counts for: a certificate may have
+// been signed for it that nobody knows, so it is reported revoked until its end.
+func voidStep(log *journal.Journal, intent, millis int64) (issuer ca.Digest, given step, err error) {
+	leaf, body, err := intentOf(log, ca.NewID(log.LogNo(), intent))
+	return leaf.Issuer, step{
+		serial: wide(leaf.Serial), at: time.UnixMilli(millis).Unix(), ends: body.NotAfter.Unix(), reason: uint8(ca.CessationOfOperation),
+	}, err
 }

@@ -4,6 +4,7 @@ package signer
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,9 @@ type Signer struct {
 	// Unseparated says that front and signer run under one account, so that
 	// promise P3 does not hold; it stands on every checkpoint.
 	Unseparated bool
+	// Report, if set, is told what costs time and nothing else: a snapshot that cannot be
+	// used, or kept. It is called by one goroutine at a time.
+	Report func(error)
 	// Place is where the log lies; tests alone set it.
 	Place Place
 
@@ -60,8 +64,13 @@ type Signer struct {
 	rules  atomic.Pointer[rules]
 	opened chan struct{} // closed when there is a journal to run
 
-	// files is the directory as the journal works on it, for the lists in the making.
-	files journal.FS
+	// files is the directory as the journal works on it, for the lists in the making
+	// and the snapshots, which logSigner, the log's key, signs.
+	files     journal.FS
+	logSigner crypto.Signer
+	// kept is the size of the log when a snapshot was made, or tried. It is Open's, then
+	// Run's.
+	kept int64
 
 	// revoking is held while steps are taken and lists are made: it guards what is
 	// revoked, so that no list is older than a step that was answered.
@@ -98,8 +107,8 @@ type GenesisBody struct {
 	Account int `json:"uid"`
 }
 
-// Run writes the log until ctx ends, and a leaf a minute for the calls that
-// were refused unread. It returns early when the log fails: the process must end
+// Run writes the log until ctx ends, a leaf a minute for the calls that were
+// refused unread, and now and then a snapshot, the last one when all is written. It returns early when the log fails: the process must end
 // then, and recovers at its next start.
 func (s *Signer) Run(ctx context.Context) error {
 	select {
@@ -116,7 +125,19 @@ func (s *Signer) Run(ctx context.Context) error {
 		defer stop()
 		return s.refuseRegularly(within)
 	})
-	return g.Wait()
+	g.Go(func() error {
+		s.snapshotRegularly(within)
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if s.due() {
+		last, done := context.WithTimeout(context.WithoutCancel(ctx), lastSnapshot)
+		defer done()
+		s.snapshot(last)
+	}
+	return nil
 }
 
 // founded tells whether there is an installation.

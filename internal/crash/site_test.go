@@ -34,8 +34,10 @@ const (
 	// and has the write-ahead log taken into the database several times.
 	segmentLeaves = 16
 	ahead         = 8 << 10
-	checkpoint    = 40
-	bookName      = "db/book.db"
+	// snapshotLeaves is so few that nearly every start and stop writes a snapshot.
+	snapshotLeaves = 8
+	checkpoint     = 40
+	bookName       = "db/book.db"
 	// requests is how many different ones there are to choose from.
 	requests = 24
 )
@@ -118,7 +120,7 @@ func (s *site) options(mount *vfs.Mounted, log string, now func() time.Time) sto
 func (s *site) signer(disk *sim.Disk, now func() time.Time) *signer.Signer {
 	return &signer.Signer{
 		Dir: s.dir, Parse: config.Profile, Now: now, Random: rand.Reader, KDF: softkey.FloorParams(),
-		Place: signer.Place{Disk: disk, SegmentLeaves: segmentLeaves, Ahead: ahead},
+		Place: signer.Place{Disk: disk, SegmentLeaves: segmentLeaves, Ahead: ahead, SnapshotLeaves: snapshotLeaves},
 	}
 }
 

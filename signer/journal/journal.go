@@ -33,7 +33,7 @@ type Options struct {
 	LogNo uint16 // 1 to 32767
 	// Now gives the time of leaves.
 	Now func() time.Time
-	// Signer is the log's Ed25519 key; it signs checkpoints and nothing else.
+	// Signer is the log's Ed25519 key; here it signs checkpoints.
 	Signer crypto.Signer
 	// Unseparated marks every checkpoint: front and signer share one account.
 	Unseparated bool

@@ -65,6 +65,14 @@ func (j *Journal) Scan(from int64, fn func(Record) error) error {
 	return nil
 }
 
+// Root is the root of the tree of the first size leaves, at most Size.
+func (j *Journal) Root(size int64) (audit.Hash, error) {
+	if durable := j.Size(); size < 0 || size > durable {
+		return audit.Hash{}, fmt.Errorf("no tree of %d leaves in a log of %d", size, durable)
+	}
+	return audit.Root(size, j.hashes())
+}
+
 // Inclusion proves leaf index in the tree of size leaves, at most Size.
 func (j *Journal) Inclusion(index, size int64) ([]audit.Hash, error) {
 	if durable := j.Size(); size > durable {
