@@ -7,11 +7,12 @@ import "time"
 // An AuthorityKind says what an authority signs.
 type AuthorityKind string
 
-// A root signs authorities and is kept sealed; an issuing authority signs
-// end-entity certificates.
+// A root signs authorities and is kept sealed; an intermediate is below another
+// and signs authorities; an issuing authority signs end-entity certificates.
 const (
-	Root    AuthorityKind = "root"
-	Issuing AuthorityKind = "issuing"
+	Root         AuthorityKind = "root"
+	Intermediate AuthorityKind = "intermediate"
+	Issuing      AuthorityKind = "issuing"
 )
 
 // An AuthorityState is where a generation stands in its line (architecture §6).
@@ -52,11 +53,30 @@ type Authority struct {
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
 	// CRL is the address of its list, Issuer that of its certificate: what goes
-	// into the certificates it signs (RFC 5280 §4.2.1.13, §4.2.2.1).
+	// into the certificates it signs (RFC 5280 §4.2.1.13, §4.2.2.1), CA
+	// certificates included. An empty one is left out (R143).
 	CRL    string `json:"crl"`
 	Issuer string `json:"issuer"`
 	// Shards is the number of CRL shards, fixed for the generation's life.
 	Shards int `json:"shards"`
+	// Hash is what it signs with; empty is the default of its key type.
+	Hash Hash `json:"hash,omitempty"`
+	// AKI is the form of the authority key identifier in what it signs.
+	AKI AKIForm `json:"aki,omitempty"`
+	// Constraints are the name constraints of its certificate and of all above it,
+	// each of which its certificates must keep (RFC 5280 §6.1). They are never
+	// stored: whoever loads an authority reads them from the certificates with
+	// check.Constraints, so that the two cannot differ.
+	Constraints []NameConstraints `json:"-"`
+}
+
+// Algorithm names what it signs with: its key type, followed by "+" and the hash if
+// one was chosen, such as rsa-3072+sha512.
+func (a Authority) Algorithm() string {
+	if a.Hash == "" {
+		return a.KeyType
+	}
+	return a.KeyType + "+" + string(a.Hash)
 }
 
 // An AuthorityDraft is the CA certificate a founding would make. It is a type of
@@ -71,6 +91,15 @@ type AuthorityDraft struct {
 	PathLen int
 	// Use are extended key usages by name; empty leaves the extension out.
 	Use []string
+	// Constraints are the name constraints; empty ones leave the extension out.
+	Constraints NameConstraints
+	// Policies are the certificate policies; none leave the extension out.
+	Policies []CertPolicy
+	// AKI is the form of this certificate's authority key identifier (R11).
+	AKI AKIForm
+	// Hash is what a root signs itself with; all others are signed with their
+	// issuer's, and leave it empty.
+	Hash Hash
 	// Issuer is who signs. It is nil for a root, which signs itself.
 	Issuer *Authority
 }

@@ -39,6 +39,8 @@ const (
 	E2110 Code = "E2110"
 	E2111 Code = "E2111"
 	E2112 Code = "E2112"
+	E2113 Code = "E2113"
+	E2114 Code = "E2114"
 	E2115 Code = "E2115"
 	E2118 Code = "E2118"
 	E2119 Code = "E2119"

@@ -33,6 +33,8 @@ var explanations = []Explanation{
 	{E2110, "a name is malformed", "A DNS name, address, e-mail or URI is not in the form its standard wants: see the\nfield named in the message."},
 	{E2111, "this cannot be revoked like that", "The reason is not one of RFC 5280 §5.3.1 that can be given, or the certificate cannot\nbe revoked at all. The message says which. A certificate that is revoked stays\nrevoked; only its reason can be raised to keyCompromise."},
 	{E2112, "the lifetime is above the profile's limit", "Ask for fewer days; the message names the longest."},
+	{E2113, "a name constraint is malformed", "A name constraint is type:value: dns:lab.example, email:@lab.example, ip:10.0.0.0/8,\nuri:.lab.example or dn:O=Lab, with ! before it to exclude. An authority whose own\nconstraints cannot be read signs nothing."},
+	{E2114, "a name is outside the authority's name constraints", "The certificates of the authority, or of one above it, say which names it may certify,\nand whoever checks certificates obeys them. Ask for other names, or found an\nauthority without that constraint."},
 	{E2115, "the certificate would outlive its authority", "A strict profile refuses this; others shorten the certificate and say so. Roll the\nauthority over when it has less than one lifetime left."},
 	{E2118, "no such profile", "The policy bundle in force has no profile of this name."},
 	{E2119, "the profile changed", "The request was made under another version of the profile. Try again."},

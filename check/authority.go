@@ -84,12 +84,19 @@ func authority(tbs []byte, d *ca.AuthorityDraft) error {
 		return errors.New("the public key is not the draft's")
 	}
 	// A root signs itself.
-	signer, id := &ca.Authority{KeyType: key.keyType, Key: sha256.Sum256(d.SPKI), SPKI: d.SPKI, Subject: c.subject}, key.id[:]
+	signer := &ca.Authority{KeyType: key.keyType, Hash: d.Hash, Key: sha256.Sum256(d.SPKI), SPKI: d.SPKI, Subject: c.subject}
+	var id func([]byte) error
 	if d.Issuer != nil {
 		if err := below(c, d); err != nil {
 			return fmt.Errorf("issuer %q: %w", d.Issuer.Name, err)
 		}
-		signer, id = d.Issuer, d.Issuer.SKI
+		signer = d.Issuer
+		id, err = identifierOf(signer, d.AKI)
+	} else {
+		id, err = identifierIs(key.id[:], d.AKI, c.subject, c.serial)
+	}
+	if err != nil {
+		return err
 	}
 	if err := signedBy(c, signer); err != nil {
 		return err
@@ -98,7 +105,7 @@ func authority(tbs []byte, d *ca.AuthorityDraft) error {
 }
 
 // authorityExtensions is the closed list of a CA certificate.
-func authorityExtensions(c *certificate, d *ca.AuthorityDraft, own, signer []byte) error {
+func authorityExtensions(c *certificate, d *ca.AuthorityDraft, own []byte, signer func([]byte) error) error {
 	list := []due{{"keyUsage", oidKeyUsage, true, keyUsageIs(keyCertSign | cRLSign)}}
 	if len(d.Use) > 0 {
 		list = append(list, due{"extKeyUsage", oidExtKeyUsage, false, usesAre(d.Use)})
@@ -106,11 +113,18 @@ func authorityExtensions(c *certificate, d *ca.AuthorityDraft, own, signer []byt
 	list = append(list,
 		due{"basicConstraints", oidBasicConstraints, true, constraintsAre(true, d.PathLen)},
 		due{"subjectKeyIdentifier", oidSubjectKeyID, false, subjectKeyIDIs(own)},
-		due{"authorityKeyIdentifier", oidAuthorityKeyID, false, authorityKeyIDIs(signer)})
-	if d.Issuer != nil {
-		list = append(list,
-			due{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(d.Issuer.Issuer)},
-			due{"cRLDistributionPoints", oidCRLPoints, false, crlPointsAre(d.Issuer.CRL)})
+		due{"authorityKeyIdentifier", oidAuthorityKeyID, false, signer})
+	if d.Issuer != nil && d.Issuer.Issuer != "" {
+		list = append(list, due{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(d.Issuer.Issuer)})
+	}
+	if len(d.Policies) > 0 {
+		list = append(list, due{"certificatePolicies", oidPolicies, false, policiesAre(d.Policies)})
+	}
+	if !d.Constraints.Empty() {
+		list = append(list, due{"nameConstraints", oidNameConstraints, true, nameConstraintsAre(d.Constraints)})
+	}
+	if d.Issuer != nil && d.Issuer.CRL != "" {
+		list = append(list, due{"cRLDistributionPoints", oidCRLPoints, false, crlPointsAre(d.Issuer.CRL)})
 	}
 	return c.extensionsAre(list)
 }
@@ -119,8 +133,11 @@ func authorityExtensions(c *certificate, d *ca.AuthorityDraft, own, signer []byt
 // issuer against the issuer's own certificate.
 func below(c *certificate, d *ca.AuthorityDraft) error {
 	a := d.Issuer
-	if a.Kind != ca.Root {
+	if a.Kind != ca.Root && a.Kind != ca.Intermediate {
 		return errors.New("it signs no authorities")
+	}
+	if d.Hash != "" {
+		return errors.New("the draft has a hash of its own, and its issuer's signs it")
 	}
 	if c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.NotAfter) {
 		return errors.New("the validity is not within its own")

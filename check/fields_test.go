@@ -193,6 +193,11 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		"CRL":       {turns: turns{func(a *ca.Authority) { a.CRL += "x" }}},
 		"Issuer":    {turns: turns{func(a *ca.Authority) { a.Issuer += "x" }}},
 		"Shards":    {turns: turns{func(a *ca.Authority) { a.Shards = 2 }}},
+		"Hash": {turns: turns{func(a *ca.Authority) { a.Hash = ca.SHA384 }, func(a *ca.Authority) { a.Hash = ca.SHA512 },
+			func(a *ca.Authority) { a.Hash = "sha1" }}}, // R128
+		"AKI": {turns: turns{func(a *ca.Authority) { a.AKI = ca.AKIIssuer }, func(a *ca.Authority) { a.AKI = "issuer" }}},
+		// What is in force is policy's matter; the bytes show only what a new CA's draft says.
+		"Constraints": {turns: turns{func(a *ca.Authority) { a.Constraints = []ca.NameConstraints{everyConstraint(t)} }}, unwritten: true, unread: true},
 	}
 }
 
@@ -227,6 +232,8 @@ func TestMutatedIssuerOfAnAuthorityIsCaught(t *testing.T) {
 		"Certificate": func(f *field[ca.Authority]) { f.unread = false },
 		"NotAfter":    func(*field[ca.Authority]) {},
 		"Shards":      func(f *field[ca.Authority]) { f.unwritten, f.unread = true, true },
+		// The draft says which form the key identifier has in a CA certificate.
+		"AKI": func(f *field[ca.Authority]) { f.unwritten, f.unread = true, true },
 	} {
 		f := table[name]
 		turn(&f)
@@ -255,12 +262,23 @@ func TestMutatedAuthorityDraftIsCaught(t *testing.T) {
 		"Use": {turns: turns{func(d *ca.AuthorityDraft) { d.Use = nil }, func(d *ca.AuthorityDraft) { d.Use = []string{"server"} },
 			func(d *ca.AuthorityDraft) { d.Use = []string{"client", "server"} }}},
 		"Issuer": {turns: turns{func(d *ca.AuthorityDraft) { d.Issuer = nil }, func(d *ca.AuthorityDraft) { d.Issuer = &other }}},
+		"Constraints": {turns: turns{func(d *ca.AuthorityDraft) { d.Constraints = ca.NameConstraints{} },
+			func(d *ca.AuthorityDraft) { d.Constraints.Permitted = d.Constraints.Permitted[1:] }, func(d *ca.AuthorityDraft) { d.Constraints.Excluded = nil },
+			func(d *ca.AuthorityDraft) {
+				d.Constraints.Permitted, d.Constraints.Excluded = d.Constraints.Excluded[:3], d.Constraints.Permitted
+			}}},
+		"Policies": {turns: turns{func(d *ca.AuthorityDraft) { d.Policies = nil }, func(d *ca.AuthorityDraft) { d.Policies = d.Policies[1:] },
+			func(d *ca.AuthorityDraft) { d.Policies = append(slices.Clone(d.Policies), d.Policies[0]) },
+			func(d *ca.AuthorityDraft) { d.Policies = []ca.CertPolicy{{OID: d.Policies[0].OID}, d.Policies[1]} }}},
+		"AKI":  {turns: turns{func(d *ca.AuthorityDraft) { d.AKI = ca.AKIIssuer }, func(d *ca.AuthorityDraft) { d.AKI = "issuer" }}},
+		"Hash": {turns: turns{func(d *ca.AuthorityDraft) { d.Hash = ca.SHA512 }, func(d *ca.AuthorityDraft) { d.Hash = "sha1" }}},
 	}
 	d := rootDraft(t, "ed25519")
 	d.Issuer, d.PathLen, d.Use = &root, 0, []string{"server", "client"}
+	d.Constraints, d.Policies = everyConstraint(t), somePolicies()
 	mutate(t, d, table, encode.Authority, check.Authority)
-	d = rootDraft(t, "ed25519")
-	d.PathLen, d.Use = 0, []string{"server", "client"}
+	d = rootDraft(t, "ecdsa-p256")
+	d.PathLen, d.Use, d.Constraints, d.Policies = 0, []string{"server", "client"}, everyConstraint(t), somePolicies()
 	table["Issuer"] = field[ca.AuthorityDraft]{turns: turns{func(d *ca.AuthorityDraft) { d.Issuer = &root }}}
 	mutate(t, d, table, encode.Authority, check.Authority)
 }

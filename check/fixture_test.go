@@ -79,3 +79,22 @@ func build(t testing.TB, w want) []byte {
 	}
 	return tbs
 }
+
+// everyConstraint has each type, permitted and excluded.
+func everyConstraint(t testing.TB) ca.NameConstraints {
+	t.Helper()
+	c, err := ca.ParseConstraints([]string{
+		"dns:lab.example", "dns:lab", "email:@lab.example", "email:.lab.example", "email:hana@other.example", "uri:lab.example", "uri:.lab.example",
+		"ip:10.0.0.0/9", "ip:192.0.2.7/32", "ip:fd00::/9", "dn:O=Büro", "dn:C=DE,O=Lab",
+		"!dns:secret.lab.example", "!email:root@lab.example", "!uri:secret.lab.example", "!ip:10.1.0.0/16", "!ip:0.0.0.0/0", "!dn:C=DE,O=Lab,OU=Secret", "!dn:",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// somePolicies have an address and none.
+func somePolicies() []ca.CertPolicy {
+	return []ca.CertPolicy{{OID: "1.3.6.1.4.1.32473.1.2", CPS: "https://pki.lab.example/cps"}, {OID: "2.5.29.32.0"}}
+}

@@ -56,7 +56,7 @@ func FuzzCheck(f *testing.F) {
 		if err := check.NeverCA(tbs); err != nil {
 			t.Fatalf("Leaf passes what NeverCA refuses: %v", err)
 		}
-		der, err := encode.Certificate(tbs, w.authority.KeyType, []byte{0x30, 0})
+		der, err := encode.Certificate(tbs, []byte{0x30, 0})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func FuzzNeverCA(f *testing.F) {
 		if check.NeverCA(tbs) != nil {
 			return
 		}
-		der, err := encode.Certificate(tbs, "ecdsa-p256", []byte{0x30, 0})
+		der, err := encode.Certificate(tbs, []byte{0x30, 0})
 		if err != nil {
 			t.Fatal(err)
 		}

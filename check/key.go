@@ -7,22 +7,34 @@ import (
 	"errors"
 	"math/bits"
 	"strconv"
+
+	"chancery/ca"
 )
 
-// The AlgorithmIdentifiers of signatures, whole, by key type; RSA by its prefix.
-func signatureAlgorithm(keyType string) string {
-	switch keyType {
-	case "ecdsa-p256":
-		return "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"
-	case "ecdsa-p384":
-		return "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03"
-	case "ecdsa-p521":
-		return "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04"
-	case "ed25519":
+// signatureAlgorithm is the AlgorithmIdentifier, whole, of a key type's signature
+// over the hash, or "" if there is none.
+func signatureAlgorithm(keyType string, hash ca.Hash) string {
+	if keyType == "ed25519" {
+		if hash != "" {
+			return ""
+		}
 		return "\x30\x05\x06\x03\x2b\x65\x70"
 	}
-	if isRSA(keyType) {
-		return "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00"
+	var n byte // the OIDs of the three hashes follow each other
+	switch {
+	case hash == ca.SHA256 || hash == "" && (keyType == "ecdsa-p256" || isRSA(keyType)):
+	case hash == ca.SHA384 || hash == "" && keyType == "ecdsa-p384":
+		n = 1
+	case hash == ca.SHA512 || hash == "" && keyType == "ecdsa-p521":
+		n = 2
+	default:
+		return ""
+	}
+	switch {
+	case isRSA(keyType):
+		return "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" + string([]byte{0x0b + n}) + "\x05\x00"
+	case keyType == "ecdsa-p256" || keyType == "ecdsa-p384" || keyType == "ecdsa-p521":
+		return "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03" + string([]byte{2 + n})
 	}
 	return ""
 }

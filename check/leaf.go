@@ -110,8 +110,8 @@ func signedBy(c *certificate, a *ca.Authority) error {
 	if a.Key != sha256.Sum256(a.SPKI) {
 		return errors.New("the authority's key has another digest")
 	}
-	if key.keyType != a.KeyType || string(c.algorithm) != signatureAlgorithm(a.KeyType) {
-		return fmt.Errorf("the signature algorithm is not that of a key of type %q", a.KeyType)
+	if key.keyType != a.KeyType || string(c.algorithm) != signatureAlgorithm(a.KeyType, a.Hash) {
+		return fmt.Errorf("the signature algorithm is not %q", a.Algorithm())
 	}
 	if len(a.Subject) <= 2 || !bytes.Equal(c.issuer, a.Subject) {
 		return errors.New("the issuer is not the authority's subject")
@@ -168,16 +168,25 @@ func leafExtensions(c *certificate, d *ca.Draft, a *ca.Authority, key publicKey)
 	if isRSA(key.keyType) && slices.Contains(d.Use, "server") {
 		usage |= keyEncipherment
 	}
-	return c.extensionsAre([]due{
-		{"keyUsage", oidKeyUsage, true, keyUsageIs(usage)},
-		{"extKeyUsage", oidExtKeyUsage, false, usesAre(d.Use)},
-		{"basicConstraints", oidBasicConstraints, true, constraintsAre(false, -1)},
-		{"subjectKeyIdentifier", oidSubjectKeyID, false, subjectKeyIDIs(key.id[:])},
-		{"authorityKeyIdentifier", oidAuthorityKeyID, false, authorityKeyIDIs(a.SKI)},
-		{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(a.Issuer)},
-		{"subjectAltName", oidSubjectAltName, len(d.Subject) == 0, func(v []byte) error { return namesAre(v, d.Names) }},
-		{"cRLDistributionPoints", oidCRLPoints, false, crlPointsAre(a.CRL)},
-	})
+	signer, err := identifierOf(a, a.AKI)
+	if err != nil {
+		return err
+	}
+	list := make([]due, 0, 8)
+	list = append(list,
+		due{"keyUsage", oidKeyUsage, true, keyUsageIs(usage)},
+		due{"extKeyUsage", oidExtKeyUsage, false, usesAre(d.Use)},
+		due{"basicConstraints", oidBasicConstraints, true, constraintsAre(false, -1)},
+		due{"subjectKeyIdentifier", oidSubjectKeyID, false, subjectKeyIDIs(key.id[:])},
+		due{"authorityKeyIdentifier", oidAuthorityKeyID, false, signer})
+	if a.Issuer != "" {
+		list = append(list, due{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(a.Issuer)})
+	}
+	list = append(list, due{"subjectAltName", oidSubjectAltName, len(d.Subject) == 0, func(v []byte) error { return namesAre(v, d.Names) }})
+	if a.CRL != "" {
+		list = append(list, due{"cRLDistributionPoints", oidCRLPoints, false, crlPointsAre(a.CRL)})
+	}
+	return c.extensionsAre(list)
 }
 
 // commonNameWithin demands that a common name is also one of the names, where

@@ -32,10 +32,20 @@ func specimens(t testing.TB) []specimen {
 	w.draft.Subject, w.profile.Subject = nil, ca.SubjectRules{}
 	w.tbs = build(t, w)
 	list = append(list, specimen{"leaf without subject", w.tbs, w.check})
+	// R11: the form that names the issuer's certificate too.
+	w = good(t, "ecdsa-p256")
+	w.authority.AKI, w.authority.Hash = ca.AKIIssuer, ca.SHA512
+	w.authority.CRL, w.authority.Issuer = "", "" // R143: none if unset
+	w.tbs = build(t, w)
+	list = append(list, specimen{"leaf with the issuer's certificate named", w.tbs, w.check})
 	root, _ := issuing(t, "ecdsa-p256")
 	middle := rootDraft(t, "ecdsa-p384")
 	middle.Issuer, middle.PathLen, middle.Use = &root, 0, []string{"server", "client"}
-	for name, d := range map[string]ca.AuthorityDraft{"root": rootDraft(t, "ecdsa-p384"), "issuing": middle} {
+	full := middle
+	full.AKI, full.Constraints, full.Policies = ca.AKIIssuer, everyConstraint(t), somePolicies()
+	named := rootDraft(t, "ecdsa-p521")
+	named.AKI, named.Hash, named.Constraints.Excluded = ca.AKIIssuer, ca.SHA256, full.Constraints.Excluded
+	for name, d := range map[string]ca.AuthorityDraft{"root": rootDraft(t, "ecdsa-p384"), "issuing": middle, "issuing with everything": full, "root named": named} {
 		tbs, err := encode.Authority(d)
 		if err != nil {
 			t.Fatal(err)

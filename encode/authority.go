@@ -46,7 +46,7 @@ func authority(d *ca.AuthorityDraft) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, signer, err := authoritySigner(d, subject, own)
+	from, id, err := authoritySigner(d, subject, own)
 	if err != nil {
 		return nil, err
 	}
@@ -64,34 +64,60 @@ func authority(d *ca.AuthorityDraft) ([]byte, error) {
 			}
 			addAuthorityConstraints(b, d.PathLen)
 			addSubjectKeyID(b, own)
-			addAuthorityKeyID(b, signer)
-			if d.Issuer != nil {
-				addAuthorityInfo(b, d.Issuer.Issuer)
-				addCRLPoints(b, d.Issuer.CRL)
-			}
+			addAuthorityKeyID(b, id)
+			addAuthorityLimits(b, d)
 		})
 	})
-	return b.Bytes()
+	tbs, err := b.Bytes()
+	if len(tbs) > maxTBS {
+		return nil, fmt.Errorf("%d octets are more than %d: it has too many constraints", len(tbs), maxTBS)
+	}
+	return tbs, err
 }
 
-// authoritySigner is the algorithm and name of who signs, and the identifier of
-// its key: the draft's own for a root.
-func authoritySigner(d *ca.AuthorityDraft, subject, own []byte) (from, id []byte, err error) {
+// addAuthorityLimits writes what a CA certificate may carry or not.
+func addAuthorityLimits(b *cryptobyte.Builder, d *ca.AuthorityDraft) {
 	if d.Issuer != nil {
-		if from, err = signerPart(d.Issuer); err != nil {
-			return nil, nil, fmt.Errorf("issuer %q: %w", d.Issuer.Name, err)
+		addAuthorityInfo(b, d.Issuer.Issuer)
+	}
+	if len(d.Policies) > 0 {
+		addPolicies(b, d.Policies)
+	}
+	if !d.Constraints.Empty() {
+		addNameConstraints(b, d.Constraints)
+	}
+	if d.Issuer != nil {
+		addCRLPoints(b, d.Issuer.CRL)
+	}
+}
+
+// authoritySigner is the algorithm and name of who signs, and what identifies its
+// key: the draft's own for a root.
+func authoritySigner(d *ca.AuthorityDraft, subject, own []byte) (from []byte, id keyIdentifier, err error) {
+	if d.Issuer != nil {
+		if d.Hash != "" {
+			return nil, id, errors.New("its issuer's hash signs it, not one of its own")
 		}
-		return from, d.Issuer.SKI, nil
+		if from, err = signerPart(d.Issuer); err == nil {
+			id, err = identifierOf(d.Issuer, d.AKI)
+		}
+		if err != nil {
+			return nil, id, fmt.Errorf("issuer %q: %w", d.Issuer.Name, err)
+		}
+		return from, id, nil
 	}
 	keyType, err := signingKeyType(d.SPKI)
 	if err != nil {
-		return nil, nil, err
+		return nil, id, err
 	}
-	algorithm, _, err := SignatureAlgorithm(keyType)
+	algorithm, _, err := SignatureAlgorithm(ca.Authority{KeyType: keyType, Hash: d.Hash}.Algorithm())
 	if err != nil {
-		return nil, nil, err
+		return nil, id, err
 	}
-	return append(bytes.Clone(algorithm), subject...), own, nil
+	if id, err = identifier(own, d.AKI); id.named {
+		id.issuer, id.serial = subject, d.Serial.Bytes()
+	}
+	return append(bytes.Clone(algorithm), subject...), id, err
 }
 
 // addAuthorityConstraints writes CA:TRUE and the path length; -1 leaves it out.

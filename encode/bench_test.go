@@ -59,7 +59,7 @@ func BenchmarkSign(b *testing.B) {
 		if err != nil || !ecdsa.VerifyASN1(&key.PublicKey, hash[:], sig) {
 			b.Fatal("the signature is wrong", err)
 		}
-		if _, err := encode.Certificate(tbs, "ecdsa-p256", sig); err != nil {
+		if _, err := encode.Certificate(tbs, sig); err != nil {
 			b.Fatal(err)
 		}
 	}

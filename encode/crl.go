@@ -129,7 +129,7 @@ func (l List) tail() ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			addAuthorityKeyID(b, l.Issuer.SKI)
+			addAuthorityKeyID(b, keyIdentifier{key: l.Issuer.SKI})
 			addExtension(b, oidCRLNumber, uncritical, func(b *cryptobyte.Builder) { b.AddASN1Int64(l.Number) })
 		})
 	})
@@ -265,19 +265,19 @@ func appendHeader(b []byte, tag asn1.Tag, size int64) []byte {
 }
 
 // SignedCRL writes a CertificateList in DER to w: the size octets of tbs, which
-// stay exactly as they are and must be all there is, the algorithm of a key of the
-// type, and the signature (RFC 5280 §5.1.1). It does not look whether the
+// stay exactly as they are and must be all there is, the algorithm of the
+// name (ca.Authority.Algorithm), and the signature (RFC 5280 §5.1.1). It does not look whether the
 // signature is right, and does not buffer: after a header, w is given tbs in large
 // pieces. After an error what w holds is worthless.
-func SignedCRL(w io.Writer, tbs io.Reader, size int64, keyType string, sig []byte) error {
+func SignedCRL(w io.Writer, tbs io.Reader, size int64, algorithm string, sig []byte) error {
 	if size <= 0 || size > maxList || len(sig) == 0 {
 		return fmt.Errorf("put a list together: %d octets and a signature of %d", size, len(sig))
 	}
-	algorithm, _, err := SignatureAlgorithm(keyType)
+	identifier, _, err := SignatureAlgorithm(algorithm)
 	if err != nil {
 		return err
 	}
-	tail := cryptobyte.NewBuilder(algorithm)
+	tail := cryptobyte.NewBuilder(identifier)
 	tail.AddASN1BitString(sig)
 	end, err := tail.Bytes()
 	if err != nil {

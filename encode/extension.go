@@ -22,9 +22,12 @@ const (
 	oidAuthorityKeyID   = "2.5.29.35"
 	oidAuthorityInfo    = "1.3.6.1.5.5.7.1.1"
 	oidSubjectAltName   = "2.5.29.17"
+	oidPolicies         = "2.5.29.32"
+	oidNameConstraints  = "2.5.29.30"
 	oidCRLPoints        = "2.5.29.31"
 
 	oidCAIssuers = "1.3.6.1.5.5.7.48.2"
+	oidCPS       = "1.3.6.1.5.5.7.2.1"
 )
 
 // maxAddress bounds the addresses of list and certificate, in octets: they
@@ -103,22 +106,12 @@ func addSubjectKeyID(b *cryptobyte.Builder, id []byte) {
 	addExtension(b, oidSubjectKeyID, uncritical, func(b *cryptobyte.Builder) { b.AddASN1OctetString(id) })
 }
 
-// addAuthorityKeyID names the issuer's key. It stands in roots too: strict
-// verifiers want it everywhere.
-func addAuthorityKeyID(b *cryptobyte.Builder, id []byte) {
-	if len(id) != keyIDLength {
-		b.SetError(fmt.Errorf("the authority's key identifier has %d octets, not %d", len(id), keyIDLength))
+// addAuthorityInfo says where the issuer's certificate is (RFC 5280 §4.2.2.1), if
+// there is an address.
+func addAuthorityInfo(b *cryptobyte.Builder, address string) {
+	if address == "" {
 		return
 	}
-	addExtension(b, oidAuthorityKeyID, uncritical, func(b *cryptobyte.Builder) {
-		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			addString(b, asn1.Tag(0).ContextSpecific(), string(id))
-		})
-	})
-}
-
-// addAuthorityInfo says where the issuer's certificate is (RFC 5280 §4.2.2.1).
-func addAuthorityInfo(b *cryptobyte.Builder, address string) {
 	addExtension(b, oidAuthorityInfo, uncritical, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -130,8 +123,11 @@ func addAuthorityInfo(b *cryptobyte.Builder, address string) {
 }
 
 // addCRLPoints says where the issuer's list is (RFC 5280 §4.2.1.13): one point
-// with one full name, no reasons, no other issuer.
+// with one full name, no reasons, no other issuer; nothing without an address.
 func addCRLPoints(b *cryptobyte.Builder, address string) {
+	if address == "" {
+		return
+	}
 	list := asn1.Tag(0).ContextSpecific().Constructed()
 	addExtension(b, oidCRLPoints, uncritical, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {

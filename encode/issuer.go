@@ -44,7 +44,7 @@ type Issuer struct {
 
 // NewIssuer prepares an authority's encoder. It refuses a root, an unknown key
 // type, an issuer's name that is empty, a key identifier not of 20 octets,
-// addresses that are not plain HTTP, and more than one CRL shard, which no
+// addresses that are not plain HTTP (empty ones are left out), and more than one CRL shard, which no
 // certificate can name yet.
 func NewIssuer(a ca.Authority) (*Issuer, error) {
 	i, err := newIssuer(a)
@@ -69,6 +69,10 @@ func newIssuer(a ca.Authority) (*Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
+	id, err := identifierOf(&a, a.AKI)
+	if err != nil {
+		return nil, err
+	}
 	i := &Issuer{name: a.Name, from: from, uses: uses}
 	for _, part := range []struct {
 		to    *[]byte
@@ -82,7 +86,7 @@ func newIssuer(a ca.Authority) (*Issuer, error) {
 			})
 		}},
 		{&i.pointers, func(b *cryptobyte.Builder) {
-			addAuthorityKeyID(b, a.SKI)
+			addAuthorityKeyID(b, id)
 			addAuthorityInfo(b, a.Issuer)
 		}},
 		{&i.list, func(b *cryptobyte.Builder) { addCRLPoints(b, a.CRL) }},
@@ -99,7 +103,7 @@ func newIssuer(a ca.Authority) (*Issuer, error) {
 // signerPart is the signature's AlgorithmIdentifier and the issuer's name of
 // what the authority signs. The key type is believed only if the key agrees.
 func signerPart(a *ca.Authority) ([]byte, error) {
-	algorithm, _, err := SignatureAlgorithm(a.KeyType)
+	algorithm, _, err := SignatureAlgorithm(a.Algorithm())
 	if err != nil {
 		return nil, err
 	}
@@ -174,12 +178,7 @@ func addVersionSerial(b *cryptobyte.Builder, serial ca.Serial) {
 		return
 	}
 	b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1Int64(2) })
-	b.AddASN1(asn1.INTEGER, func(b *cryptobyte.Builder) {
-		if octets[0] > 0x7f {
-			b.AddUint8(0) // it is positive
-		}
-		b.AddBytes(octets)
-	})
+	b.AddASN1(asn1.INTEGER, func(b *cryptobyte.Builder) { addNatural(b, octets) })
 }
 
 // addExtensions writes the frame around the extensions.

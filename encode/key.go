@@ -11,43 +11,66 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"chancery/ca"
 )
 
 // keyIDLength is the length of a key identifier by RFC 7093 §2 method 1, octets.
 const keyIDLength = 20
 
-// SignatureAlgorithm is the AlgorithmIdentifier in DER that a key of the type
-// signs with, and the hash its signer takes; 0 for Ed25519, which hashes itself.
-// ECDSA pairs each curve with the hash of its strength and has no parameters
-// (RFC 5758 §3.2), nor has Ed25519 (RFC 8410 §3); RSA is PKCS #1 v1.5 with
-// SHA-256 and an explicit NULL (RFC 4055 §5).
-func SignatureAlgorithm(keyType string) ([]byte, crypto.Hash, error) {
-	var oid string
-	var hash crypto.Hash
-	rsa := strings.HasPrefix(keyType, "rsa-")
+// signatures are the algorithms we sign with. ECDSA's have no parameters (RFC 5758
+// §3.2), nor has Ed25519's (RFC 8410 §3); RSA's are PKCS #1 v1.5 with an explicit
+// NULL (RFC 4055 §5).
+var signatures = [...]struct {
+	family string
+	name   ca.Hash
+	hash   crypto.Hash
+	oid    string
+}{
+	{"ecdsa", ca.SHA256, crypto.SHA256, "1.2.840.10045.4.3.2"},
+	{"ecdsa", ca.SHA384, crypto.SHA384, "1.2.840.10045.4.3.3"},
+	{"ecdsa", ca.SHA512, crypto.SHA512, "1.2.840.10045.4.3.4"},
+	{"rsa", ca.SHA256, crypto.SHA256, "1.2.840.113549.1.1.11"},
+	{"rsa", ca.SHA384, crypto.SHA384, "1.2.840.113549.1.1.12"},
+	{"rsa", ca.SHA512, crypto.SHA512, "1.2.840.113549.1.1.13"},
+	{"ed25519", "", 0, "1.3.101.112"},
+}
+
+// SignatureAlgorithm is the AlgorithmIdentifier in DER of what ca.Authority's
+// Algorithm names: a key type, or one with a hash; and the hash its signer takes,
+// 0 for Ed25519, which hashes itself and takes no choice. By default it is the hash
+// of the curve's strength for ECDSA, and SHA-256 for RSA (R128).
+func SignatureAlgorithm(algorithm string) ([]byte, crypto.Hash, error) {
+	keyType, hash, chosen := strings.Cut(algorithm, "+")
+	family, name := keyType, ca.Hash("")
 	switch {
 	case keyType == "ecdsa-p256":
-		oid, hash = "1.2.840.10045.4.3.2", crypto.SHA256
+		family, name = "ecdsa", ca.SHA256
 	case keyType == "ecdsa-p384":
-		oid, hash = "1.2.840.10045.4.3.3", crypto.SHA384
+		family, name = "ecdsa", ca.SHA384
 	case keyType == "ecdsa-p521":
-		oid, hash = "1.2.840.10045.4.3.4", crypto.SHA512
-	case keyType == "ed25519":
-		oid = "1.3.101.112"
-	case rsa:
-		oid, hash = "1.2.840.113549.1.1.11", crypto.SHA256
-	default:
-		return nil, 0, fmt.Errorf("no signature algorithm for key type %q", keyType)
+		family, name = "ecdsa", ca.SHA512
+	case strings.HasPrefix(keyType, "rsa-"):
+		family, name = "rsa", ca.SHA256
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		addOID(b, oid)
-		if rsa {
-			b.AddASN1NULL()
+	if chosen {
+		name = ca.Hash(hash)
+	}
+	for _, s := range signatures {
+		if s.family != family || s.name != name || chosen && hash == "" {
+			continue
 		}
-	})
-	der, err := b.Bytes()
-	return der, hash, err
+		var b cryptobyte.Builder
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addOID(b, s.oid)
+			if family == "rsa" {
+				b.AddASN1NULL()
+			}
+		})
+		der, err := b.Bytes()
+		return der, s.hash, err
+	}
+	return nil, 0, fmt.Errorf("no signature algorithm is called %q", algorithm)
 }
 
 // KeyID is the subject key identifier of a SubjectPublicKeyInfo in DER: the

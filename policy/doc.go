@@ -6,7 +6,7 @@
 //
 // It is pure: no clock, no files, no bytes of ASN.1; requests come to it parsed.
 // It does not know who may ask (package access) and reads no TOML (package
-// config). A rule has a file: door.go, names.go, subject.go, key.go, use.go,
-// lifetime.go. Start at Vet; sound.go says which profiles are worth obeying, and
+// config). A rule has a file: door.go, names.go, subject.go, constraints.go, key.go,
+// use.go, lifetime.go. Start at Vet; sound.go says which profiles are worth obeying, and
 // bundle.go is the signed document they come in.
 package policy

@@ -16,7 +16,8 @@ import (
 type Rules struct {
 	// Profile is sound (see Sound), with its digest set.
 	Profile ca.Profile
-	// Authority is the newest active generation of the profile's line.
+	// Authority is the newest active generation of the profile's line, with the name
+	// constraints of its chain.
 	Authority ca.Authority
 }
 
@@ -75,11 +76,11 @@ type vetting struct {
 
 // rules in their order: cheap and general first, so that the message names the
 // first thing to mend. Each may only refuse, or fill in its part of the draft.
-var rules = [...]func(*vetting) error{door, use, key, names, subject, lifetime}
+var rules = [...]func(*vetting) error{door, use, key, names, subject, constraints, lifetime}
 
 // Vet runs every rule over a request. c must be r.CSR as internal/csr parsed it;
 // whether its signature verifies is not asked here. The error is a ca.Problem:
-// E2107 to E2110, E2112, E2115, E2118 to E2120, E2106, E2203, E2204, E3004.
+// E2107 to E2110, E2112 to E2115, E2118 to E2120, E2106, E2203, E2204, E3004.
 func Vet(by Rules, r ca.Request, c ca.CSR, now time.Time) (Cleared, error) {
 	v := vetting{profile: &by.Profile, authority: &by.Authority, request: &r, csr: &c, now: now.UTC().Truncate(time.Second)}
 	if len(c.SPKI) == 0 || !bytes.Equal(c.Raw, r.CSR) {

@@ -36,7 +36,7 @@ const (
 // A CRL is a signed list that waits to be read. It must be closed.
 type CRL struct {
 	ca.List
-	keyType   string
+	algorithm string
 	file      journal.File
 	size      int64 // of the to-be-signed part
 	signature []byte
@@ -46,7 +46,7 @@ type CRL struct {
 // WriteTo writes the list in DER.
 func (c *CRL) WriteTo(w io.Writer) (int64, error) {
 	n := &counted{w: w}
-	err := encode.SignedCRL(n, io.NewSectionReader(c.file, 0, c.size), c.size, c.keyType, c.signature)
+	err := encode.SignedCRL(n, io.NewSectionReader(c.file, 0, c.size), c.size, c.algorithm, c.signature)
 	return n.octets, err
 }
 
@@ -156,7 +156,7 @@ func (s *Signer) signSpooled(a *authority, c *CRL, tbs ca.Digest) error {
 		return fmt.Errorf("journal the list: %w", err)
 	}
 	s.lists[a.Name] = c.List
-	hash, message, err := c.message(a.KeyType, tbs)
+	hash, message, err := c.message(tbs)
 	if err == nil {
 		c.signature, err = a.signHashed(hash, message)
 	}
@@ -179,7 +179,7 @@ func (s *Signer) spool(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry,
 	if err != nil {
 		return nil, tbs, fmt.Errorf("make the list's file: %w", err)
 	}
-	c = &CRL{List: l, keyType: a.KeyType, file: f, closed: func() error {
+	c = &CRL{List: l, algorithm: a.Algorithm(), file: f, closed: func() error {
 		err := s.files.Remove(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil // the next list has taken the name
@@ -203,8 +203,8 @@ func (s *Signer) spool(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry,
 
 // message gives what the key takes: the digest of what is in the file, which must
 // be what was journaled (security rule SG-10), or for Ed25519 all of it.
-func (c *CRL) message(keyType string, tbs ca.Digest) (hash crypto.Hash, message []byte, err error) {
-	_, hash, err = encode.SignatureAlgorithm(keyType)
+func (c *CRL) message(tbs ca.Digest) (hash crypto.Hash, message []byte, err error) {
+	_, hash, err = encode.SignatureAlgorithm(c.algorithm)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -46,7 +46,7 @@ func (a *authority) sign(message []byte) ([]byte, error) {
 	if a.key == nil {
 		return nil, a.locked()
 	}
-	hash, data, err := hashed(a.KeyType, message)
+	hash, data, err := hashed(a.Algorithm(), message)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (a *authority) certificate(tbs []byte, linted ca.Digest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := encode.Certificate(tbs, a.KeyType, sig)
+	der, err := encode.Certificate(tbs, sig)
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +93,13 @@ func (a *authority) certificate(tbs []byte, linted ca.Digest) ([]byte, error) {
 
 // verify checks a signature over message with the authority's public key.
 func (a *authority) verify(message, sig []byte) bool {
-	hash, data, err := hashed(a.KeyType, message)
+	hash, data, err := hashed(a.Algorithm(), message)
 	return err == nil && verify(a.public, hash, data, sig)
 }
 
 // hashed gives what the key takes: the digest, or for Ed25519 the message.
-func hashed(keyType string, message []byte) (crypto.Hash, []byte, error) {
-	_, hash, err := encode.SignatureAlgorithm(keyType)
+func hashed(algorithm string, message []byte) (crypto.Hash, []byte, error) {
+	_, hash, err := encode.SignatureAlgorithm(algorithm)
 	if err != nil || hash == 0 {
 		return 0, message, err
 	}

@@ -5,6 +5,7 @@ package signer
 import (
 	"crypto"
 	"fmt"
+	"slices"
 
 	"chancery/ca"
 	"chancery/check"
@@ -71,7 +72,9 @@ func (r *rules) withBundle(document []byte, parse ParseProfile) (*rules, error) 
 	return next, nil
 }
 
-// withAuthority gives rules that know one more generation, or its new state.
+// withAuthority gives rules that know one more generation, or its new state, and
+// with the name constraints of all chains it is part of: the log may name a
+// generation before the one above it.
 func (r *rules) withAuthority(a *authority) *rules {
 	next := *r
 	next.authorities = make(map[string]*authority, len(r.authorities)+1)
@@ -79,7 +82,47 @@ func (r *rules) withAuthority(a *authority) *rules {
 		next.authorities[name] = old
 	}
 	next.authorities[a.Name] = a
+	for name, old := range next.authorities {
+		if chain, _ := next.chain(old.Authority); slices.ContainsFunc(chain, func(up ca.Authority) bool { return up.Name == a.Name }) {
+			own := *old
+			own.Constraints = next.constraints(own.Authority)
+			next.authorities[name] = &own
+		}
+	}
 	return &next
+}
+
+// maxDepth bounds chains, and ends a walk up one that leads back into itself.
+const maxDepth = 16
+
+// chain is a generation and all above it, up to its root; whole is false if that
+// is not known.
+func (r *rules) chain(a ca.Authority) (up []ca.Authority, whole bool) {
+	for up = []ca.Authority{a}; a.Parent != a.Name; up = append(up, a) {
+		parent := r.authorities[a.Parent]
+		if parent == nil || len(up) == maxDepth {
+			return up, false
+		}
+		a = parent.Authority
+	}
+	return up, true
+}
+
+// constraints are the name constraints that whatever the authority signs must keep
+// (security rule PF-05): read from the certificates of its whole chain each time,
+// never stored, so that they cannot say anything else. A chain that cannot be read
+// gives one that refuses everything.
+func (r *rules) constraints(a ca.Authority) []ca.NameConstraints {
+	chain, whole := r.chain(a)
+	certificates := make([][]byte, len(chain))
+	for i, up := range chain {
+		certificates[i] = up.Certificate
+	}
+	read, err := check.Constraints(certificates...)
+	if err != nil || !whole {
+		return []ca.NameConstraints{{Permitted: []ca.Subtree{{}}}} // of no type: malformed
+	}
+	return read
 }
 
 // loadable says whether an online key may be loaded for an authority: an

@@ -14,6 +14,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,10 +57,12 @@ func SPKI(t testing.TB, keyType string) []byte {
 	return der
 }
 
-// Sign signs as the signer would and assembles the certificate.
-func Sign(t testing.TB, tbs []byte, keyType string) []byte {
+// Sign signs as the signer would, by an algorithm's name (ca.Authority.Algorithm),
+// and assembles the certificate.
+func Sign(t testing.TB, tbs []byte, algorithm string) []byte {
 	t.Helper()
-	_, hash, err := encode.SignatureAlgorithm(keyType)
+	keyType, _, _ := strings.Cut(algorithm, "+")
+	_, hash, err := encode.SignatureAlgorithm(algorithm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +70,7 @@ func Sign(t testing.TB, tbs []byte, keyType string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := encode.Certificate(tbs, keyType, sig)
+	der, err := encode.Certificate(tbs, sig)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,15 +103,19 @@ func Authority(t testing.TB, name, keyType string, d ca.AuthorityDraft) ca.Autho
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, kind, parent := keyType, ca.Root, name
+	signer, kind, parent := ca.Authority{KeyType: keyType, Hash: d.Hash}.Algorithm(), ca.Root, name
 	if d.Issuer != nil {
-		signer, kind, parent = d.Issuer.KeyType, ca.Issuing, d.Issuer.Name
+		signer, kind, parent = d.Issuer.Algorithm(), ca.Issuing, d.Issuer.Name
+		if d.PathLen != 0 {
+			kind = ca.Intermediate
+		}
 	}
 	return ca.Authority{
 		Name: name, Line: "issuing", Kind: kind, State: ca.Active, Parent: parent,
 		Key: sha256.Sum256(d.SPKI), KeyType: keyType, Certificate: Sign(t, tbs, signer),
 		Subject: subject, SPKI: d.SPKI, SKI: id, Use: d.Use, NotBefore: d.NotBefore, NotAfter: d.NotAfter,
 		CRL: "http://pki.example:8080/pki/" + name + ".crl", Issuer: "http://pki.example:8080/pki/" + name + ".crt", Shards: 1,
+		Hash: d.Hash, AKI: d.AKI,
 	}
 }
 
