@@ -196,7 +196,11 @@ func (m maker) generalNames() []byte { return append(m.generalName(), m.some(3, 
 
 // when is a time of validity.
 func (m maker) when() []byte {
-	switch m.IntN(8) {
+	switch m.IntN(10) {
+	case 5:
+		return tlv(asn1.UTCTime, []byte(pick(m, "261302030405Z", "250229120000Z", "260102240000Z", "260102030405", "260102030405+1400", "2601Z", "", "260102030460Z")))
+	case 6:
+		return tlv(asn1.GeneralizedTime, []byte(pick(m, "2026010203Z", "202601020304Z", "20260102030405.Z", "20260102030405-0530", "20260102030405.5+0000", "00000102030405Z")))
 	case 0:
 		return tlv(asn1.UTCTime, []byte("4912312359Z"))
 	case 1:
@@ -294,7 +298,11 @@ func (m maker) key(t testing.TB) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return seq(seq(oid("1.2.840.10045.2.1"), oid(name)), bits(0, private.PublicKey().Bytes()...))
+		point := private.PublicKey().Bytes()
+		if m.IntN(3) == 0 { // compressed (SEC 1 §2.3.3)
+			point = append([]byte{2 | point[len(point)-1]&1}, point[1:1+len(point)/2]...)
+		}
+		return seq(seq(oid("1.2.840.10045.2.1"), oid(name)), bits(0, point...))
 	}
 	return seq(seq(oid("1.2.840.113549.1.1.1"), tlv(asn1.NULL)), rsaKey)
 }
