@@ -87,9 +87,9 @@ func (r *reader) encryptedKey(der []byte, name string) error {
 // wrong password in 256 passes the padding, and is told by what comes out.
 func (r *reader) openKey(der []byte, s secret, what string) ([]byte, error) {
 	all := cryptobyte.String(der)
-	body, ok1 := child(&all, asn1.SEQUENCE)
+	body, ok1 := take(&all, asn1.SEQUENCE)
 	a, ok2 := readAlgorithm(&body)
-	sealed, ok3 := child(&body, asn1.OCTET_STRING)
+	sealed, ok3 := take(&body, asn1.OCTET_STRING)
 	if !ok1 || !ok2 || !ok3 || !all.Empty() || !body.Empty() || len(sealed) > 2*maxKey {
 		return nil, damaged(what)
 	}

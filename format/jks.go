@@ -136,9 +136,9 @@ func prefixed(in *cryptobyte.String) (out []byte, ok bool) {
 // jksOpen decrypts a key: 20 octets of salt, the key under a stream of SHA-1, a checksum.
 func jksOpen(der, wide []byte, what string) ([]byte, error) {
 	all := cryptobyte.String(der)
-	body, ok1 := child(&all, asn1.SEQUENCE)
+	body, ok1 := take(&all, asn1.SEQUENCE)
 	a, ok2 := readAlgorithm(&body)
-	sealed, ok3 := child(&body, asn1.OCTET_STRING)
+	sealed, ok3 := take(&body, asn1.OCTET_STRING)
 	if !ok1 || !ok2 || !ok3 || a.oid != oidJKS || len(sealed) < 2*sha1.Size || len(sealed) > maxKey+2*sha1.Size {
 		return nil, damaged(what)
 	}

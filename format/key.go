@@ -8,12 +8,20 @@ import (
 	"fmt"
 )
 
-// maxKey is the longest key read, in octets: RSA with 16 384 bits has 9 300. The time
-// of checking a key grows with the cube of its length.
-const maxKey = 12 << 10
+const (
+	// maxKey is the longest key read, in octets: RSA with 16 384 bits has 9 300.
+	maxKey = 12 << 10
+	// parseCost makes the time of checking a key count as rounds of key derivation: it
+	// grows with the square of the length, to 13 ms for the longest. Of those a file may
+	// hold a hundred, of common ones some thousands.
+	parseCost = 1024
+)
 
 // addKey takes a private key in PKCS#8, PKCS#1 or SEC 1.
 func (r *reader) addKey(der []byte, name string) error {
+	if err := r.spend(1 + len(der)*len(der)/parseCost); err != nil {
+		return err
+	}
 	key, err := parseKey(der)
 	if err != nil {
 		return err
@@ -31,7 +39,7 @@ const keyTypes = "bring a key of RSA, ECDSA (P-224 to P-521), Ed25519 or X25519"
 // parseKey reads the three encodings of a private key.
 func parseKey(der []byte) (key crypto.PrivateKey, err error) {
 	if len(der) > maxKey {
-		return nil, tooMuch(fmt.Sprintf("the private key has %d octets, %d are read at most", len(der), maxKey), "checking a key that long takes minutes")
+		return nil, tooMuch(fmt.Sprintf("the private key has %d octets, %d are read at most", len(der), maxKey), "the time of checking a key grows with the square of its length")
 	}
 	switch shapeOf(der) {
 	case pkcs8Key:

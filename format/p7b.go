@@ -15,9 +15,6 @@ const (
 	oidSignedData = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
 )
 
-// explicit1 is the tag [1], constructed.
-const explicit1 = asn1.Tag(0xa1)
-
 // P7B writes certificates, and lists if there are any, as a SignedData that nobody
 // signed (RFC 5652 §5.1 and RFC 2315 §9.1: version 1), in DER. The order is kept,
 // which DER would not have for a SET OF and BER does: clients of EST take the first
@@ -29,13 +26,13 @@ func P7B(certificates, lists [][]byte) ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.OBJECT_IDENTIFIER, raw(oidSignedData))
-		b.AddASN1(explicit0, func(b *cryptobyte.Builder) {
+		b.AddASN1(explicit(0), func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1Int64(1)
 				b.AddASN1(asn1.SET, raw("")) // no digests
 				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1(asn1.OBJECT_IDENTIFIER, raw(oidData)) })
-				addSet(b, explicit0, certificates)
-				addSet(b, explicit1, lists)
+				addSet(b, explicit(0), certificates)
+				addSet(b, explicit(1), lists)
 				b.AddASN1(asn1.SET, raw("")) // no signers
 			})
 		})
@@ -71,10 +68,10 @@ func (r *reader) pkcs7(data []byte) error {
 		return damaged("the PKCS#7 file")
 	}
 	all := cryptobyte.String(der)
-	info, ok1 := child(&all, asn1.SEQUENCE)
-	_, ok2 := child(&info, asn1.OBJECT_IDENTIFIER)
-	content, ok3 := child(&info, explicit0)
-	signed, ok4 := child(&content, asn1.SEQUENCE)
+	info, ok1 := take(&all, asn1.SEQUENCE)
+	_, ok2 := take(&info, asn1.OBJECT_IDENTIFIER)
+	content, ok3 := take(&info, explicit(0))
+	signed, ok4 := take(&content, asn1.SEQUENCE)
 	ok5 := signed.SkipASN1(asn1.INTEGER) && signed.SkipASN1(asn1.SET) && signed.SkipASN1(asn1.SEQUENCE)
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return damaged("the PKCS#7 file")
@@ -82,7 +79,7 @@ func (r *reader) pkcs7(data []byte) error {
 	for _, part := range []struct {
 		tag  asn1.Tag
 		want shape
-	}{{explicit0, certificate}, {explicit1, list}} {
+	}{{explicit(0), certificate}, {explicit(1), list}} {
 		var set cryptobyte.String
 		var present bool
 		if !signed.ReadOptionalASN1(&set, &present, part.tag) {

@@ -72,15 +72,15 @@ type algorithm struct {
 
 // readAlgorithm reads the next element as one.
 func readAlgorithm(in *cryptobyte.String) (algorithm, bool) {
-	body, ok1 := child(in, asn1.SEQUENCE)
-	oid, ok2 := child(&body, asn1.OBJECT_IDENTIFIER)
+	body, ok1 := take(in, asn1.SEQUENCE)
+	oid, ok2 := take(&body, asn1.OBJECT_IDENTIFIER)
 	return algorithm{string(oid), body}, ok1 && ok2
 }
 
 // sequence opens the parameters, where they are one SEQUENCE.
 func (a algorithm) sequence() (cryptobyte.String, bool) {
 	in := a.params
-	body, ok := child(&in, asn1.SEQUENCE)
+	body, ok := take(&in, asn1.SEQUENCE)
 	return body, ok && in.Empty()
 }
 

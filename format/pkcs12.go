@@ -163,13 +163,13 @@ func nameKey(file []byte, name string, password []byte) ([]byte, error) {
 	if !safes.ReadASN1Element(&certificates, asn1.SEQUENCE) || !safes.ReadASN1(&info, asn1.SEQUENCE) || !info.SkipASN1(asn1.OBJECT_IDENTIFIER) {
 		return nil, damaged(thePKCS12)
 	}
-	explicit, ok1 := child(&info, explicit0)
-	data, ok2 := child(&explicit, asn1.OCTET_STRING)
-	bags, ok3 := child(&data, asn1.SEQUENCE)
-	bag, ok4 := child(&bags, asn1.SEQUENCE)
+	wrapped, ok1 := take(&info, explicit(0))
+	data, ok2 := take(&wrapped, asn1.OCTET_STRING)
+	bags, ok3 := take(&data, asn1.SEQUENCE)
+	bag, ok4 := take(&bags, asn1.SEQUENCE)
 	ok5 := bag.SkipASN1(asn1.OBJECT_IDENTIFIER)
-	value, ok6 := child(&bag, explicit0)
-	attributes, ok7 := child(&bag, asn1.SET)
+	value, ok6 := take(&bag, explicit(0))
+	attributes, ok7 := take(&bag, asn1.SET)
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || !ok7 {
 		return nil, damaged(thePKCS12)
 	}
@@ -197,7 +197,7 @@ func nameAttribute(name string) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.OBJECT_IDENTIFIER, raw(oidFriendlyName))
-		b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddASN1(tagBMPString, raw(string(utf16Of(name)))) })
+		b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddASN1(tagBMP, raw(string(utf16Of(name)))) })
 	})
 	return b.BytesOrPanic()
 }
@@ -206,7 +206,7 @@ func nameAttribute(name string) []byte {
 func addBag(b *cryptobyte.Builder, oid string, value []byte, attributes ...[]byte) {
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.OBJECT_IDENTIFIER, raw(oid))
-		b.AddASN1(explicit0, raw(string(value)))
+		b.AddASN1(explicit(0), raw(string(value)))
 		if len(attributes) > 0 {
 			slices.SortFunc(attributes, bytes.Compare)
 			addSet(b, asn1.SET, attributes)
@@ -218,7 +218,7 @@ func addBag(b *cryptobyte.Builder, oid string, value []byte, attributes ...[]byt
 func addContent(b *cryptobyte.Builder, oid string, content cryptobyte.BuilderContinuation) {
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.OBJECT_IDENTIFIER, raw(oid))
-		b.AddASN1(explicit0, content)
+		b.AddASN1(explicit(0), content)
 	})
 }
 

@@ -97,18 +97,18 @@ func readPFX(data []byte) (p pfx, err error) {
 	if err != nil {
 		return p, err
 	}
-	version, ok1 := child(&in, asn1.INTEGER)
-	info, ok2 := child(&in, asn1.SEQUENCE)
-	oid, ok3 := child(&info, asn1.OBJECT_IDENTIFIER)
-	explicit, ok4 := child(&info, explicit0)
+	version, ok1 := take(&in, asn1.INTEGER)
+	info, ok2 := take(&in, asn1.SEQUENCE)
+	oid, ok3 := take(&info, asn1.OBJECT_IDENTIFIER)
+	wrapped, ok4 := take(&info, explicit(0))
 	if !ok1 || !ok2 || !ok3 || !ok4 || !info.Empty() {
 		return p, damaged(thePKCS12)
 	}
 	if string(oid) != oidData {
 		return p, unsupported(thePKCS12+" is protected by a key instead of a password", "write it again with a password")
 	}
-	content, ok := child(&explicit, asn1.OCTET_STRING)
-	if !ok || !explicit.Empty() {
+	content, ok := take(&wrapped, asn1.OCTET_STRING)
+	if !ok || !wrapped.Empty() {
 		return p, damaged(thePKCS12)
 	}
 	p.version, p.content = version, content
@@ -124,8 +124,8 @@ func readPFX(data []byte) (p pfx, err error) {
 // readMAC reads MacData.
 func readMAC(in *cryptobyte.String) (*macData, bool) {
 	m := &macData{rounds: 1}
-	body, ok1 := child(in, asn1.SEQUENCE)
-	digest, ok2 := child(&body, asn1.SEQUENCE)
+	body, ok1 := take(in, asn1.SEQUENCE)
+	digest, ok2 := take(&body, asn1.SEQUENCE)
 	a, ok3 := readAlgorithm(&digest)
 	ok4 := digest.ReadASN1Bytes(&m.digest, asn1.OCTET_STRING) && digest.Empty() && body.ReadASN1Bytes(&m.salt, asn1.OCTET_STRING)
 	if !ok1 || !ok2 || !ok3 || !ok4 || len(m.salt) > maxSalt {
@@ -213,7 +213,7 @@ func sequenceIn(data []byte) (cryptobyte.String, error) {
 		return nil, damaged(thePKCS12)
 	}
 	all := cryptobyte.String(der)
-	body, ok := child(&all, asn1.SEQUENCE)
+	body, ok := take(&all, asn1.SEQUENCE)
 	if !ok || !all.Empty() {
 		return nil, damaged(thePKCS12)
 	}
@@ -222,9 +222,9 @@ func sequenceIn(data []byte) (cryptobyte.String, error) {
 
 // safe takes one ContentInfo: bags in the clear or under the password.
 func (r *reader) safe(in *cryptobyte.String, s secret) error {
-	info, ok1 := child(in, asn1.SEQUENCE)
-	oid, ok2 := child(&info, asn1.OBJECT_IDENTIFIER)
-	explicit, ok3 := child(&info, explicit0)
+	info, ok1 := take(in, asn1.SEQUENCE)
+	oid, ok2 := take(&info, asn1.OBJECT_IDENTIFIER)
+	wrapped, ok3 := take(&info, explicit(0))
 	if !ok1 || !ok2 || !ok3 {
 		return damaged(thePKCS12)
 	}
@@ -232,13 +232,13 @@ func (r *reader) safe(in *cryptobyte.String, s secret) error {
 	var err error
 	switch string(oid) {
 	case oidData:
-		if !explicit.ReadASN1Bytes(&content, asn1.OCTET_STRING) {
+		if !wrapped.ReadASN1Bytes(&content, asn1.OCTET_STRING) {
 			return damaged(thePKCS12)
 		}
 	case oidEncryptedData:
 		var a algorithm
 		var sealed []byte
-		if a, sealed, err = readSealed(explicit); err != nil {
+		if a, sealed, err = readSealed(wrapped); err != nil {
 			return err
 		}
 		if a.oid == oidPKCS12WithRC40 || a.oid == oidPKCS12WithRC2 {
@@ -260,22 +260,24 @@ func (r *reader) safe(in *cryptobyte.String, s secret) error {
 // readSealed reads EncryptedData (RFC 5652 §8). What is sealed is an implicit octet
 // string, so that only here it is known to come in parts.
 func readSealed(in cryptobyte.String) (a algorithm, sealed []byte, err error) {
-	body, ok1 := child(&in, asn1.SEQUENCE)
+	body, ok1 := take(&in, asn1.SEQUENCE)
 	ok2 := body.SkipASN1(asn1.INTEGER)
-	info, ok3 := child(&body, asn1.SEQUENCE)
+	info, ok3 := take(&body, asn1.SEQUENCE)
 	ok4 := info.SkipASN1(asn1.OBJECT_IDENTIFIER)
 	a, ok5 := readAlgorithm(&info)
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return a, nil, damaged(thePKCS12)
 	}
-	const implicit0 = asn1.Tag(0x80)
-	if info.ReadASN1Bytes(&sealed, implicit0) {
+	if info.PeekASN1Tag(implicit(0)) {
+		if !info.ReadASN1Bytes(&sealed, implicit(0)) {
+			return a, nil, damaged(thePKCS12)
+		}
 		return a, sealed, nil
 	}
-	parts, ok := child(&info, explicit0)
+	parts, ok := take(&info, explicit(0))
 	for ok && !parts.Empty() {
 		var part cryptobyte.String
-		part, ok = child(&parts, asn1.OCTET_STRING)
+		part, ok = take(&parts, asn1.OCTET_STRING)
 		sealed = append(sealed, part...)
 	}
 	if !ok {
@@ -288,9 +290,9 @@ func readSealed(in cryptobyte.String) (a algorithm, sealed []byte, err error) {
 // foreign bags are passed over.
 func (r *reader) bags(in cryptobyte.String, s secret, depth int) error {
 	for !in.Empty() {
-		bag, ok1 := child(&in, asn1.SEQUENCE)
-		oid, ok2 := child(&bag, asn1.OBJECT_IDENTIFIER)
-		value, ok3 := child(&bag, explicit0)
+		bag, ok1 := take(&in, asn1.SEQUENCE)
+		oid, ok2 := take(&bag, asn1.OBJECT_IDENTIFIER)
+		value, ok3 := take(&bag, explicit(0))
 		if !ok1 || !ok2 || !ok3 {
 			return damaged(thePKCS12)
 		}
@@ -298,7 +300,7 @@ func (r *reader) bags(in cryptobyte.String, s secret, depth int) error {
 			return err
 		}
 		if string(oid) == oidSafeBag {
-			inner, ok := child(&value, asn1.SEQUENCE)
+			inner, ok := take(&value, asn1.SEQUENCE)
 			if !ok || depth == maxSafes {
 				return damaged(thePKCS12)
 			}
@@ -322,10 +324,10 @@ func (r *reader) bag(oid string, value cryptobyte.String, s secret, name string)
 		}
 		return r.addKey(plain, name)
 	case oidCertBag, oidCRLBag:
-		body, ok1 := child(&value, asn1.SEQUENCE)
-		kind, ok2 := child(&body, asn1.OBJECT_IDENTIFIER)
-		explicit, ok3 := child(&body, explicit0)
-		der, ok4 := child(&explicit, asn1.OCTET_STRING)
+		body, ok1 := take(&value, asn1.SEQUENCE)
+		kind, ok2 := take(&body, asn1.OBJECT_IDENTIFIER)
+		wrapped, ok3 := take(&body, explicit(0))
+		der, ok4 := take(&wrapped, asn1.OCTET_STRING)
 		if !ok1 || !ok2 || !ok3 {
 			return damaged(thePKCS12)
 		}
@@ -345,15 +347,15 @@ func (r *reader) bag(oid string, value cryptobyte.String, s secret, name string)
 // friendlyName finds the name among what is left of a bag, its attributes (RFC 2985
 // §5.5.1); "" if there is none.
 func friendlyName(bag cryptobyte.String) string {
-	attributes, _ := child(&bag, asn1.SET)
+	attributes, _ := take(&bag, asn1.SET)
 	for !attributes.Empty() {
-		one, ok1 := child(&attributes, asn1.SEQUENCE)
-		oid, ok2 := child(&one, asn1.OBJECT_IDENTIFIER)
-		values, ok3 := child(&one, asn1.SET)
+		one, ok1 := take(&attributes, asn1.SEQUENCE)
+		oid, ok2 := take(&one, asn1.OBJECT_IDENTIFIER)
+		values, ok3 := take(&one, asn1.SET)
 		if !ok1 || !ok2 || !ok3 {
 			return ""
 		}
-		if text, ok := child(&values, tagBMPString); ok && string(oid) == oidFriendlyName {
+		if text, ok := take(&values, tagBMP); ok && string(oid) == oidFriendlyName {
 			var units []uint16
 			var unit uint16
 			for text.ReadUint16(&unit) {
@@ -364,6 +366,3 @@ func friendlyName(bag cryptobyte.String) string {
 	}
 	return ""
 }
-
-// tagBMPString is UTF-16 text (X.680 §41).
-const tagBMPString = asn1.Tag(30)

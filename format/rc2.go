@@ -65,7 +65,7 @@ func wrapSafe(a algorithm, sealed []byte, s secret) ([]byte, error) {
 				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 					b.AddASN1(asn1.OBJECT_IDENTIFIER, raw(oidData))
 					a.add(b)
-					b.AddASN1(asn1.Tag(0x80), raw(string(sealed)))
+					b.AddASN1(implicit(0), raw(string(sealed)))
 				})
 			})
 		})

@@ -22,6 +22,8 @@ const (
 	maxWork = 10_000_000
 	// maxPassword bounds what Read is handed and the writers take, in octets.
 	maxPassword = 1024
+	// maxName bounds a name, in octets. Longer ones are no names.
+	maxName = 1024
 )
 
 // A reader collects what one file holds.
@@ -43,7 +45,12 @@ type reader struct {
 // needed, E2503 it is wrong, E2504 beyond a bound, E2506 a form that is not read.
 // An error of password comes back wrapped.
 func Read(data []byte, password func() ([]byte, error)) (Contents, error) {
-	r := &reader{password: password, work: maxWork}
+	return read(data, password, maxWork)
+}
+
+// read is Read with so many rounds of key derivation to spend.
+func read(data []byte, password func() ([]byte, error), work int) (Contents, error) {
+	r := &reader{password: password, work: work}
 	if err := r.file(data); err != nil {
 		return Contents{}, err
 	}
@@ -138,8 +145,8 @@ func (r *reader) add(to *[]Item, it Item) error {
 	}
 	r.count++
 	it.DER = bytes.Clone(it.DER)
-	if !ca.PlainText(it.Name) {
-		it.Name = "" // a name that deceives the eye is none
+	if len(it.Name) > maxName || !ca.PlainText(it.Name) {
+		it.Name = "" // what deceives the eye is no name either
 	}
 	*to = append(*to, it)
 	return nil

@@ -28,13 +28,13 @@ const (
 // certificate says is for others to judge.
 func shapeOf(der []byte) shape {
 	all := cryptobyte.String(der)
-	body, ok := child(&all, asn1.SEQUENCE)
+	body, ok := take(&all, asn1.SEQUENCE)
 	if !ok || !all.Empty() {
 		return noShape
 	}
 	t, first := outline(body)
 	switch {
-	case t[0] == asn1.OBJECT_IDENTIFIER && t[1] == explicit0 && string(first) == oidSignedData:
+	case t[0] == asn1.OBJECT_IDENTIFIER && t[1] == explicit(0) && string(first) == oidSignedData:
 		return pkcs7File
 	case t[0] == asn1.INTEGER && t[1] == asn1.SEQUENCE && t[2] == asn1.OCTET_STRING:
 		return pkcs8Key
@@ -56,8 +56,8 @@ func shapeOf(der []byte) shape {
 
 // signedShape tells certificate, list and request apart by what is signed.
 func signedShape(body cryptobyte.String) shape {
-	if body.PeekASN1Tag(explicit0) { // the version of a certificate, absent in the first one
-		_, _ = child(&body, explicit0)
+	if body.PeekASN1Tag(explicit(0)) { // the version of a certificate, absent in the first one
+		_, _ = take(&body, explicit(0))
 		if t, _ := outline(body); t == [5]asn1.Tag{asn1.INTEGER, asn1.SEQUENCE, asn1.SEQUENCE, asn1.SEQUENCE, asn1.SEQUENCE} {
 			return certificate
 		}
@@ -65,7 +65,7 @@ func signedShape(body cryptobyte.String) shape {
 	}
 	withVersion := body.PeekASN1Tag(asn1.INTEGER) // the serial number, or the version of a list or request
 	if withVersion {
-		_, _ = child(&body, asn1.INTEGER)
+		_, _ = take(&body, asn1.INTEGER)
 	}
 	t, _ := outline(body)
 	switch {
@@ -77,14 +77,11 @@ func signedShape(body cryptobyte.String) shape {
 		return noShape
 	case t[2] == asn1.SEQUENCE && t[3] == asn1.SEQUENCE:
 		return certificate
-	case t[2] == explicit0 || t[2] == 0:
+	case t[2] == explicit(0) || t[2] == 0:
 		return request
 	}
 	return noShape
 }
-
-// explicit0 is the tag [0], constructed.
-const explicit0 = asn1.Tag(0xa0)
 
 // outline gives the tags of the first five elements, 0 where there are fewer, and the
 // content of the first one. A tag of 0xff stands for an element that cannot be read.
@@ -100,11 +97,4 @@ func outline(in cryptobyte.String) (tags [5]asn1.Tag, first cryptobyte.String) {
 		}
 	}
 	return tags, first
-}
-
-// child reads the content of the next element, which must have this tag.
-func child(in *cryptobyte.String, tag asn1.Tag) (cryptobyte.String, bool) {
-	var out cryptobyte.String
-	ok := in.ReadASN1(&out, tag)
-	return out, ok
 }

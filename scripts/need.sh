@@ -3,6 +3,7 @@
 # Installs the Debian packages of commands that are missing, by the package
 # manager and nothing else: need.sh COMMAND=PACKAGE...
 # Servers among them are not started, neither now nor at boot: tests start their own.
+# A command that begins with / is a file, for packages that bring no command.
 # Does nothing where all are found. Needs root, or sudo that asks no question.
 set -euo pipefail
 
@@ -12,6 +13,7 @@ for pair in "$@"; do
 		echo "need.sh: ${pair@Q} is not COMMAND=PACKAGE" >&2
 		exit 2
 	fi
+	[[ ${pair%%=*} == /* && -e ${pair%%=*} ]] && continue
 	# Servers lie outside an ordinary user's PATH, PostgreSQL's outside everybody's.
 	PATH="$PATH:/usr/sbin:/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin)" command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
 done
