@@ -160,9 +160,13 @@ func psql(ctx context.Context, c call) (string, error) {
 		return out, nil
 	case strings.Contains(talk, "certificate verify failed"):
 		return "", fmt.Errorf("%w: %s", errDistrust, talk)
-	case strings.Contains(talk, "alert"), strings.Contains(talk, "requires a valid client certificate"),
-		strings.Contains(talk, "certificate authentication failed"):
-		return "", fmt.Errorf("%w: %s", errRefused, talk)
+	}
+	// The last two are of a refusal whose reason the reset overtook.
+	for _, words := range []string{"alert", "requires a valid client certificate", "ertificate authentication failed",
+		"SSL SYSCALL error", "server closed the connection"} {
+		if strings.Contains(talk, words) {
+			return "", fmt.Errorf("%w: %s", errRefused, talk)
+		}
 	}
 	return "", fmt.Errorf("psql ended with %d: %s", code, talk)
 }

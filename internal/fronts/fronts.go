@@ -94,27 +94,7 @@ type bench struct {
 // open starts everything at once. What it started ends with the test.
 func open(t testing.TB, f Files) *bench {
 	t.Helper()
-	if err := f.complete(); err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{files: f}
-	var err error
-	// Directly below the temporary directory: Apache's children run under another
-	// account and must be able to walk to what they serve.
-	if b.dir, err = os.MkdirTemp("", "fronts"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(b.dir); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chmod(b.dir, 0o711); err != nil { //nolint:gosec // see above
-		t.Fatal(err)
-	}
-	if err := b.imitate(); err != nil {
-		t.Fatal(err)
-	}
+	b := prepare(t, f)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := b.start(ctx, t); err != nil {
@@ -122,6 +102,33 @@ func open(t testing.TB, f Files) *bench {
 	}
 	return b
 }
+
+// prepare makes a bench on which nothing runs yet.
+func prepare(t testing.TB, f Files) *bench {
+	t.Helper()
+	if err := f.complete(); err != nil {
+		t.Fatal(err)
+	}
+	// Directly below the temporary directory: see passable.
+	dir, err := os.MkdirTemp("", "fronts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	b := &bench{files: f, dir: dir}
+	if err := errors.Join(passable(dir), b.imitate()); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// passable lets all walk through a directory, whatever the umask: Apache's children
+// run under another account, and must be able to walk to what they serve.
+func passable(dir string) error { return os.Chmod(dir, 0o711) } //nolint:gosec // nothing in it can be listed
 
 // complete names what is missing.
 func (f Files) complete() error {

@@ -52,25 +52,32 @@ func (s sentence) String() string {
 // others show that the server was still there to refuse.
 func (b *bench) sentences() []sentence {
 	var all []sentence
+	first := b.files.Clients[0]
 	for _, s := range b.servers {
 		for _, c := range b.clients(s) {
-			say := func(who string, h Holder, trust Store, want fate) {
-				as := h.Name
-				if as == "" {
-					as = b.files.Clients[0].Name // PostgreSQL wants a name from everybody
+			say := func(who string, h Holder, want fate) {
+				one := sentence{client: c, who: who, server: s, want: want,
+					call: call{host: b.files.Host, port: s.port, as: h.Name, holder: h, trust: c.trust}}
+				if h.Name == "" {
+					one.call.as = first.Name // PostgreSQL wants a name from everybody
 				}
-				all = append(all, sentence{client: c, who: who, server: s, want: want,
-					call: call{host: b.files.Host, port: s.port, as: as, holder: h, trust: trust}})
+				if want == distrusted {
+					one.call.trust = Store{Path: b.foreign}
+				}
+				all = append(all, one)
 			}
-			trust := c.trust
-			say("nobody", Holder{}, trust, refused)
-			say("a stranger by the name of "+b.stranger.Name, b.stranger, trust, refused)
+			say("nobody", Holder{}, refused)
+			say("a stranger by the name of "+b.stranger.Name, b.stranger, refused)
 			for _, h := range b.files.Refused {
-				say(h.Name, h, trust, refused)
+				say(h.Name, h, refused)
 			}
-			say("somebody with the wrong root", Holder{}, Store{Path: b.foreign}, distrusted)
+			say("somebody with the wrong root", Holder{}, distrusted)
 			for _, h := range b.files.Clients {
-				say(h.Name, h, trust, admitted)
+				say(h.Name, h, admitted)
+				if s.sql && h.Name != first.Name {
+					say(h.Name+" at the account of "+first.Name, h, refused)
+					all[len(all)-1].call.as = first.Name
+				}
 			}
 		}
 	}

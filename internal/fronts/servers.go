@@ -85,7 +85,7 @@ func (b *bench) start(ctx context.Context, t testing.TB) error {
 // daemon starts a server and waits until it listens.
 func (b *bench) daemon(ctx context.Context, t testing.TB, d daemon) (port int, err error) {
 	dir := filepath.Join(b.dir, d.name)
-	if err := os.Mkdir(dir, 0o711); err != nil { //nolint:gosec // see open
+	if err := errors.Join(os.Mkdir(dir, 0o700), passable(dir)); err != nil {
 		return 0, err
 	}
 	for range maxTries {

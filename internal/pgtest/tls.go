@@ -18,8 +18,9 @@ type TLS struct {
 	CRLs  string // a list of each authority of theirs; empty for none
 }
 
-// secureHBA lets in who shows a certificate with the account's name in it.
-const secureHBA = "hostssl all all 127.0.0.1/32 trust clientcert=verify-full\n"
+// secureHBA lets in who shows a certificate with the account's name in it: that is
+// verify-full, and no password is asked for beside.
+const secureHBA = "hostssl all all 127.0.0.1/32 cert clientcert=verify-full\n"
 
 // Port is where the server listens on 127.0.0.1.
 func (s *Server) Port() int { return s.port }
