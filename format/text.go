@@ -128,8 +128,8 @@ func certificateText(s signed) (string, bool) {
 	b.WriteString("        Issuer: " + distinguished(issuer) + "\n")
 	b.WriteString("        Validity\n            Not Before: " + moment(from) + "\n            Not After : " + moment(until) + "\n")
 	b.WriteString("        Subject: " + distinguished(subject) + "\n" + key.text())
-	for n, title := range []string{1: "Issuer", 2: "Subject"} {
-		if tag := implicit(uint8(n)); n > 0 && in.PeekASN1Tag(tag) {
+	for n, title := range []string{"Issuer", "Subject"} {
+		if tag := implicit(uint8(n + 1)); in.PeekASN1Tag(tag) {
 			id, ok := takeBits(&in, tag)
 			if !ok {
 				return "", false

@@ -334,9 +334,10 @@ func (m maker) request(t testing.TB) []byte {
 			tlv(asn1.SET, m.plainText(), m.some(2, m.plainText)))
 	}
 	attributes := m.some(2, attribute)
-	if m.IntN(4) > 0 {
-		attributes = append(attributes, seq(oid(pick(m, "1.2.840.113549.1.9.14", "1.3.6.1.4.1.311.2.1.14")), tlv(asn1.SET, seq(m.extension(), m.some(5, m.extension))))...)
-	}
+	attributes = append(attributes, m.some(2, func() []byte {
+		return seq(oid(pick(m, "1.2.840.113549.1.9.14", "1.3.6.1.4.1.311.2.1.14")),
+			tlv(asn1.SET, m.some(1, func() []byte { return seq(m.some(5, m.extension)) }), m.some(1, func() []byte { return seq(m.extension()) })))
+	})...)
 	return seq(seq(integer(pick(m, int64(0), 0, 0, 1)), m.name(), m.key(t), wrap(0, attributes)), m.algorithm(), m.signature())
 }
 

@@ -65,7 +65,8 @@ func extensionsText(indent int, title string, all []extension) string {
 type show func(value cryptobyte.String, pad string) (string, bool)
 
 // form says how an extension is shown, nil if it is unknown. The list is that of
-// RFC 5280 §4.2, 5.2 and 5.3, and of what private authorities meet beside it.
+// RFC 5280 §4.2, 5.2 and 5.3, and of what private authorities meet beside it. Those of
+// routing (RFC 3779), of proxy certificates (RFC 3820) and of OCSP messages are not on it.
 func form(oid string) show {
 	switch oid {
 	case "2.5.29.19":
@@ -117,6 +118,8 @@ func form(oid string) show {
 	case "2.16.840.1.113730.1.2", "2.16.840.1.113730.1.3", "2.16.840.1.113730.1.4", "2.16.840.1.113730.1.7",
 		"2.16.840.1.113730.1.8", "2.16.840.1.113730.1.12", "2.16.840.1.113730.1.13":
 		return showComment
+	case "1.2.643.100.111":
+		return showSigningTool
 	}
 	return nil
 }
@@ -342,5 +345,10 @@ func showPoison(value cryptobyte.String, pad string) (string, bool) {
 
 func showComment(value cryptobyte.String, pad string) (string, bool) {
 	text, ok := take(&value, asn1.IA5String)
+	return pad + visible(text), ok
+}
+
+func showSigningTool(value cryptobyte.String, pad string) (string, bool) {
+	text, ok := take(&value, asn1.UTF8String)
 	return pad + visible(text), ok
 }

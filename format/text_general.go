@@ -97,7 +97,7 @@ func address(b []byte) string {
 	return strings.Join(parts, ":")
 }
 
-// known are the types of other names whose values are text.
+// knownOther is the types of other names whose values are text.
 func knownOther(oid string) (label string, text asn1.Tag, ok bool) {
 	switch oid {
 	case "1.3.6.1.5.5.7.8.9":

@@ -135,6 +135,28 @@ func TestR62_WhereTheTextIsNotTheOneOfOpenSSL(t *testing.T) {
 	}
 }
 
+// Wishes that cannot be read are shown as octets; the peer leaves them out, or stops at
+// an attribute without a value.
+func TestR62_WhereTheTextOfARequestIsNotTheOneOfOpenSSL(t *testing.T) {
+	for _, tt := range []struct{ name, attribute, value, want string }{
+		{"wishes that are none are octets", "1.2.840.113549.1.9.14", "wish", "            Requested Extensions:\n                ..wish\n    Signature"},
+		{"an attribute without a value has its name", "1.2.840.113549.1.9.7", "", "            challengePassword\n            Requested"},
+		{"line breaks in a password become numbers", "1.2.840.113549.1.9.7", "a\nb", `challengePassword        :a\x0Ab` + "\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			value := tlv(asn1.UTF8String, []byte(tt.value))
+			if tt.value == "" {
+				value = nil
+			}
+			attribute := seq(oid(tt.attribute), tlv(asn1.SET, value))
+			text, err := format.RequestText(seq(seq(integer(0), seq(), plainKey(), wrap(0, attribute)), seq(oid("1.3.101.112")), bits(0, 1)))
+			if err != nil || !strings.Contains(text, tt.want) {
+				t.Errorf("want %q in\n%s%v", tt.want, text, err)
+			}
+		})
+	}
+}
+
 func TestR62_WhatIsNoCertificateIsAProblem(t *testing.T) {
 	for _, tt := range []struct {
 		name string

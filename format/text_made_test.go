@@ -17,6 +17,8 @@ import (
 	"chancery/encode"
 	"chancery/format"
 	"chancery/internal/hierarchy"
+
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // shown compares what we and the peer's command show.
@@ -179,5 +181,38 @@ func TestR62_KeysOfEveryTypeAreShownAsOpenSSLShowsThem(t *testing.T) {
 			}
 			same(t, der, ours, theirs)
 		})
+	}
+}
+
+// The names are data of ours, so each is compared: as an algorithm, as a key's purpose
+// and as an extension, of which we must not know fewer than the peer.
+func TestR62_EveryObjectHasTheNameThatOpenSSLGivesIt(t *testing.T) {
+	objects, err := os.ReadFile("text_objects.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	for line := range strings.Lines(string(objects)) {
+		id, _, _ := strings.Cut(line, "\t")
+		if !strings.Contains(id, ".") {
+			continue // a whole arc is no object identifier
+		}
+		algorithm, end := seq(oid(id)), bits(0, seq(integer(1<<40), integer(5))...)
+		extensions := [][]byte{extension("2.5.29.37", seq(oid(id)))}
+		switch id {
+		case "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "1.3.6.1.5.5.7.48.1.2", "1.3.6.1.5.5.7.48.1.3": // see form
+		default:
+			extensions = append(extensions, extension(id, seq()), extension(id, tlv(asn1.UTF8String, []byte("text"))))
+		}
+		m := newMaker(1)
+		all = append(all, seq(seq(wrap(0, integer(2)), integer(5), algorithm, m.plainName(), seq(utc("260102030405Z"), utc("270102030405Z")),
+			m.plainName(), plainKey(), wrap(3, seq(extensions...))), algorithm, end))
+	}
+	for i, theirs := range batch(t, "CERTIFICATE", all) {
+		ours, err := format.CertificateText(all[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, all[i], ours, theirs)
 	}
 }

@@ -11,15 +11,25 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
 	"chancery/format"
 )
 
+// peer is the version of the peer.
+var peer = sync.OnceValue(func() string {
+	out, err := exec.Command("openssl", "version").Output()
+	return fmt.Sprint(string(out), err)
+})
+
 // openssl runs the peer and gives what it prints.
 func openssl(t testing.TB, in []byte, args ...string) string {
 	t.Helper()
+	if !strings.HasPrefix(peer(), "OpenSSL 3.0.") {
+		t.Fatalf("the text is that of OpenSSL 3.0, as in Debian 12, which make test installs; here is %s", peer())
+	}
 	cmd := exec.Command("openssl", args...)
 	cmd.Env = append(os.Environ(), "OPENSSL_CONF=/dev/null") // it may name objects of its own
 	cmd.Stdin = bytes.NewReader(in)

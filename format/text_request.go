@@ -3,6 +3,7 @@
 package format
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -98,27 +99,26 @@ func attributeText(v element) string {
 	return "unable to print attribute"
 }
 
-// wishesText is the extensions that a request asks for: those of the first attribute
-// that carries any. The title is there even if there is none.
+// wishesText is the extensions that a request asks for. The title is there even if
+// there are none. Those of Microsoft's attribute count only where the other is missing.
 func wishesText(all []requestAttribute) string {
 	title := spaces(12) + "Requested Extensions:\n"
-	for _, a := range all {
-		if !a.carriesExtensions() {
-			continue
-		}
-		if len(a.values) == 0 {
-			return ""
-		}
-		value := cryptobyte.String(a.values[0].whole)
-		list, ok1 := take(&value, asn1.SEQUENCE)
-		extensions, ok2 := readExtensions(list)
-		if !ok1 || !ok2 {
-			return title + spaces(16) + dots(a.values[0].whole) + "\n"
-		}
-		for _, e := range extensions {
-			title += e.text(16)
-		}
+	i := slices.IndexFunc(all, func(a requestAttribute) bool { return a.oid == oidExtensionRequest })
+	if i < 0 {
+		i = slices.IndexFunc(all, requestAttribute.carriesExtensions)
+	}
+	if i < 0 || len(all[i].values) == 0 {
 		return title
+	}
+	first := all[i].values[0]
+	value := cryptobyte.String(first.whole)
+	list, ok1 := take(&value, asn1.SEQUENCE)
+	extensions, ok2 := readExtensions(list)
+	if !ok1 || !ok2 {
+		return title + spaces(16) + dots(first.whole) + "\n"
+	}
+	for _, e := range extensions {
+		title += e.text(16)
 	}
 	return title
 }

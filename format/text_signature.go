@@ -140,7 +140,7 @@ func signatureText(a algorithmID, signature []byte) string {
 	switch {
 	case a.oid == oidPSS:
 		head += pssText(a.parameters)
-	case strings.HasPrefix(shortName(a.oid), "dsa_with_") || strings.HasPrefix(shortName(a.oid), "DSA-"):
+	case signsWithDSA(a.oid):
 		if text, ok := dsaSignature(signature); ok {
 			return head + "\n" + text
 		}
@@ -149,6 +149,12 @@ func signatureText(a algorithmID, signature []byte) string {
 		head += "\n"
 	}
 	return head + lines(signature, 18, spaces(8)) + "\n"
+}
+
+// signsWithDSA tells whether a signature is two numbers that are shown apart.
+func signsWithDSA(oid string) bool {
+	name := shortName(oid)
+	return strings.HasPrefix(name, "dsa_with_") || strings.HasPrefix(name, "DSA-SHA")
 }
 
 // dsaSignature is the two numbers of a DSA signature (RFC 3279 §2.2.2).

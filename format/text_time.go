@@ -3,7 +3,6 @@
 package format
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -48,8 +47,8 @@ func moment(v element) string {
 			year += 100 // RFC 5280 §4.1.2.5.1
 		}
 	}
-	at, err := time.Parse("20060102150405", fmt.Sprintf("%04d%s", year, (clock[digits:] + "00")[:10]))
-	if err != nil {
+	at, ok := calendar(year, clock[digits:])
+	if !ok {
 		return badTime
 	}
 	offset, ok := zoneOffset(rest)
@@ -58,6 +57,17 @@ func moment(v element) string {
 	}
 	at = at.Add(-offset)
 	return at.Format("Jan _2 15:04:05") + fraction + " " + strconv.Itoa(at.Year()) + " GMT"
+}
+
+// calendar is the time of MMDDhhmm or MMDDhhmmss in a year; ok is false if there is no
+// such time.
+func calendar(year int, clock string) (at time.Time, ok bool) {
+	var n [5]int
+	for i := range len(clock) / 2 {
+		n[i] = int(clock[2*i]-'0')*10 + int(clock[2*i+1]-'0')
+	}
+	at = time.Date(year, time.Month(n[0]), n[1], n[2], n[3], n[4], 0, time.UTC)
+	return at, int(at.Month()) == n[0] && at.Day() == n[1] && n[2] < 24 && n[3] < 60 && n[4] < 60
 }
 
 // zoneOffset reads Z or +hhmm.
