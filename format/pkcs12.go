@@ -69,6 +69,9 @@ func PKCS12(e Entry, p Protection, password []byte, random io.Reader) ([]byte, e
 	if err := passwordFault(password); err != nil {
 		return nil, err
 	}
+	if err := nameFault(e.Name); err != nil {
+		return nil, err
+	}
 	if err := keyFault(e); err != nil {
 		return nil, err
 	}
