@@ -3,6 +3,7 @@
 package fronts
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -44,8 +45,11 @@ func (b *bench) imitate() error {
 	if err != nil {
 		return err
 	}
-	// A stranger has a stranger's tools.
-	if err := said(exec.Command("openssl", "pkcs12", "-export", "-in", b.stranger.KeyCert, "-out", b.stranger.PKCS12, "-passout", "pass:"+password)); err != nil {
+	// A stranger has a stranger's tools. The authority is left out of this form: a
+	// client of Node.js would believe in it, and find fault with the real one's servers.
+	pack := exec.Command("openssl", "pkcs12", "-export", "-inkey", b.stranger.Key, "-out", b.stranger.PKCS12, "-passout", "pass:"+password)
+	pack.Stdin = bytes.NewReader(certificate(leaf.Raw))
+	if err := said(pack); err != nil {
 		return err
 	}
 	// Without the key's number nobody takes it for the real one, to find the
