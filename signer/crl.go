@@ -167,7 +167,7 @@ func (s *Signer) signSpooled(a *authority, c *CRL, tbs ca.Digest) error {
 // written over.
 func spoolName(authority string) string { return "state/list-" + authority + ".tbs" }
 
-// spool writes the to-be-signed bytes to a file, holds what is really in the file
+// spool writes the to-be-signed bytes to a file that no crash need survive, holds what is really in the file
 // against the checker, and gives their SHA-256. A list that comes with an error is
 // to be closed.
 func (s *Signer) spool(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry, error]) (c *CRL, tbs ca.Digest, err error) {
@@ -189,9 +189,6 @@ func (s *Signer) spool(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry,
 	list := encode.List{Issuer: a.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}
 	if c.size, err = list.TBS(&appending{file: f}, lines); err != nil {
 		return c, tbs, fmt.Errorf("encode the list: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		return c, tbs, fmt.Errorf("make the list durable: %w", err)
 	}
 	want := check.List{Issuer: a.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: int64(l.Entries), Revoked: lines()}
 	h := sha256.New()

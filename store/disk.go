@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"chancery/ca"
@@ -132,8 +131,5 @@ func settleWAL(disk Disk, path string) (err error) {
 	if err = errors.Join(err, to.Close()); err != nil {
 		return err
 	}
-	if err := disk.Rename(wal+"-new", wal); err != nil {
-		return err
-	}
-	return disk.SyncDir(filepath.Dir(path))
+	return disk.Rename(wal+"-new", wal) // prepare syncs the folder before anybody is answered
 }

@@ -119,7 +119,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.inserts, err = prepareInserts(ctx, s.writer); err != nil || s.names == nil {
 		return err
 	}
-	// SQLite does this too, at the first commit, and does not mind if it fails.
+	// The name of the copied log, too, must last before anything is built upon it.
+	// SQLite syncs the folder at its first commit, and does not mind if that fails.
 	return wrap("sync the folder of the database", s.names())
 }
 

@@ -33,6 +33,8 @@ type exploration struct {
 	plan sim.Plan
 	// raw leaves out the copy of the write-ahead log before it is used.
 	raw bool
+	// share is the part of the moments to try; the zero value is all.
+	share share
 
 	points atomic.Int64
 	mu     sync.Mutex
@@ -55,7 +57,7 @@ func (e *exploration) run(moments []moment) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for {
-				i := int(next.Add(1)) - 1
+				i := e.share.pick(int(next.Add(1)) - 1)
 				if i >= len(moments) || !e.moment(order[i], moments[order[i]]) {
 					return
 				}
@@ -87,7 +89,7 @@ func drawn(m moment, end int, coins *rand.Rand) point {
 	if lost, ok := m.Lost(); ok && (end == 3 || end > 3 && coins.Uint64N(4) == 0) {
 		from, name = lost, "after a failure of"+name[len("before"):]
 	}
-	c := sim.Choice{Keep: []uint64{128, 230, 40, 250, 200, 10}[coins.IntN(6)], Seed: coins.Uint64()}
+	c := sim.Choice{Keep: []uint64{128, 230, 40, 250, 200, 10}[coins.IntN(6)], Stale: coins.Uint64N(2) == 0, Seed: coins.Uint64()}
 	switch {
 	case end == 0 || end == 3 || end > 3 && coins.Uint64N(4) == 0:
 		p.name, p.image = name+" killed", from.Kill(nil)

@@ -32,7 +32,7 @@ func (s *site) load(t *testing.T, plan sim.Plan) []moment {
 		all = append(all, w.moments...)
 		disk.Watch(nil)
 	}
-	return append(all, moment{sim.Moment{Disk: disk}, l})
+	return append(all, moment{sim.Moment{Call: sim.Call{N: disk.Calls() + 1}, Disk: disk}, l})
 }
 
 // work is the requests of one run.

@@ -273,7 +273,7 @@ func (w *world) quiet(err error) {
 	}
 	select {
 	case <-w.shown:
-	case <-time.After(time.Second): // nothing was written
+	case <-time.After(answerWait): // nothing was written
 	}
 	w.disk.Calls() // the call that showed it has returned
 }

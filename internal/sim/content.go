@@ -72,3 +72,14 @@ func (c *content) read(p []byte, at int64) int {
 	}
 	return done
 }
+
+// fresh tells whether nothing was ever written at an offset.
+func (c *content) fresh(at int64) bool { return at >= c.size || c.pages[at/page] == nil }
+
+// around gives n octets from an offset on; behind its end the content repeats.
+func (c *content) around(at, n int64) []byte {
+	out := make([]byte, n)
+	whole := (c.size + sector - 1) / sector * sector
+	c.read(out, at%whole)
+	return out
+}

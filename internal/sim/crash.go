@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // sector is how many octets reach the disk as one. Real sectors have 512 at
@@ -17,7 +18,10 @@ type Choice struct {
 	// Keep of 256 is the chance of each sector, new length and naming: 0 keeps none
 	// of them, 256 all.
 	Keep uint64
-	Seed uint64
+	// Stale has lost sectors in newly taken space hold what an older file left
+	// there; else they are zeros, or not there.
+	Stale bool
+	Seed  uint64
 }
 
 // Kill gives the disk as the next process sees it after this one has died and the
@@ -33,7 +37,7 @@ func (d *Disk) Kill(plan Plan) *Disk {
 // copied gives a copy, and which file became which. Open files without a name are
 // copied only as far as somebody has named them before. The caller holds mu.
 func (d *Disk) copied(plan Plan) (*Disk, map[*inode]*inode) {
-	out := &Disk{plan: plan, folders: map[string]*folder{}}
+	out := &Disk{plan: plan, folders: map[string]*folder{}, waste: d.waste[:len(d.waste):len(d.waste)]}
 	copies := map[*inode]*inode{nil: nil}
 	clone := func(n *inode) *inode {
 		if _, ok := copies[n]; !ok {
@@ -84,7 +88,11 @@ func (d *Disk) Cut(c Choice, plan Plan) *Disk {
 			n := f.stable[name]
 			f.now[name] = n
 			if !cut[n] { // after a torn rename a file may have two names
-				n.cut(kept)
+				var old *content
+				if c.Stale {
+					old = out.left(name, coins)
+				}
+				n.cut(kept, old)
 				cut[n] = true
 			}
 		}
@@ -92,8 +100,23 @@ func (d *Disk) Cut(c Choice, plan Plan) *Disk {
 	return out
 }
 
-// cut leaves of a file what is on the disk and what of its debt is kept.
-func (n *inode) cut(kept func() bool) {
+// left draws what an older file left in the space of a new one: mostly one of the
+// same name, as disks give out again what was given back last.
+func (d *Disk) left(name string, coins *rand.Rand) *content {
+	same := slices.DeleteFunc(slices.Clone(d.waste), func(w wasted) bool { return w.name != name })
+	if len(same) == 0 || coins.Uint64N(4) == 0 {
+		same = d.waste
+	}
+	if len(same) == 0 {
+		return nil
+	}
+	return &same[coins.IntN(len(same))].content
+}
+
+// cut leaves of a file what is on the disk and what of its debt is kept. Where a
+// sector of new space is lost, old says what stands there; nil are zeros.
+func (n *inode) cut(kept func() bool, old *content) {
+	before, written := n.stable.clone(), map[int64]bool{}
 	for _, c := range n.debt {
 		if c.data == nil {
 			if kept() {
@@ -103,8 +126,12 @@ func (n *inode) cut(kept func() bool) {
 		}
 		for rest := c; len(rest.data) > 0; {
 			step := min(sector-rest.at%sector, int64(len(rest.data)))
-			if kept() {
+			switch place := rest.at / sector; {
+			case kept():
 				change{at: rest.at, data: rest.data[:step]}.on(&n.stable)
+				written[place] = true
+			case old != nil && before.fresh(rest.at) && !written[place]:
+				change{at: rest.at, data: old.around(rest.at, step)}.on(&n.stable)
 			}
 			rest = change{at: rest.at + step, data: rest.data[step:]}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -110,10 +111,25 @@ type Disk struct {
 	calls   int
 	dead    bool
 	folders map[string]*folder
+	// waste are the contents of files that lost their names: what stands in space
+	// that is taken anew, until it is written.
+	waste []wasted
 }
 
 // folders are those of a signer's log, and that of a database.
 var folders = []string{"db", "journal", "state"}
+
+// A wasted is what is left of a file, and its name within its folder.
+type wasted struct {
+	name string
+	content
+}
+
+// discard remembers a file without a name, in place of the one that had it before.
+// The images of a disk share the list.
+func (d *Disk) discard(w wasted) {
+	d.waste = append(slices.DeleteFunc(slices.Clone(d.waste), func(old wasted) bool { return old.name == w.name }), w)
+}
 
 // A folder has names as the kernel sees them and as the disk does.
 type folder struct {
@@ -228,8 +244,12 @@ func (d *Disk) at(name string) (*folder, string, error) {
 	return f, base, nil
 }
 
-func (f *folder) change(n naming) {
+// change gives and takes names. A file that loses its last is waste from now on.
+func (d *Disk) change(f *folder, n naming) {
 	for name, node := range n {
+		if old := f.now[name]; old != nil && !slices.Contains(slices.Collect(maps.Values(n)), old) && old.now.size > 0 {
+			d.discard(wasted{name, old.now.clone()})
+		}
 		if node == nil {
 			delete(f.now, name)
 		} else {
@@ -258,7 +278,7 @@ func (d *Disk) OpenFile(name string, mode journal.Mode) (journal.File, error) {
 		outcome, err := d.begin(Create, name)
 		node = &inode{}
 		if changes(outcome) {
-			f.change(naming{base: node})
+			d.change(f, naming{base: node})
 		}
 		if err != nil {
 			return nil, err
@@ -287,7 +307,7 @@ func (d *Disk) Rename(from, to string) error {
 	}
 	outcome, err := d.begin(Rename, to)
 	if changes(outcome) {
-		f.change(naming{base: nil, target: node})
+		d.change(f, naming{base: nil, target: node})
 	}
 	return err
 }
@@ -305,7 +325,7 @@ func (d *Disk) Remove(name string) error {
 	}
 	outcome, err := d.begin(Remove, name)
 	if changes(outcome) {
-		f.change(naming{base: nil})
+		d.change(f, naming{base: nil})
 	}
 	return err
 }

@@ -38,6 +38,9 @@ func (j *Journal) sign() error {
 	if err := j.replace(checkpointName, signed); err != nil {
 		return err
 	}
+	if err := j.syncNames(stateDir); err != nil {
+		return err
+	}
 	j.signed, j.signedAt = j.size, j.o.Now()
 	j.mu.Lock()
 	j.checkpoint = signed
@@ -94,7 +97,7 @@ func (j *Journal) writeClean() error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", cleanName, err)
 	}
-	return j.replace(cleanName, b)
+	return j.replace(cleanName, b) // a mark without a name is no mark
 }
 
 // readClean reads the mark. One that cannot be read is as good as none: the start

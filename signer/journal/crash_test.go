@@ -189,7 +189,7 @@ func seeds() int {
 func choices(n int) []sim.Choice {
 	all := []sim.Choice{{}, {Keep: 256}}
 	for i := range seeds() {
-		all = append(all, sim.Choice{Keep: []uint64{128, 200, 40, 230}[i%4], Seed: uint64(n) + uint64(i)*1e6})
+		all = append(all, sim.Choice{Keep: []uint64{128, 200, 40, 230}[i%4], Stale: i%3 == 1, Seed: uint64(n) + uint64(i)*1e6})
 	}
 	return all
 }
@@ -218,7 +218,7 @@ func aftermath(dead *sim.Disk, l *ledger, n int, plan sim.Plan) (points int, err
 		return points, fmt.Errorf("process died, recovered, power cut: %w", err)
 	}
 	for i := range max(1, seeds()/8) {
-		c := sim.Choice{Keep: 128, Seed: uint64(n) + uint64(i)*1e6}
+		c := sim.Choice{Keep: 128, Stale: i%2 == 1, Seed: uint64(n) + uint64(i)*1e6}
 		for _, image := range []func(sim.Plan) *sim.Disk{dead.Kill, func(p sim.Plan) *sim.Disk { return dead.Cut(c, p) }} {
 			more, err := dieAgain(image, l, c.Seed, plan)
 			points += more

@@ -230,5 +230,8 @@ func (j *Journal) rewrite() error {
 	if err := errors.Join(err, old.Close()); err != nil {
 		return fmt.Errorf("write %s anew: %w", name, err)
 	}
-	return j.rename(tmp, name)
+	if err := j.fs.Rename(tmp, name); err != nil {
+		return fmt.Errorf("rename %s: %w", tmp, err)
+	}
+	return j.syncNames(logDir)
 }

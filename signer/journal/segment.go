@@ -154,11 +154,12 @@ func (j *Journal) writeHashes(s *segment) error {
 	for _, at := range s.starts {
 		b = binary.BigEndian.AppendUint64(b, uint64(at))
 	}
-	return j.replace(hashName(s.header.First), b)
+	return j.replace(hashName(s.header.First), b) // newSegment makes the name last
 }
 
 // replace puts a small file in place of what has its name, or nothing: after a
-// crash one of the two is there, whole. It is on stable storage on return.
+// crash one of the two is there, whole. Which of them, is for a sync of the folder
+// to decide.
 func (j *Journal) replace(name string, content []byte) error {
 	tmp := name + tmpSuffix
 	// One may be left over from an attempt that met a full disk.
@@ -176,15 +177,14 @@ func (j *Journal) replace(name string, content []byte) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", tmp, err)
 	}
-	return j.rename(tmp, name)
+	if err := j.fs.Rename(tmp, name); err != nil {
+		return fmt.Errorf("rename %s: %w", tmp, err)
+	}
+	return nil
 }
 
-// rename renames a file that is fsynced, and makes the name last.
-func (j *Journal) rename(from, to string) error {
-	if err := j.fs.Rename(from, to); err != nil {
-		return fmt.Errorf("rename %s: %w", from, err)
-	}
-	dir := to[:strings.LastIndexByte(to, '/')+1]
+// syncNames makes the names in a folder last.
+func (j *Journal) syncNames(dir string) error {
 	if err := j.fs.SyncDir(dir); err != nil {
 		return fmt.Errorf("sync %s: %w", dir, err)
 	}

@@ -219,8 +219,8 @@ func (j *Journal) ready() error {
 		if err := j.fs.Remove(cleanName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", cleanName, err)
 		}
-		if err := j.fs.SyncDir(stateDir); err != nil {
-			return fmt.Errorf("sync %s: %w", stateDir, err)
+		if err := j.syncNames(stateDir); err != nil {
+			return err
 		}
 		j.unmarked = true
 	}
