@@ -37,8 +37,8 @@ func generations(t *testing.T) Files {
 	return f
 }
 
-// Every server lets in the clients of every generation and nobody else, and the
-// bench itself would notice if it were not so.
+// Every server lets in the clients of every generation and nobody else (R7, its
+// servers), and the bench itself would notice if it were not so.
 func TestServersAndClientsMeetOnTheFilesOfThreeGenerations(t *testing.T) {
 	t.Parallel()
 	b := open(t, generations(t))

@@ -148,23 +148,32 @@ func (w *world) crls() []byte {
 	return all.Bytes()
 }
 
-// bundle is every authority.
-func (w *world) bundle() []byte {
-	var all []byte
+// ders are the certificates of all authorities, the oldest first.
+func (w *world) ders() (all [][]byte) {
 	for _, a := range w.authorities {
-		all = append(all, certificate(a.Certificate)...)
+		all = append(all, a.Certificate)
 	}
 	return all
+}
+
+// bundle is every authority, once and with a head of text, though named for two
+// lines.
+func (w *world) bundle() []byte {
+	w.t.Helper()
+	items := format.Items(format.Bundle(w.ders(), w.ders()[:2])...)
+	text, err := format.PEM(format.Contents{Certificates: items}, func(der []byte) (string, error) {
+		return fmt.Sprintf("# one of %d, of %d octets\n", len(items), len(der)), nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
 }
 
 // stores are every authority for Java, in both its forms.
 func (w *world) stores() []Store {
 	w.t.Helper()
-	var ders [][]byte
-	for _, a := range w.authorities {
-		ders = append(ders, a.Certificate)
-	}
-	trusted := format.Trusted(format.Items(ders...))
+	trusted := format.Trusted(format.Items(w.ders()...))
 	const word = "changeit" // Java's own
 	modern, err := format.TrustStore(trusted, format.Modern, []byte(word), rand.Reader)
 	if err != nil {
