@@ -16,7 +16,8 @@ const maxChain = 32
 
 // Chain puts certificates in the order of a path: the one that issued none of the others
 // first, its issuer next, the root, if it is there, last. A certificate given twice
-// counts once. All must belong to one path (R24); for another order, apply
+// counts once. All must belong to one path (R24): with a root and a cross-certificate of it
+// there are two, and the caller has to choose. For another order, apply
 // slices.Reverse. Dates are not looked at.
 func Chain(certificates [][]byte) ([][]byte, error) {
 	all, err := parseAll(certificates)
@@ -35,7 +36,7 @@ func Chain(certificates [][]byte) ([][]byte, error) {
 			return slices.ContainsFunc(out, func(der []byte) bool { return bytes.Equal(der, c.Raw) })
 		})
 		next := slices.IndexFunc(rest, func(c *x509.Certificate) bool { return issued(c, last) })
-		if next < 0 {
+		if next < 0 || issued(last, last) { // a root ends the path, even if there is a cross-certificate of it
 			if len(rest) > 0 {
 				return nil, unfit(fmt.Sprintf("%q is not in the chain of %q", rest[0].Subject, all[leaf].Subject),
 					"leave it out, or add the intermediate certificate that leads to it")

@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ func TestChainsInEitherOrder(t *testing.T) {
 	leaf := w.leaves["rsa"]
 	rootKey := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	namesake := certificateFor("Root g1", nil, rootKey.Public(), rootKey).Raw // another key, the same name
+	oldRoot := certificateFor("Root g0", nil, rootKey.Public(), rootKey)
+	old := oldRoot.Raw
+	cross := certificateFor("Root g1", oldRoot, must(x509.ParseCertificate(w.root)).PublicKey, rootKey).Raw
 	for _, tt := range []struct {
 		name        string
 		given, want [][]byte
@@ -35,6 +39,8 @@ func TestChainsInEitherOrder(t *testing.T) {
 		{"a stranger's of the same name", [][]byte{leaf, w.middle, namesake}, nil, "not in the chain"},
 		{"the intermediate is missing", [][]byte{leaf, w.root}, nil, "not in the chain"},
 		{"two leaves", [][]byte{leaf, w.leaves["p256"], w.middle}, nil, "not in the chain"},
+		{"over a cross-certificate", [][]byte{old, w.middle, cross, leaf}, [][]byte{leaf, w.middle, cross, old}, ""},
+		{"two ways up at once", [][]byte{old, w.middle, w.root, cross, leaf}, nil, "not in the chain"},
 		{"what is none", [][]byte{leaf, w.request}, nil, "damaged"},
 		{"nothing", nil, nil, "no certificate"},
 	} {

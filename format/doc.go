@@ -13,7 +13,7 @@
 // size, number of things, depth, and the work a file may ask for before its
 // password can be tried (see maxWork). Writing is left to libraries where they can
 // do it; reading is done here, because they neither bound that work nor give names
-// (docs/adr/0011-reading-key-stores.md).
+// (docs/adr/0013-reading-key-stores.md).
 //
 // Start at Read; the writers are PEM, P7B, PKCS12, TrustStore, JKS and EncryptedKey;
 // Chain, WithoutRoot and Bundle say what goes into a file and in which order.

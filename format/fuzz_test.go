@@ -63,11 +63,17 @@ func FuzzRead(f *testing.F) {
 		}
 		sameContents(t, again, c)
 		if len(c.Certificates)+len(c.Lists) > 0 {
-			p7 := must(Read(must(P7B(DERs(c.Certificates), DERs(c.Lists))), nil))
+			p7, err := Read(must(P7B(DERs(c.Certificates), DERs(c.Lists))), nil)
+			if err != nil {
+				t.Fatalf("cannot be read back from P7B: %v", err)
+			}
 			sameContents(t, p7, Contents{Certificates: c.Certificates, Lists: c.Lists})
 		}
 		if len(c.Certificates) > 0 {
-			store := must(Read(must(JKS(Trusted(Items(DERs(c.Certificates)...)), []byte(password), noon, rand.Reader)), given))
+			store, err := Read(must(JKS(Trusted(Items(DERs(c.Certificates)...)), []byte(password), noon, rand.Reader)), given)
+			if err != nil {
+				t.Fatalf("cannot be read back from JKS: %v", err)
+			}
 			sameContents(t, store, Contents{Certificates: c.Certificates})
 		}
 	})

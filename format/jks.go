@@ -116,10 +116,10 @@ func (r *reader) jksRecord(in *cryptobyte.String, version uint32, wide []byte) e
 			return damaged("the Java key store")
 		}
 		der, ok := prefixed(in)
-		if !ok || shapeOf(der) != certificate {
-			return damaged("a certificate in the Java key store")
+		if !ok {
+			return damaged("the Java key store")
 		}
-		if err := r.add(&r.found.Certificates, Item{DER: der, Name: name}); err != nil {
+		if err := r.document(certificate, Item{DER: der, Name: name}); err != nil {
 			return err
 		}
 	}

@@ -107,10 +107,7 @@ func (r *reader) set(in cryptobyte.String, want shape) error {
 		if tag != asn1.SEQUENCE {
 			continue
 		}
-		if shapeOf(one) != want {
-			return damaged("a certificate or list in the PKCS#7 file")
-		}
-		if err := r.take(want, one); err != nil {
+		if err := r.document(want, Item{DER: one}); err != nil {
 			return err
 		}
 	}

@@ -331,15 +331,15 @@ func (r *reader) bag(oid string, value cryptobyte.String, s secret, name string)
 		if !ok1 || !ok2 || !ok3 {
 			return damaged(thePKCS12)
 		}
-		found := shapeOf(der)
 		switch {
-		case string(kind) == oidX509Cert && ok4 && found == certificate:
-			return r.add(&r.found.Certificates, Item{DER: der, Name: name})
-		case string(kind) == oidX509CRL && ok4 && found == list:
-			return r.add(&r.found.Lists, Item{DER: der, Name: name})
-		case string(kind) == oidX509Cert, string(kind) == oidX509CRL:
-			return damaged("a certificate or list in " + thePKCS12)
+		case string(kind) != oidX509Cert && string(kind) != oidX509CRL: // such as SDSI's certificates
+			return nil
+		case !ok4:
+			return damaged(thePKCS12)
+		case string(kind) == oidX509CRL:
+			return r.document(list, Item{DER: der, Name: name})
 		}
+		return r.document(certificate, Item{DER: der, Name: name})
 	}
 	return nil
 }

@@ -38,11 +38,11 @@ func (r *reader) rc2Safe(a algorithm, sealed []byte, s secret) error {
 	if err != nil {
 		return unsupported("a part of "+thePKCS12+" that is encrypted with RC2 cannot be read", rewrite).Because(err.Error())
 	}
-	if err := r.take(certificate, first.Raw); err != nil {
+	if err := r.document(certificate, Item{DER: first.Raw}); err != nil {
 		return err
 	}
 	for _, c := range others {
-		if err := r.take(certificate, c.Raw); err != nil {
+		if err := r.document(certificate, Item{DER: c.Raw}); err != nil {
 			return err
 		}
 	}

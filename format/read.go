@@ -117,12 +117,8 @@ func (r *reader) binary(data []byte) (known bool, err error) {
 // take takes one thing of a known shape.
 func (r *reader) take(s shape, der []byte) error {
 	switch s {
-	case certificate:
-		return r.add(&r.found.Certificates, Item{DER: der})
-	case list:
-		return r.add(&r.found.Lists, Item{DER: der})
-	case request:
-		return r.add(&r.found.Requests, Item{DER: der})
+	case certificate, list, request:
+		return r.document(s, Item{DER: der})
 	case pkcs8Key, rsaKey, ecKey:
 		return r.addKey(der, "")
 	case encryptedKey:
@@ -135,6 +131,25 @@ func (r *reader) take(s shape, der []byte) error {
 		return unsupported("this is a public key alone", "bring the certificate, the request or the private key")
 	}
 	return damaged("the file")
+}
+
+// document takes a certificate, list or request, which must be in DER to the bottom:
+// else it would not survive a file whose lengths have to be set right.
+func (r *reader) document(want shape, it Item) error {
+	to, what := &r.found.Certificates, "a certificate"
+	switch want {
+	case list:
+		to, what = &r.found.Lists, "a list"
+	case request:
+		to, what = &r.found.Requests, "a request"
+	}
+	if shapeOf(it.DER) != want {
+		return damaged(what)
+	}
+	if der, err := toDER(it.DER); err != nil || !bytes.Equal(der, it.DER) {
+		return damaged(what).Because("it is not in DER (X.690 §10)")
+	}
+	return r.add(to, it)
 }
 
 // add puts one thing in its place, within the bound. The bytes are copied, so that
