@@ -30,6 +30,7 @@ var may = map[string]string{
 	"store":          "ca audit",
 	"status":         "ca",
 	"verify":         "ca",
+	"trust":          "ca",
 	"config":         "ca",
 	"api":            "ca internal/csr internal/respond",
 	"client":         "ca",
