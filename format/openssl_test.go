@@ -4,6 +4,8 @@ package format
 
 import (
 	"bytes"
+	"crypto/rand"
+	"os"
 	"strings"
 	"testing"
 )
@@ -180,5 +182,35 @@ func TestReadsWhatOpenSSLWritesOfCertificates(t *testing.T) {
 		same(t, tt.words+": certificates", got.Certificates, DERs(tt.want.Certificates)...)
 		same(t, tt.words+": lists", got.Lists, DERs(tt.want.Lists)...)
 		same(t, tt.words+": requests", got.Requests, DERs(tt.want.Requests)...)
+	}
+}
+
+// A password beyond ASCII has one encoding under PKCS#12 and another under PBES2; the
+// empty one has two.
+func TestPasswordsOfAllKindsWithOpenSSL(t *testing.T) {
+	t.Parallel()
+	w, dir := the(), t.TempDir()
+	put(t, dir, "key.pem", must(PEM(Contents{Keys: Items(w.keys["p256"])}, nil)))
+	put(t, dir, "cert.pem", must(PEM(Contents{Certificates: Items(w.leaves["p256"])}, nil)))
+	for _, secret := range []string{"größe €", "with blank", strings.Repeat("long ", 40), ""} {
+		for _, how := range []string{"-certpbe AES-256-CBC", "-legacy", "-legacy -descert"} {
+			words := append(strings.Fields("openssl pkcs12 -export -in cert.pem -inkey key.pem -out theirs.p12 "+how), "-passout", "pass:"+secret)
+			tool(t, dir, words...)
+			c, err := Read(must(os.ReadFile(dir+"/theirs.p12")), func() ([]byte, error) { return []byte(secret), nil })
+			if err != nil {
+				t.Errorf("%q %s: %v", secret, how, err)
+				continue
+			}
+			sameContents(t, c, Contents{Keys: Items(w.keys["p256"]), Certificates: Items(w.leaves["p256"])})
+		}
+		if secret == "" {
+			c, err := Read(must(os.ReadFile(dir+"/theirs.p12")), nil)
+			if err != nil || len(c.Keys) != 1 {
+				t.Errorf("nobody to ask, and no password: %v", err)
+			}
+			continue
+		}
+		put(t, dir, "ours.p12", must(PKCS12(w.entry("p256", "größe"), Legacy, []byte(secret), rand.Reader)))
+		tool(t, dir, "openssl", "pkcs12", "-in", "ours.p12", "-noout", "-passin", "pass:"+secret)
 	}
 }
