@@ -91,6 +91,9 @@ func (b bound) keeps(c ca.NameConstraints) error {
 	ofType := func(s ca.Subtree) bool { return s.Type == b.Type }
 	limited := slices.ContainsFunc(c.Permitted, ofType)
 	if !limited && !slices.ContainsFunc(c.Excluded, ofType) {
+		if _, err := netip.ParseAddr(b.host()); b.Type == ca.URI && err == nil {
+			return b.refused("has an address for a host, which crypto/x509 refuses below constraints of any type", c)
+		}
 		return nil
 	}
 	if fault := b.fault(); fault != "" {
@@ -108,8 +111,7 @@ func (b bound) keeps(c ca.NameConstraints) error {
 }
 
 func (b bound) refused(what string, c ca.NameConstraints) error {
-	texts := c.Strings()
-	texts = slices.DeleteFunc(texts, func(s string) bool {
+	texts := slices.DeleteFunc(c.Strings(), func(s string) bool {
 		return !strings.HasPrefix(strings.TrimPrefix(s, "!"), string(b.Type)+":")
 	})
 	return ca.Refused(ca.E2114, fmt.Sprintf("the %s name %s %s", b.Type, ca.Show(b.Value), what), "ask for other names, or another authority's profile").
@@ -198,9 +200,13 @@ func (b bound) touches(s ca.Subtree) bool {
 		space := strings.TrimPrefix(s.Value, ".") // some take it for the name itself too
 		return host == space || below(host, space) || wild && below(space, host)
 	case ca.Email:
-		local, of, whole := strings.Cut(s.Value, "@")
-		mine, _, _ := strings.Cut(b.Value, "@")
-		return whole && b.host() == of && strings.EqualFold(local, mine)
+		if local, of, whole := strings.Cut(s.Value, "@"); whole {
+			mine, _, _ := strings.Cut(b.Value, "@")
+			return b.host() == of && strings.EqualFold(local, mine)
+		}
+		fallthrough
+	case ca.URI: // crypto/x509 takes a host for what is below it too
+		return s.Value[0] != '.' && below(b.host(), s.Value)
 	}
 	return b.Type == ca.DirectoryName && begins(b.subject, s.Name, foldAll)
 }
