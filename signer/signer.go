@@ -108,8 +108,9 @@ type GenesisBody struct {
 }
 
 // Run writes the log until ctx ends, a leaf a minute for the calls that were
-// refused unread, and now and then a snapshot, the last one when all is written. It returns early when the log fails: the process must end
-// then, and recovers at its next start.
+// refused unread, and now and then a snapshot, the last one when all is written. It
+// returns early when the log fails: the process must end then, and recovers at its
+// next start.
 func (s *Signer) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
