@@ -128,6 +128,7 @@ func (a *app) made(l layout, p plan, f signer.Founded) string {
 		fmt.Fprintf(&b, "       %-45s open the signing keys, after each start\n", a.says("key unlock"))
 	}
 	fmt.Fprintf(&b, "       %-45s your first certificate\n", a.says("issue "+firstHost(p.names)))
+	fmt.Fprintf(&b, "       %-45s trust the root on this computer\n", a.says("trust install"))
 	return b.String()
 }
 
