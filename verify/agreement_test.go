@@ -34,6 +34,31 @@ var trials = []trial{
 	{name: "an address", before: func(w *world) { w.leafT.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 7)} }, after: func(w *world) { w.question.Name = "10.0.0.7" }},
 	{name: "a root sent along", after: func(w *world) { w.question.Sent = append(w.question.Sent, w.root.cert) }},
 
+	{name: "a chain of four", after: func(w *world) { w.deepen(1) }},
+	{name: "a chain of four, and a path length between", after: func(w *world) { w.deepen(0) }, check: "authority", says: "Lab Policy allows 0 authorities below it, and there are 1"},
+	{name: "a client's certificate", before: func(w *world) {
+		w.leafT.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		w.question.Use = Client
+	}},
+	{name: "a person's", before: func(w *world) {
+		w.leafT.ExtKeyUsage, w.leafT.EmailAddresses = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}, []string{"hana@lab.example"}
+		w.question.Use, w.question.Name = Email, "hana@LAB.example"
+	}},
+	{name: "another person's", before: func(w *world) {
+		w.leafT.ExtKeyUsage, w.leafT.EmailAddresses = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}, []string{"hana@lab.example"}
+		w.question.Use, w.question.Name = Email, "Hana@lab.example"
+	}, check: "name", says: "it names nas.lab.example, hana@lab.example"},
+	{name: "a server's certificate for mail", before: func(w *world) { w.question.Use = Email }, check: "use", says: "is not for use as email"},
+	{name: "a server's certificate for clients", before: func(w *world) { w.question.Use = Client }, check: "use", says: "is not for use as client"},
+	{name: "an older list without it beside the one that has it", before: func(w *world) {
+		w.leafT.SerialNumber = nextSerial()
+		revoke(w.midList, w.leafT.SerialNumber)
+	}, after: func(w *world) {
+		older := *w.midList
+		older.ThisUpdate, older.RevokedCertificateEntries = older.ThisUpdate.Add(-time.Hour), nil
+		w.question.Lists = append(w.question.Lists, sign(w.t, &older, w.issuing))
+	}, check: "revocation", says: "is revoked"},
+
 	{name: "an expired certificate", before: func(w *world) { w.leafT.NotAfter = noon().AddDate(0, 0, -3) }, check: "dates", says: "expired on 2026-11-18"},
 	{name: "an expired authority", before: func(w *world) { w.midT.NotAfter = noon().AddDate(0, 0, -3) }, check: "dates", says: "Lab Issuing expired"},
 	{name: "an expired root", before: func(w *world) { w.rootT.NotAfter = noon().AddDate(0, 0, -3) }, check: "dates", says: "Lab Root expired"},
@@ -233,7 +258,7 @@ func openssl(t *testing.T, q Question, more ...string) (said string, good bool) 
 	for _, l := range q.Lists {
 		lists = append(lists, l.Raw)
 	}
-	args := []string{"verify", "-auth_level", "2", "-purpose", "sslserver", "-attime", fmt.Sprint(q.At.Unix()), "-CAfile", file("roots", "CERTIFICATE", raw(q.Roots)...)}
+	args := []string{"verify", "-auth_level", "2", "-purpose", map[Use]string{Server: "sslserver", Client: "sslclient", Email: "smimesign"}[q.Use], "-attime", fmt.Sprint(q.At.Unix()), "-CAfile", file("roots", "CERTIFICATE", raw(q.Roots)...)}
 	if more == nil {
 		args = append(args, "-x509_strict", "-crl_check_all", "-CRLfile", file("lists", "X509 CRL", lists...))
 	}
@@ -244,6 +269,8 @@ func openssl(t *testing.T, q Question, more ...string) (said string, good bool) 
 	case q.Name == "":
 	case net.ParseIP(q.Name) != nil:
 		args = append(args, "-verify_ip", q.Name)
+	case strings.Contains(q.Name, "@"):
+		args = append(args, "-verify_email", q.Name)
 	default:
 		args = append(args, "-verify_hostname", q.Name)
 	}

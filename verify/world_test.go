@@ -146,3 +146,15 @@ func sign(t testing.TB, template *x509.RevocationList, by *party) *x509.Revocati
 func revoke(l *x509.RevocationList, n *big.Int) {
 	l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: n, RevocationTime: noon().AddDate(0, 0, -1), ReasonCode: 1})
 }
+
+// deepen puts another authority between the root and the issuing one, with a path length.
+func (w *world) deepen(pathLen int) {
+	w.t.Helper()
+	policy := issue(w.t, "policy", authority("Lab Policy", pathLen), w.root)
+	w.midT.SerialNumber = nil
+	w.issuing = issue(w.t, "issuing", w.midT, policy)
+	w.leafT.SerialNumber = nil
+	w.leaf = issue(w.t, "leaf", w.leafT, w.issuing)
+	w.question.Sent = []*x509.Certificate{w.leaf.cert, w.issuing.cert, policy.cert}
+	w.question.Lists = append(w.question.Lists, sign(w.t, w.rootList, policy))
+}
