@@ -27,7 +27,7 @@ var (
 	nested = regexp.MustCompile(`\$\(([^)\n]*)\)`)
 	// separator finds what else begins with the program's name: names of formats, and
 	// what is put together at run time.
-	separator = regexp.MustCompile(`^(envelope|key wrap|profile|policy bundle) v1|^%`)
+	separator = regexp.MustCompile(`^(envelope|key wrap|profile|policy bundle|signer snapshot) v1|^%`)
 	// flagOf finds a flag in a hint that names no command.
 	flagOf = regexp.MustCompile(`(?:^|[ (])--([a-z][a-z-]+)`)
 	// route finds a path of the API, method a call of the signer's sockets.
@@ -176,7 +176,7 @@ func literals(t *testing.T, top string, do func(where, text string)) {
 	}
 	for name := range strings.Lines(string(list)) {
 		name = strings.TrimSpace(name)
-		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "bench/") || strings.HasPrefix(name, "tools/") || strings.HasPrefix(name, "internal/pgtest/") {
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "bench/") || strings.HasPrefix(name, "tools/") || strings.HasPrefix(name, "internal/pgtest/") || strings.HasPrefix(name, "internal/fronts/") {
 			continue
 		}
 		f, err := parser.ParseFile(files, filepath.Join(top, name), nil, parser.SkipObjectResolution)
