@@ -149,6 +149,9 @@ var trials = []trial{
 	{name: "an authority signed with SHA-1", before: func(w *world) { w.midT.SignatureAlgorithm = x509.ECDSAWithSHA1 }, check: "strength", says: "Lab Issuing is signed with"},
 	{name: "a root signed with SHA-1", before: func(w *world) { w.rootT.SignatureAlgorithm = x509.ECDSAWithSHA1 }},
 	{name: "a short key", before: func(w *world) { w.leafKey = "short" }, check: "strength", says: "RSA of 1024 bits"},
+	{name: "a critical extension that nobody knows", before: func(w *world) {
+		w.leafT.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
+	}, check: "second-opinion", says: "unhandled critical extension"},
 	{name: "another host's", after: func(w *world) { w.question.Name = "db.lab.example" }, check: "name", says: "it names nas.lab.example"},
 	{name: "another address", after: func(w *world) { w.question.Name = "10.0.0.8" }, check: "name", says: "does not name 10.0.0.8"},
 }

@@ -48,8 +48,8 @@ func (h hand) judges(code int, says string, args ...string) said {
 }
 
 // Every form of a certificate's file is judged alike, with the roots and lists of the
-// installation, or with those that are named. T10: what is revoked fails at once.
-func TestT10_VerifyTakesEveryFormOfFile(t *testing.T) {
+// installation, or with those that are named. What is revoked fails at once.
+func TestVerifyTakesEveryFormOfFile(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	h.serve()
