@@ -42,7 +42,7 @@ func Breaks(chain []ca.NameConstraints, subject ca.Subject, names []ca.Name) err
 	}
 	for _, c := range chain {
 		if err := c.Check(); err != nil {
-			return ca.Refused(ca.E2113, "the name constraints of the issuing chain cannot be read, so nothing is signed below it", "chancery ca show").
+			return ca.Refused(ca.E2113, "the name constraints of the issuing chain cannot be read, so nothing is signed below it", "bring a certificate of the authority whose constraints can be read, or use another authority").
 				Because(err.Error())
 		}
 	}
