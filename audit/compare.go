@@ -93,7 +93,7 @@ func newComparison(v Verification, b Book) (*comparison, error) {
 	c := &comparison{book: b, key: v.Key, signed: v.Newest, open: map[int64]openIntent{}}
 	c.out.Mark, c.out.Others = b.Mark, b.Others
 	for _, a := range b.Authorities {
-		c.generations = append(c.generations, generation{AuthorityRow: a, digest: sha256.Sum256(a.Certificate)})
+		c.generations = append(c.generations, generation{AuthorityRow: a})
 	}
 	c.certificates = newStream("certificate", b.Certificates, c.count)
 	c.revocations = newStream("revocation", b.Revocations, func(*Row) { c.out.Revocations++ })
@@ -137,10 +137,9 @@ type gap struct {
 // A generation is a row of authority and what the log says of it.
 type generation struct {
 	AuthorityRow
-	digest ca.Digest // SHA-256 of the CA certificate
-	seen   bool
-	// states are those that the row may have: the last below the mark, and all above.
-	states []ca.AuthorityState
+	seen bool
+	// said is what the row may say: the last below the mark, and all above.
+	said []ca.Authority
 }
 
 // leaf holds one leaf against the rows that name it.
@@ -308,7 +307,7 @@ func (c *comparison) closes(l Leaf) {
 // authority holds an AUTHORITY against the generation's row, if there is one.
 func (c *comparison) authority(r Record) bool {
 	l := r.Leaf
-	at := slices.IndexFunc(c.generations, func(g generation) bool { return g.digest == l.Digest })
+	at := slices.IndexFunc(c.generations, func(g generation) bool { return g.Key == l.Issuer })
 	if at < 0 {
 		return false
 	}
@@ -317,24 +316,23 @@ func (c *comparison) authority(r Record) bool {
 	if !g.seen && g.ID != ca.NewID(c.book.LogNo, l.Index) {
 		c.differ(l.Index, &row, fmt.Sprintf("the row of the authority %s names leaf %d", g.Name, g.ID.Index()))
 	}
-	var said ca.Authority
-	if !r.Erased && json.Unmarshal(r.Body, &said) == nil {
-		if !g.seen && !sameGeneration(g.Authority, said) {
-			c.differ(l.Index, &row, fmt.Sprintf("the row of the authority %s is not what its leaf says", g.Name))
-		}
-		if l.Index < c.book.Mark {
-			g.states = g.states[:0]
-		}
-		g.states = append(g.states, said.State)
-	}
 	g.seen = true
+	var said ca.Authority
+	if r.Erased || json.Unmarshal(r.Body, &said) != nil {
+		return true
+	}
+	if sha256.Sum256(said.Certificate) != l.Digest {
+		c.differ(l.Index, &row, fmt.Sprintf("the leaf of the authority %s names another certificate than its body has", g.Name))
+	}
+	if l.Index < c.book.Mark {
+		g.said = g.said[:0]
+	}
+	g.said = append(g.said, said)
 	return true
 }
 
-// sameGeneration compares all but the state, which changes. Both sides are
-// written as JSON, so that a field made later is compared as well.
+// sameGeneration compares two as JSON, so that a field made later is compared too.
 func sameGeneration(a, b ca.Authority) bool {
-	a.State = b.State
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)

@@ -101,11 +101,14 @@ func (c *comparison) authorities() {
 		}
 		c.out.Authorities++
 		row := Row{ID: g.ID}
-		switch {
+		switch same := func(said ca.Authority) bool { return sameGeneration(g.Authority, said) }; {
 		case !g.seen:
-			c.differ(g.ID.Index(), &row, fmt.Sprintf("the row of the authority %s has a certificate that no AUTHORITY leaf names", g.Name))
-		case len(g.states) > 0 && !slices.Contains(g.states, g.State):
-			c.differ(g.ID.Index(), &row, fmt.Sprintf("the row of the authority %s says %s, and the log %s", g.Name, g.State, g.states[len(g.states)-1]))
+			c.differ(g.ID.Index(), &row, fmt.Sprintf("the row of the authority %s has a key that no AUTHORITY leaf names", g.Name))
+		case len(g.said) == 0 || slices.ContainsFunc(g.said, same):
+		case g.said[len(g.said)-1].State != g.State:
+			c.differ(g.ID.Index(), &row, fmt.Sprintf("the row of the authority %s says %s, and the log %s", g.Name, g.State, g.said[len(g.said)-1].State))
+		default:
+			c.differ(g.ID.Index(), &row, fmt.Sprintf("the row of the authority %s is not what its leaf says", g.Name))
 		}
 	}
 }

@@ -27,7 +27,7 @@ const (
 )
 
 // An Authority is one generation of a line: a name, a key and the certificate
-// of that key. It is immutable; state changes make a new value.
+// of that key. It is immutable; a change makes a new value.
 type Authority struct {
 	// Name is the generation, such as "issuing-g1": fixed at creation, never reused.
 	Name string `json:"name"`
@@ -63,12 +63,31 @@ type Authority struct {
 	Hash Hash `json:"hash,omitempty"`
 	// AKI is the form of the authority key identifier in what it signs.
 	AKI AKIForm `json:"aki,omitempty"`
+	// Version is 1 when it is founded, and one more with each change since.
+	Version int `json:"version"`
+	// External says that its key is elsewhere: it signs nothing here.
+	External bool `json:"external,omitempty"`
+	// Earlier are certificates that Certificate replaced, of the same key, oldest first.
+	Earlier [][]byte `json:"earlier,omitempty"`
+	// Cross are certificates of its key by others than its parent.
+	Cross []CrossCertificate `json:"cross,omitempty"`
 	// Constraints are the name constraints of its certificate and of all above it,
 	// each of which its certificates must keep (RFC 5280 §6.1). They are never
 	// stored: whoever loads an authority reads them from the certificates with
 	// check.Constraints, so that the two cannot differ.
 	Constraints []NameConstraints `json:"-"`
 }
+
+// A CrossCertificate is a certificate of a generation's key that another one than
+// its parent signed, so that whoever trusts the other accepts the generation.
+type CrossCertificate struct {
+	By          string `json:"by"`
+	Certificate []byte `json:"certificate"`
+}
+
+// Signs tells whether it can still sign, and here: whether its key is unlocked is
+// another question.
+func (a Authority) Signs() bool { return !a.External && a.State != Retired }
 
 // Algorithm names what it signs with: its key type, followed by "+" and the hash if
 // one was chosen, such as rsa-3072+sha512.

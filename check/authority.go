@@ -162,6 +162,17 @@ func below(c *certificate, d *ca.AuthorityDraft) error {
 	return nil
 }
 
+// PathLen gives the path length constraint of a CA certificate in DER, -1 if it has
+// none. The error says what keeps a certificate from being a CA's (RFC 5280 §4.2.1.3,
+// §4.2.1.9).
+func PathLen(cert []byte) (int, error) {
+	c, err := open(cert)
+	if err != nil {
+		return -1, err
+	}
+	return signsCertificates(c)
+}
+
 // signsCertificates demands CA:TRUE and keyCertSign, and gives the path length,
 // -1 if there is none.
 func signsCertificates(c *certificate) (pathLen int, err error) {

@@ -30,6 +30,7 @@ func names(certificate []byte) (ca.Subject, []ca.Name, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("subject: %w", err)
 	}
+	subject = untyped(subject)
 	e := c.find(oidSubjectAltName)
 	if e == nil {
 		return subject, nil, nil

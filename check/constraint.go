@@ -3,7 +3,6 @@
 package check
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -211,7 +210,7 @@ func (b base) subtree() (s ca.Subtree, err error) {
 	switch t {
 	case ca.DirectoryName:
 		name, err := readName(b.content)
-		return ca.Subtree{Type: t, Name: name}, err
+		return ca.Subtree{Type: t, Name: untyped(name)}, err
 	case ca.IP:
 		p, err := prefix(b.content)
 		if err != nil {
@@ -262,12 +261,20 @@ func readName(der []byte) (ca.Subject, error) {
 		if !ok || !fits(tag, value) {
 			return nil, errors.New("a field of a name is malformed")
 		}
-		s = append(s, ca.Attribute{OID: string(text), Value: string(value)})
+		s = append(s, ca.Attribute{OID: string(text), Value: string(value), Type: ca.StringType(tag)})
 		if err := in.end(); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// untyped is a name as it is compared: string types do not count.
+func untyped(s ca.Subject) ca.Subject {
+	for i := range s {
+		s[i].Type = 0
+	}
+	return s
 }
 
 // policiesAre demands these certificate policies and no qualifier but the address
@@ -306,25 +313,9 @@ func policiesAre(want []ca.CertPolicy) func([]byte) error {
 }
 
 func practiceIs(in *reader, address string) error {
-	list, err := in.content(tagSequence)
-	if err != nil {
-		return err
+	got, err := practice(in)
+	if err == nil && got != address {
+		err = errors.New("its practice statement is elsewhere")
 	}
-	body, err := peel(list, tagSequence)
-	if err != nil {
-		return err
-	}
-	r := reader{body}
-	oid, err := r.content(tagOID)
-	if err != nil {
-		return err
-	}
-	got, err := r.content(tagIA5String)
-	if err != nil {
-		return err
-	}
-	if string(oid) != oidCPS || !bytes.Equal(got, []byte(address)) {
-		return errors.New("its practice statement is elsewhere")
-	}
-	return r.end()
+	return err
 }

@@ -198,6 +198,11 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		"AKI": {turns: turns{func(a *ca.Authority) { a.AKI = ca.AKIIssuer }, func(a *ca.Authority) { a.AKI = "issuer" }}},
 		// What is in force is policy's matter; the bytes show only what a new CA's draft says.
 		"Constraints": {turns: turns{func(a *ca.Authority) { a.Constraints = []ca.NameConstraints{everyConstraint(t)} }}, unwritten: true, unread: true},
+		// Nor is what becomes of a generation after its certificate was signed.
+		"Version":  {turns: turns{func(a *ca.Authority) { a.Version++ }}, unwritten: true, unread: true},
+		"External": {turns: turns{func(a *ca.Authority) { a.External = true }}, unwritten: true, unread: true},
+		"Earlier":  {turns: turns{func(a *ca.Authority) { a.Earlier = [][]byte{{1}} }}, unwritten: true, unread: true},
+		"Cross":    {turns: turns{func(a *ca.Authority) { a.Cross = []ca.CrossCertificate{{By: "root-g2"}} }}, unwritten: true, unread: true},
 	}
 }
 

@@ -3,16 +3,12 @@
 package signer
 
 import (
-	"crypto"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"chancery/audit"
 	"chancery/ca"
-	"chancery/check"
-	"chancery/encode"
 	"chancery/policy"
 	"chancery/signer/journal"
 	"chancery/signer/softkey"
@@ -46,6 +42,14 @@ type Generation struct {
 	// Days is the lifetime.
 	Days int      `json:"days"`
 	Use  []string `json:"use,omitempty"`
+	// PathLen is the path length constraint; nil is 0 for an issuing authority, and none
+	// for others, or one less than the parent's.
+	PathLen     *int               `json:"path_len,omitempty"`
+	Constraints ca.NameConstraints `json:"constraints,omitzero"`
+	Policies    []ca.CertPolicy    `json:"policies,omitempty"`
+	// Hash is what it signs with, AKI how it is named in what it signs.
+	Hash ca.Hash    `json:"hash,omitempty"`
+	AKI  ca.AKIForm `json:"aki,omitempty"`
 }
 
 // Founded is what a founding made.
@@ -84,11 +88,11 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	if err := s.begin(f, uid, now); err != nil {
 		return Founded{}, err
 	}
-	root, err := s.establish(f.Root, nil, f.PKI, now)
+	root, err := s.establish(making{Generation: f.Root, kind: ca.Root, state: ca.Active, pki: f.PKI, words: s.words}, now)
 	if err != nil {
 		return Founded{}, fmt.Errorf("found the root: %w", err)
 	}
-	issuing, err := s.establish(f.Issuing, root, f.PKI, now)
+	issuing, err := s.establish(making{Generation: f.Issuing, kind: ca.Issuing, state: ca.Active, pki: f.PKI, parent: root}, now)
 	if err != nil {
 		return Founded{}, fmt.Errorf("found the issuing authority: %w", err)
 	}
@@ -168,121 +172,4 @@ func (s *Signer) begin(f Founding, uid int, now time.Time) error {
 	}
 	s.rules.Store(&rules{authorities: map[string]*authority{}})
 	return s.enact(document)
-}
-
-// establish makes one generation: key, certificate, and its leaves. signer is
-// nil for a root.
-func (s *Signer) establish(g Generation, signer *authority, pki string, now time.Time) (*authority, error) {
-	key, err := s.keys.Generate(g.KeyType)
-	if err != nil {
-		return nil, err
-	}
-	spki, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return nil, fmt.Errorf("encode the public key: %w", err)
-	}
-	serial, err := encode.Serial(s.journal.LogNo(), now, s.Random)
-	if err != nil {
-		return nil, err
-	}
-	draft := ca.AuthorityDraft{
-		Serial: serial, Subject: g.Subject, SPKI: spki, Use: g.Use, PathLen: -1,
-		NotBefore: now, NotAfter: now.AddDate(0, 0, g.Days).Add(-time.Second),
-	}
-	if signer != nil {
-		draft.Issuer, draft.PathLen = &signer.Authority, 0
-	}
-	made, err := s.describeGeneration(g, draft, pki)
-	if err != nil {
-		return nil, err
-	}
-	sealing := softkey.Sealing{ID: made.Name, Purpose: softkey.Authority, Log: s.log()}
-	if made.Kind == ca.Root {
-		sealing.Words = s.words
-	}
-	if err := s.sealKey(key, sealing); err != nil {
-		return nil, err
-	}
-	return s.certify(made, draft, key, signer)
-}
-
-// describeGeneration gives the authority a draft will make, all but its certificate.
-func (s *Signer) describeGeneration(g Generation, d ca.AuthorityDraft, pki string) (ca.Authority, error) {
-	subject, err := encode.SubjectDER(g.Subject)
-	if err != nil {
-		return ca.Authority{}, err
-	}
-	ski, err := encode.KeyID(d.SPKI)
-	if err != nil {
-		return ca.Authority{}, err
-	}
-	a := ca.Authority{
-		Name: g.Name, Line: g.Line, Kind: ca.Root, State: ca.Active, Parent: g.Name,
-		Key: digest(d.SPKI), KeyType: g.KeyType, Subject: subject, SPKI: d.SPKI, SKI: ski, Use: g.Use,
-		NotBefore: d.NotBefore, NotAfter: d.NotAfter,
-		CRL: pki + "/pki/" + g.Name + ".crl", Issuer: pki + "/pki/" + g.Name + ".crt", Shards: 1,
-	}
-	if d.Issuer != nil {
-		a.Kind, a.Parent = ca.Issuing, d.Issuer.Name
-	}
-	return a, nil
-}
-
-// certify writes the intent of a CA certificate, signs it, and enters the
-// authority: the same order as for every other certificate.
-func (s *Signer) certify(made ca.Authority, d ca.AuthorityDraft, key crypto.Signer, signer *authority) (*authority, error) {
-	tbs, err := encode.Authority(d)
-	if err != nil {
-		return nil, fmt.Errorf("encode the certificate: %w", err)
-	}
-	linted := digest(tbs)
-	if err := check.Authority(tbs, d); err != nil {
-		return nil, fmt.Errorf("the encoded CA certificate does not match its draft: %w", err)
-	}
-	own, err := newAuthority(made, key)
-	if err != nil {
-		return nil, err
-	}
-	if signer == nil {
-		signer = own
-	}
-	body, err := json.Marshal(ca.IntentBody{
-		TBS: tbs, Authority: signer.Name, Kind: ca.CACertificate, Common: d.Subject.Get(ca.OIDCommonName),
-		Key: made.Key, KeyType: made.KeyType, NotBefore: d.NotBefore, NotAfter: d.NotAfter,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("write the intent: %w", err)
-	}
-	placed, err := s.journal.Append([]journal.Entry{{
-		Leaf: audit.Leaf{Kind: audit.Intent, Digest: linted, Issuer: signer.Key, Serial: d.Serial}, Body: body,
-	}})
-	if err != nil {
-		return nil, fmt.Errorf("journal the intent: %w", err)
-	}
-	if own.Certificate, err = signer.certificate(tbs, linted); err != nil {
-		return nil, err
-	}
-	if err := s.enter(own, placed[0].Index); err != nil {
-		return nil, err
-	}
-	return own, nil
-}
-
-// enter appends FINAL and AUTHORITY of a new generation and puts it in force.
-func (s *Signer) enter(a *authority, intent int64) error {
-	final, err := finalEntry(intent, a.Certificate)
-	if err != nil {
-		return err
-	}
-	body, err := json.Marshal(a.Authority)
-	if err != nil {
-		return fmt.Errorf("write the authority: %w", err)
-	}
-	if _, err := s.journal.Append([]journal.Entry{final, {
-		Leaf: audit.Leaf{Kind: audit.Authority, Cites: intent, Digest: digest(a.Certificate), Issuer: a.Key}, Body: body,
-	}}); err != nil {
-		return fmt.Errorf("journal the authority: %w", err)
-	}
-	s.rules.Store(s.rules.Load().withAuthority(a))
-	return nil
 }

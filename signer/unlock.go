@@ -23,6 +23,8 @@ const (
 	keyUnlocked = "unlocked"
 	keyLocked   = "locked"
 	keyRefused  = "refused" // a wrong passphrase or wrong words
+	keyBrought  = "brought" // made elsewhere, and imported
+	keyAsked    = "asked"   // signed a request for a certificate from elsewhere
 )
 
 // KeyBody is the body of a KEY leaf: what happened to a key. The leaf's issuer
@@ -35,6 +37,8 @@ type KeyBody struct {
 	KeyID   string          `json:"key_id,omitempty"`
 	Purpose softkey.Purpose `json:"purpose,omitempty"`
 	SPKI    []byte          `json:"spki,omitempty"`
+	// Signed is what an asking key was given to sign; the leaf's digest is its SHA-256.
+	Signed []byte `json:"signed,omitempty"`
 }
 
 // An Unlocking brings one of the secrets that open the online keys; both empty
@@ -70,6 +74,11 @@ func (s *Signer) seal() error {
 // sealKey puts a new key to rest and its making on the log, in this order: a
 // leaf about a key that nobody can open would be worse than a key without one.
 func (s *Signer) sealKey(key crypto.Signer, as softkey.Sealing) error {
+	return s.keepKey(key, as, keyMade)
+}
+
+// keepKey is sealKey for a key that was made, or brought.
+func (s *Signer) keepKey(key crypto.Signer, as softkey.Sealing, step string) error {
 	if err := s.keys.Seal(key, as); err != nil {
 		return err
 	}
@@ -77,7 +86,7 @@ func (s *Signer) sealKey(key crypto.Signer, as softkey.Sealing) error {
 	if err != nil {
 		return fmt.Errorf("encode the public key: %w", err)
 	}
-	return s.keyStep(KeyBody{Step: keyMade, KeyID: as.ID, Purpose: as.Purpose, SPKI: spki})
+	return s.keyStep(KeyBody{Step: step, KeyID: as.ID, Purpose: as.Purpose, SPKI: spki})
 }
 
 // keyStep appends a KEY leaf.
@@ -89,6 +98,9 @@ func (s *Signer) keyStep(b KeyBody) error {
 	leaf := audit.Leaf{Kind: audit.Key}
 	if len(b.SPKI) > 0 {
 		leaf.Issuer = digest(b.SPKI)
+	}
+	if len(b.Signed) > 0 {
+		leaf.Digest = digest(b.Signed)
 	}
 	if _, err := s.journal.Append([]journal.Entry{{Leaf: leaf, Body: body}}); err != nil {
 		return fmt.Errorf("journal the step of a key: %w", err)

@@ -237,13 +237,11 @@ func (w *writing) certificate(c ca.Certificate) error {
 }
 
 func (w *writing) authority(a ca.Authority, id ca.ID) error {
-	uses, err := json.Marshal(a.Use)
+	document, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
-	r, err := w.tx.StmtContext(w.ctx, w.in.authority).ExecContext(w.ctx, a.Name, int64(id), a.Line, string(a.Kind), string(a.State), a.Parent,
-		a.Key[:], a.KeyType, blob(a.Certificate), blob(a.Subject), blob(a.SPKI), blob(a.SKI), string(uses),
-		millis(a.NotBefore), millis(a.NotAfter), a.CRL, a.Issuer, int64(a.Shards))
+	r, err := w.tx.StmtContext(w.ctx, w.in.authority).ExecContext(w.ctx, a.Name, int64(id), a.Key[:], string(document))
 	if err != nil {
 		return err
 	}

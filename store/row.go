@@ -55,21 +55,23 @@ type scanFunc func(into ...any) error
 func (f scanFunc) Scan(into ...any) error { return f(into...) }
 
 // scanAuthority reads the columns of a generation.
-func scanAuthority(row scanner) (ca.Authority, error) {
-	var a ca.Authority
+func scanAuthority(row scanner) (a ca.Authority, err error) {
 	var key []byte
-	var uses string
-	var begin, end int64
-	err := row.Scan(&a.Name, &a.Line, &a.Kind, &a.State, &a.Parent, &key, &a.KeyType, &a.Certificate, &a.Subject, &a.SPKI,
-		&a.SKI, &uses, &begin, &end, &a.CRL, &a.Issuer, &a.Shards)
-	if err != nil {
+	var document string
+	if err := row.Scan(&key, &document); err != nil {
 		return a, err
 	}
-	a.NotBefore, a.NotAfter = instant(begin), instant(end)
-	if err := json.Unmarshal([]byte(uses), &a.Use); err != nil {
-		return a, fmt.Errorf("read the uses of %s: %w", a.Name, err)
+	if err := json.Unmarshal([]byte(document), &a); err != nil {
+		return a, fmt.Errorf("read the document of an authority: %w", err)
 	}
-	return a, intoDigest(&a.Key, key)
+	var stored ca.Digest
+	if err := intoDigest(&stored, key); err != nil {
+		return a, err
+	}
+	if stored != a.Key {
+		return a, fmt.Errorf("the document of %s is about another key", a.Name)
+	}
+	return a, nil
 }
 
 // intoDigest takes a column of 32 octets.

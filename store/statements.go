@@ -40,13 +40,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 ON CONFLICT (door, actor, door_key) DO UPDATE SET certificate = excluded.certificate, expires = excluded.expires WHERE idempotency.expires <= $6`
 	dropKeys = `DELETE FROM idempotency WHERE expires <= $1`
 
-	// A generation's name and key are for good; only its state moves.
-	putAuthority = `INSERT INTO authority (name, id, line, kind, state, parent, issuer_key, key_type, certificate, subject, spki, ski, uses, not_before, not_after, crl, issuer, shards)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-ON CONFLICT (name) DO UPDATE SET state = excluded.state WHERE authority.issuer_key = excluded.issuer_key`
+	// A generation's name and key are for good; its document changes with its state.
+	putAuthority = `INSERT INTO authority (name, id, issuer_key, document) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE SET document = excluded.document WHERE authority.issuer_key = excluded.issuer_key`
 
-	selectAuthorities = `SELECT name, line, kind, state, parent, issuer_key, key_type, certificate, subject, spki, ski, uses, not_before, not_after, crl, issuer, shards
-FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
+	selectAuthorities = `SELECT issuer_key, document FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
 
 	// columns are those of scanCertificate, in its order.
 	columns = `c.id, c.kind, c.issuer_key, c.serial, c.authority, COALESCE(c.request, ''), c.profile, c.profile_digest, c.owner, c.door, c.names, c.common, c.subject_key, c.key_type, c.not_before, c.not_after, c.issued_at, c.der, c.undelivered,

@@ -24,11 +24,13 @@ const (
 	edwards = "ed25519"
 	rsa3072 = "rsa-3072"
 	rsa4096 = "rsa-4096"
+	// rsa2048 is what old installations bring: it goes on signing, and none is made (R43).
+	rsa2048 = "rsa-2048"
 )
 
 func knownType(keyType string) bool {
 	switch keyType {
-	case p256, p384, edwards, rsa3072, rsa4096:
+	case p256, p384, edwards, rsa2048, rsa3072, rsa4096:
 		return true
 	}
 	return false
@@ -72,12 +74,14 @@ func typeOf(public crypto.PublicKey) (string, error) {
 		return edwards, nil
 	case *rsa.PublicKey:
 		switch p.N.BitLen() {
+		case 2048:
+			return rsa2048, nil
 		case 3072:
 			return rsa3072, nil
 		case 4096:
 			return rsa4096, nil
 		}
-		return "", refuseType(fmt.Sprintf("an RSA key of %d bits is none for a new key of an authority", p.N.BitLen()))
+		return "", refuseType(fmt.Sprintf("an RSA key of %d bits is none for an authority", p.N.BitLen()))
 	}
 	return "", refuseType("this kind of key is none for an authority")
 }
@@ -102,6 +106,16 @@ func describe(key crypto.Signer, s Sealing) (Header, error) {
 		Version: version, KeyID: s.ID, Purpose: s.Purpose, KeyType: keyType,
 		SPKI: sha256.Sum256(spki), Log: s.Log.ID, LogSize: s.Log.Size,
 	}, nil
+}
+
+// Import reads a private key in plain PKCS#8 that was made elsewhere, for Seal (KY-05:
+// at a ceremony). Key types are those of Generate, and rsa-2048.
+func Import(pkcs8 []byte) (key crypto.Signer, keyType string, err error) {
+	if key, err = decodeKey(pkcs8); err != nil {
+		return nil, "", refuseType("this is no private key in PKCS#8")
+	}
+	keyType, err = typeOf(key.Public())
+	return key, keyType, err
 }
 
 func encodeKey(key crypto.Signer) ([]byte, error) {

@@ -140,6 +140,16 @@ type Sealing struct {
 	Words *Stretched
 }
 
+// Stretch makes recovery words ready to seal a key made after the founding; the zero
+// Params stand for the default cost. The caller wipes the result.
+func (k *Keyring) Stretch(words Words, p Params) (*Stretched, error) {
+	derivation, err := newDerivation(p)
+	if err != nil {
+		return nil, err
+	}
+	return derivation.stretch(words.secret)
+}
+
 // Seal writes key into an envelope of its own. The log's key is wrapped by a
 // random file of its own, a key with Words by these alone, any other by the
 // key-encryption key, which must be unlocked (E3001). It overwrites nothing

@@ -142,6 +142,32 @@ func (c *Client) ListRoot(ctx context.Context, q signer.RootListing) (signer.Who
 	return call[signer.WholeList](ctx, c, "root-list", q)
 }
 
+// Create makes an authority; on ceremony.sock only.
+func (c *Client) Create(ctx context.Context, q signer.Creation) (signer.Created, error) {
+	return call[signer.Created](ctx, c, "create", q)
+}
+
+// Recertify renews or cross-certifies an authority; on ceremony.sock only.
+func (c *Client) Recertify(ctx context.Context, q signer.Recertification) (signer.Created, error) {
+	return call[signer.Created](ctx, c, "recertify", q)
+}
+
+// ExportCSR makes a request for an authority's certificate; on ceremony.sock only.
+func (c *Client) ExportCSR(ctx context.Context, q signer.KeyRequest) (signer.Requested, error) {
+	return call[signer.Requested](ctx, c, "request", q)
+}
+
+// Import enters an authority whose certificate was made elsewhere; on ceremony.sock
+// only.
+func (c *Client) Import(ctx context.Context, q signer.Import) (signer.Created, error) {
+	return call[signer.Created](ctx, c, "import", q)
+}
+
+// Turn changes the state of an authority; on ceremony.sock only.
+func (c *Client) Turn(ctx context.Context, t signer.Turn) (signer.Turned, error) {
+	return call[signer.Turned](ctx, c, "turn", t)
+}
+
 // ResetTime takes the clock for right; on ceremony.sock only.
 func (c *Client) ResetTime(ctx context.Context) (signer.TimeBody, error) {
 	return call[signer.TimeBody](ctx, c, "time-reset", empty{})

@@ -111,17 +111,14 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	handle(mux, s, "found", maxBatchBody, func(ctx context.Context, f signer.Founding) (signer.Founded, error) {
 		return s.Signer.Found(f, socket.Peer(ctx))
 	})
-	handle(mux, s, "unlock", maxBody, func(ctx context.Context, u signer.Unlocking) (signer.KeyStates, error) {
-		k, err := s.Signer.Unlock(u)
-		s.noteTry(ctx, err)
-		return k, err
-	})
+	handle(mux, s, "unlock", maxBody, tried(s, s.Signer.Unlock))
 	handle(mux, s, "lock", maxBody, func(context.Context, empty) (signer.KeyStates, error) { return s.Signer.Lock() })
-	handle(mux, s, "root-list", maxBody, func(ctx context.Context, q signer.RootListing) (signer.WholeList, error) {
-		l, err := s.Signer.ListRoot(q)
-		s.noteTry(ctx, err)
-		return l, err
-	})
+	handle(mux, s, "root-list", maxBody, tried(s, s.Signer.ListRoot))
+	handle(mux, s, "create", maxBody, tried(s, s.Signer.Create))
+	handle(mux, s, "recertify", maxBody, tried(s, s.Signer.Recertify))
+	handle(mux, s, "request", maxBody, tried(s, s.Signer.ExportCSR))
+	handle(mux, s, "import", maxBatchBody, tried(s, s.Signer.Import))
+	handle(mux, s, "turn", maxBody, func(_ context.Context, t signer.Turn) (signer.Turned, error) { return s.Signer.Turn(t) })
 	handle(mux, s, "time-reset", maxBody, func(ctx context.Context, _ empty) (signer.TimeBody, error) {
 		return s.Signer.ResetTime(socket.Peer(ctx))
 	})
@@ -132,10 +129,15 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	return s.serve(ctx, l, mux)
 }
 
-// noteTry tells of a wrong secret, and of who brought it (security rule KY-06).
-func (s *Server) noteTry(ctx context.Context, err error) {
-	if signer.WrongSecret(err) {
-		s.Log.Warn("a try to unlock the keys was refused", "uid", socket.Peer(ctx), "error", err)
+// tried is a call that brings a secret: a wrong one is told, with who brought it
+// (security rule KY-06).
+func tried[A, Q any](s *Server, do func(Q) (A, error)) func(context.Context, Q) (A, error) {
+	return func(ctx context.Context, q Q) (A, error) {
+		a, err := do(q)
+		if signer.WrongSecret(err) {
+			s.Log.Warn("a try to unlock the keys was refused", "uid", socket.Peer(ctx), "error", err)
+		}
+		return a, err
 	}
 }
 

@@ -86,25 +86,12 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_expires ON idempotency (expires);
 
 -- id is the event that entered the generation; only state changes.
+-- document is the generation as the newest leaf about it has it, in JSON.
 CREATE TABLE authority (
-    name        TEXT PRIMARY KEY,
-    id          BIGINT NOT NULL UNIQUE,
-    line        TEXT NOT NULL,
-    kind        TEXT NOT NULL,
-    state       TEXT NOT NULL,
-    parent      TEXT NOT NULL,
-    issuer_key  BYTEA NOT NULL,
-    key_type    TEXT NOT NULL,
-    certificate BYTEA NOT NULL,
-    subject     BYTEA NOT NULL,
-    spki        BYTEA NOT NULL,
-    ski         BYTEA NOT NULL,
-    uses        TEXT NOT NULL,
-    not_before  BIGINT NOT NULL,
-    not_after   BIGINT NOT NULL,
-    crl         TEXT NOT NULL,
-    issuer      TEXT NOT NULL,
-    shards      BIGINT NOT NULL
+    name       TEXT PRIMARY KEY,
+    id         BIGINT NOT NULL UNIQUE,
+    issuer_key BYTEA NOT NULL,
+    document   TEXT NOT NULL
 );
 
 CREATE TABLE event (

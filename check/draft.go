@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"errors"
+	"fmt"
+
+	"chancery/ca"
+)
+
+// Draft reads what the certificate of an authority says that another one of the same
+// key must say too: name, path length, constraints and policies. A certificate that
+// is not yet an authority's has path length -1. What could not be written again as it
+// stands is an error.
+func Draft(cert []byte) (d ca.AuthorityDraft, err error) {
+	c, err := open(cert)
+	if err != nil {
+		return d, err
+	}
+	d.PathLen = -1
+	if d.Subject, err = readName(c.subject); err != nil {
+		return d, fmt.Errorf("subject: %w", err)
+	}
+	if e := c.find(oidBasicConstraints); e != nil {
+		if _, d.PathLen, err = constraints(e.value); err != nil {
+			return d, fmt.Errorf("basic constraints: %w", err)
+		}
+	}
+	if e := c.find(oidNameConstraints); e != nil {
+		if d.Constraints, err = constraintsOf(e.value); err != nil {
+			return d, fmt.Errorf("name constraints: %w", err)
+		}
+	}
+	if e := c.find(oidPolicies); e != nil {
+		if d.Policies, err = policies(e.value); err != nil {
+			return d, fmt.Errorf("certificate policies: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// policies reads certificate policies with the address of a practice statement at
+// most (RFC 5280 §4.2.1.4).
+func policies(value []byte) ([]ca.CertPolicy, error) {
+	list, err := peel(value, tagSequence)
+	if err != nil {
+		return nil, err
+	}
+	var out []ca.CertPolicy
+	for r := (reader{list}); len(r.rest) > 0; {
+		body, err := r.content(tagSequence)
+		if err != nil {
+			return nil, err
+		}
+		in := reader{body}
+		oid, err := in.content(tagOID)
+		if err != nil {
+			return nil, err
+		}
+		text, ok := dotted(nil, oid)
+		if !ok {
+			return nil, fmt.Errorf("the policy %x has no dotted form", oid)
+		}
+		p := ca.CertPolicy{OID: string(text)}
+		if len(in.rest) > 0 {
+			if p.CPS, err = practice(&in); err != nil {
+				return nil, fmt.Errorf("policy %s: %w", p.OID, err)
+			}
+		}
+		if err := in.end(); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// practice reads the one qualifier we write, the address of a practice statement.
+func practice(in *reader) (string, error) {
+	list, err := in.content(tagSequence)
+	if err != nil {
+		return "", err
+	}
+	body, err := peel(list, tagSequence)
+	if err != nil {
+		return "", err
+	}
+	r := reader{body}
+	oid, err := r.content(tagOID)
+	if err != nil {
+		return "", err
+	}
+	if string(oid) != oidCPS {
+		return "", errors.New("a qualifier other than the address of a practice statement")
+	}
+	address, err := r.content(tagIA5String)
+	if err != nil {
+		return "", err
+	}
+	return string(address), r.end()
+}

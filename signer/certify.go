@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/check"
+	"chancery/encode"
+	"chancery/policy"
+	"chancery/signer/journal"
+	"chancery/signer/softkey"
+)
+
+// A making is a generation on its way.
+type making struct {
+	Generation
+	kind  ca.AuthorityKind
+	state ca.AuthorityState
+	pki   string
+	// parent has its key open; nil for one that signs itself.
+	parent *authority
+	// words seal the key of one that does not sign day by day.
+	words *softkey.Stretched
+	// notices, if set, takes what policy has to say.
+	notices *[]string
+}
+
+// establish makes one generation: key, certificate, and its leaves. Nothing is kept
+// of one whose certificate cannot be encoded.
+func (s *Signer) establish(m making, now time.Time) (*authority, error) {
+	key, err := s.keys.Generate(m.KeyType)
+	if err != nil {
+		return nil, err
+	}
+	made, draft, notices, err := s.drafted(m, key, now)
+	if err != nil {
+		return nil, err
+	}
+	if m.notices != nil {
+		*m.notices = notices
+	}
+	c, err := encoded(made, draft, key, m.parent)
+	if err != nil {
+		return nil, err
+	}
+	sealing := softkey.Sealing{ID: made.Name, Purpose: softkey.Authority, Log: s.log(), Words: m.words}
+	if err := s.sealKey(key, sealing); err != nil {
+		return nil, err
+	}
+	return s.certify(c)
+}
+
+// drafted gives the authority that will be made, all but its certificate, and the
+// draft of that, as policy lets it be.
+func (s *Signer) drafted(m making, key crypto.Signer, now time.Time) (a ca.Authority, d ca.AuthorityDraft, notices []string, err error) {
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return a, d, nil, fmt.Errorf("encode the public key: %w", err)
+	}
+	serial, err := encode.Serial(s.journal.LogNo(), now, s.Random)
+	if err != nil {
+		return a, d, nil, err
+	}
+	d = ca.AuthorityDraft{
+		Serial: serial, Subject: m.Subject, SPKI: spki, Use: m.Use, PathLen: m.pathLen(), Constraints: m.Constraints, Policies: m.Policies,
+		NotBefore: now, NotAfter: now.AddDate(0, 0, m.Days).Add(-time.Second),
+	}
+	if m.parent != nil {
+		d.Issuer, d.AKI = &m.parent.Authority, m.parent.AKI
+	} else {
+		d.Hash, d.AKI = m.Hash, m.AKI
+	}
+	if d, notices, err = policy.VetAuthority(d, m.KeyType, now); err != nil {
+		return a, d, nil, err
+	}
+	subject, err := encode.SubjectDER(m.Subject)
+	if err != nil {
+		return a, d, nil, err
+	}
+	ski, err := encode.KeyID(spki)
+	if err != nil {
+		return a, d, nil, err
+	}
+	a = ca.Authority{
+		Name: m.Name, Line: m.Line, Kind: m.kind, State: m.state, Parent: m.Name, Version: 1,
+		Key: digest(spki), KeyType: m.KeyType, Hash: m.Hash, AKI: m.AKI, Subject: subject, SPKI: spki, SKI: ski, Use: m.Use,
+		NotBefore: d.NotBefore, NotAfter: d.NotAfter,
+		CRL: m.pki + "/pki/" + m.Name + ".crl", Issuer: m.pki + "/pki/" + m.Name + ".crt", Shards: 1,
+	}
+	if m.parent != nil {
+		a.Parent = m.parent.Name
+	}
+	return a, d, notices, nil
+}
+
+// pathLen is the path length constraint that the certificate gets, -1 for none.
+func (m making) pathLen() int {
+	switch {
+	case m.PathLen != nil:
+		return *m.PathLen
+	case m.kind == ca.Issuing:
+		return 0
+	case m.parent != nil:
+		if limit, err := check.PathLen(m.parent.Certificate); err == nil && limit > 0 {
+			return limit - 1
+		}
+	}
+	return -1
+}
+
+// A certifying is the certificate of a generation, encoded and held against its
+// draft, before anybody has signed it.
+type certifying struct {
+	own, signer *authority
+	draft       ca.AuthorityDraft
+	tbs         []byte
+	linted      ca.Digest
+}
+
+// encoded writes the certificate that parent signs, or the key itself if there is
+// no parent.
+func encoded(a ca.Authority, d ca.AuthorityDraft, key crypto.Signer, parent *authority) (c certifying, err error) {
+	c.draft, c.signer = d, parent
+	if c.tbs, err = encode.Authority(d); err != nil {
+		return c, fmt.Errorf("encode the certificate: %w", err)
+	}
+	c.linted = digest(c.tbs)
+	if err := check.Authority(c.tbs, d); err != nil {
+		return c, fmt.Errorf("the encoded CA certificate does not match its draft: %w", err)
+	}
+	if c.own, err = newAuthority(a, key); err != nil {
+		return c, err
+	}
+	if c.signer == nil {
+		c.signer = c.own
+	}
+	return c, nil
+}
+
+// certify writes the intent of a CA certificate, signs it, and enters the
+// authority: the same order as for every other certificate.
+func (s *Signer) certify(c certifying) (*authority, error) {
+	der, intent, err := s.signCA(c)
+	if err != nil {
+		return nil, err
+	}
+	c.own.Certificate = der
+	return c.own, s.enter(c.own, intent, der)
+}
+
+// signCA journals the intent of a CA certificate and signs it.
+func (s *Signer) signCA(c certifying) (der []byte, intent int64, err error) {
+	body, err := json.Marshal(ca.IntentBody{
+		TBS: c.tbs, Authority: c.signer.Name, Kind: ca.CACertificate, Common: c.draft.Subject.Get(ca.OIDCommonName),
+		Key: c.own.Key, KeyType: c.own.KeyType, NotBefore: c.draft.NotBefore, NotAfter: c.draft.NotAfter,
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("write the intent: %w", err)
+	}
+	placed, err := s.journal.Append([]journal.Entry{{
+		Leaf: audit.Leaf{Kind: audit.Intent, Digest: c.linted, Issuer: c.signer.Key, Serial: c.draft.Serial}, Body: body,
+	}})
+	if err != nil {
+		return nil, 0, fmt.Errorf("journal the intent: %w", err)
+	}
+	der, err = c.signer.certificate(c.tbs, c.linted)
+	return der, placed[0].Index, err
+}
+
+// enter appends the FINAL of a certificate and the AUTHORITY of its generation, new
+// or changed, and puts it in force.
+func (s *Signer) enter(a *authority, intent int64, der []byte) error {
+	final, err := finalEntry(intent, der)
+	if err != nil {
+		return err
+	}
+	stands, err := authorityEntry(a.Authority, intent)
+	if err != nil {
+		return err
+	}
+	if _, err := s.journal.Append([]journal.Entry{final, stands}); err != nil {
+		return fmt.Errorf("journal the authority: %w", err)
+	}
+	s.rules.Store(s.rules.Load().withAuthority(a))
+	return nil
+}
+
+// authorityEntry is the AUTHORITY leaf of a generation as it stands now; intent is
+// that of the certificate that made or changed it, 0 if none did.
+func authorityEntry(a ca.Authority, intent int64) (journal.Entry, error) {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return journal.Entry{}, fmt.Errorf("write the authority: %w", err)
+	}
+	return journal.Entry{Leaf: audit.Leaf{Kind: audit.Authority, Cites: intent, Digest: digest(a.Certificate), Issuer: a.Key}, Body: body}, nil
+}

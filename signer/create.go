@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"chancery/ca"
+	"chancery/check"
+	"chancery/signer/softkey"
+)
+
+// A Creation asks for one more authority, below one that is here or as a root.
+type Creation struct {
+	Generation
+	Kind ca.AuthorityKind `json:"kind"`
+	// Parent is the generation that signs it; empty for a root.
+	Parent string `json:"parent,omitempty"`
+	// PKI is as in a Founding.
+	PKI string `json:"pki_url"`
+	// Words are the recovery words that open the parent's key.
+	Words string `json:"words,omitempty"`
+	// OwnWords seal the key of a root or intermediate authority; empty takes Words.
+	OwnWords string `json:"own_words,omitempty"`
+	// Standby keeps it from signing until it is activated, also as the first of its line.
+	Standby bool `json:"standby,omitempty"`
+}
+
+// Created is what was made, with the lists that were signed while the keys were
+// open: the parent's, and that of an authority whose key is sealed again.
+type Created struct {
+	Authority ca.Authority      `json:"authority"`
+	Lists     map[string][]byte `json:"lists,omitempty"`
+	// Notices are for whoever asked: a life that was shortened, and the like.
+	Notices []string `json:"notices,omitempty"`
+}
+
+// Bounds of a generation.
+const (
+	maxLife       = 100 * 366 // days
+	maxGeneration = 1000      // of an installation: what the book gives in one page
+)
+
+// Create makes an authority (security rule SG-03). One that signs end-entity
+// certificates starts as standby if its line has an active generation, and is active
+// otherwise. The session is closed: the front learns of it by settling. What cannot
+// be made is E2601, a locked key E3001, wrong words E3002; nothing is kept then.
+func (s *Signer) Create(q Creation) (out Created, err error) {
+	s.flights.Lock()
+	defer s.flights.Unlock()
+	now, err := s.ceremony()
+	if err != nil {
+		return out, err
+	}
+	r := s.rules.Load()
+	if err := r.takes(q.Generation, q.Kind, q.PKI); err != nil {
+		return out, err
+	}
+	m := making{Generation: q.Generation, kind: q.Kind, state: r.birth(q.Line, q.Standby), pki: q.PKI, notices: &out.Notices}
+	if q.Kind != ca.Root {
+		if err := r.below(q); err != nil {
+			return out, err
+		}
+		if m.parent, err = s.openSealed(q.Parent, q.Words); err != nil {
+			return out, err
+		}
+	}
+	if m.words, err = s.ownWords(q); err != nil {
+		return out, err
+	}
+	defer wipe(m.words)
+	made, err := s.establish(m, now)
+	if err != nil {
+		return out, err
+	}
+	out.Authority = made.Authority
+	if out.Lists, err = s.ceremonyLists(m.parent, made); err != nil {
+		return out, err
+	}
+	if made.Kind != ca.Issuing {
+		s.rest(made)
+	}
+	s.closeSession()
+	return out, s.journal.Sync()
+}
+
+// ceremony says whether something may be made now, and when that is.
+func (s *Signer) ceremony() (time.Time, error) {
+	if !s.founded() {
+		return time.Time{}, unfounded()
+	}
+	if err := s.failure(); err != nil {
+		return time.Time{}, err
+	}
+	now, err := s.clock.read()
+	return now.UTC().Truncate(time.Second), err
+}
+
+// rest puts a generation in force without its key, which is on the disk under words.
+func (s *Signer) rest(a *authority) {
+	sealed := *a
+	sealed.key = nil
+	s.rules.Store(s.rules.Load().withAuthority(&sealed))
+}
+
+func wipe(w *softkey.Stretched) {
+	if w != nil {
+		w.Wipe()
+	}
+}
+
+func unmakeable(detail, fix string) *ca.Problem { return ca.Refused(ca.E2601, detail, fix) }
+
+// takes refuses a generation that could not be, whoever signed it.
+func (r *rules) takes(g Generation, kind ca.AuthorityKind, pki string) error {
+	switch {
+	case len(r.authorities) >= maxGeneration:
+		return unmakeable(fmt.Sprintf("an installation has at most %d authorities", maxGeneration), "found another one: chancery init --dir DIR")
+	case !isName(g.Name) || !isName(g.Line):
+		return unmakeable(ca.Show(g.Name)+" cannot be the name of an authority", "use letters a-z, digits and inner hyphens, at most 60: users-g1")
+	case r.authorities[g.Name] != nil:
+		return unmakeable("there is an authority "+g.Name+" already", "choose the next number: chancery ca list")
+	case kind != ca.Root && kind != ca.Intermediate && kind != ca.Issuing:
+		return unmakeable("an authority is a root, an intermediate or an issuing one", "chancery ca create --help")
+	case g.Days < 1 || g.Days > maxLife:
+		return unmakeable(fmt.Sprintf("a life of %d days is not between 1 and %d", g.Days, maxLife), "chancery ca create --days 1825")
+	case !strings.HasPrefix(pki, "http://") && !strings.HasPrefix(pki, "https://"):
+		return unmakeable("the base address of lists and certificates is missing", "set pki_url: chancery status")
+	}
+	for _, a := range r.authorities {
+		if a.Line == g.Line && (a.Kind != kind || a.External) {
+			return unmakeable(fmt.Sprintf("the line %s is of another kind: %s", g.Line, a.Kind), "choose another --line")
+		}
+	}
+	return nil
+}
+
+// isName tells whether a name can stand in addresses and be that of a key's file.
+func isName(name string) bool {
+	return name != "" && len(name) <= 60 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" &&
+		name[0] != '-' && name[len(name)-1] != '-' && !slices.Contains([]string{initKeyID, logKeyID, "kek", "auto"}, name)
+}
+
+// below refuses what cannot be below the parent.
+func (r *rules) below(q Creation) error {
+	p := r.authorities[q.Parent]
+	switch {
+	case p == nil:
+		return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.Parent), "chancery ca list")
+	case p.Kind == ca.Issuing:
+		return unmakeable(p.Name+" signs no authorities", "choose a root or an intermediate: chancery ca list")
+	case p.External:
+		return unmakeable("the key of "+p.Name+" is not here", "chancery ca export-csr "+q.Name+", have it signed there, then chancery ca import-cert")
+	case p.State == ca.Retired:
+		return unmakeable(p.Name+" is retired", "choose another parent: chancery ca list")
+	}
+	limit, err := check.PathLen(p.Certificate)
+	if err != nil {
+		return unmakeable("the certificate of "+p.Name+" signs no authorities", "chancery ca renew "+p.Name).Because(err.Error())
+	}
+	if limit == 0 && q.Kind != ca.Issuing {
+		return unmakeable(p.Name+" has path length 0: only issuing authorities can be below it", "chancery ca create --for server,client")
+	}
+	if limit >= 0 && q.PathLen != nil && *q.PathLen >= limit {
+		return unmakeable(fmt.Sprintf("%s has path length %d, which leaves no room for %d", p.Name, limit, *q.PathLen), fmt.Sprintf("at most --path-length %d", limit-1))
+	}
+	return nil
+}
+
+// birth is the state that a new generation of a line begins in.
+func (r *rules) birth(line string, standby bool) ca.AuthorityState {
+	for _, a := range r.authorities {
+		if a.Line == line && a.State == ca.Active {
+			return ca.Standby
+		}
+	}
+	if standby {
+		return ca.Standby
+	}
+	return ca.Active
+}
+
+// openSealed opens the key of a root or an intermediate authority for the time of a
+// ceremony. What is in force keeps its key shut.
+func (s *Signer) openSealed(name, text string) (*authority, error) {
+	opened := *s.rules.Load().authorities[name]
+	var err error
+	opened.key, err = s.rootKey(name, text)
+	return &opened, err
+}
+
+// ownWords stretches the words that will seal the authority's key; nil for one whose
+// key works day by day, which needs the keys to be unlocked.
+func (s *Signer) ownWords(q Creation) (*softkey.Stretched, error) {
+	if q.Kind == ca.Issuing {
+		if s.keys.Sealed() {
+			return nil, ca.Locked(ca.E3001, "the keys are locked, so that none can be added", "chancery key unlock")
+		}
+		return nil, nil
+	}
+	text := q.OwnWords
+	if text == "" {
+		text = q.Words
+	}
+	words, err := softkey.ParseWords(text)
+	if err != nil {
+		return nil, err
+	}
+	defer words.Wipe()
+	return s.keys.Stretch(words, s.KDF)
+}
+
+// ceremonyLists makes the lists of those whose keys are open for the ceremony only:
+// the next chance may be a year away (architecture §6).
+func (s *Signer) ceremonyLists(all ...*authority) (map[string][]byte, error) {
+	lists := map[string][]byte{}
+	var faults []error
+	for _, a := range all {
+		if a == nil || a.Kind == ca.Issuing {
+			continue
+		}
+		l, err := s.wholeList(a, a.listDays(s.Now()))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("make the list of %s: %w", a.Name, err))
+			continue
+		}
+		lists[a.Name] = l.DER
+	}
+	return lists, errors.Join(faults...)
+}
+
+// listDays is how long the list of a sealed authority lives: a year, but not beyond
+// its certificate.
+func (a *authority) listDays(now time.Time) int {
+	return max(1, min(rootListDays, int(a.NotAfter.Sub(now)/(24*time.Hour))))
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"chancery/ca"
+	"chancery/check"
+	"chancery/encode"
+)
+
+// A Recertification asks for one more certificate of a generation's key: in place of
+// its own, or, with By, beside it.
+type Recertification struct {
+	Authority string `json:"authority"`
+	// Days is the lifetime.
+	Days int `json:"days"`
+	// By is a root other than its own that cross-certifies it; empty renews it.
+	By string `json:"by,omitempty"`
+	// Words open the key that signs.
+	Words string `json:"words"`
+}
+
+// Recertify signs a certificate of a key that has one already: name, key, path
+// length, uses, constraints and policies are those it has. A certificate that says
+// less than an authority's must, as some imported ones, is made whole (R144). What
+// cannot be is E2601, wrong words are E3002.
+func (s *Signer) Recertify(q Recertification) (out Created, err error) {
+	s.flights.Lock()
+	defer s.flights.Unlock()
+	now, err := s.ceremony()
+	if err != nil {
+		return out, err
+	}
+	a := s.rules.Load().authorities[q.Authority]
+	if a == nil {
+		return out, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.Authority), "chancery ca list")
+	}
+	by := a.Parent
+	if q.By != "" {
+		by = q.By
+	}
+	if err := s.rules.Load().mayCertify(a, by, q); err != nil {
+		return out, err
+	}
+	signer, err := s.openSealed(by, q.Words)
+	if err != nil {
+		return out, err
+	}
+	d, err := s.redraft(a, signer, q.Days, now)
+	if err != nil {
+		return out, err
+	}
+	next := a.Authority
+	c, err := encoded(next, d, nil, signer)
+	if err != nil {
+		return out, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --by").Because(err.Error())
+	}
+	c.own.key = a.key
+	der, intent, err := s.signCA(c)
+	if err != nil {
+		return out, err
+	}
+	c.own.Version++
+	if q.By == "" {
+		c.own.Earlier = append(slices.Clone(a.Earlier), a.Certificate)
+		c.own.Certificate, c.own.NotBefore, c.own.NotAfter = der, d.NotBefore, d.NotAfter
+	} else {
+		c.own.Cross = append(slices.Clone(a.Cross), ca.CrossCertificate{By: by, Certificate: der})
+	}
+	if err := s.enter(c.own, intent, der); err != nil {
+		return out, err
+	}
+	out.Authority = c.own.Authority
+	if out.Lists, err = s.ceremonyLists(signer); err != nil {
+		return out, err
+	}
+	s.closeSession()
+	return out, s.journal.Sync()
+}
+
+// mayCertify refuses signers that cannot, and lives that would be too long.
+func (r *rules) mayCertify(a *authority, by string, q Recertification) error {
+	p := r.authorities[by]
+	switch {
+	case p == nil && a.External:
+		return unmakeable("the key of "+a.Name+" is not here", "where its key is, it is renewed")
+	case p == nil || p.External:
+		return unmakeable(fmt.Sprintf("the key of %s, which signed %s, is not here", by, a.Name), "chancery ca export-csr "+a.Name+", have it signed there, then chancery ca import-cert")
+	case p.Kind == ca.Issuing:
+		return unmakeable(p.Name+" signs no authorities", "choose a root: chancery ca list")
+	case q.By == a.Parent || q.By == a.Name:
+		return unmakeable(a.Name+" is below "+q.By+" already", "leave --by out to renew it")
+	case a.State == ca.Retired || p.State == ca.Retired:
+		return unmakeable("one of the two is retired", "chancery ca list")
+	case q.Days < 1 || q.Days > maxLife:
+		return unmakeable(fmt.Sprintf("a life of %d days is not between 1 and %d", q.Days, maxLife), "chancery ca renew --days 1825")
+	case len(a.Cross) >= maxCross || len(a.Earlier) >= maxCross:
+		return unmakeable(fmt.Sprintf("a key has at most %d earlier certificates", maxCross), "found the next generation: chancery ca create")
+	}
+	return nil
+}
+
+// maxCross bounds the certificates of one key.
+const maxCross = 32
+
+// redraft drafts the certificate of a key that has one. A root signs its own anew.
+func (s *Signer) redraft(a, signer *authority, days int, now time.Time) (d ca.AuthorityDraft, err error) {
+	d, err = check.Draft(a.Certificate)
+	if err != nil {
+		return d, unmakeable("the certificate of "+a.Name+" cannot be read", "found the next generation: chancery ca create").Because(err.Error())
+	}
+	if d.Serial, err = encode.Serial(s.journal.LogNo(), now, s.Random); err != nil {
+		return d, err
+	}
+	d.SPKI, d.Use = a.SPKI, a.Use
+	d.NotBefore, d.NotAfter = now, now.AddDate(0, 0, days).Add(-time.Second)
+	if a.Kind == ca.Issuing {
+		d.PathLen = 0
+	}
+	if signer.Name == a.Name {
+		d.Hash, d.AKI = a.Hash, a.AKI
+		return d, nil
+	}
+	if d.NotAfter.After(signer.NotAfter) {
+		return d, unmakeable(fmt.Sprintf("it would outlive %s, which ends on %s", signer.Name, signer.NotAfter.Format(time.DateOnly)), "choose fewer --days")
+	}
+	d.Issuer, d.AKI = &signer.Authority, signer.AKI
+	if subject, err := encode.SubjectDER(d.Subject); err != nil || !bytes.Equal(subject, a.Subject) {
+		return d, unmakeable("the name of "+a.Name+" has fields that cannot be written again as they are", "found the next generation: chancery ca create")
+	}
+	return d, nil
+}

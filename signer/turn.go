@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"fmt"
+
+	"chancery/ca"
+	"chancery/signer/journal"
+)
+
+// A Turn asks for a generation's next state: active, retiring or retired.
+type Turn struct {
+	Authority string            `json:"authority"`
+	To        ca.AuthorityState `json:"to"`
+}
+
+// Turned are the generations whose state changed, as they stand now.
+type Turned struct {
+	Authorities []ca.Authority `json:"authorities"`
+}
+
+// Turn changes where a generation stands in its line (architecture §6). Activation
+// makes every other active generation of the line retiring in the same group of
+// leaves: it goes on signing its list, and nothing else. A batch is signed wholly
+// before it, or wholly after. What cannot be is E2603.
+func (s *Signer) Turn(t Turn) (out Turned, err error) {
+	s.flights.Lock()
+	defer s.flights.Unlock()
+	if _, err := s.ceremony(); err != nil {
+		return out, err
+	}
+	r := s.rules.Load()
+	a := r.authorities[t.Authority]
+	if a == nil {
+		return out, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(t.Authority), "chancery ca list")
+	}
+	if err := a.mayBecome(t.To); err != nil {
+		return out, err
+	}
+	next := []authority{*a}
+	next[0].State = t.To
+	for _, other := range r.authorities {
+		if t.To == ca.Active && other.Line == a.Line && other.Name != a.Name && other.State == ca.Active {
+			older := *other
+			older.State = ca.Retiring
+			next = append(next, older)
+		}
+	}
+	var entries []journal.Entry
+	for i := range next {
+		next[i].Version++
+		entry, err := authorityEntry(next[i].Authority, 0)
+		if err != nil {
+			return out, err
+		}
+		entries = append(entries, entry)
+	}
+	if _, err := s.journal.Append(entries); err != nil {
+		return out, fmt.Errorf("journal the authorities' states: %w", err)
+	}
+	for i := range next {
+		if next[i].State == ca.Retired {
+			next[i].key = nil
+		}
+		r = r.withAuthority(&next[i])
+		out.Authorities = append(out.Authorities, next[i].Authority)
+	}
+	s.rules.Store(r)
+	s.closeSession()
+	return out, nil
+}
+
+// turns are the states that may follow each other. A generation that was retiring may
+// become active again: a rollover can be taken back while the older lives.
+var turns = map[ca.AuthorityState][]ca.AuthorityState{
+	ca.Active:   {ca.Standby, ca.Retiring},
+	ca.Retiring: {ca.Active},
+	ca.Retired:  {ca.Standby, ca.Retiring},
+}
+
+func (a *authority) mayBecome(to ca.AuthorityState) error {
+	refused := func(why, fix string) error {
+		return ca.Refused(ca.E2603, fmt.Sprintf("%s is %s and cannot become %s", a.Name, a.State, ca.Show(string(to))), fix).Because(why)
+	}
+	if a.External {
+		return refused("its key is not here", "where its key is, its state is decided")
+	}
+	for _, from := range turns[to] {
+		if a.State == from {
+			return nil
+		}
+	}
+	switch {
+	case a.State == to:
+		return refused("it is that already", "chancery ca list")
+	case a.State == ca.Retired:
+		return refused("what is retired stays so", "found the next generation: chancery ca create")
+	case to == ca.Retired:
+		return refused("it signs new certificates", "activate another generation of "+a.Line+" first: chancery ca activate NAME")
+	}
+	return refused("no generation goes there", "chancery ca activate NAME, or chancery ca retire NAME")
+}
