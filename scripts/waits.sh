@@ -66,6 +66,7 @@ for callers in 1 32; do
 		END {
 			each = (log_ - finals + wal) / n
 			printf "%-9d %12d %10d %10d %12d %12d %8d %18.2f\n", callers, n, log_ - finals, wal, finals, own, others, each
-			exit callers == 1 && each > 2
+			# A checkpoint that a commit overtook looks like one wait more: one in some 170.
+			exit callers == 1 && each > 2.02
 		}' "$dir/trace"
 done

@@ -20,7 +20,7 @@ type Place struct {
 	// VFS is SQLite's name for the same disk.
 	VFS string
 	// Checkpoint is after how many pages the write-ahead log is taken into the
-	// database; 0 is SQLite's 1000.
+	// database; 0 is checkpointPages.
 	Checkpoint int
 }
 

@@ -10,6 +10,7 @@ var (
 	Proxied       = proxy
 	CheckWrites   = checkWrites
 	WaitForLock   = waitForLock
+	Issuance      = change
 )
 
 // SetWait sets how long a transaction may take.

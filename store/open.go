@@ -45,7 +45,10 @@ type Store struct {
 	// writer has one connection: SQLite takes one writer, and on PostgreSQL the
 	// rows of one log are written by one committer. reader is a pool.
 	writer, reader *sql.DB
-	inserts        inserts
+	// aside has the connection of Run's checkpoints; nil on PostgreSQL.
+	aside   *sql.DB
+	keeper  *keeper
+	inserts inserts
 	// lines has the writer's connection on PostgreSQL; nil on SQLite.
 	lines *atomic.Pointer[line]
 	// wait is how long a transaction may take: commitWait, but in tests.
@@ -81,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Now == nil {
 		return nil, errors.New("open the book: no clock")
 	}
-	s := &Store{logID: o.LogID, now: o.Now, wait: commitWait}
+	s := &Store{logID: o.LogID, now: o.Now, wait: commitWait, keeper: newKeeper(o.Place.Checkpoint)}
 	var err error
 	if isPostgres(o.DSN) {
 		err = s.openPostgres(o.DSN)
@@ -131,7 +134,7 @@ func (s *Store) Engine() string { return s.engine.name }
 func (s *Store) Close() error {
 	var errs []error
 	errs = append(errs, s.inserts.close())
-	for _, db := range []*sql.DB{s.reader, s.writer} {
+	for _, db := range []*sql.DB{s.reader, s.aside, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

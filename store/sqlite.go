@@ -25,6 +25,7 @@ const (
 	sqliteFull     = 13
 	sqliteIO       = 10
 	sqliteCantOpen = 14
+	sqliteBusy     = 5
 	sqliteCorrupt  = 11
 	sqliteNotADB   = 26
 	sqliteUnique   = 2067
@@ -41,7 +42,8 @@ func sqliteEngine() engine {
 	}
 }
 
-// openSQLite opens the file with one writing and several reading connections.
+// openSQLite opens the file with one writing and several reading connections, and
+// one that takes the write-ahead log into it.
 func (s *Store) openSQLite(path string, p Place) error {
 	s.engine = sqliteEngine()
 	path, err := filepath.Abs(path)
@@ -57,10 +59,11 @@ func (s *Store) openSQLite(path string, p Place) error {
 	if err := settleWAL(p.Disk, path); err != nil {
 		return fmt.Errorf("secure the database's write-ahead log: %w", err)
 	}
-	pragmas := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)"}}
-	if p.Checkpoint > 0 {
-		pragmas.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", p.Checkpoint))
-	}
+	pragmas := url.Values{"_pragma": {
+		"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)", "wal_autocheckpoint(0)",
+		// Of a log that readers have let grow, what is over is cut off when it is begun anew.
+		fmt.Sprintf("journal_size_limit(%d)", 2*longest*s.keeper.limit*walPage),
+	}}
 	pragmas.Set("_txlock", "immediate")
 	if s.writer, err = sql.Open("sqlite", p.address(path, pragmas)); err != nil {
 		return fmt.Errorf("open the database: %w", err)
@@ -73,6 +76,11 @@ func (s *Store) openSQLite(path string, p Place) error {
 	}
 	s.reader.SetMaxOpenConns(sqliteReaders)
 	s.reader.SetMaxIdleConns(sqliteReaders)
+	apart := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", restartWait), "synchronous(full)", "wal_autocheckpoint(0)"}}
+	if s.aside, err = sql.Open("sqlite", p.address(path, apart)); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	s.aside.SetMaxOpenConns(1)
 	s.names = func() error { return p.Disk.SyncDir(filepath.Dir(path)) }
 	return nil
 }

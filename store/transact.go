@@ -61,6 +61,7 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, *sql.Tx) 
 	faults.Commit()
 	faults.Point("committed")
 	if l == nil {
+		s.committed(conn)
 		return wrap("the outcome of COMMIT is unknown", s.note(err))
 	}
 	return l.judge(err)

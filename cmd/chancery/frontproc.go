@@ -40,6 +40,7 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 	defer func() { err = errors.Join(err, f.book.Close()) }()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return unlessCanceled(f.registrar.Run(ctx)) })
+	group.Go(func() error { return unlessCanceled(f.book.Run(ctx)) })
 	admin, err := fds.listener("admin")
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ type fault struct {
 	outcome sim.Outcome
 	call    sim.Call // zero if the load made no such call
 	phase   string   // start, run or stop
-	hidden  bool     // SQLite tells nobody, and tries again
+	taking  bool     // of what is taken from the write-ahead log into the database
 	ended   error    // why signer or front ended
 }
 
@@ -46,7 +46,7 @@ func (s *site) suffer(f *fault) (*sim.Disk, ledger, error) {
 			return sim.Done
 		}
 		f.call, f.phase = c, phase.Load().(string)
-		f.hidden = strings.Contains(siteOf(c), "walCheckpoint")
+		f.taking = strings.Contains(siteOf(c), "walCheckpoint")
 		return f.outcome
 	})
 	l := ledger{at: s.began}
@@ -107,12 +107,12 @@ func plain(err error) error {
 }
 
 // mustEnd tells whether a fault is one after which the front or the signer has to
-// end: one of a commit or of the log. What SQLite takes into the database can wait.
+// end: one of a commit, of a checkpoint or of the log.
 func (f *fault) mustEnd() bool {
-	if f.phase != "run" || f.hidden || f.call.Op != sim.WriteAt && f.call.Op != sim.Sync {
+	if f.phase != "run" || f.call.Op != sim.WriteAt && f.call.Op != sim.Sync {
 		return false
 	}
-	return strings.HasSuffix(f.call.Name, "-wal") || strings.HasSuffix(f.call.Name, ".seg") || strings.HasSuffix(f.call.Name, "checkpoint.tmp")
+	return f.taking || strings.HasSuffix(f.call.Name, "-wal") || strings.HasSuffix(f.call.Name, ".seg") || strings.HasSuffix(f.call.Name, "checkpoint.tmp")
 }
 
 // suffered runs the load with a fault; then everything is started again on what

@@ -55,6 +55,8 @@ type world struct {
 	raw       bool         // the write-ahead log is not copied before it is used
 	stopFront func() error
 	stopLog   func() error
+	// logging and keeping are closed when the signer's and the book's Run have ended.
+	logging, keeping chan struct{}
 	// ended has why the signer and the front ended before they were stopped.
 	ended chan error
 
@@ -92,7 +94,7 @@ type start struct {
 func (s *site) open(disk *sim.Disk, l ledger, how start) (*world, error) {
 	w := &world{
 		site: s, disk: disk, ledger: l, keep: how.keep, gate: how.gate, raw: how.raw, fails: how.fails,
-		shown: make(chan struct{}, 1), ended: make(chan error, 2),
+		shown: make(chan struct{}, 1), ended: make(chan error, 3),
 	}
 	w.clock.Store(l.at.UnixMilli())
 	if how.keep || how.gate {
@@ -148,7 +150,9 @@ func (w *world) openSigner() error {
 	w.signer = k
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
+	w.logging = make(chan struct{})
 	go func() {
+		defer close(w.logging)
 		err := k.Run(ctx)
 		if ctx.Err() == nil {
 			w.ended <- fmt.Errorf("the signer ended: %w", err)
@@ -177,7 +181,7 @@ func (w *world) openFront() error {
 		return err
 	}
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: w.book, Shelf: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle,
+		Book: gated{w.book, w}, Shelf: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle,
 		Account: hana.UID, Version: "test", Database: w.book.Engine(), DatabaseID: id,
 		Report: func(err error) {
 			w.mu.Lock()
@@ -189,22 +193,56 @@ func (w *world) openFront() error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() {
-		err := w.registrar.Run(ctx)
-		if ctx.Err() == nil {
-			w.ended <- fmt.Errorf("the front ended: %w", err)
-		}
-		ended <- err
-	}()
+	ended := make(chan error, 2)
+	w.keeping = make(chan struct{})
+	for _, run := range []func(context.Context) error{w.registrar.Run, func(ctx context.Context) error {
+		defer close(w.keeping)
+		return w.book.Run(ctx)
+	}} {
+		go func() {
+			err := run(ctx)
+			if ctx.Err() == nil {
+				w.ended <- fmt.Errorf("the front ended: %w", err)
+			}
+			ended <- err
+		}()
+	}
 	w.stopFront = sync.OnceValue(func() error {
 		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			return err
+		var failed error
+		for range 2 {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				failed = errors.Join(failed, err)
+			}
 		}
-		return nil
+		return failed
 	})
 	return nil
+}
+
+// A gated book has nobody go on while it takes its write-ahead log into the
+// database, if the world is gated: in all others that happens beside everything else.
+type gated struct {
+	*store.Store
+	world *world
+}
+
+func (g gated) Commit(ctx context.Context, changes []ca.Change, next int64) ([]ca.RequestID, error) {
+	lost, err := g.Store.Commit(ctx, changes, next)
+	if err != nil || !g.world.gate {
+		return lost, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-g.world.keeping: // it has failed
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	_ = g.Kept(ctx)
+	return lost, err
 }
 
 // careless is the disk of a build that does not copy the write-ahead log.
@@ -273,6 +311,7 @@ func (w *world) quiet(err error) {
 	}
 	select {
 	case <-w.shown:
+	case <-w.logging: // it has failed, and shows nothing any more
 	case <-time.After(answerWait): // nothing was written
 	}
 	w.disk.Calls() // the call that showed it has returned

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -322,8 +323,12 @@ func xRandomness(_ *libc.TLS, _ uintptr, n int32, zOut uintptr) int32 {
 	return n
 }
 
-// xSleep does not: SQLite sleeps while it waits for a lock of its own process.
-func xSleep(_ *libc.TLS, _ uintptr, micros int32) int32 { return micros }
+// xSleep lets another connection end what SQLite waits for; it tries a number of
+// times and then gives up.
+func xSleep(_ *libc.TLS, _ uintptr, micros int32) int32 {
+	time.Sleep(time.Duration(micros) * time.Microsecond)
+	return micros
+}
 
 func xGetLastError(*libc.TLS, uintptr, int32, uintptr) int32 { return 0 }
 
