@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ca
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+)
+
+// A Bundle is the trust bundle of a line, or of all: what a relying party installs.
+type Bundle struct {
+	// Line is whose bundle it is; empty is that of all lines.
+	Line string `json:"line,omitempty"`
+	// Number rises with every change of a generation that the bundle was ever made
+	// of, and never falls: it is the sum of their Versions.
+	Number int `json:"number"`
+	// Hash is the SHA-256 of the certificates in DER, one after another.
+	Hash Digest `json:"sha256"`
+	// Members are in the order of the book, oldest first, so that new ones come last.
+	Members []Authority `json:"members"`
+}
+
+// BundleOf makes the bundle of a line, of all if it is empty (architecture §6): every
+// standby, active and retiring generation with its ancestors up to the root, those
+// whose keys are elsewhere included. All are the generations in the order of the
+// book. A line that is not there, or has ended, has a bundle without members.
+func BundleOf(all []Authority, line string) Bundle {
+	b := Bundle{Line: line}
+	counted, lives := map[string]bool{}, map[string]bool{}
+	for _, one := range all {
+		if line != "" && one.Line != line {
+			continue
+		}
+		for _, a := range ancestry(all, one) {
+			counted[a.Name] = true
+			lives[a.Name] = lives[a.Name] || one.State != Retired
+		}
+	}
+	sum := sha256.New()
+	for _, a := range all {
+		if counted[a.Name] {
+			b.Number += a.Version
+		}
+		if lives[a.Name] && a.State != Retired {
+			b.Members = append(b.Members, a)
+			sum.Write(a.Certificate)
+		}
+	}
+	b.Hash = Digest(sum.Sum(nil))
+	return b
+}
+
+// Certificates are those of the members in DER, in their order.
+func (b Bundle) Certificates() [][]byte {
+	out := make([][]byte, len(b.Members))
+	for i, a := range b.Members {
+		out[i] = a.Certificate
+	}
+	return out
+}
+
+// ancestry is a generation and those above it up to the root, itself first. A parent
+// that is not there, or was met already, ends it: both would be damage of the book.
+func ancestry(all []Authority, a Authority) []Authority {
+	out := []Authority{a}
+	for {
+		last := out[len(out)-1]
+		next := slices.IndexFunc(all, func(b Authority) bool { return b.Name == last.Parent })
+		if next < 0 || slices.ContainsFunc(out, func(b Authority) bool { return b.Name == last.Parent }) {
+			return out
+		}
+		out = append(out, all[next])
+	}
+}
+
+// ChainOf gives the certificates from a generation's up to its root's, in DER (R24).
+// Via leads it past another certificate than the newest: the name of a generation that
+// cross-certified one on the way takes the chain on to its own root, and the SHA-256
+// of a cross or an earlier certificate in hex takes that one. E2101 if there is no such
+// generation, or no such certificate on its way.
+func ChainOf(all []Authority, name, via string) ([][]byte, error) {
+	start := slices.IndexFunc(all, func(a Authority) bool { return a.Name == name })
+	if start < 0 {
+		return nil, NotFound(E2101, "there is no authority "+Show(name), "chancery ca list")
+	}
+	path := ancestry(all, all[start])
+	var chain [][]byte
+	for i := 0; i < len(path); i++ {
+		certificate, by := path[i].Certificate, ""
+		if via != "" {
+			if other, signer := path[i].other(via); other != nil {
+				certificate, by, via = other, signer, ""
+			}
+		}
+		chain = append(chain, certificate)
+		if by == "" || by == path[i].Parent {
+			continue
+		}
+		up := slices.IndexFunc(all, func(a Authority) bool { return a.Name == by })
+		if up < 0 {
+			return nil, NotFound(E2101, "the authority "+Show(by)+" that signed the cross-certificate is not here", "chancery ca list")
+		}
+		path, i = ancestry(all, all[up]), -1
+	}
+	if via != "" {
+		return nil, NotFound(E2101, "no certificate on the way from "+name+" to its root is one by or called "+Show(via), "chancery ca show "+name)
+	}
+	return chain, nil
+}
+
+// other finds the newest cross-certificate by a generation, or the cross or earlier
+// one with a SHA-256, and who signed it.
+func (a Authority) other(via string) (der []byte, by string) {
+	for _, c := range slices.Backward(a.Cross) {
+		if c.By == via || fingerprinted(c.Certificate, via) {
+			return c.Certificate, c.By
+		}
+	}
+	at := slices.IndexFunc(a.Earlier, func(der []byte) bool { return fingerprinted(der, via) })
+	if at < 0 {
+		return nil, ""
+	}
+	return a.Earlier[at], a.Parent
+}
+
+func fingerprinted(der []byte, digits string) bool {
+	want, err := hex.DecodeString(digits)
+	sum := sha256.Sum256(der)
+	return err == nil && bytes.Equal(want, sum[:])
+}
