@@ -7,6 +7,10 @@
 //
 //	GET /pki/{generation}.crt    the CA certificate in DER (RFC 2585 §4.1)
 //	GET /pki/{generation}.crl    the complete list in DER (RFC 2585 §4.2)
+//	GET /pki/bundle.pem          what to trust, old and new; of a line, and in other
+//	                             forms: see addressed
+//	GET /pki/{generation}.chain.pem
+//	                             its certificate and those above it
 //
 // Nothing can be enrolled here, nothing is asked of the reader, and what was known
 // once is answered though the database is gone: status outlives everything else.

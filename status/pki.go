@@ -30,8 +30,12 @@ const (
 	maxConns = 1024
 	// refresh is how often an unknown name may make the book be read again.
 	refresh = time.Second
-	// maxAge is how long a CA certificate may be kept by caches. It never changes
-	// under its name (architecture §3), so this bounds only how long a mistake lives.
+	// bookRefresh is how old the book's answer may get: it bounds how often strangers
+	// have it read. bookWait is how long one of them waits for it, where the database
+	// hangs.
+	bookRefresh, bookWait = 5 * time.Second, 2 * time.Second
+	// maxAge is how long a CA certificate may be kept by caches. Another one of the same
+	// key may take its place, and the older is as good until it ends.
 	maxAge = 24 * time.Hour
 	// maxListAge is how long a list may be kept: a revocation must be seen within a
 	// minute (security rule RV-02).
@@ -56,16 +60,20 @@ type Options struct {
 type door struct {
 	o Options
 
-	mu    sync.Mutex
-	known map[string]ca.Authority
+	mu    sync.Mutex // held for a look and a change, never for a reading
+	known *known
 	read  time.Time
 }
 
 // New makes the door.
 func New(o Options) http.Handler {
-	d := &door{o: o, known: map[string]ca.Authority{}}
+	d := &door{o: o, known: &known{}}
+	return d.handler()
+}
+
+func (d *door) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /pki/{file}", d.certificate)
+	mux.HandleFunc("GET /pki/{file}", d.file)
 	return mux
 }
 
@@ -88,25 +96,39 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 	return <-done
 }
 
-// certificate answers with a CA certificate, or a list, as RFC 2585 §4 names their
-// types.
-func (d *door) certificate(w http.ResponseWriter, r *http.Request) {
-	name, isCertificate := strings.CutSuffix(r.PathValue("file"), ".crt")
-	if !isCertificate {
+// file answers with what an address is of: RFC 2585 §4 names the types of certificates
+// and lists.
+func (d *door) file(w http.ResponseWriter, r *http.Request) {
+	file := r.PathValue("file")
+	if name, is := strings.CutSuffix(file, ".crt"); is {
+		d.certificate(w, r, name)
+		return
+	}
+	if strings.HasSuffix(file, ".crl") {
 		d.list(w, r)
 		return
 	}
+	d.made(w, r, file)
+}
+
+func (d *door) certificate(w http.ResponseWriter, r *http.Request, name string) {
 	one, found := d.find(r.Context(), name)
 	if !found {
 		notPublished(w)
 		return
 	}
+	w.Header().Set("Content-Type", "application/pkix-cert")
+	served(w, r, maxAge, one.NotBefore, one.Certificate)
+}
+
+// served answers with octets whose name is their hash; at is when they were made, if
+// they tell.
+func served(w http.ResponseWriter, r *http.Request, age time.Duration, at time.Time, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/pkix-cert")
-	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(maxAge.Seconds())))
-	h.Set("ETag", fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(one.Certificate))))
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(age.Seconds())))
+	h.Set("ETag", fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(body))))
 	h.Set("X-Content-Type-Options", "nosniff")
-	http.ServeContent(w, r, "", one.NotBefore, bytes.NewReader(one.Certificate))
+	http.ServeContent(w, r, "", at, bytes.NewReader(body))
 }
 
 // list answers with a revocation list. It asks the book nothing: a list is good
@@ -139,29 +161,39 @@ func notPublished(w http.ResponseWriter) {
 }
 
 // find looks a generation up. The book is asked at most once in refresh, however
-// many strangers ask for what does not exist; who asks for what is known does not
-// wait for it.
+// many strangers ask for what does not exist.
 func (d *door) find(ctx context.Context, name string) (ca.Authority, bool) {
+	one, found := d.fresh(ctx, bookRefresh).authority(name)
+	if !found {
+		one, found = d.fresh(ctx, refresh).authority(name)
+	}
+	return one, found
+}
+
+// fresh is what the book says, as it was read at most age ago. While one reads, and
+// when the book is out of reach, that is what was read before.
+func (d *door) fresh(ctx context.Context, age time.Duration) *known {
 	now := d.o.Now()
 	d.mu.Lock()
-	one, found := d.known[name]
-	stale := !found && now.Sub(d.read).Abs() >= refresh
+	last, stale := d.known, now.Sub(d.read).Abs() >= age
 	if stale {
 		d.read = now
 	}
 	d.mu.Unlock()
 	if !stale {
-		return one, found
+		return last
 	}
+	ctx, cancel := context.WithTimeout(ctx, bookWait)
+	defer cancel()
 	all, err := d.o.Shelf.Authorities(ctx)
 	if err != nil {
 		d.o.Log.Error("the authorities cannot be read", "error", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, a := range all {
-		d.known[a.Name] = a
+	// Generations are never taken out of the book: an empty answer is none.
+	if err == nil && len(all) > 0 && !d.known.same(all) {
+		d.known = &known{all: all}
 	}
-	one, found = d.known[name]
-	return one, found
+	return d.known
 }

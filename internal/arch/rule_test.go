@@ -28,7 +28,7 @@ var may = map[string]string{
 	"signer/softkey": "ca",
 	"signer/wire":    "ca policy audit signer",
 	"store":          "ca audit",
-	"status":         "ca",
+	"status":         "ca format",
 	"verify":         "ca",
 	"trust":          "ca",
 	"config":         "ca",
