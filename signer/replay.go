@@ -170,13 +170,23 @@ func (m *memory) settled(rec journal.Record) {
 	m.recent.settle(i)
 }
 
+// replayStep is how many leaves a start reads before it keeps a snapshot: those of some
+// ten seconds.
+const replayStep = 1 << 20
+
 // replay makes the signer know what its log says. Nothing is written but a
 // snapshot, if many leaves had to be read.
 func (s *Signer) replay() error {
 	m := s.remembered()
 	s.kept = m.size
-	if err := m.read(context.Background(), s.journal.Size()); err != nil {
-		return err
+	for size := s.journal.Size(); m.size < size; {
+		if err := m.read(context.Background(), min(size, m.size+replayStep)); err != nil {
+			return err
+		}
+		// A start that takes too long is ended by the parent: the next goes on here.
+		if m.size < size && !s.full() {
+			s.keep(m)
+		}
 	}
 	if len(m.rules.authorities) == 0 || m.genesis.Database == "" {
 		return halfFounded()
