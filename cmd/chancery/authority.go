@@ -41,7 +41,7 @@ func (a *app) caCommand() *cobra.Command {
 				return a.give(answer{value: rows, text: authorityTable(rows, time.Now()), rows: rows, columns: authorityColumns, names: names})
 			})
 		},
-	}, a.caBundle(), a.caShow())
+	}, a.caBundle(), a.caShow(), a.caCreate(), a.caActivate(), a.caRetire(), a.caRenew(), a.caCross())
 	return c
 }
 
@@ -86,7 +86,8 @@ type shownAuthority struct {
 	SubjectName string `json:"subject_name"`
 	Serial      string `json:"serial"`
 	Fingerprint string `json:"fingerprint_sha256"`
-	// KeyState is "sealed", "locked" or "unlocked".
+	carriedBy
+	// KeyState is "sealed", "locked", "unlocked" or "elsewhere".
 	KeyState string `json:"key_state"`
 	// PrivatePart is the key's file, PublicPart the certificate's address (R5).
 	PrivatePart string `json:"private_part"`
@@ -103,11 +104,13 @@ func (l layout) describe(a ca.Authority, locked bool) (shownAuthority, error) {
 	}
 	digest := sha256.Sum256(a.Certificate)
 	s := shownAuthority{
-		Authority: a, SubjectName: cert.Subject.String(), Serial: hex.EncodeToString(cert.SerialNumber.Bytes()), Fingerprint: hex.EncodeToString(digest[:]),
+		Authority: a, carriedBy: carriedIn(a, cert), SubjectName: cert.Subject.String(), Serial: hex.EncodeToString(cert.SerialNumber.Bytes()), Fingerprint: hex.EncodeToString(digest[:]),
 		KeyState: "unlocked", PrivatePart: filepath.Join(l.keys(), a.Name+".key"), PublicPart: a.Issuer, SetIn: l.config(),
 	}
 	switch {
-	case a.Kind == ca.Root:
+	case a.External:
+		s.KeyState, s.PrivatePart = "elsewhere", ""
+	case a.Kind != ca.Issuing:
 		s.KeyState = "sealed"
 	case locked:
 		s.KeyState = "locked"
@@ -117,7 +120,7 @@ func (l layout) describe(a ca.Authority, locked bool) (shownAuthority, error) {
 
 // keyStates are what the states of a key mean for daily work.
 var keyStates = map[string]string{
-	"sealed": "sealed under the recovery words, not needed for daily work", "locked": "locked: chancery key unlock", "unlocked": "unlocked",
+	"sealed": "sealed under the recovery words, not needed for daily work", "locked": "locked: chancery key unlock", "unlocked": "unlocked", "elsewhere": "not here: what it signs is made there",
 }
 
 func (s shownAuthority) text() string {
@@ -125,13 +128,16 @@ func (s shownAuthority) text() string {
 	if len(s.Use) > 0 {
 		uses = strings.Join(s.Use, ", ")
 	}
-	return table([][2]string{
+	rows := [][2]string{
 		{"authority", fmt.Sprintf("%s   (%s, %s)", s.Name, s.Kind, s.State)}, {"line", s.Line}, {"subject", s.SubjectName}, {"signed by", s.Parent}, {"signs", uses},
 		{"key", s.KeyType + ", " + keyStates[s.KeyState]}, {"valid", s.NotBefore.Format(time.RFC3339) + " to " + s.NotAfter.Format(time.RFC3339)},
 		{"serial", s.Serial}, {"fingerprint", fingerprint(s.Certificate)}, {"", "(SHA-256)"},
+	}
+	rows = append(append(rows, s.carriedBy.rows()...), s.others()...)
+	return table(append(rows, [][2]string{
 		{"private part", s.PrivatePart}, {"public part", s.PublicPart + "   (chancery ca show " + s.Name + " -o pem)"}, {"revocation list", s.CRL},
 		{"set in", s.SetIn + "   (pki_url), and by --dir"},
-	})
+	}...))
 }
 
 // authorities asks for all generations; before the first settling there are none
@@ -159,6 +165,9 @@ type listedAuthority struct {
 
 // age says how old a list is and when the next must come.
 func (a listedAuthority) age(now time.Time) string {
+	if a.List == nil && a.External {
+		return "elsewhere"
+	}
 	if a.List == nil {
 		return "none"
 	}
@@ -179,12 +188,24 @@ func (a listedAuthority) age(now time.Time) string {
 	return text + ", next by " + end
 }
 
+// keyText is the type of the key, and a sign if something about the authority is weak.
+func (a listedAuthority) keyText() string {
+	text := a.KeyType
+	if a.External {
+		text = "elsewhere"
+	}
+	if cert, err := x509.ParseCertificate(a.Certificate); err == nil && len(weaknesses(a.Authority, cert)) > 0 {
+		text += " (weak)"
+	}
+	return text
+}
+
 func authorityTable(all []listedAuthority, now time.Time) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tKIND\tSTATE\tKEY\tUNTIL\tSIGNED BY\tLIST")
 	for _, one := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.State, one.KeyType, one.NotAfter.Local().Format("2006-01-02"), one.Parent, one.age(now))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.State, one.keyText(), one.NotAfter.Local().Format("2006-01-02"), one.Parent, one.age(now))
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()

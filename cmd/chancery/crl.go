@@ -135,7 +135,7 @@ func (a *app) crlPublish() *cobra.Command {
 	var days int
 	c := &cobra.Command{
 		Use: "publish", Short: "Make and publish a new list now",
-		Long:    "Makes and publishes a new list now, of every issuing authority. The service does so by itself: after each\nrevocation and once a day. A root's list is made with the recovery words, for a year: name the root with --ca.",
+		Long:    "Makes and publishes a new list now, of every issuing authority. The service does so by itself: after each\nrevocation and once a day. The list of a root or an intermediate is made with its recovery words, for a year: name it with --ca.",
 		Example: "  chancery crl publish\n  chancery crl publish --ca issuing-g1 --days 10\n  chancery crl publish --ca root-g1",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := someDays(c, days); err != nil {
@@ -145,7 +145,7 @@ func (a *app) crlPublish() *cobra.Command {
 				return err
 			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
-				if of, err := k.Authority(ctx, name); name != "" && err == nil && of.Kind == ca.Root {
+				if of, err := k.Authority(ctx, name); name != "" && err == nil && of.Kind != ca.Issuing {
 					return a.publishRoot(ctx, of, words, days)
 				}
 				return a.publish(ctx, k, name, days)
@@ -153,8 +153,8 @@ func (a *app) crlPublish() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&name, "ca", "", "only of this authority")
-	c.Flags().IntVar(&days, "days", 0, "how long the list is valid (default: 7, a root's 365)")
-	c.Flags().StringVar(&words, "recovery-file", "", "file with the recovery words, for a root (CHANCERY_PASSWORD_FILE)")
+	c.Flags().IntVar(&days, "days", 0, "how long the list is valid (default: 7, those of sealed keys 365)")
+	c.Flags().StringVar(&words, "recovery-file", "", "file with the recovery words, for a root or an intermediate (CHANCERY_PASSWORD_FILE)")
 	a.completeFlag(c, "ca", completeAuthorities)
 	return c
 }
@@ -188,8 +188,8 @@ func (a *app) publish(ctx context.Context, k *client.Client, name string, days i
 	return a.give(answer{value: lists, text: b.String(), rows: lists, names: names})
 }
 
-// publishRoot has a root's list made at the ceremony socket: its words open the key
-// for that one signature.
+// publishRoot has the list of a root, or of an intermediate, made at the ceremony
+// socket: its words open the key for that one signature.
 func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, days int) error {
 	l, err := a.founded()
 	if err != nil {

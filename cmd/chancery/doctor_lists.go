@@ -24,7 +24,7 @@ func lookAtLists(ctx context.Context, p *patient) []finding {
 	}
 	var found []finding
 	for _, a := range c.authorities {
-		if a.State != ca.Retired && p.now.Before(a.NotAfter) { // lookAtAuthorities says the rest
+		if a.Signs() && p.now.Before(a.NotAfter) { // lookAtAuthorities says the rest
 			found = append(found, p.list(a, c.lists[a.Name]))
 		}
 	}
@@ -39,7 +39,7 @@ func (p *patient) list(a ca.Authority, newest int64) finding {
 	if err == nil {
 		err = l.Close()
 	}
-	if a.Kind == ca.Root {
+	if a.Kind != ca.Issuing {
 		hint += " --recovery-file FILE, with the recovery words"
 	}
 	switch {

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/policy"
+	"chancery/signer"
+)
+
+// A creation is what ca create was asked.
+type creation struct {
+	name, parent, line          string
+	subject, org, key, hash     string
+	aki, recovery, own          string
+	root, intermediate, standby bool
+	level, dry, yes, broken     bool // level is --no-stagger
+	given                       bool // a lifetime was
+	use, names, policies        []string
+	days, pathLen, apart        int
+}
+
+func (a *app) caCreate() *cobra.Command {
+	var q creation
+	c := &cobra.Command{
+		Use: "create NAME", Short: "Make an authority: a root, an intermediate or an issuing one",
+		Long: "Makes an authority below a root or an intermediate, or a root with --root. It belongs to a line, which is its name\n" +
+			"without the number: users-g2 follows users-g1. The first of its line signs at once, every later one when it is\n" +
+			"activated. An authority for people (--for client,email) is proposed to end before those for systems, and no two\n" +
+			"siblings within --window days.\n\n" +
+			"Name constraints are written dns:lab.example, email:@lab.example, ip:10.0.0.0/8, uri:.lab.example or dn:O=Lab, with ! before\n" +
+			"what is excluded. The recovery words of the authority above open its key; a root gets words of its own.",
+		Example: "  chancery ca create users-g1 --for client,email --recovery-file words.txt\n" +
+			"  chancery ca create policy-g1 --intermediate --names dns:lab.example --names '!dns:secret.lab.example'\n" +
+			"  chancery ca create issuing-g2 --parent policy-g1 --key ecdsa-p384 --dry-run",
+		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("ca create takes the name of the new authority", "chancery ca create users-g1 --for client,email")
+			}
+			if err := someDays(c, q.days); err != nil {
+				return err
+			}
+			q.name, q.given = args[0], c.Flags().Changed("days")
+			if !c.Flags().Changed("path-length") {
+				q.pathLen = -1
+			}
+			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error { return t.create(ctx, q) })
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&q.parent, "parent", "", "authority that signs it (default: the one above its line, or the only root)")
+	f.StringVar(&q.line, "line", "", "line it belongs to (default: NAME without -gN)")
+	f.BoolVar(&q.root, "root", false, "make a root, which signs itself")
+	f.BoolVar(&q.intermediate, "intermediate", false, "make an authority that signs authorities")
+	f.StringSliceVar(&q.names, "names", nil, "name constraints, such as dns:lab.example or '!dns:secret.lab.example'")
+	f.StringSliceVar(&q.policies, "policy", nil, "certificate policies, OID or OID=ADDRESS of the practice statement")
+	f.IntVar(&q.days, "days", 0, "lifetime in days (default: a root's 7305, others' 1826 and more)")
+	f.IntVar(&q.pathLen, "path-length", 0, "how many authorities may follow below it (default: as its kind needs)")
+	f.StringVar(&q.hash, "hash", "", "what it signs with: sha256, sha384, sha512 (default: as its key needs)")
+	f.StringVar(&q.aki, "aki", "", "authority key identifier in what it signs: keyid or keyid+issuer")
+	f.BoolVar(&q.standby, "standby", false, "do not sign before it is activated, though it is the first of its line")
+	f.BoolVar(&q.level, "no-stagger", false, "do not keep the ends of siblings apart")
+	f.IntVar(&q.apart, "window", policy.StaggerDays, "how many days siblings' ends are kept apart")
+	subjectFlags(c, &q)
+	wordFlags(c, &q)
+	planFlags(c, &q.dry, &q.yes)
+	f.BoolVar(&q.broken, "accept-broken", false, "go on though live certificates of the line would break the name constraints")
+	a.completeFlag(c, "parent", completeAuthorities)
+	_ = c.RegisterFlagCompletionFunc("hash", fixed(string(ca.SHA256), string(ca.SHA384), string(ca.SHA512))) // the flags are there
+	_ = c.RegisterFlagCompletionFunc("aki", fixed(string(ca.AKIKeyID), string(ca.AKIIssuer)))
+	return c
+}
+
+// authorityKeys are the types of key that a new authority is offered.
+var authorityKeys = []string{"ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa-3072", "rsa-4096"}
+
+// subjectFlags say what an authority is called and which key it has.
+func subjectFlags(c *cobra.Command, q *creation) {
+	f := c.Flags()
+	f.StringSliceVar(&q.use, "for", nil, "what it hands out certificates for: server, client, email, codesign")
+	f.StringVar(&q.subject, "subject", "", "its whole name, such as O=Lab,CN=Lab Users CA G1")
+	f.StringVar(&q.org, "org", "", "organisation in its name (default: that of the authority above)")
+	f.StringVar(&q.key, "key", "", "type of its key: "+strings.Join(authorityKeys, ", ")+" (default: ecdsa-p256, a root's ecdsa-p384)")
+	_ = c.RegisterFlagCompletionFunc("key", fixed(authorityKeys...)) // the flags are there
+	_ = c.RegisterFlagCompletionFunc("for", fixed("server", "client", "email", "codesign"))
+}
+
+// wordFlags name the files with recovery words.
+func wordFlags(c *cobra.Command, q *creation) {
+	c.Flags().StringVar(&q.recovery, "recovery-file", "", "file with the recovery words of the key that signs (CHANCERY_PASSWORD_FILE)")
+	c.Flags().StringVar(&q.own, "own-recovery-file", "", "new file that takes recovery words of its own (a root's without a terminal)")
+}
+
+// planFlags are those of a command that shows first what it will do.
+func planFlags(c *cobra.Command, dry, yes *bool) {
+	c.Flags().BoolVar(dry, "dry-run", false, "say what would be done, and do nothing")
+	c.Flags().BoolVar(yes, "yes", false, "do it without asking")
+}
+
+// kind is what the flags say that it is.
+func (q creation) kind() (ca.AuthorityKind, error) {
+	switch {
+	case q.root && (q.intermediate || q.parent != ""):
+		return "", usage("a root is below no other authority", "leave out --root, or --parent and --intermediate")
+	case q.root:
+		return ca.Root, nil
+	case q.intermediate:
+		return ca.Intermediate, nil
+	}
+	return ca.Issuing, nil
+}
+
+// create makes an authority.
+func (c *ceremony) create(ctx context.Context, q creation) error {
+	w, notices, err := c.creation(q)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(c.err, c.createPlan(w))
+	c.told(notices)
+	if err := c.bites(ctx, c.ofLine(w.Line), w.Constraints, q.broken); err != nil {
+		return err
+	}
+	if q.dry {
+		return c.give(answer{value: ca.Authority{Name: w.Name, Line: w.Line, Kind: w.Kind, Parent: w.Parent, KeyType: w.KeyType, Use: w.Use}, text: "nothing was made\n", names: []string{w.Name}})
+	}
+	if err := c.agreed(ctx, q.yes); err != nil {
+		return err
+	}
+	made, err := c.make(ctx, &w, q)
+	if err != nil {
+		return err
+	}
+	one := made.Authority
+	text := c.described(one)
+	switch {
+	case one.Kind != ca.Issuing:
+		text += c.next("ca create NAME --parent "+one.Name, "make an authority below it")
+	case one.State == ca.Standby:
+		text += c.next("ca activate "+one.Name, "have it sign for line "+one.Line)
+	default:
+		text += fmt.Sprintf("  It signs for the profiles of line %s.\n", one.Line) + c.next("ca show "+one.Name, "look at all of it")
+	}
+	return c.give(authorityAnswer(one, text))
+}
+
+// make has the signer make it, with the words that this takes.
+func (c *ceremony) make(ctx context.Context, w *signer.Creation, q creation) (made signer.Created, err error) {
+	if w.Kind != ca.Root {
+		if w.Words, err = c.secret(ctx, q.recovery, true); err != nil {
+			return made, err
+		}
+	}
+	undo := func(err error) error { return err }
+	if w.Kind == ca.Root || w.Kind == ca.Intermediate && q.own != "" {
+		if w.OwnWords, undo, err = c.newWords(ctx, q.own); err != nil {
+			return made, err
+		}
+	}
+	if made, err = c.signer.Create(ctx, *w); err != nil {
+		return made, undo(err)
+	}
+	c.told(made.Notices)
+	if err := c.placed(made.Lists); err != nil {
+		return made, err
+	}
+	if c.entered(ctx, made.Authority); w.Kind == ca.Issuing {
+		c.listed(ctx, made.Authority)
+	}
+	return made, nil
+}
+
+// creation makes the wish out of the flags, and judges it as the signer will.
+func (c *ceremony) creation(q creation) (w signer.Creation, notices []string, err error) {
+	if w.Kind, err = q.kind(); err != nil {
+		return w, nil, err
+	}
+	w.Name, w.Line, w.PKI, w.Standby = q.name, q.line, c.pki, q.standby
+	line, number := generation(q.name)
+	if w.Line == "" {
+		w.Line = line
+	}
+	var above *ca.Authority
+	if w.Kind != ca.Root {
+		one, err := c.above(q.parent, w.Line)
+		if err != nil {
+			return w, nil, err
+		}
+		w.Parent, above = one.Name, &one
+	}
+	if err := q.carried(&w.Generation); err != nil {
+		return w, nil, err
+	}
+	if w.Subject, err = c.subject(q, above, w.Line, number); err != nil {
+		return w, nil, err
+	}
+	w.KeyType, w.Use = keyFor(q.key, w.Kind), usesFor(q.use, w.Kind)
+	w.Days, notices = policy.Stagger(c.span(q, w, above, time.Now()))
+	more, err := c.vetted(w, above, time.Now())
+	return w, append(notices, more...), err
+}
+
+// generation takes the name of a generation apart: users-g2 is the second of line
+// users.
+func generation(name string) (line string, number int) {
+	at := strings.LastIndex(name, "-g")
+	if at > 0 {
+		if n, err := strconv.Atoi(name[at+2:]); err == nil && n > 0 {
+			return name[:at], n
+		}
+	}
+	return name, 1
+}
+
+// above is the authority that will sign: the one named, the one above the newest of
+// the line, or the only root.
+func (c *ceremony) above(name, line string) (ca.Authority, error) {
+	if name != "" {
+		return c.named(name)
+	}
+	var roots []ca.Authority
+	var before *ca.Authority
+	for i, one := range c.all {
+		switch {
+		case one.Line == line && !one.External:
+			before = &c.all[i]
+		case one.Kind == ca.Root && one.State == ca.Active && !one.External:
+			roots = append(roots, one)
+		}
+	}
+	switch {
+	case before != nil && before.Parent != before.Name:
+		return c.named(before.Parent)
+	case len(roots) == 1:
+		return roots[0], nil
+	}
+	return ca.Authority{}, usage("it is not clear which authority shall sign it", "name it: --parent NAME, of chancery ca list")
+}
+
+// carried reads what stands in its certificate.
+func (q creation) carried(g *signer.Generation) (err error) {
+	if g.Constraints, err = ca.ParseConstraints(q.names); err != nil {
+		return err
+	}
+	for _, text := range q.policies {
+		p, err := ca.ParseCertPolicy(text)
+		if err != nil {
+			return err
+		}
+		g.Policies = append(g.Policies, p)
+	}
+	if err := g.Hash.UnmarshalText([]byte(q.hash)); err != nil {
+		return err
+	}
+	if q.pathLen >= 0 {
+		g.PathLen = &q.pathLen
+	}
+	return g.AKI.UnmarshalText([]byte(q.aki))
+}
+
+// subject is what an authority is called: as it was asked, or like the founding's.
+func (c *ceremony) subject(q creation, above *ca.Authority, line string, number int) (ca.Subject, error) {
+	if q.subject != "" {
+		return ca.ParseDN(q.subject)
+	}
+	org := q.org
+	for _, one := range append(c.all[:len(c.all):len(c.all)], deref(above)...) {
+		cert, err := subjectOf(one)
+		if err != nil {
+			return nil, err
+		}
+		if q.org == "" && len(cert.Subject.Organization) > 0 {
+			org = cert.Subject.Organization[0]
+		}
+	}
+	if org == "" {
+		return nil, usage("the authority needs a name", "the same again with --org NAME, or --subject O=Lab,CN=…")
+	}
+	words := strings.Split(line, "-")
+	for i, w := range words {
+		if w != "" {
+			words[i] = strings.ToUpper(w[:1]) + w[1:]
+		}
+	}
+	return ca.Subject{{OID: ca.OIDOrganization, Value: org},
+		{OID: ca.OIDCommonName, Value: fmt.Sprintf("%s %s CA G%d", org, strings.Join(words, " "), number)}}, nil
+}
+
+func deref(one *ca.Authority) []ca.Authority {
+	if one == nil {
+		return nil
+	}
+	return []ca.Authority{*one}
+}
+
+// keyFor is the type of its key.
+func keyFor(asked string, kind ca.AuthorityKind) string {
+	switch {
+	case asked != "":
+		return asked
+	case kind == ca.Root:
+		return "ecdsa-p384"
+	}
+	return "ecdsa-p256"
+}
+
+// usesFor are its extended key usages. What says what was revoked needs ocsp, so it
+// comes with all others.
+func usesFor(asked []string, kind ca.AuthorityKind) []string {
+	if len(asked) == 0 && kind == ca.Issuing {
+		return []string{"server", "client", "email", "ocsp"}
+	}
+	if len(asked) > 0 && !slices.Contains(asked, "ocsp") {
+		return append(slices.Clone(asked), "ocsp")
+	}
+	return asked
+}
+
+// span is the life it is to have, among its siblings.
+func (c *ceremony) span(q creation, w signer.Creation, above *ca.Authority, now time.Time) policy.Span {
+	s := policy.Span{Now: now, Days: q.days, Given: q.given, Apart: q.apart, Use: w.Use}
+	if q.level {
+		s.Apart = 0
+	}
+	if !q.given {
+		s.Days = issuingDays
+		if w.Kind == ca.Root {
+			s.Days = rootDays
+		}
+	}
+	if above != nil {
+		s.Last = above.NotAfter
+		for _, one := range c.all {
+			if one.Parent == above.Name && one.Name != above.Name {
+				s.Siblings = append(s.Siblings, one)
+			}
+		}
+	}
+	return s
+}
+
+// vetted judges a wish by the rules that the signer goes by, before any words are
+// asked for.
+func (c *ceremony) vetted(w signer.Creation, above *ca.Authority, now time.Time) ([]string, error) {
+	pathLen := -1
+	switch {
+	case w.PathLen != nil:
+		pathLen = *w.PathLen
+	case w.Kind == ca.Issuing:
+		pathLen = 0
+	}
+	now = now.UTC().Truncate(time.Second)
+	d := ca.AuthorityDraft{
+		Subject: w.Subject, Use: w.Use, PathLen: pathLen, Constraints: w.Constraints, Policies: w.Policies,
+		NotBefore: now, NotAfter: now.AddDate(0, 0, w.Days).Add(-time.Second),
+	}
+	if above != nil {
+		issuer := *above
+		var err error
+		if issuer.Constraints, err = c.constraintsOf(issuer); err != nil {
+			return nil, err
+		}
+		d.Issuer = &issuer
+	}
+	_, notices, err := policy.VetAuthority(d, w.KeyType, now)
+	return notices, err
+}
+
+// createPlan shows what cannot be changed later.
+func (c *ceremony) createPlan(w signer.Creation) string {
+	var b strings.Builder
+	last := time.Now().AddDate(0, 0, w.Days)
+	if above, err := c.named(w.Parent); err == nil && above.NotAfter.Before(last) {
+		last = above.NotAfter
+	}
+	end := last.Format(time.DateOnly)
+	fmt.Fprintf(&b, "  + authority %s   %s of line %s, %s, %d days (until %s)\n    %s\n", w.Name, w.Kind, w.Line, w.KeyType, w.Days, end, w.Subject)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "    %-12s %s\n", name, value)
+		}
+	}
+	row("signed by", w.Parent)
+	row("signs for", strings.Join(w.Use, ", "))
+	row("names", strings.Join(w.Constraints.Strings(), "  "))
+	for _, p := range w.Policies {
+		row("policy", p.String())
+	}
+	if w.PathLen != nil {
+		row("path length", fmt.Sprint(*w.PathLen))
+	}
+	row("hash", string(w.Hash))
+	row("AKI", string(w.AKI))
+	if w.Kind == ca.Root {
+		fmt.Fprintf(&b, "    On %s this root ends, and everything below it ends with it.\n", end)
+	}
+	return b.String()
+}

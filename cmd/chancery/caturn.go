@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/signer"
+)
+
+// lastList is how long the list lives that a retired authority leaves behind: the
+// longest that the signer makes.
+const lastList = 10
+
+func (a *app) caActivate() *cobra.Command {
+	var dry, yes bool
+	c := &cobra.Command{
+		Use: "activate NAME", Short: "Have a generation sign for its line from now on",
+		Long: "Makes a generation the one that signs for its line, from the next certificate on and without a restart. The one\n" +
+			"before becomes retiring: it signs no new certificates, and keeps its revocation list fresh. Activating it again\n" +
+			"takes the change back.",
+		Example:           "  chancery ca activate issuing-g2\n  chancery ca activate issuing-g2 --dry-run",
+		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("ca activate takes the name of one authority", "chancery ca list")
+			}
+			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error {
+				one, err := t.named(args[0])
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(t.err, "  ~ %s   %s → active\n", one.Name, one.State)
+				for _, other := range t.all {
+					if other.Line == one.Line && other.Name != one.Name && other.State == ca.Active {
+						fmt.Fprintf(t.err, "  ~ %s   active → retiring: it signs its revocation list, and nothing else\n", other.Name)
+					}
+				}
+				if dry {
+					return t.give(authorityAnswer(one, "nothing was changed\n"))
+				}
+				if err := t.agreed(ctx, yes); err != nil {
+					return err
+				}
+				one, err = t.turn(ctx, one, ca.Active)
+				if err != nil {
+					return err
+				}
+				return t.give(authorityAnswer(one, fmt.Sprintf("%s %s signs for line %s from now on\n", t.mark(fine), one.Name, one.Line)+
+					t.next("ca rollover "+one.Name, "what is left to do for the one before")))
+			})
+		},
+	}
+	planFlags(c, &dry, &yes)
+	return c
+}
+
+// turn changes the state of an authority.
+func (c *ceremony) turn(ctx context.Context, one ca.Authority, to ca.AuthorityState) (ca.Authority, error) {
+	turned, err := c.signer.Turn(ctx, signer.Turn{Authority: one.Name, To: to})
+	if err != nil {
+		return one, err
+	}
+	for _, now := range turned.Authorities {
+		c.entered(ctx, now)
+		if now.Name == one.Name {
+			one = now
+		}
+	}
+	return one, nil
+}
+
+func (a *app) caRetire() *cobra.Command {
+	var confirm string
+	var dry bool
+	c := &cobra.Command{
+		Use: "retire NAME", Short: "Let a generation rest for good: it signs nothing any more",
+		Long: "Retires a generation that is retiring or in standby. It signs nothing any more, its revocation list included: when\n" +
+			"the last one ends, whoever checks lists refuses what is still valid below it. So it is refused while something is,\n" +
+			"unless the name of the authority confirms it. What is retired stays so.",
+		Example:           "  chancery ca retire issuing-g1\n  chancery ca retire issuing-g1 --confirm issuing-g1",
+		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("ca retire takes the name of one authority", "chancery ca list")
+			}
+			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error { return t.retire(ctx, args[0], confirm, dry) })
+		},
+	}
+	c.Flags().StringVar(&confirm, "confirm", "", "name of the authority, to retire it though something below it is valid")
+	c.Flags().BoolVar(&dry, "dry-run", false, "say what would be done, and do nothing")
+	return c
+}
+
+func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) error {
+	one, err := c.named(name)
+	if err != nil {
+		return err
+	}
+	left, err := c.below(ctx, one)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs nothing any more, and its revocation list is not renewed\n", one.Name, one.State)
+	if !left.empty() {
+		fmt.Fprintf(c.err, "%s still valid below it: %s, the last until %s\n", c.mark(warned), left, left.last.Local().Format(time.DateOnly))
+	}
+	if dry {
+		return c.give(authorityAnswer(one, "nothing was changed\n"))
+	}
+	if !left.empty() || confirm != "" {
+		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s", one.Name, left)); err != nil {
+			return err
+		}
+	}
+	end := ""
+	if one.Kind == ca.Issuing && !one.External && one.State == ca.Retiring {
+		// The key makes no other list after this.
+		if l, err := c.front.PublishList(ctx, one.Name, lastList); err != nil {
+			fmt.Fprintf(c.err, "%s its last list could not be renewed: %v\n", c.mark(warned), err)
+		} else {
+			end = ", its last list ends on " + l.NextUpdate.Local().Format(time.DateOnly)
+		}
+	}
+	if one, err = c.turn(ctx, one, ca.Retired); err != nil {
+		return err
+	}
+	return c.give(authorityAnswer(one, fmt.Sprintf("%s %s is retired%s\n", c.mark(fine), one.Name, end)+
+		c.next("ca list", strings.Join(c.ofLine(one.Line), ", ")+" are the generations of its line")))
+}

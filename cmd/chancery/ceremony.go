@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"chancery/ca"
+	"chancery/client"
+	"chancery/signer/softkey"
+	"chancery/signer/wire"
+	"chancery/status"
+)
+
+const (
+	// enterWait is how long a command waits until the service knows of what was made:
+	// it asks the signer every second, and settles then.
+	enterWait  = 10 * time.Second
+	enterPause = 50 * time.Millisecond
+)
+
+// A ceremony is a command that changes authorities: it asks the service what there
+// is, and the signer, on the socket that only the founder may use, for what shall be.
+type ceremony struct {
+	*app
+	at     layout
+	front  *client.Client
+	signer *wire.Client
+	all    []ca.Authority
+	// pki is the base of the addresses in certificates.
+	pki  string
+	said []string // notices that were printed
+}
+
+// ceremonial carries out a command that changes authorities.
+func (a *app) ceremonial(ctx context.Context, do func(context.Context, *ceremony) error) error {
+	if err := a.canGive(authorityAnswer(ca.Authority{}, "")); err != nil {
+		return err
+	}
+	l, err := a.founded()
+	if err != nil {
+		return err
+	}
+	settings, err := l.settings()
+	if err != nil {
+		return err
+	}
+	return a.authorities(ctx, func(ctx context.Context, k *client.Client, all []ca.Authority) error {
+		return l.silent(do(ctx, &ceremony{app: a, at: l, front: k, signer: wire.Dial(dialPath(l.socket("ceremony"))), all: all, pki: settings.PKIURL}))
+	})
+}
+
+// authorityAnswer is what is said of an authority that was made or changed.
+func authorityAnswer(one ca.Authority, text string) answer {
+	return answer{value: one, text: text, names: []string{one.Name}, der: [][]byte{one.Certificate}, label: certificateLabel}
+}
+
+// named is the authority of a name.
+func (c *ceremony) named(name string) (ca.Authority, error) {
+	if at := slices.IndexFunc(c.all, func(one ca.Authority) bool { return one.Name == name }); at >= 0 {
+		return c.all[at], nil
+	}
+	return ca.Authority{}, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(name), "chancery ca list")
+}
+
+// agreed has a plan confirmed at a terminal. Without one, whoever typed the command
+// has said what he wants.
+func (c *ceremony) agreed(ctx context.Context, yes bool) error {
+	if yes || !c.interactive() {
+		return nil
+	}
+	fmt.Fprint(c.err, "Type yes to go on: ")
+	typed, err := c.line(ctx)
+	if err == nil && typed != "yes" {
+		err = usage("nothing was done", "type yes, or add --yes")
+	}
+	return err
+}
+
+// confirmed has a name typed for what cannot be undone.
+func (c *ceremony) confirmed(ctx context.Context, name, typed, what string) error {
+	if typed == "" {
+		if !c.interactive() {
+			return usage(what+", and there is no terminal to ask at", "the same again with --confirm "+name)
+		}
+		fmt.Fprint(c.err, "Type the name of the authority to go on: ")
+		var err error
+		if typed, err = c.line(ctx); err != nil {
+			return err
+		}
+	}
+	if typed != name {
+		return usage(ca.Show(typed)+" is not the name of this authority, so nothing was done", "the same again with --confirm "+name)
+	}
+	return nil
+}
+
+// newWords makes recovery words and puts them where their holder takes them from.
+// undo removes the file again, for when nothing was made that they open.
+func (c *ceremony) newWords(ctx context.Context, path string) (text string, undo func(error) error, err error) {
+	if path == "" && !c.interactive() {
+		return "", nil, usage("its key gets recovery words of its own, and there is no terminal to show them at", "the same again with --own-recovery-file FILE")
+	}
+	if path, err = outside(c.at, path); err != nil {
+		return "", nil, err
+	}
+	words, err := softkey.NewWords(rand.Reader)
+	if err != nil {
+		return "", nil, err
+	}
+	defer words.Wipe()
+	if err := c.handWords(ctx, words, path); err != nil {
+		return "", nil, err
+	}
+	return words.Reveal(), func(err error) error {
+		var refused *ca.Problem
+		if path == "" || !errors.As(err, &refused) {
+			return err // what may have been made is opened by these words alone
+		}
+		return errors.Join(err, os.Remove(path))
+	}, nil
+}
+
+// placed publishes the lists that were made while their keys were open.
+func (c *ceremony) placed(lists map[string][]byte) error {
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		if err := status.Place(c.at.lists(), name, bytes.NewReader(lists[name])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entered waits until the service knows an authority as the signer has it now, so
+// that the next command does not come too early. What a command starts for itself
+// learns it at the next start.
+func (c *ceremony) entered(ctx context.Context, one ca.Authority) {
+	if _, err := os.Stat(c.at.socket("admin")); err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, enterWait)
+	defer cancel()
+	for {
+		if known, err := c.front.Authority(ctx, one.Name); err == nil && known.Version >= one.Version {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(enterPause):
+		}
+	}
+}
+
+// told prints what the signer or a rule has to say, once: the plan is judged by the
+// rules that the signer goes by.
+func (c *ceremony) told(notices []string) {
+	for _, n := range notices {
+		if !slices.Contains(c.said, n) {
+			fmt.Fprintf(c.err, "note: %s\n", n)
+			c.said = append(c.said, n)
+		}
+	}
+}
+
+// listed has the first list of an issuing authority made, as soon as the service
+// knows of it: from its first certificate on, verifiers ask for the list.
+func (c *ceremony) listed(ctx context.Context, one ca.Authority) {
+	ctx, cancel := context.WithTimeout(ctx, enterWait)
+	defer cancel()
+	for {
+		_, err := c.front.PublishList(ctx, one.Name, 0)
+		var p *ca.Problem
+		if err == nil || errors.As(err, &p) && p.Code == ca.E3001 { // locked: the service makes it later
+			return
+		}
+		select {
+		case <-ctx.Done():
+			fmt.Fprintf(c.err, "%s no list of %s is published yet: %v   → %s\n", c.mark(warned), one.Name, err, c.says("crl publish --ca "+one.Name))
+			return
+		case <-time.After(enterPause):
+		}
+	}
+}
+
+// described is what people read of an authority that was made.
+func (c *ceremony) described(one ca.Authority) string {
+	return fmt.Sprintf("%s %-12s %-16s %-11s until %s   %s\n  Fingerprint (SHA-256):\n    %s\n", c.mark(fine), one.Kind, one.Name, one.KeyType,
+		one.NotAfter.Format(time.DateOnly), one.State, fingerprint(one.Certificate))
+}
+
+// subjectOf reads the name in an authority's certificate.
+func subjectOf(one ca.Authority) (*x509.Certificate, error) {
+	cert, err := x509.ParseCertificate(one.Certificate)
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate of %s: %w", one.Name, err)
+	}
+	return cert, nil
+}
+
+// next is the line that says what to type next.
+func (c *ceremony) next(command, what string) string {
+	return fmt.Sprintf("Next:  %-45s %s\n", c.says(command), what)
+}
+
+// keyFile is where the key of an authority lies.
+func (l layout) keyFile(name string) string { return filepath.Join(l.keys(), name+".key") }
