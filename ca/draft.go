@@ -44,3 +44,13 @@ func UseOID(name string) (string, bool) {
 	oid, ok := useOIDs[name]
 	return oid, ok
 }
+
+// UseName is the name of an extended key usage's object identifier.
+func UseName(oid string) (string, bool) {
+	for name, known := range useOIDs {
+		if known == oid {
+			return name, true
+		}
+	}
+	return "", false
+}

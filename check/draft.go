@@ -10,9 +10,9 @@ import (
 )
 
 // Draft reads what the certificate of an authority says that another one of the same
-// key must say too: name, path length, constraints and policies. A certificate that
-// is not yet an authority's has path length -1. What could not be written again as it
-// stands is an error.
+// key must say too: name, path length, uses, constraints and policies. A certificate
+// that is not yet an authority's has path length -1. What could not be written again as
+// it stands is an error.
 func Draft(cert []byte) (d ca.AuthorityDraft, err error) {
 	c, err := open(cert)
 	if err != nil {
@@ -27,6 +27,13 @@ func Draft(cert []byte) (d ca.AuthorityDraft, err error) {
 			return d, fmt.Errorf("basic constraints: %w", err)
 		}
 	}
+	named, others, err := usesOf(c)
+	if err != nil {
+		return d, err
+	}
+	if d.Use = named; others {
+		return d, errors.New("it has an extended key usage that has no name here")
+	}
 	if e := c.find(oidNameConstraints); e != nil {
 		if d.Constraints, err = constraintsOf(e.value); err != nil {
 			return d, fmt.Errorf("name constraints: %w", err)
@@ -38,6 +45,37 @@ func Draft(cert []byte) (d ca.AuthorityDraft, err error) {
 		}
 	}
 	return d, nil
+}
+
+// Uses gives the extended key usages of a certificate in DER by their names, in its
+// order; others says that it has some which have no name here. One that allows any is
+// an error.
+func Uses(cert []byte) (named []string, others bool, err error) {
+	c, err := open(cert)
+	if err != nil {
+		return nil, false, err
+	}
+	return usesOf(c)
+}
+
+func usesOf(c *certificate) (named []string, others bool, err error) {
+	e := c.find(oidExtKeyUsage)
+	if e == nil {
+		return nil, false, nil
+	}
+	err = uses(e.value, func(oid []byte) error {
+		text, _ := dotted(nil, oid)
+		if name, ok := ca.UseName(string(text)); ok {
+			named = append(named, name)
+		} else {
+			others = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("extended key usage: %w", err)
+	}
+	return named, others, nil
 }
 
 // policies reads certificate policies with the address of a practice statement at

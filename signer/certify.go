@@ -33,7 +33,8 @@ type making struct {
 }
 
 // establish makes one generation: key, certificate, and its leaves. Nothing is kept
-// of one whose certificate cannot be encoded.
+// of one whose certificate cannot be encoded, which is E2601: a name or an address
+// may be none that a certificate can have.
 func (s *Signer) establish(m making, now time.Time) (*authority, error) {
 	key, err := s.keys.Generate(m.KeyType)
 	if err != nil {
@@ -46,10 +47,11 @@ func (s *Signer) establish(m making, now time.Time) (*authority, error) {
 	if m.notices != nil {
 		*m.notices = notices
 	}
-	c, err := encoded(made, draft, key, m.parent)
+	c, err := encoded(made, draft, m.parent)
 	if err != nil {
-		return nil, err
+		return nil, unmakeable("no certificate can be made for "+m.Name, "chancery ca create --help").Because(err.Error())
 	}
+	c.own.key = key
 	sealing := softkey.Sealing{ID: made.Name, Purpose: softkey.Authority, Log: s.log(), Words: m.words}
 	if err := s.sealKey(key, sealing); err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func (s *Signer) drafted(m making, key crypto.Signer, now time.Time) (a ca.Autho
 	if d, notices, err = policy.VetAuthority(d, m.KeyType, now); err != nil {
 		return a, d, nil, err
 	}
-	subject, err := encode.SubjectDER(m.Subject)
+	subject, err := subjectDER(m.Subject)
 	if err != nil {
 		return a, d, nil, err
 	}
@@ -98,6 +100,16 @@ func (s *Signer) drafted(m making, key crypto.Signer, now time.Time) (a ca.Autho
 		a.Parent = m.parent.Name
 	}
 	return a, d, notices, nil
+}
+
+// subjectDER writes the name of an authority; one that cannot be written is E2120.
+func subjectDER(s ca.Subject) ([]byte, error) {
+	der, err := encode.SubjectDER(s)
+	if err != nil {
+		return nil, ca.Invalid(ca.E2120, "the name "+ca.Show(s.String())+" cannot stand in a certificate", "give it a subject, such as O=Lab,CN=Lab Issuing CA G1").
+			Because(err.Error()).At("subject")
+	}
+	return der, nil
 }
 
 // pathLen is the path length constraint that the certificate gets, -1 for none.
@@ -125,8 +137,9 @@ type certifying struct {
 }
 
 // encoded writes the certificate that parent signs, or the key itself if there is
-// no parent.
-func encoded(a ca.Authority, d ca.AuthorityDraft, key crypto.Signer, parent *authority) (c certifying, err error) {
+// no parent. An authority without a certificate gets one for the time being, whose
+// signature is a zero: what it signs may name the certificate's issuer and number.
+func encoded(a ca.Authority, d ca.AuthorityDraft, parent *authority) (c certifying, err error) {
 	c.draft, c.signer = d, parent
 	if c.tbs, err = encode.Authority(d); err != nil {
 		return c, fmt.Errorf("encode the certificate: %w", err)
@@ -135,7 +148,12 @@ func encoded(a ca.Authority, d ca.AuthorityDraft, key crypto.Signer, parent *aut
 	if err := check.Authority(c.tbs, d); err != nil {
 		return c, fmt.Errorf("the encoded CA certificate does not match its draft: %w", err)
 	}
-	if c.own, err = newAuthority(a, key); err != nil {
+	if len(a.Certificate) == 0 {
+		if a.Certificate, err = encode.Certificate(c.tbs, []byte{0}); err != nil {
+			return c, err
+		}
+	}
+	if c.own, err = newAuthority(a, nil); err != nil {
 		return c, err
 	}
 	if c.signer == nil {
@@ -175,7 +193,8 @@ func (s *Signer) signCA(c certifying) (der []byte, intent int64, err error) {
 }
 
 // enter appends the FINAL of a certificate and the AUTHORITY of its generation, new
-// or changed, and puts it in force.
+// or changed, and puts it in force, with its key only if that works day by day. The
+// session ends: the front learns of it by settling.
 func (s *Signer) enter(a *authority, intent int64, der []byte) error {
 	final, err := finalEntry(intent, der)
 	if err != nil {
@@ -188,7 +207,12 @@ func (s *Signer) enter(a *authority, intent int64, der []byte) error {
 	if _, err := s.journal.Append([]journal.Entry{final, stands}); err != nil {
 		return fmt.Errorf("journal the authority: %w", err)
 	}
-	s.rules.Store(s.rules.Load().withAuthority(a))
+	online := *a
+	if a.Kind != ca.Issuing {
+		online.key = nil
+	}
+	s.rules.Store(s.rules.Load().withAuthority(&online))
+	s.closeSession()
 	return nil
 }
 

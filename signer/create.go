@@ -78,13 +78,9 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 		return out, err
 	}
 	out.Authority = made.Authority
-	if out.Lists, err = s.ceremonyLists(m.parent, made); err != nil {
+	if err := s.ceremonyLists(&out, m.parent, made); err != nil {
 		return out, err
 	}
-	if made.Kind != ca.Issuing {
-		s.rest(made)
-	}
-	s.closeSession()
 	return out, s.journal.Sync()
 }
 
@@ -98,13 +94,6 @@ func (s *Signer) ceremony() (time.Time, error) {
 	}
 	now, err := s.clock.read()
 	return now.UTC().Truncate(time.Second), err
-}
-
-// rest puts a generation in force without its key, which is on the disk under words.
-func (s *Signer) rest(a *authority) {
-	sealed := *a
-	sealed.key = nil
-	s.rules.Store(s.rules.Load().withAuthority(&sealed))
 }
 
 func wipe(w *softkey.Stretched) {
@@ -128,8 +117,13 @@ func (r *rules) takes(g Generation, kind ca.AuthorityKind, pki string) error {
 		return unmakeable("an authority is a root, an intermediate or an issuing one", "chancery ca create --help")
 	case g.Days < 1 || g.Days > maxLife:
 		return unmakeable(fmt.Sprintf("a life of %d days is not between 1 and %d", g.Days, maxLife), "chancery ca create --days 1825")
-	case !strings.HasPrefix(pki, "http://") && !strings.HasPrefix(pki, "https://"):
-		return unmakeable("the base address of lists and certificates is missing", "set pki_url: chancery status")
+	case kind == ca.Issuing && g.PathLen != nil && *g.PathLen != 0:
+		return unmakeable("an issuing authority has path length 0", "leave --path-length out").Because("its key works online (security rule SG-04)")
+	case kind != ca.Issuing && g.PathLen != nil && *g.PathLen < 1:
+		return unmakeable(fmt.Sprintf("an authority with path length %d could sign no other", *g.PathLen), "leave --path-length out for none, or for one less than the parent's")
+	case !strings.HasPrefix(pki, "http://"):
+		return unmakeable("the base address of lists and certificates is no http:// address", "set pki_url: chancery status").
+			Because("whoever checks a list must not need to check another one first (RFC 5280 §8)")
 	}
 	for _, a := range r.authorities {
 		if a.Line == g.Line && (a.Kind != kind || a.External) {
@@ -162,8 +156,11 @@ func (r *rules) below(q Creation) error {
 	if err != nil {
 		return unmakeable("the certificate of "+p.Name+" signs no authorities", "chancery ca renew "+p.Name).Because(err.Error())
 	}
-	if limit == 0 && q.Kind != ca.Issuing {
-		return unmakeable(p.Name+" has path length 0: only issuing authorities can be below it", "chancery ca create --for server,client")
+	switch { // RFC 5280 §4.2.1.9: how many authorities may follow below this one
+	case limit == 0:
+		return unmakeable(p.Name+" has path length 0: no authority can be below it", "choose another parent: chancery ca list")
+	case limit == 1 && q.Kind != ca.Issuing:
+		return unmakeable(p.Name+" has path length 1: only issuing authorities can be below it", "chancery ca create --for server,client")
 	}
 	if limit >= 0 && q.PathLen != nil && *q.PathLen >= limit {
 		return unmakeable(fmt.Sprintf("%s has path length %d, which leaves no room for %d", p.Name, limit, *q.PathLen), fmt.Sprintf("at most --path-length %d", limit-1))
@@ -215,22 +212,26 @@ func (s *Signer) ownWords(q Creation) (*softkey.Stretched, error) {
 }
 
 // ceremonyLists makes the lists of those whose keys are open for the ceremony only:
-// the next chance may be a year away (architecture §6).
-func (s *Signer) ceremonyLists(all ...*authority) (map[string][]byte, error) {
-	lists := map[string][]byte{}
-	var faults []error
+// the next chance may be a year away (architecture §6). What was made stands without
+// them, so that a list which cannot be made now is a notice.
+func (s *Signer) ceremonyLists(out *Created, all ...*authority) error {
+	out.Lists = map[string][]byte{}
 	for _, a := range all {
 		if a == nil || a.Kind == ca.Issuing {
 			continue
 		}
 		l, err := s.wholeList(a, a.listDays(s.Now()))
-		if err != nil {
-			faults = append(faults, fmt.Errorf("make the list of %s: %w", a.Name, err))
-			continue
+		var why *ca.Problem
+		switch {
+		case errors.As(err, &why):
+			out.Notices = append(out.Notices, fmt.Sprintf("no list of %s was made (%s): chancery crl publish --ca %s", a.Name, why.Detail, a.Name))
+		case err != nil:
+			return fmt.Errorf("make the list of %s: %w", a.Name, err)
+		default:
+			out.Lists[a.Name] = l.DER
 		}
-		lists[a.Name] = l.DER
 	}
-	return lists, errors.Join(faults...)
+	return nil
 }
 
 // listDays is how long the list of a sealed authority lives: a year, but not beyond

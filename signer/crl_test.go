@@ -34,7 +34,12 @@ func (s *site) revoke(h ca.Session, a ca.Answer, step int, why ca.Reason) ca.Rev
 // crl makes a list and gives it in DER and parsed.
 func (s *site) crl(h ca.Session, days int) ([]byte, *x509.RevocationList) {
 	s.t.Helper()
-	c, err := s.MakeCRL(h.Number, "issuing-g1", days)
+	return s.listOf(h, "issuing-g1", days)
+}
+
+func (s *site) listOf(h ca.Session, authority string, days int) ([]byte, *x509.RevocationList) {
+	s.t.Helper()
+	c, err := s.MakeCRL(h.Number, authority, days)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -156,3 +156,43 @@ func (s *Signer) Reframed(body []byte) ([]byte, error) {
 	err = m.encode(&b, of, said)
 	return b.Bytes(), err
 }
+
+// Remembers says in what the authorities and lists that the signer works with differ
+// from what its log says, and from what a snapshot of that says, or nothing.
+func (s *Signer) Remembers() string {
+	whole, err := s.Replayed(s.journal.Size())
+	if err != nil {
+		return err.Error()
+	}
+	frozen, err := whole.Freeze()
+	if err != nil {
+		return err.Error()
+	}
+	thawed, err := s.Thaw(frozen)
+	if err != nil {
+		return err.Error()
+	}
+	live := s.Live()
+	for what, m := range map[string]Memory{"log": whole, "snapshot": thawed} {
+		for name, a := range live.rules.authorities {
+			if other := m.rules.authorities[name]; !reflect.DeepEqual(a, other) {
+				return fmt.Sprintf("%s in the %s: %+v, not %+v", name, what, other, a)
+			}
+		}
+		if len(m.rules.authorities) != len(live.rules.authorities) || !reflect.DeepEqual(m.lists, live.lists) {
+			return fmt.Sprintf("the %s has other authorities or lists", what)
+		}
+	}
+	return ""
+}
+
+// OpenKeys are the authorities whose key is in memory.
+func (s *Signer) OpenKeys() (all []string) {
+	for name, a := range s.rules.Load().authorities {
+		if a.key != nil {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}

@@ -110,9 +110,6 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	// From here on the root's key is on disk only, under its words.
 	s.words.Wipe()
 	s.words = nil
-	sealed := *root
-	sealed.key = nil
-	s.rules.Store(s.rules.Load().withAuthority(&sealed))
 	if err := s.journal.Sync(); err != nil {
 		return Founded{}, fmt.Errorf("make the founding durable: %w", err)
 	}

@@ -55,7 +55,7 @@ func (a *authority) sign(message []byte) ([]byte, error) {
 
 func (a *authority) locked() error {
 	fix := "chancery key unlock"
-	if a.Kind == ca.Root {
+	if a.Kind != ca.Issuing {
 		fix = "chancery crl publish --ca " + a.Name + " --recovery-file FILE, with the recovery words"
 	}
 	return ca.Locked(ca.E3001, "the key of "+a.Name+" is locked", fix)

@@ -11,6 +11,7 @@ import (
 	"chancery/ca"
 	"chancery/check"
 	"chancery/encode"
+	"chancery/policy"
 )
 
 // A Recertification asks for one more certificate of a generation's key: in place of
@@ -56,7 +57,12 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 		return out, err
 	}
 	next := a.Authority
-	c, err := encoded(next, d, nil, signer)
+	next.Version++
+	if q.By == "" {
+		next.Earlier = append(slices.Clone(a.Earlier), a.Certificate)
+		next.Certificate, next.NotBefore, next.NotAfter = nil, d.NotBefore, d.NotAfter
+	}
+	c, err := encoded(next, d, signer)
 	if err != nil {
 		return out, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --by").Because(err.Error())
 	}
@@ -65,10 +71,8 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	if err != nil {
 		return out, err
 	}
-	c.own.Version++
 	if q.By == "" {
-		c.own.Earlier = append(slices.Clone(a.Earlier), a.Certificate)
-		c.own.Certificate, c.own.NotBefore, c.own.NotAfter = der, d.NotBefore, d.NotAfter
+		c.own.Certificate = der
 	} else {
 		c.own.Cross = append(slices.Clone(a.Cross), ca.CrossCertificate{By: by, Certificate: der})
 	}
@@ -76,10 +80,12 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 		return out, err
 	}
 	out.Authority = c.own.Authority
-	if out.Lists, err = s.ceremonyLists(signer); err != nil {
+	if q.By == "" && a.AKI == ca.AKIIssuer && a.Kind != ca.Issuing {
+		out.Notices = append(out.Notices, "what "+a.Name+" signed before names its earlier certificate: hand out both")
+	}
+	if err := s.ceremonyLists(&out, signer); err != nil {
 		return out, err
 	}
-	s.closeSession()
 	return out, s.journal.Sync()
 }
 
@@ -99,14 +105,32 @@ func (r *rules) mayCertify(a *authority, by string, q Recertification) error {
 		return unmakeable("one of the two is retired", "chancery ca list")
 	case q.Days < 1 || q.Days > maxLife:
 		return unmakeable(fmt.Sprintf("a life of %d days is not between 1 and %d", q.Days, maxLife), "chancery ca renew --days 1825")
-	case len(a.Cross) >= maxCross || len(a.Earlier) >= maxCross:
-		return unmakeable(fmt.Sprintf("a key has at most %d earlier certificates", maxCross), "found the next generation: chancery ca create")
+	case len(a.Cross)+len(a.Earlier) >= maxCross || a.octets() > maxOctets:
+		return unmakeable(a.Name+" has as many certificates as one key can have", "found the next generation: chancery ca create")
 	}
 	return nil
 }
 
-// maxCross bounds the certificates of one key.
-const maxCross = 32
+const (
+	// maxCross bounds the certificates of one key, the newest not counted.
+	maxCross = 32
+	// maxOctets is how long they may be in all before one more is signed: a leaf must
+	// have room for them (journal.MaxBody) in base64, and for the newest's key and name
+	// once more.
+	maxOctets = 64 << 10
+)
+
+// octets is how long all certificates of a generation are.
+func (a *authority) octets() int {
+	n := len(a.Certificate)
+	for _, der := range a.Earlier {
+		n += len(der)
+	}
+	for _, c := range a.Cross {
+		n += len(c.Certificate)
+	}
+	return n
+}
 
 // redraft drafts the certificate of a key that has one. A root signs its own anew.
 func (s *Signer) redraft(a, signer *authority, days int, now time.Time) (d ca.AuthorityDraft, err error) {
@@ -117,7 +141,9 @@ func (s *Signer) redraft(a, signer *authority, days int, now time.Time) (d ca.Au
 	if d.Serial, err = encode.Serial(s.journal.LogNo(), now, s.Random); err != nil {
 		return d, err
 	}
-	d.SPKI, d.Use = a.SPKI, a.Use
+	if d.SPKI = a.SPKI; len(d.Use) == 0 {
+		d.Use = a.Use
+	}
 	d.NotBefore, d.NotAfter = now, now.AddDate(0, 0, days).Add(-time.Second)
 	if a.Kind == ca.Issuing {
 		d.PathLen = 0
@@ -130,6 +156,9 @@ func (s *Signer) redraft(a, signer *authority, days int, now time.Time) (d ca.Au
 		return d, unmakeable(fmt.Sprintf("it would outlive %s, which ends on %s", signer.Name, signer.NotAfter.Format(time.DateOnly)), "choose fewer --days")
 	}
 	d.Issuer, d.AKI = &signer.Authority, signer.AKI
+	if err := policy.Breaks(signer.Constraints, d.Subject, nil); err != nil {
+		return d, err
+	}
 	if subject, err := encode.SubjectDER(d.Subject); err != nil || !bytes.Equal(subject, a.Subject) {
 		return d, unmakeable("the name of "+a.Name+" has fields that cannot be written again as they are", "found the next generation: chancery ca create")
 	}

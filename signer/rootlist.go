@@ -6,14 +6,15 @@ import (
 	"fmt"
 
 	"chancery/ca"
-	"chancery/signer/softkey"
 )
 
-// A RootListing brings the recovery words for one list of a root.
+// A RootListing brings the recovery words for one list of a root, or of an
+// intermediate authority, whose key is sealed like a root's.
 type RootListing struct {
 	Authority string `json:"authority"`
 	Words     string `json:"words"`
-	// Days is how long the list is valid, 1 to 365; zero is 365.
+	// Days is how long the list is valid, 1 to 365; zero is 365, or what the authority
+	// has left.
 	Days int `json:"days"`
 }
 
@@ -23,9 +24,9 @@ type WholeList struct {
 	DER []byte `json:"der"`
 }
 
-// ListRoot opens the key of a root for one signature, that of its list, and
-// forgets it again. A root's key is open at a ceremony only, so its list lives
-// longer than others (security rule RV-04).
+// ListRoot opens the key of a root or an intermediate authority for one signature,
+// that of its list, and forgets it again. Such a key is open at a ceremony only, so
+// its list lives longer than others (security rule RV-04).
 func (s *Signer) ListRoot(q RootListing) (out WholeList, err error) {
 	s.flights.Lock()
 	defer s.flights.Unlock()
@@ -37,21 +38,26 @@ func (s *Signer) ListRoot(q RootListing) (out WholeList, err error) {
 	}
 	a := s.rules.Load().authorities[q.Authority]
 	switch {
-	case a == nil || a.Kind != ca.Root:
-		return out, ca.NotFound(ca.E2101, "there is no root "+ca.Show(q.Authority), "chancery ca list")
+	case a == nil || a.Kind == ca.Issuing:
+		return out, ca.NotFound(ca.E2101, "there is no root or intermediate authority "+ca.Show(q.Authority), "chancery ca list")
+	case !a.Signs():
+		return out, a.silent()
 	case q.Days == 0:
-		q.Days = rootListDays
+		q.Days = a.listDays(s.Now())
 	case q.Days < 1 || q.Days > rootListDays:
-		return out, ca.Refused(ca.E2112, fmt.Sprintf("a root's list is valid for 1 to %d days", rootListDays), "ask for fewer")
+		return out, ca.Refused(ca.E2112, fmt.Sprintf("such a list is valid for 1 to %d days", rootListDays), "ask for fewer")
 	}
-	words, err := softkey.ParseWords(q.Words)
+	opened, err := s.openSealed(a.Name, q.Words)
 	if err != nil {
 		return out, err
 	}
-	defer words.Wipe()
-	opened := *a
-	if opened.key, err = s.keys.Root(a.Name, words, s.log()); err != nil {
-		return out, s.noteTry(Unlocking{Words: q.Words}, err)
+	return s.wholeList(opened, q.Days)
+}
+
+// silent says why an authority signs nothing here.
+func (a *authority) silent() error {
+	if a.External {
+		return ca.Refused(ca.E3004, "the key of "+a.Name+" is not here", "where its key is, its list is made")
 	}
-	return s.wholeList(&opened, q.Days)
+	return ca.Refused(ca.E3004, a.Name+" is retired and signs nothing any more", "chancery ca list")
 }

@@ -4,6 +4,9 @@ package signer
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"chancery/ca"
 	"chancery/signer/journal"
@@ -27,7 +30,8 @@ type Turned struct {
 func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	s.flights.Lock()
 	defer s.flights.Unlock()
-	if _, err := s.ceremony(); err != nil {
+	now, err := s.ceremony()
+	if err != nil {
 		return out, err
 	}
 	r := s.rules.Load()
@@ -35,16 +39,22 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	if a == nil {
 		return out, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(t.Authority), "chancery ca list")
 	}
-	if err := a.mayBecome(t.To); err != nil {
+	older := r.activeBeside(a)
+	if err := a.mayBecome(t.To, len(older) > 0); err != nil {
 		return out, err
 	}
+	if t.To == ca.Active && !now.Before(a.NotAfter) {
+		return out, ca.Refused(ca.E2603, fmt.Sprintf("%s ended on %s", a.Name, a.NotAfter.Format(time.DateOnly)), "found the next generation: chancery ca create")
+	}
+	// In this order, since a power cut may leave the first leaf alone, where a segment
+	// of the log ends between them: two are active then, the newer signs, and the same
+	// call makes it whole.
 	next := []authority{*a}
 	next[0].State = t.To
-	for _, other := range r.authorities {
-		if t.To == ca.Active && other.Line == a.Line && other.Name != a.Name && other.State == ca.Active {
-			older := *other
-			older.State = ca.Retiring
-			next = append(next, older)
+	if t.To == ca.Active {
+		for _, one := range older {
+			one.State = ca.Retiring
+			next = append(next, one)
 		}
 	}
 	var entries []journal.Entry
@@ -71,6 +81,16 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	return out, nil
 }
 
+// activeBeside gives the other active generations of a's line, by name.
+func (r *rules) activeBeside(a *authority) (out []authority) {
+	for _, name := range slices.Sorted(maps.Keys(r.authorities)) {
+		if other := r.authorities[name]; other.Line == a.Line && name != a.Name && other.State == ca.Active {
+			out = append(out, *other)
+		}
+	}
+	return out
+}
+
 // turns are the states that may follow each other. A generation that was retiring may
 // become active again: a rollover can be taken back while the older lives.
 var turns = map[ca.AuthorityState][]ca.AuthorityState{
@@ -79,17 +99,17 @@ var turns = map[ca.AuthorityState][]ca.AuthorityState{
 	ca.Retired:  {ca.Standby, ca.Retiring},
 }
 
-func (a *authority) mayBecome(to ca.AuthorityState) error {
+// mayBecome says whether a generation may go into a state; crowded, whether another
+// one of its line is active.
+func (a *authority) mayBecome(to ca.AuthorityState, crowded bool) error {
 	refused := func(why, fix string) error {
 		return ca.Refused(ca.E2603, fmt.Sprintf("%s is %s and cannot become %s", a.Name, a.State, ca.Show(string(to))), fix).Because(why)
 	}
 	if a.External {
 		return refused("its key is not here", "where its key is, its state is decided")
 	}
-	for _, from := range turns[to] {
-		if a.State == from {
-			return nil
-		}
+	if slices.Contains(turns[to], a.State) || to == ca.Active && a.State == ca.Active && crowded {
+		return nil
 	}
 	switch {
 	case a.State == to:
