@@ -51,6 +51,9 @@ type system struct{}
 // anybody in the process closes it.
 func (system) Claim(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path+"-lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ca.Refused(ca.E1409, "the directory of the database "+path+" is missing", "stop the service and restore the database from a backup")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the database's lock: %w", err)
 	}

@@ -169,3 +169,7 @@ func TestAWriteAheadLogLeftByAKillIsReadBack(t *testing.T) {
 		t.Errorf("the copy was left behind: %v", err)
 	}
 }
+
+func TestABookWhoseDirectoryIsMissingIsRefused(t *testing.T) {
+	refused(t, Options{DSN: filepath.Join(t.TempDir(), "db", "book.db"), LogID: testLog}, ca.E1409)
+}
