@@ -4,27 +4,171 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/format"
+	"chancery/status"
 )
 
+// A bundling is what ca bundle was asked.
+type bundling struct {
+	handing
+	line    string
+	secret  string // file with the password of jks and p12
+	lists   bool
+	watch   bool
+	command string // of --exec
+}
+
 func (a *app) caBundle() *cobra.Command {
-	return &cobra.Command{
-		Use: "bundle", Short: "Print the roots in PEM: what others must trust", Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle | openssl x509 -noout -fingerprint -sha256",
+	q := bundling{}
+	c := &cobra.Command{
+		Use: "bundle", Short: "Print what others must trust: the authorities, old and new",
+		Long: "Prints each authority that is to be trusted, roots first, then what is below them, the oldest first: during a rollover\n" +
+			"old and new together. What is retired is left out. --crls adds the newest list of each, which servers that check\n" +
+			"revocation want in a file of its own. --watch keeps a file up to date while the service runs, and runs a command\n" +
+			"after each change and once at its start.\n\n" +
+			"jks and p12 are trust stores for Java; their password is " + status.StorePassword + " unless --password-file names another.",
+		Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle --line issuing --format p12 --out trust.p12\n  chancery ca bundle --out /etc/nginx/clients.pem --watch --exec 'systemctl reload nginx'",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.authorities(c.Context(), func(_ context.Context, _ *client.Client, all []ca.Authority) error {
-				var roots [][]byte
-				var kept []ca.Authority
-				for _, one := range all {
-					if one.Kind == ca.Root {
-						roots, kept = append(roots, one.Certificate), append(kept, one)
-					}
+			if err := q.judge(); err != nil {
+				return err
+			}
+			if form := a.form(); form == asPEM || form == asDER {
+				q.form = form
+			}
+			if err := a.canHand(q.handing, bundleAnswer(ca.Bundle{}, nil, "")); err != nil {
+				return err
+			}
+			if err := q.readPassword(); err != nil {
+				return err
+			}
+			if q.watch {
+				return a.watchBundle(c.Context(), q)
+			}
+			return a.authorities(c.Context(), func(ctx context.Context, k *client.Client, all []ca.Authority) error {
+				b, body, err := a.bundle(ctx, k, all, q)
+				if err != nil {
+					return err
 				}
-				return a.give(answer{value: kept, text: pemText(certificateLabel, roots), der: roots, label: certificateLabel})
+				return a.hand(q.handing, body, bundleAnswer(b, body, q.form))
 			})
 		},
 	}
+	f := c.Flags()
+	f.StringVar(&q.line, "line", "", "only of this line, such as issuing")
+	f.StringVar(&q.form, "format", asPEM, "pem, der (of one certificate), p7b, jks or p12")
+	f.StringVar(&q.out, "out", "", "file to write, or to replace with the bundle of today; - is standard output")
+	f.StringVar(&q.secret, "password-file", "", "file with the password of jks and p12")
+	f.BoolVar(&q.lists, "crls", false, "add the newest list of each authority, the root's included (pem, p7b)")
+	f.BoolVar(&q.watch, "watch", false, "stay, and write --out anew after each change")
+	f.StringVar(&q.command, "exec", "", "with --watch: what a shell runs after each change, and at the start")
+	_ = c.RegisterFlagCompletionFunc("format", fixed(append(slices.Clone(status.Forms), asDER)...)) // the flag is there
+	a.completeFlag(c, "line", completeLines)
+	return c
+}
+
+// judge refuses what does not go together.
+func (q bundling) judge() error {
+	switch {
+	case q.form != asDER && !slices.Contains(status.Forms, q.form):
+		return usage("--format "+ca.Show(q.form)+" is no form of a bundle", "use pem, der, p7b, jks or p12")
+	case q.lists && q.form != asPEM && q.form != asP7B:
+		return usage("--crls is for pem and p7b: the other forms hold no lists", "chancery ca bundle --crls --out crls.pem")
+	case q.secret != "" && q.form != asJKS && q.form != asP12:
+		return usage("--password-file is for jks and p12: the other forms have no password", "leave it out")
+	case q.watch && (q.out == "" || q.out == "-"):
+		return usage("--watch needs the file to keep", "chancery ca bundle --watch --out ca.pem")
+	case q.command != "" && !q.watch:
+		return usage("--exec is for --watch", "chancery ca bundle --watch --out ca.pem --exec 'systemctl reload nginx'")
+	}
+	return nil
+}
+
+func (q *bundling) readPassword() (err error) {
+	if q.password = status.StorePassword; q.secret != "" {
+		q.password, err = readSecret(q.secret)
+	}
+	return err
+}
+
+func completeLines(ctx context.Context, k *client.Client) ([]string, error) {
+	all, err := k.Authorities(ctx)
+	var words []string
+	for _, one := range all {
+		if !slices.Contains(words, one.Line) {
+			words = append(words, one.Line)
+		}
+	}
+	return words, err
+}
+
+// bundle makes the bundle that was asked for, and its file.
+func (a *app) bundle(ctx context.Context, k *client.Client, all []ca.Authority, q bundling) (b ca.Bundle, body []byte, err error) {
+	b = ca.BundleOf(all, q.line)
+	if len(b.Members) == 0 {
+		return b, nil, ca.NotFound(ca.E2101, "there is no authority of the line "+ca.Show(q.line)+" to trust", "chancery ca list")
+	}
+	if q.form == asDER {
+		if len(b.Members) > 1 {
+			return b, nil, usage(fmt.Sprintf("DER holds one certificate, and the bundle has %d", len(b.Members)), "chancery ca bundle --format p7b, or chancery ca show NAME -o der")
+		}
+		return b, b.Members[0].Certificate, nil
+	}
+	var lists [][]byte
+	if q.lists {
+		if lists, err = a.listsOf(ctx, k, b.Members); err != nil {
+			return b, nil, err
+		}
+	}
+	if q.form == asP7B {
+		body, err = format.P7B(b.Certificates(), lists)
+		return b, body, err
+	}
+	body, err = status.BundleFile(b, q.form, q.password)
+	return b, append(body, pemText(crlLabel, lists)...), err
+}
+
+// listsOf gets the published list of each member. That of an authority whose key is
+// elsewhere lies elsewhere too; without any other's, servers refuse everybody.
+func (a *app) listsOf(ctx context.Context, k *client.Client, members []ca.Authority) (lists [][]byte, err error) {
+	for _, one := range members {
+		der, err := k.CRL(ctx, one.Name)
+		var p *ca.Problem
+		if missing := errors.As(err, &p) && p.Kind == ca.NotFoundKind; missing && one.External {
+			fmt.Fprintf(a.err, "note: the list of %s is published where its key is: %s\n", one.Name, one.CRL)
+			continue
+		} else if missing {
+			return nil, ca.NotFound(p.Code, "there is no list of "+one.Name+" yet, without which servers refuse everybody", "chancery crl publish --ca "+one.Name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, der)
+	}
+	return lists, nil
+}
+
+func bundleAnswer(b ca.Bundle, body []byte, form string) answer {
+	x := answer{value: b, der: b.Certificates(), label: certificateLabel, names: []string{fmt.Sprint(b.Number)}}
+	if form == asPEM {
+		x.text = string(body)
+	}
+	return x
+}
+
+// told says what a bundle is in a line.
+func told(b ca.Bundle) string {
+	names := make([]string, len(b.Members))
+	for i, one := range b.Members {
+		names[i] = one.Name
+	}
+	return fmt.Sprintf("bundle %d: %s", b.Number, strings.Join(names, ", "))
 }

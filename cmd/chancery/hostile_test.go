@@ -344,7 +344,7 @@ func badFiles(t *testing.T, s *stranger, good []byte) []badFile {
 		{"one octet", []byte{0x30}, ca.E2203, ""},
 		{"a forged signature", forged, ca.E2203, "signature does not verify"},
 		{"a forged signature in PEM", asPEM("CERTIFICATE REQUEST", forged), ca.E2203, "signature does not verify"},
-		{"a certificate", []byte(s.h.done("ca", "bundle").out), ca.E2203, "this is a CERTIFICATE, not a request"},
+		{"a certificate", []byte(s.h.done("ca", "show", "root-g1", "-o", "pem").out), ca.E2203, "this is a CERTIFICATE, not a request"},
 		{"a list of revoked certificates", asPEM("X509 CRL", good), ca.E2203, "this is a X509 CRL, not a request"},
 		{"a public key", asPEM("PUBLIC KEY", good), ca.E2203, "this is a PUBLIC KEY, not a request"},
 		{"a private key", asPEM("PRIVATE KEY", private), ca.E2203, "private key"},

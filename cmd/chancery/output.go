@@ -37,6 +37,9 @@ var forms = []string{asTable, asText, asJSON, asLines, asCSV, asPEM, asDER}
 type answer struct {
 	value any    // as JSON
 	text  string // for people
+	// long writes what -o text shows of certificates, requests and lists; nil if that is
+	// text too.
+	long func(io.Writer) error
 	// rows are the members of a list, columns those of their JSON fields that a
 	// table of -o csv has where --fields names none.
 	rows    any
@@ -105,6 +108,8 @@ func (a *app) give(x answer) error {
 		return a.writeJSON(x.value)
 	case form == asJSON || form == asLines || form == asCSV || len(a.fields) > 0:
 		return a.giveFields(x, form)
+	case form == asText && x.long != nil:
+		return x.long(a.out)
 	}
 	return a.write([]byte(x.text))
 }

@@ -17,13 +17,15 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/format"
 )
 
 func (a *app) showCommand() *cobra.Command {
 	var request bool
+	var password string
 	c := &cobra.Command{
 		Use: "show NAME|SERIAL|FILE|-", Short: "Show a certificate of ours, or what a file holds",
-		Example:           "  chancery show nas.lab.example\n  chancery show nas.csr\n  chancery show 1e77a0c3 -o pem\n  chancery show 1e77a0c3 --csr > again.csr",
+		Example:           "  chancery show nas.lab.example\n  chancery show nas.csr\n  chancery show fullchain.pem -o text\n  chancery show 1e77a0c3 -o pem\n  chancery show 1e77a0c3 --csr > again.csr",
 		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -33,7 +35,7 @@ func (a *app) showCommand() *cobra.Command {
 				if request {
 					return usage("--csr is for certificates of ours, and "+args[0]+" is a file", "chancery show "+args[0])
 				}
-				return a.showFile(args[0])
+				return a.showFile(c.Context(), args[0], password)
 			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				i, err := k.Certificate(ctx, args[0])
@@ -54,17 +56,19 @@ func (a *app) showCommand() *cobra.Command {
 				x := answer{value: i, text: text, names: []string{i.Certificate.PublicName()}}
 				if len(i.Certificate.DER) > 0 {
 					x.der, x.label = served(i), certificateLabel
+					x.long = texts(x.der[:1], format.CertificateText)
 				}
 				return a.give(x)
 			})
 		},
 	}
+	c.Flags().StringVar(&password, "password-file", "", "file with the password of FILE, if it needs one")
 	c.Flags().BoolVar(&request, "csr", false, "print the request that it came of, as it was sent")
 	return c
 }
 
 // fileSuffixes are names that nobody certifies.
-var fileSuffixes = []string{".crl", ".csr", ".req", ".p10", ".pem", ".crt", ".cer", ".der", ".key"}
+var fileSuffixes = []string{".crl", ".csr", ".req", ".p10", ".pem", ".crt", ".cer", ".der", ".key", ".p7b", ".p7c", ".p12", ".pfx", ".jks"}
 
 // isFile tells a file from a name: names of certificates are no paths, and one
 // that is both is rather the file, because who has it lists the directory.

@@ -154,9 +154,8 @@ func TestForeignFilesAreShownOrNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ path, word string }{
-		"a private key":             {h.file("nas.lab.example.key"), "private key"},
-		"text":                      {h.write("text.pem", "hello\n"), "neither PEM nor DER"},
-		"a chain and a private key": {h.write("both.pem", root+"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"), "private key"},
+		"text":                      {h.write("text.pem", "hello\n"), "neither PEM, DER"},
+		"a chain and a private key": {h.write("both.pem", root+"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"), "PRIVATE KEY"},
 		"nothing":                   {h.file("nothing.csr"), "cannot be read"},
 		"a directory":               {directory, "cannot be read"},
 	} {

@@ -3,54 +3,74 @@
 package main
 
 import (
+	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"chancery/ca"
+	"chancery/format"
 	"chancery/internal/csr"
 )
 
-// maxShown is how many certificates of a file are shown: more than any chain has.
-const maxShown = 16
-
-// showFile shows what a file holds, without a service: a request, with its
-// signature verified (R47), or certificates.
-func (a *app) showFile(path string) error {
-	content, err := a.readInput(path)
-	if err != nil {
-		return err
-	}
-	if found := certificatesIn(content); len(found) > 0 {
-		return a.giveCertificates(found)
-	}
-	if l := listIn(content); l != nil {
-		return a.giveList(l)
-	}
-	der, err := csr.Decode(content)
-	if err != nil {
-		return err
-	}
-	return a.showRequest(der)
+// A heap is all things of one kind in a file.
+type heap struct {
+	what  string
+	items []format.Item
+	give  func([]format.Item) error
 }
 
-// listIn gives the revocation list of a file, PEM or DER, or nil.
-func listIn(content []byte) *x509.RevocationList {
-	if block, _ := pem.Decode(content); block != nil && block.Type == crlLabel {
-		content = block.Bytes
-	}
-	l, err := x509.ParseRevocationList(content)
+// showFile shows what a file holds, of whatever form, without a service: certificates,
+// requests, with their signatures verified (R47), lists, or the public part of keys.
+func (a *app) showFile(ctx context.Context, path, password string) error {
+	found, err := a.contents(ctx, path, password)
 	if err != nil {
+		return err
+	}
+	all := []heap{
+		{"certificate", found.Certificates, a.giveCertificates}, {"request", found.Requests, a.giveRequests},
+		{"revocation list", found.Lists, a.giveLists}, {"private key", found.Keys, a.giveKeys},
+	}
+	first := slices.IndexFunc(all, func(h heap) bool { return len(h.items) > 0 })
+	for _, other := range all[first+1:] {
+		if n := len(other.items); n > 0 {
+			fmt.Fprintf(a.err, "note: not shown: %d × %s\n", n, other.what)
+		}
+	}
+	return all[first].give(all[first].items)
+}
+
+// single gives one thing as an object, and more as a list with its rows.
+func single[T any](all []T) (value, rows any) {
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	return all, all
+}
+
+// texts writes what -o text shows of each.
+func texts(all [][]byte, text func([]byte) (string, error)) func(io.Writer) error {
+	return func(w io.Writer) error {
+		for _, der := range all {
+			one, err := text(der)
+			if err != nil {
+				return err
+			}
+			if _, err := io.WriteString(w, one); err != nil {
+				return err
+			}
+		}
 		return nil
 	}
-	return l
 }
 
 // A shownList is a revocation list of a file. Who signed it is what it says, and not
@@ -63,14 +83,63 @@ type shownList struct {
 	Entries    int       `json:"entries"`
 }
 
-func (a *app) giveList(l *x509.RevocationList) error {
-	s := shownList{Issuer: l.Issuer.String(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: len(l.RevokedCertificateEntries)}
-	if l.Number != nil {
-		s.Number = l.Number.String()
+func (a *app) giveLists(items []format.Item) error {
+	var all []shownList
+	x := answer{columns: []string{"issuer", "number", "this_update", "next_update", "entries"}, label: crlLabel, der: format.DERs(items)}
+	for i, it := range items {
+		l, err := x509.ParseRevocationList(it.DER)
+		if err != nil {
+			return ca.Invalid(ca.E2501, "the revocation list cannot be read", "have it made again; -o text shows what can be").Because(err.Error())
+		}
+		s := shownList{Issuer: l.Issuer.String(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: len(l.RevokedCertificateEntries)}
+		if l.Number != nil {
+			s.Number = l.Number.String()
+		}
+		if i > 0 {
+			x.text += "\n"
+		}
+		x.text += table([][2]string{
+			{"list of", s.Issuer + "; its signature was not verified"}, {"number", s.Number}, {"valid", span(s.ThisUpdate, s.NextUpdate) + ended(s.NextUpdate)}, {"entries", fmt.Sprint(s.Entries)},
+		})
+		all, x.names = append(all, s), append(x.names, s.Number)
 	}
-	return a.give(answer{value: s, der: [][]byte{l.Raw}, label: crlLabel, names: []string{s.Number}, text: table([][2]string{
-		{"list of", s.Issuer + "; its signature was not verified"}, {"number", s.Number}, {"valid", span(s.ThisUpdate, s.NextUpdate) + ended(s.NextUpdate)}, {"entries", fmt.Sprint(s.Entries)},
-	})})
+	x.value, x.rows = single(all)
+	x.long = func(w io.Writer) error {
+		for _, der := range x.der {
+			if err := format.ListText(w, der); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return a.give(x)
+}
+
+// A shownKey is the public part of a private key.
+type shownKey struct {
+	KeyType string    `json:"key_type"`
+	Key     ca.Digest `json:"key"`
+}
+
+// giveKeys shows which keys a file holds, and nothing that is secret.
+func (a *app) giveKeys(items []format.Item) error {
+	var all []shownKey
+	var x answer
+	for _, it := range items {
+		public, err := publicPart(it.DER)
+		if err != nil {
+			return err
+		}
+		spki, err := x509.MarshalPKIXPublicKey(public)
+		if err != nil {
+			return fmt.Errorf("read the key: %w", err)
+		}
+		s := shownKey{keyName(public), sha256.Sum256(spki)}
+		x.text += table([][2]string{{"private key", "whoever has this file can use it; only its public part is shown"}, {"key", s.KeyType}, {"key SHA-256", s.Key.String()}})
+		all, x.names = append(all, s), append(x.names, s.Key.String())
+	}
+	x.value, x.rows = single(all)
+	return a.give(x)
 }
 
 // A shownRequest is a request as it is shown: nothing in it was granted.
@@ -83,46 +152,36 @@ type shownRequest struct {
 	Signature string    `json:"signature"` // "verifies" or "bad"
 }
 
-// showRequest shows a request, and ends with a problem if its signature is bad.
-func (a *app) showRequest(der []byte) error {
-	parsed, err := csr.Parse(der)
-	if err != nil {
+// giveRequests shows requests, and ends with a problem if a signature is bad.
+func (a *app) giveRequests(items []format.Item) error {
+	var all []shownRequest
+	var bad error
+	x := answer{der: format.DERs(items), label: requestLabel, columns: []string{"subject", "key_type", "key", "signature"}}
+	for i, it := range items {
+		parsed, err := csr.Parse(it.DER)
+		if err != nil {
+			return err
+		}
+		s := shownRequest{Subject: parsed.Subject.String(), Names: parsed.Names, KeyType: parsed.KeyType, Key: parsed.Key, Dropped: parsed.Dropped, Signature: "verifies"}
+		verdict := a.mark(fine) + " verifies with the request's own key: who made it holds the private key"
+		if err := csr.Check(parsed); err != nil {
+			s.Signature, verdict, bad = "bad", a.mark(failed)+" does not verify", err
+		}
+		if i > 0 {
+			x.text += "\n"
+		}
+		x.text += table([][2]string{
+			{"request", "PKCS#10; a wish, of which the profile takes what it allows"}, {"subject", s.Subject}, {"names", joined(s.Names)},
+			{"key", s.KeyType}, {"key SHA-256", s.Key.String()}, {"never taken", strings.Join(s.Dropped, ", ")}, {"signature", verdict},
+		})
+		all, x.names = append(all, s), append(x.names, s.Key.String())
+	}
+	x.value, x.rows = single(all)
+	x.long = texts(x.der, format.RequestText)
+	if err := a.give(x); err != nil {
 		return err
 	}
-	bad := csr.Check(parsed)
-	s := shownRequest{Subject: parsed.Subject.String(), Names: parsed.Names, KeyType: parsed.KeyType, Key: parsed.Key, Dropped: parsed.Dropped, Signature: "verifies"}
-	verdict := a.mark(fine) + " verifies with the request's own key: who made it holds the private key"
-	if bad != nil {
-		s.Signature, verdict = "bad", a.mark(failed)+" does not verify"
-	}
-	rows := [][2]string{
-		{"request", "PKCS#10; a wish, of which the profile takes what it allows"}, {"subject", s.Subject}, {"names", joined(s.Names)},
-		{"key", s.KeyType}, {"key SHA-256", hex.EncodeToString(s.Key[:])}, {"never taken", strings.Join(s.Dropped, ", ")}, {"signature", verdict},
-	}
-	err = a.give(answer{value: s, text: table(rows), names: []string{hex.EncodeToString(s.Key[:])}, der: [][]byte{der}, label: requestLabel})
-	if err == nil {
-		err = bad
-	}
-	return err
-}
-
-// certificatesIn gives the certificates of a file: PEM blocks, or one DER.
-func certificatesIn(content []byte) []*x509.Certificate {
-	if one, err := x509.ParseCertificate(content); err == nil {
-		return []*x509.Certificate{one}
-	}
-	var found []*x509.Certificate
-	for block, rest := pem.Decode(content); block != nil && len(found) < maxShown; block, rest = pem.Decode(rest) {
-		if block.Type != certificateLabel && block.Type != "X509 CERTIFICATE" {
-			return nil // whatever it is, Decode says it better
-		}
-		one, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil
-		}
-		found = append(found, one)
-	}
-	return found
+	return bad
 }
 
 // A shownCertificate is a certificate of a file. Who signed it is what it says,
@@ -139,44 +198,60 @@ type shownCertificate struct {
 	Fingerprint string    `json:"fingerprint_sha256"`
 }
 
-func (a *app) giveCertificates(found []*x509.Certificate) error {
+// describe says what a certificate is.
+func describe(c *x509.Certificate) shownCertificate {
+	digest := sha256.Sum256(c.Raw)
+	s := shownCertificate{
+		Subject: c.Subject.String(), Issuer: c.Issuer.String(), Serial: hex.EncodeToString(c.SerialNumber.Bytes()), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+		KeyType: keyName(c.PublicKey), Authority: c.IsCA, Fingerprint: hex.EncodeToString(digest[:]),
+	}
+	for _, n := range c.DNSNames {
+		s.Names = append(s.Names, "dns:"+n)
+	}
+	for _, n := range c.IPAddresses {
+		s.Names = append(s.Names, "ip:"+n.String())
+	}
+	for _, n := range c.EmailAddresses {
+		s.Names = append(s.Names, "email:"+n)
+	}
+	for _, n := range c.URIs {
+		s.Names = append(s.Names, "uri:"+n.String())
+	}
+	return s
+}
+
+func (a *app) giveCertificates(items []format.Item) error {
+	x := answer{columns: []string{"subject", "issuer", "serial", "not_after"}, label: certificateLabel, der: format.DERs(items)}
+	x.long = texts(x.der, format.CertificateText)
 	var all []shownCertificate
-	var texts, names []string
-	var ders [][]byte
-	for _, c := range found {
-		digest := sha256.Sum256(c.Raw)
-		s := shownCertificate{
-			Subject: c.Subject.String(), Issuer: c.Issuer.String(), Serial: hex.EncodeToString(c.SerialNumber.Bytes()), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
-			KeyType: keyName(c), Authority: c.IsCA, Fingerprint: hex.EncodeToString(digest[:]),
+	for i, it := range items {
+		if i > 0 {
+			x.text += "\n"
 		}
-		for _, n := range c.DNSNames {
-			s.Names = append(s.Names, "dns:"+n)
+		c, err := x509.ParseCertificate(it.DER)
+		if err != nil && a.form() == asText {
+			continue // it shows what nobody else reads
 		}
-		for _, n := range c.IPAddresses {
-			s.Names = append(s.Names, "ip:"+n.String())
+		if err != nil {
+			return ca.Invalid(ca.E2501, "the certificate cannot be read", "chancery show … -o text shows what can be").Because(err.Error())
 		}
-		for _, n := range c.EmailAddresses {
-			s.Names = append(s.Names, "email:"+n)
-		}
-		for _, n := range c.URIs {
-			s.Names = append(s.Names, "uri:"+n.String())
-		}
-		what := "of an end entity"
+		s, what := describe(c), "of an end entity"
 		if c.IsCA {
 			what = "of an authority"
 		}
-		texts = append(texts, table([][2]string{
+		x.text += table([][2]string{
 			{"certificate", what + "; its signature was not verified"}, {"subject", s.Subject}, {"issuer", s.Issuer}, {"names", strings.Join(s.Names, ", ")},
 			{"serial", s.Serial}, {"key", s.KeyType}, {"valid", span(s.NotBefore, s.NotAfter) + ended(c.NotAfter)}, {"fingerprint", fingerprint(c.Raw) + " (SHA-256)"},
-		}))
-		all, names, ders = append(all, s), append(names, s.Serial), append(ders, c.Raw)
+		})
+		all, x.names = append(all, s), append(x.names, s.Serial)
 	}
-	return a.give(answer{value: all, rows: all, columns: []string{"subject", "issuer", "serial", "not_after"}, text: strings.Join(texts, "\n"), names: names, der: ders, label: certificateLabel})
+	x.value, x.rows = all, all
+	return a.give(x)
 }
 
 // keyName is a key's type in the words of profiles.
-func keyName(c *x509.Certificate) string {
-	switch key := c.PublicKey.(type) {
+func keyName(public crypto.PublicKey) string {
+	switch key := public.(type) {
 	case *rsa.PublicKey:
 		return fmt.Sprintf("rsa-%d", key.N.BitLen())
 	case *ecdsa.PublicKey:
@@ -184,7 +259,7 @@ func keyName(c *x509.Certificate) string {
 	case ed25519.PublicKey:
 		return "ed25519"
 	}
-	return c.PublicKeyAlgorithm.String()
+	return fmt.Sprintf("of another type (%T)", public)
 }
 
 func ended(at time.Time) string {

@@ -54,7 +54,7 @@ func TestVerifyTakesEveryFormOfFile(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	chain, leaf, key := h.pair("nas.lab.example")
-	root := h.write("root.pem", h.done("ca", "bundle").out)
+	root := h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
 	secret := h.write("secret", "geheim\n")
 	p12, p7b, der, text := h.file("nas.p12"), h.file("nas.p7b"), h.file("nas.der"), h.file("nas.txt.pem")
 	h.tool("openssl", "pkcs12", "-export", "-in", chain, "-inkey", key, "-passout", "file:"+secret, "-out", p12)
@@ -154,7 +154,7 @@ func TestR126_VerifyAsksServers(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	chain, leaf, key := h.pair("nas.lab.example")
-	root := h.write("root.pem", h.done("ca", "bundle").out)
+	root := h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
 	between := h.write("between.pem", strings.TrimPrefix(read(t, chain), read(t, leaf)))
 	as := []string{"--as", "server:nas.lab.example"}
 	ask := func(code int, says, address string, more ...string) {
@@ -218,7 +218,7 @@ func TestVerifyFetchesLists(t *testing.T) {
 	h.done("init", "--names", "lab.example", "--recovery-file", h.file("words"), "--pki-url", site.URL)
 	h.serve()
 	chain, _, _ := h.pair("nas.lab.example")
-	root := h.write("root.pem", h.done("ca", "bundle").out)
+	root := h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
 	lists["/pki/root-g1.crl"] = []byte(h.done("crl", "show", "--ca", "root-g1", "-o", "der").out)
 	h.judges(exitFaults, "cannot be had: the answer is \"302 Found\"", chain, "--ca", root, "--fetch")
 	lists["/pki/issuing-g1.crl"] = []byte(h.done("crl", "show", "--ca", "issuing-g1", "-o", "pem").out)
