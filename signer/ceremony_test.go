@@ -146,16 +146,16 @@ func (c *ceremony) verifies(leaf []byte, above []string, flags ...string) {
 
 func (c *ceremony) openssl(leaf []byte, above []string, flags ...string) (string, error) {
 	c.t.Helper()
-	dir := c.t.TempDir()
 	var untrusted [][]byte
 	for _, name := range above[:len(above)-1] {
 		untrusted = append(untrusted, c.all[name].Certificate)
 	}
-	return verifiedBy(c.t, dir, leaf, untrusted, c.all[above[len(above)-1]].Certificate, flags...)
+	return verifiedBy(c.t, leaf, untrusted, c.all[above[len(above)-1]].Certificate, flags...)
 }
 
-func verifiedBy(t testing.TB, dir string, leaf []byte, untrusted [][]byte, anchor []byte, flags ...string) (string, error) {
+func verifiedBy(t testing.TB, leaf []byte, untrusted [][]byte, anchor []byte, flags ...string) (string, error) {
 	t.Helper()
+	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	writePEM(t, in("leaf.pem"), leaf)
 	writePEM(t, in("above.pem"), untrusted...)

@@ -140,7 +140,7 @@ func TestR62_AKeyOfOursIsSignedElsewhere(t *testing.T) {
 	for n := range 2 {
 		h := c.hello(0)
 		leaf := c.issued(h, wish(n, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
-		if out, err := verifiedBy(t, t.TempDir(), leaf.DER, [][]byte{sub, middle}, root); err != nil {
+		if out, err := verifiedBy(t, leaf.DER, [][]byte{sub, middle}, root); err != nil {
 			t.Errorf("openssl verify: %v\n%s", err, out)
 		}
 		if _, l := c.listOf(h, "issuing-g2", 0); l.CheckSignatureFrom(parsed(t, sub)) != nil {
@@ -216,7 +216,7 @@ func TestR63_AnIntermediateIsImportedWithItsKey(t *testing.T) {
 	c.turns("issuing-g2", ca.Active)
 	h := c.hello(0)
 	leaf := c.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
-	if out, err := verifiedBy(t, t.TempDir(), leaf.DER, [][]byte{c.all["issuing-g2"].Certificate, middle}, root); err != nil {
+	if out, err := verifiedBy(t, leaf.DER, [][]byte{c.all["issuing-g2"].Certificate, middle}, root); err != nil {
 		t.Errorf("openssl verify: %v\n%s", err, out)
 	}
 	if a := c.one(h, wish(2, csrBy(t, "secret.lab.example", p256...), profiles(t, h)["server"])); a.Problem == nil || a.Problem.Code != ca.E2114 {

@@ -141,7 +141,7 @@ func TestR6_ARenewalKeepsKeyNameAndLimits(t *testing.T) {
 		after := c.issued(h, wish(10+n, csrBy(t, "a.lab.example", p256...), p))
 		for _, leaf := range [][]byte{before.DER, after.DER} {
 			c.verifies(leaf, []string{"issuing-g1", "root-g1"})
-			if out, err := verifiedBy(t, t.TempDir(), leaf, [][]byte{c.all["issuing-g1"].Earlier[0]}, c.all["root-g1"].Certificate); err != nil {
+			if out, err := verifiedBy(t, leaf, [][]byte{c.all["issuing-g1"].Earlier[0]}, c.all["root-g1"].Certificate); err != nil {
 				t.Errorf("by the earlier certificate: %v\n%s", err, out)
 			}
 		}
@@ -195,7 +195,7 @@ func TestR6_ACrossCertificateLeadsToEitherRoot(t *testing.T) {
 	if len(cross) != 1 || cross[0].By != "root-g1" {
 		t.Fatalf("%+v", cross)
 	}
-	out, err := verifiedBy(t, t.TempDir(), leaf.DER, [][]byte{c.all["issuing-g2"].Certificate, cross[0].Certificate}, c.all["root-g1"].Certificate)
+	out, err := verifiedBy(t, leaf.DER, [][]byte{c.all["issuing-g2"].Certificate, cross[0].Certificate}, c.all["root-g1"].Certificate)
 	if err != nil {
 		t.Errorf("by the cross-certificate: %v\n%s", err, out)
 	}
