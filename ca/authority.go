@@ -101,9 +101,12 @@ func (a Authority) Algorithm() string {
 // An AuthorityDraft is the CA certificate a founding would make. It is a type of
 // its own, so that nothing that signs end-entity drafts can sign one.
 type AuthorityDraft struct {
-	Serial    Serial
-	Subject   Subject
-	SPKI      []byte
+	Serial  Serial
+	Subject Subject
+	SPKI    []byte
+	// SKI is the subject key identifier of a key that has one already: what it signed
+	// names it so. Empty is that of the key (RFC 7093 §2 method 1).
+	SKI       []byte
 	NotBefore time.Time
 	NotAfter  time.Time
 	// PathLen is the path length constraint; -1 leaves it out.

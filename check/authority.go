@@ -83,6 +83,10 @@ func authority(tbs []byte, d *ca.AuthorityDraft) error {
 	if !bytes.Equal(c.spki, d.SPKI) {
 		return errors.New("the public key is not the draft's")
 	}
+	own := key.id[:]
+	if len(d.SKI) > 0 {
+		own = d.SKI
+	}
 	// A root signs itself.
 	signer := &ca.Authority{KeyType: key.keyType, Hash: d.Hash, Key: sha256.Sum256(d.SPKI), SPKI: d.SPKI, Subject: c.subject}
 	var id func([]byte) error
@@ -93,7 +97,7 @@ func authority(tbs []byte, d *ca.AuthorityDraft) error {
 		signer = d.Issuer
 		id, err = identifierOf(signer, d.AKI)
 	} else {
-		id, err = identifierIs(key.id[:], d.AKI, c.subject, c.serial)
+		id, err = identifierIs(own, d.AKI, c.subject, c.serial)
 	}
 	if err != nil {
 		return err
@@ -101,7 +105,7 @@ func authority(tbs []byte, d *ca.AuthorityDraft) error {
 	if err := signedBy(c, signer); err != nil {
 		return err
 	}
-	return authorityExtensions(c, d, key.id[:], id)
+	return authorityExtensions(c, d, own, id)
 }
 
 // authorityExtensions is the closed list of a CA certificate.

@@ -260,6 +260,7 @@ func TestMutatedAuthorityDraftIsCaught(t *testing.T) {
 		"Subject": {turns: turns{func(d *ca.AuthorityDraft) { d.Subject = d.Subject[1:] }, func(d *ca.AuthorityDraft) { d.Subject = nil },
 			func(d *ca.AuthorityDraft) { d.Subject = append(slices.Clone(d.Subject), d.Subject[0]) }}},
 		"SPKI":      {turns: turns{func(d *ca.AuthorityDraft) { d.SPKI = spki(t, "ecdsa-p384") }}},
+		"SKI":       {turns: turns{func(d *ca.AuthorityDraft) { d.SKI = []byte{1, 2, 3} }}},
 		"NotBefore": {turns: turns{func(d *ca.AuthorityDraft) { d.NotBefore = d.NotBefore.Add(time.Second) }}},
 		"NotAfter":  {turns: turns{func(d *ca.AuthorityDraft) { d.NotAfter = d.NotAfter.Add(-time.Second) }}},
 		"PathLen": {turns: turns{func(d *ca.AuthorityDraft) { d.PathLen = -1 }, func(d *ca.AuthorityDraft) { d.PathLen = 1 },

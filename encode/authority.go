@@ -16,6 +16,9 @@ import (
 // maxPathLen bounds path lengths: nobody has chains of more.
 const maxPathLen = 16
 
+// maxKeyID bounds key identifiers from elsewhere, in octets: the longest digest has 64.
+const maxKeyID = 64
+
 // Authority writes the TBSCertificate of a CA certificate: the one place that
 // says CA:TRUE, keyCertSign and cRLSign. A root (no Issuer) carries no
 // addresses, for it is trusted by being known; others carry those of their issuer.
@@ -37,6 +40,12 @@ func authority(d *ca.AuthorityDraft) ([]byte, error) {
 	own, err := KeyID(d.SPKI)
 	if err != nil {
 		return nil, err
+	}
+	if len(d.SKI) > maxKeyID {
+		return nil, fmt.Errorf("a key identifier of %d octets is longer than %d", len(d.SKI), maxKeyID)
+	}
+	if len(d.SKI) > 0 {
+		own = d.SKI
 	}
 	subject, err := SubjectDER(d.Subject)
 	if err != nil {

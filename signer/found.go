@@ -22,8 +22,10 @@ type Founding struct {
 	Database string `json:"database_id"`
 	// PKI is the base of the addresses in certificates, such as
 	// http://ca.lab.example:8080, without a final slash.
-	PKI      string            `json:"pki_url"`
-	Root     Generation        `json:"root"`
+	PKI  string     `json:"pki_url"`
+	Root Generation `json:"root"`
+	// Single founds the issuing authority alone, which signs itself: no Root (R21).
+	Single   bool              `json:"single_tier,omitempty"`
 	Issuing  Generation        `json:"issuing"`
 	Profiles []policy.Document `json:"profiles"`
 	// Words are the recovery words, which the command has written down or had
@@ -88,24 +90,9 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	if err := s.begin(f, uid, now); err != nil {
 		return Founded{}, err
 	}
-	root, err := s.establish(making{Generation: f.Root, kind: ca.Root, state: ca.Active, pki: f.PKI, words: s.words}, now)
+	all, lists, err := s.foundAll(f, now)
 	if err != nil {
-		return Founded{}, fmt.Errorf("found the root: %w", err)
-	}
-	issuing, err := s.establish(making{Generation: f.Issuing, kind: ca.Issuing, state: ca.Active, pki: f.PKI, parent: root}, now)
-	if err != nil {
-		return Founded{}, fmt.Errorf("found the issuing authority: %w", err)
-	}
-	lists := map[string][]byte{}
-	for _, first := range []struct {
-		of   *authority
-		days int
-	}{{root, rootListDays}, {issuing, ListDays}} {
-		l, err := s.wholeList(first.of, first.days)
-		if err != nil {
-			return Founded{}, fmt.Errorf("make the first list of %s: %w", first.of.Name, err)
-		}
-		lists[first.of.Name] = l.DER
+		return Founded{}, err
 	}
 	// From here on the root's key is on disk only, under its words.
 	s.words.Wipe()
@@ -116,20 +103,51 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 	s.mu.Lock()
 	s.unlocked = true
 	s.mu.Unlock()
-	return Founded{Log: s.journal.LogIDText(), LogKey: s.logKey, Authorities: []ca.Authority{root.Authority, issuing.Authority}, Lists: lists}, nil
+	return Founded{Log: s.journal.LogIDText(), LogKey: s.logKey, Authorities: all, Lists: lists}, nil
 }
 
-// sound refuses what could not become two authorities.
+// foundAll makes the first authorities and their lists.
+func (s *Signer) foundAll(f Founding, now time.Time) (all []ca.Authority, lists map[string][]byte, err error) {
+	lists = map[string][]byte{}
+	list := func(of *authority, days int) error {
+		l, err := s.wholeList(of, days)
+		if err != nil {
+			return fmt.Errorf("make the first list of %s: %w", of.Name, err)
+		}
+		all, lists[of.Name] = append(all, of.Authority), l.DER
+		return nil
+	}
+	var root *authority
+	if !f.Single {
+		if root, err = s.establish(making{Generation: f.Root, kind: ca.Root, state: ca.Active, pki: f.PKI, words: s.words}, now); err != nil {
+			return nil, nil, fmt.Errorf("found the root: %w", err)
+		}
+		if err := list(root, rootListDays); err != nil {
+			return nil, nil, err
+		}
+	}
+	issuing, err := s.establish(making{Generation: f.Issuing, kind: ca.Issuing, state: ca.Active, pki: f.PKI, parent: root}, now)
+	if err != nil {
+		return nil, nil, fmt.Errorf("found the issuing authority: %w", err)
+	}
+	err = list(issuing, ListDays)
+	return all, lists, err
+}
+
+// sound refuses what could not become these authorities.
 func (f Founding) sound() error {
 	switch {
 	case f.Assurance != ca.Solo:
 		return ca.Refused(ca.E1101, "only the assurance solo can be founded by init", "two security administrators enrol for separated; use --assurance solo")
 	case f.Database == "":
 		return ca.Invalid(ca.E1401, "the founding names no database", "chancery init")
+	case f.Single:
 	case f.Root.Name == f.Issuing.Name || f.Root.Line == f.Issuing.Line:
 		return ca.Invalid(ca.E1401, "root and issuing authority need names and lines of their own", "chancery init")
 	case f.Issuing.Days >= f.Root.Days:
 		return ca.Invalid(ca.E1401, "the issuing authority must end before its root", "give the root a longer life")
+	}
+	switch {
 	case len(f.Issuing.Use) == 0:
 		return ca.Invalid(ca.E1401, "the issuing authority needs extended key usages", "chancery init")
 	case len(f.Profiles) == 0:

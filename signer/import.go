@@ -40,7 +40,7 @@ type Import struct {
 func untakeable(detail, fix string) *ca.Problem { return ca.Refused(ca.E2602, detail, fix) }
 
 // Import enters an authority whose certificate was made elsewhere, and those above it
-// as external ones. What is not to be taken is E2602, and leaves nothing behind.
+// as external ones; or a new certificate of one that is there, by its name. What is not to be taken is E2602, and leaves nothing behind.
 func (s *Signer) Import(q Import) (out Created, err error) {
 	s.flights.Lock()
 	defer s.flights.Unlock()
@@ -55,6 +55,12 @@ func (s *Signer) Import(q Import) (out Created, err error) {
 	}
 	if err := soundChain(chain, q.Kind, now); err != nil {
 		return out, err
+	}
+	if err := r.clash(chain); err != nil {
+		return out, err
+	}
+	if old := r.authorities[q.Name]; old != nil {
+		return s.replace(old, chain)
 	}
 	key, keyType, err := s.keyOf(q, chain[0])
 	if err != nil {

@@ -48,9 +48,11 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	if err := s.rules.Load().mayCertify(a, by, q); err != nil {
 		return out, err
 	}
-	signer, err := s.openSealed(by, q.Words)
-	if err != nil {
-		return out, err
+	signer := a
+	if a.Kind != ca.Issuing || by != a.Name { // an authority without a root signs with the key it has at hand
+		if signer, err = s.openSealed(by, q.Words); err != nil {
+			return out, err
+		}
 	}
 	d, err := s.redraft(a, signer, q.Days, now)
 	if err != nil {
@@ -97,7 +99,7 @@ func (r *rules) mayCertify(a *authority, by string, q Recertification) error {
 		return unmakeable("the key of "+a.Name+" is not here", "where its key is, it is renewed")
 	case p == nil || p.External:
 		return unmakeable(fmt.Sprintf("the key of %s, which signed %s, is not here", by, a.Name), "chancery ca export-csr "+a.Name+", have it signed there, then chancery ca import-cert")
-	case p.Kind == ca.Issuing:
+	case p.Kind == ca.Issuing && by != a.Name:
 		return unmakeable(p.Name+" signs no authorities", "choose a root: chancery ca list")
 	case q.By == a.Parent || q.By == a.Name:
 		return unmakeable(a.Name+" is below "+q.By+" already", "leave --by out to renew it")
@@ -141,7 +143,7 @@ func (s *Signer) redraft(a, signer *authority, days int, now time.Time) (d ca.Au
 	if d.Serial, err = encode.Serial(s.journal.LogNo(), now, s.Random); err != nil {
 		return d, err
 	}
-	if d.SPKI = a.SPKI; len(d.Use) == 0 {
+	if d.SPKI, d.SKI = a.SPKI, a.SKI; len(d.Use) == 0 {
 		d.Use = a.Use
 	}
 	d.NotBefore, d.NotAfter = now, now.AddDate(0, 0, days).Add(-time.Second)

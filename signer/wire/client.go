@@ -163,6 +163,12 @@ func (c *Client) Import(ctx context.Context, q signer.Import) (signer.Created, e
 	return call[signer.Created](ctx, c, "import", q)
 }
 
+// Resign takes an authority in with its key under a new certificate; on ceremony.sock
+// only.
+func (c *Client) Resign(ctx context.Context, q signer.Resigning) (signer.Created, error) {
+	return call[signer.Created](ctx, c, "resign", q)
+}
+
 // Turn changes the state of an authority; on ceremony.sock only.
 func (c *Client) Turn(ctx context.Context, t signer.Turn) (signer.Turned, error) {
 	return call[signer.Turned](ctx, c, "turn", t)

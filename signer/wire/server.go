@@ -118,6 +118,7 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	handle(mux, s, "recertify", maxBody, tried(s, s.Signer.Recertify))
 	handle(mux, s, "request", maxBody, tried(s, s.Signer.ExportCSR))
 	handle(mux, s, "import", maxBatchBody, tried(s, s.Signer.Import))
+	handle(mux, s, "resign", maxBatchBody, tried(s, s.Signer.Resign))
 	handle(mux, s, "turn", maxBody, func(_ context.Context, t signer.Turn) (signer.Turned, error) { return s.Signer.Turn(t) })
 	handle(mux, s, "time-reset", maxBody, func(ctx context.Context, _ empty) (signer.TimeBody, error) {
 		return s.Signer.ResetTime(socket.Peer(ctx))
