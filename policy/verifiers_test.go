@@ -42,7 +42,7 @@ type chain struct {
 func newChain(t testing.TB, text [3][]string) *chain {
 	t.Helper()
 	c := &chain{text: text}
-	for i, keyType := range []string{"ecdsa-p384", "ed25519", "ecdsa-p256"} {
+	for i, keyType := range []string{"ecdsa-p384", "ecdsa-p521", "ecdsa-p256"} {
 		name := []string{"root-g1", "middle-g1", "issuing-g1"}[i]
 		d := hierarchy.RootDraft(t, keyType)
 		d.Subject = ca.Subject{{OID: ca.OIDCountry, Value: "DE"}, {OID: ca.OIDOrganization, Value: "Lab"}, {OID: ca.OIDCommonName, Value: "Lab " + name}}
