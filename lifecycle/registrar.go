@@ -233,11 +233,14 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	if q.Digest.IsZero() {
 		q.Digest = p.Digest
 	}
-	// Generations come oldest first; the newest active one signs.
-	for i := len(v.authorities) - 1; i >= 0; i-- {
-		if a := v.authorities[i]; a.Line == p.Line && a.Kind == ca.Issuing && a.State == ca.Active {
-			return policy.Rules{Profile: p, Authority: a}, nil
+	var newest *ca.Authority // the one that the signer takes
+	for i, a := range v.authorities {
+		if a.Line == p.Line && a.Kind == ca.Issuing && a.State == ca.Active && (newest == nil || a.NewerThan(*newest)) {
+			newest = &v.authorities[i]
 		}
+	}
+	if newest != nil {
+		return policy.Rules{Profile: p, Authority: *newest}, nil
 	}
 	return policy.Rules{}, ca.Unavailable(ca.E3004, "no authority of line "+ca.Show(p.Line)+" can sign", "chancery ca list")
 }

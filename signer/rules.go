@@ -33,14 +33,13 @@ type authority struct {
 }
 
 // signs gives the newest active generation of a line whose key is here, or nil.
-// Names of a line's generations end in their number, so the newest was founded last.
 func (r *rules) signs(line string) *authority {
 	var newest *authority
 	for _, a := range r.authorities {
 		if a.Line != line || a.Kind != ca.Issuing || a.State != ca.Active || a.key == nil {
 			continue
 		}
-		if newest == nil || a.NotBefore.After(newest.NotBefore) || a.NotBefore.Equal(newest.NotBefore) && a.Name > newest.Name {
+		if newest == nil || a.NewerThan(newest.Authority) {
 			newest = a
 		}
 	}

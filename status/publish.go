@@ -25,6 +25,9 @@ const (
 	// asked for: many revocations share one, and each is on a list within a minute
 	// (RV-02).
 	settleDown = 5 * time.Second
+	// lookAgain is how often it is looked whether a list is missing: a generation that
+	// was just made has none.
+	lookAgain = 15 * time.Second
 	// tryAgain is when a list is tried again that could not be made: its key may be
 	// locked, or the signer away.
 	tryAgain = 15 * time.Second
@@ -78,7 +81,8 @@ func (p *Publisher) mark(authority string) {
 
 // Run keeps the lists of all issuing authorities fresh until ctx ends: a new one at
 // the start, since what was revoked as the last process died may be on none, after
-// revocations, and once a day.
+// revocations, and once a day; the first soon after the authority was made, the last
+// when it is retired or has ended.
 func (p *Publisher) Run(ctx context.Context) error {
 	for first := true; ; first = false {
 		next := p.round(ctx, first)
@@ -103,9 +107,9 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 	if err != nil || len(authorities) == 0 {
 		return settleDown // a founding is being settled, or the book is away
 	}
-	next = reissue / 2
+	next = lookAgain
 	for _, a := range authorities {
-		if a.Kind != ca.Issuing || a.State == ca.Retired {
+		if a.Kind != ca.Issuing || !a.Signs() || !p.o.Now().Before(a.NotAfter) {
 			continue
 		}
 		h, err := p.head(a.Name)

@@ -92,7 +92,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func (m *maker) publisher(dir string) *Publisher {
-	all := []ca.Authority{{Name: "root-g1", Kind: ca.Root}, {Name: "issuing-g1", Kind: ca.Issuing, State: ca.Active}}
+	all := []ca.Authority{{Name: "root-g1", Kind: ca.Root}, {Name: "issuing-g1", Kind: ca.Issuing, State: ca.Active, NotAfter: time.Now().AddDate(1, 0, 0)}}
 	return NewPublisher(Options{Shelf: &shelf{all: all}, Lists: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now}, m)
 }
 
@@ -208,6 +208,45 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 		m.err = nil
 		time.Sleep(2 * soon)
 		made(6, "soon after front and signer have come to terms")
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+// BK-05, R2: a generation that was just made has its list soon, also as standby, and
+// one that is retiring keeps it; one that is retired, has ended or is somebody else's is
+// not asked for.
+func TestBK05_EachGenerationThatSignsHasAList(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		m, end := newMaker(t), time.Now().AddDate(1, 0, 0)
+		s := &shelf{all: []ca.Authority{{Name: "issuing-g1", Kind: ca.Issuing, State: ca.Active, NotAfter: end}}}
+		p := NewPublisher(Options{Shelf: s, Lists: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now}, m)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx) }()
+		synctest.Wait()
+		s.all = []ca.Authority{
+			{Name: "issuing-g1", Kind: ca.Issuing, State: ca.Retiring, NotAfter: end},
+			{Name: "issuing-g2", Kind: ca.Issuing, State: ca.Standby, NotAfter: end},
+			{Name: "issuing-g3", Kind: ca.Issuing, State: ca.Retired, NotAfter: end},
+			{Name: "issuing-g4", Kind: ca.Issuing, State: ca.Retiring, NotAfter: time.Now()},
+			{Name: "corp", Kind: ca.Intermediate, State: ca.Active, External: true, NotAfter: end},
+			{Name: "middle-g1", Kind: ca.Intermediate, State: ca.Active, NotAfter: end},
+		}
+		time.Sleep(lookAgain + time.Second)
+		for name, want := range map[string]bool{"issuing-g1": true, "issuing-g2": true, "issuing-g3": false, "issuing-g4": false, "corp": false, "middle-g1": false} {
+			if _, has := p.Published(name); has != want {
+				t.Errorf("%s has a list: %t", name, has)
+			}
+		}
+		before := m.made
+		time.Sleep(reissue + time.Hour)
+		if m.made != before+2 {
+			t.Errorf("%d lists were made in a day, want 2", m.made-before)
+		}
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Error(err)

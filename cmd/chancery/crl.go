@@ -78,6 +78,10 @@ func (a *app) lists(ctx context.Context, name string, do func(context.Context, *
 		var all []published
 		for _, one := range authorities {
 			l, err := fetchList(ctx, k, one)
+			var none *ca.Problem
+			if name == "" && errors.As(err, &none) && none.Kind == ca.NotFoundKind {
+				continue // it was just made, or its key is elsewhere
+			}
 			if err != nil {
 				return err
 			}
@@ -170,7 +174,7 @@ func (a *app) publish(ctx context.Context, k *client.Client, name string, days i
 		}
 		names = nil
 		for _, one := range all {
-			if one.Kind == ca.Issuing && one.State != ca.Retired {
+			if one.Kind == ca.Issuing && one.Signs() && time.Now().Before(one.NotAfter) {
 				names = append(names, one.Name)
 			}
 		}
