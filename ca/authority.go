@@ -89,6 +89,15 @@ type CrossCertificate struct {
 // another question.
 func (a Authority) Signs() bool { return !a.External && a.State != Retired }
 
+// NewerThan tells which of two active generations of a line signs: there are two only
+// while an activation that a power cut broke off waits to be repeated.
+func (a Authority) NewerThan(b Authority) bool {
+	if !a.NotBefore.Equal(b.NotBefore) {
+		return a.NotBefore.After(b.NotBefore)
+	}
+	return a.Name > b.Name
+}
+
 // Algorithm names what it signs with: its key type, followed by "+" and the hash if
 // one was chosen, such as rsa-3072+sha512.
 func (a Authority) Algorithm() string {
