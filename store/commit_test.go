@@ -142,7 +142,9 @@ func TestTheMarkNeverGoesBackAndTheLogKeepsItsNumber(t *testing.T) {
 	})
 }
 
-func TestAnAuthorityMovesItsStateAndNothingElse(t *testing.T) {
+// A generation is one row for all its life, which stands at the leaf that founded it
+// and says what the newest leaf says; name and key are for good.
+func TestAnAuthorityIsOneRowAsTheNewestLeafHasIt(t *testing.T) {
 	onEngines(t, func(t *testing.T, dsn string) {
 		s := openBook(t, dsn)
 		root := ca.Authority{
@@ -158,18 +160,29 @@ func TestAnAuthorityMovesItsStateAndNothingElse(t *testing.T) {
 		if err := errors.Join(write(3, root), write(5, issuing)); err != nil {
 			t.Fatal(err)
 		}
-		issuing.State = ca.Active
+		issuing.State, issuing.Version = ca.Active, 2
 		if err := write(6, issuing); err != nil {
+			t.Fatal(err)
+		}
+		root.Version, root.Certificate, root.Earlier, root.Hash, root.AKI = 2, []byte{9}, [][]byte{{1}}, ca.SHA384, ca.AKIIssuer
+		root.Cross = []ca.CrossCertificate{{By: "other", Certificate: []byte{7}}}
+		if err := write(8, root); err != nil {
 			t.Fatal(err)
 		}
 		usurper := issuing
 		usurper.Key = ca.Digest{3}
-		if err := write(7, usurper); err == nil || errors.Is(err, ca.ErrTaken) {
+		if err := write(9, usurper); err == nil || errors.Is(err, ca.ErrTaken) {
 			t.Errorf("a generation's key was replaced: %v", err)
 		}
 		got, err := s.Authorities(t.Context())
 		if want := []ca.Authority{root, issuing}; err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("authorities: %v\n got %+v\nwant %+v", err, got, want)
+		}
+		for name, leaf := range map[string]int64{"root-g1": 3, "issuing-g1": 5} {
+			var id int64
+			if err := s.writer.QueryRowContext(t.Context(), "SELECT id FROM authority WHERE name = $1", name).Scan(&id); err != nil || ca.ID(id) != ca.NewID(1, leaf) {
+				t.Errorf("%s stands at leaf %d, %v; want %d", name, ca.ID(id).Index(), err, leaf)
+			}
 		}
 	})
 }
