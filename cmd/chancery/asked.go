@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -56,23 +55,4 @@ func roomFor(path, flag string) error {
 		return ca.Invalid(ca.E1102, "no file can be made in "+dir, "name a file in a directory that is there: "+flag+" FILE").Because(reason(err).Error())
 	}
 	return nil
-}
-
-// otherKey says what a key's file holds that is no PKCS #8, and the line that makes
-// one of it.
-func otherKey(path string, content []byte) *ca.Problem {
-	what, hint := "no private key in PEM", "name another file: --key-file FILE"
-	convert := "openssl pkcs8 -topk8 -nocrypt -in " + path + " -out NEW.key, then --key-file NEW.key"
-	switch block, _ := pem.Decode(content); {
-	case block == nil:
-	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-		what, hint = "a private key under a passphrase", convert
-	case block.Type == "EC PRIVATE KEY" || block.Type == "RSA PRIVATE KEY":
-		what, hint = "a private key in the older form "+block.Type, convert
-	case block.Type != "PRIVATE KEY":
-		what = block.Type + ", which is no private key"
-	default:
-		what = "a private key that cannot be read, or cannot sign"
-	}
-	return ca.Invalid(ca.E1102, path+" holds "+what, hint)
 }

@@ -34,8 +34,8 @@ func TestIssueRefusesBeforeAKeyIsMade(t *testing.T) {
 	}
 }
 
-// A key in another form is named, with the line that converts it; the line works.
-func TestAKeyInAnotherFormIsNamed(t *testing.T) {
+// A key in any form is taken up; what is none, or stays shut, is named.
+func TestAKeyOfAnyFormIsTakenUp(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	openssl := func(args ...string) {
@@ -48,13 +48,24 @@ func TestAKeyInAnotherFormIsNamed(t *testing.T) {
 	}
 	openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "sec1.key")
 	openssl("pkcs8", "-topk8", "-in", "sec1.key", "-out", "sealed.key", "-passout", "pass:x")
+	openssl("pkcs8", "-topk8", "-nocrypt", "-in", "sec1.key", "-outform", "der", "-out", "der.key")
 	h.write("garbage.key", "not a key")
-	for file, want := range map[string]string{"sec1.key": "older form EC PRIVATE KEY", "sealed.key": "under a passphrase", "garbage.key": "no private key in PEM"} {
-		s := h.refused("E1102", "issue", "nas.lab.example", "--key-file", file)
-		if !strings.Contains(s.err, want) || strings.Contains(s.err, "openssl pkcs8") != (file != "garbage.key") {
-			t.Errorf("%s:\n%s", file, s.err)
+	h.write("word", "x\n")
+	for line, want := range map[string][2]string{
+		"garbage.key":                                 {"E1102", "holds no private key"},
+		"sealed.key":                                  {"E1101", "--password-file"},
+		"sealed.key --password-file words":            {"E2503", "password"},
+		"sec1.key --p12 x.p12":                        {"E1101", "--password-file"},
+		"sec1.key --encrypt-key --password-file word": {"E1101", "not encrypted"},
+	} {
+		if s := h.refused(want[0], strings.Fields("issue nas.lab.example --out x.pem --key-file "+line)...); !strings.Contains(s.err, want[1]) {
+			t.Errorf("%s:\n%s", line, s.err)
 		}
 	}
-	openssl("pkcs8", "-topk8", "-nocrypt", "-in", "sec1.key", "-out", "new.key")
-	h.done("issue", "nas.lab.example", "--key-file", "new.key")
+	for i, line := range []string{"sec1.key", "der.key", "sealed.key --password-file word"} {
+		h.done(strings.Fields("issue nas.lab.example --out " + string(rune('a'+i)) + ".pem --key-file " + line)...)
+	}
+	if h.read("a.pem") != h.read("b.pem") || h.read("a.pem") != h.read("c.pem") {
+		t.Error("one key in three forms got three certificates")
+	}
 }

@@ -32,9 +32,9 @@ func (a *app) caBundle() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bundle", Short: "Print what others must trust: the authorities, old and new",
 		Long: "Prints each authority that is to be trusted, roots first, then what is below them, the oldest first: during a rollover\n" +
-			"old and new together. What is retired is left out. --crls adds the newest list of each, which servers that check\n" +
-			"revocation want in a file of its own. --watch keeps a file up to date while the service runs, and runs a command\n" +
-			"after each change and once at its start.\n\n" +
+			"old and new together. What is retired is left out. --crls adds the newest list of each to the same file, as openssl\n" +
+			"takes them; servers mostly want the lists in a file of their own: chancery crl show -o pem. --watch keeps a file up\n" +
+			"to date while the service runs, and runs a command after each change and once at its start.\n\n" +
 			"jks and p12 are trust stores for Java; their password is " + status.StorePassword + " unless --password-file names another.",
 		Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle --line issuing --format p12 --out trust.p12\n  chancery ca bundle --out /etc/nginx/clients.pem --watch --exec 'systemctl reload nginx'",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -81,7 +81,7 @@ func (q bundling) judge() error {
 	case q.form != asDER && !slices.Contains(status.Forms, q.form):
 		return usage("--format "+ca.Show(q.form)+" is no form of a bundle", "use pem, der, p7b, jks or p12")
 	case q.lists && q.form != asPEM && q.form != asP7B:
-		return usage("--crls is for pem and p7b: the other forms hold no lists", "chancery ca bundle --crls --out crls.pem")
+		return usage("--crls is for pem and p7b: the other forms hold no lists", "chancery ca bundle --crls --out ca.pem")
 	case q.secret != "" && q.form != asJKS && q.form != asP12:
 		return usage("--password-file is for jks and p12: the other forms have no password", "leave it out")
 	case q.watch && (q.out == "" || q.out == "-"):

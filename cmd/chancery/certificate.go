@@ -23,58 +23,6 @@ import (
 // listPage is how many rows a list shows without --limit.
 const listPage = 50
 
-func (a *app) signCommand() *cobra.Command {
-	var profile string
-	var days int
-	var dry bool
-	c := &cobra.Command{
-		Use: "sign REQUEST", Short: "Sign a certification request (PKCS#10)",
-		Example: "  chancery sign nas.csr > nas.pem\n  openssl req -new ... | chancery sign - --profile client",
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage("sign takes one file with a request, or - for standard input", "chancery sign nas.csr")
-			}
-			if err := someDays(c, days); err != nil {
-				return err
-			}
-			sample := chainAnswer(ca.Issued{})
-			if dry {
-				sample = answer{value: ca.Plan{}}
-			}
-			if err := a.canGive(sample); err != nil {
-				return err
-			}
-			content, err := a.readInput(args[0])
-			if err != nil {
-				return err
-			}
-			o := client.Order{CSR: content, Profile: profile, Days: days, Key: idempotency()}
-			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
-				if dry {
-					p, err := k.Plan(ctx, o)
-					if err != nil {
-						return err
-					}
-					return a.print(p, planText(p))
-				}
-				i, err := k.Issue(ctx, o)
-				if err != nil {
-					return err
-				}
-				for _, n := range i.Notices {
-					fmt.Fprintf(a.err, "note: %s\n", n)
-				}
-				return a.give(chainAnswer(i))
-			})
-		},
-	}
-	c.Flags().StringVar(&profile, "profile", "server", "profile to sign under")
-	c.Flags().IntVar(&days, "days", 0, "lifetime in days (default: the profile's)")
-	c.Flags().BoolVar(&dry, "dry-run", false, "ask what would be signed, and sign nothing")
-	a.completeFlag(c, "profile", completeProfiles)
-	return c
-}
-
 // readInput reads a file, or standard input for -, of at most csr.MaxFile octets.
 func (a *app) readInput(path string) ([]byte, error) {
 	in := a.in

@@ -85,7 +85,7 @@ func (a *app) chain(all []ca.Authority, q chaining) error {
 		shown = append(shown, describe(c))
 	}
 	x := chainOfAnswer(shown, chain)
-	x.text = string(body)
+	x.text, x.long = string(body), texts(chain, format.CertificateText)
 	return a.hand(q.handing, body, x)
 }
 

@@ -3,60 +3,88 @@
 package main
 
 import (
-	"crypto/rand"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
 	"testing"
 
-	"chancery/format"
 	"chancery/internal/fronts"
+	"chancery/status"
 )
 
-// forms gives a holder every form of the certificate in NAME.pem and its key in
-// NAME.key.
-func (h hand) forms(name string) fronts.Holder {
-	h.t.Helper()
-	const word = "open sesame"
-	both := h.read(name+".key") + h.read(name+".pem")
-	c := h.contents(both)
-	p12, err := format.PKCS12(format.Entry{Name: name, Key: c.Keys[0].DER, Certificates: format.DERs(c.Certificates)}, format.Modern, []byte(word), rand.Reader)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return fronts.Holder{Name: name, Chain: h.file(name + ".pem"), Key: h.file(name + ".key"), KeyCert: h.write(name+".key-cert.pem", both),
-		PKCS12: h.write(name+".p12", string(p12)), Password: word}
+// word opens the PKCS#12 files of this test.
+const word = "open sesame"
+
+// holder is what the commands wrote into a directory, which its certificate is called.
+func (h hand) holder(name string) fronts.Holder {
+	at := func(file string) string { return h.file(name + "/" + file) }
+	return fronts.Holder{Name: name, Chain: at("fullchain.pem"), Key: at("key.pem"), KeyCert: at("key-cert.pem"), PKCS12: at("identity.p12"), Password: word}
 }
 
 // client has OpenSSL's request signed: it names the client, as servers like it.
 func (h hand) client(name, profile string) fronts.Holder {
 	h.t.Helper()
-	h.write(name+".pem", h.done("sign", h.request(name), "--profile", profile).out)
-	return h.forms(name)
+	request := h.request(name)
+	x := h.holder(name)
+	h.done("sign", request, "--profile", profile, "--key-file", h.file(name+".key"), "--out", h.file(name)+"/", "--p12", h.file(name+".p12"), "--password-file", h.file("word"))
+	x.Key, x.PKCS12 = h.file(name+".key"), h.file(name+".p12")
+	return x
 }
 
-func (h hand) contents(text string) format.Contents {
+// fetched gets what everybody may, into a file.
+func (h hand) fetched(address, path string) string {
 	h.t.Helper()
-	c, err := format.Read([]byte(text), nil)
+	reply, err := http.Get(address + path) //nolint:noctx // a test
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return c
+	defer reply.Body.Close()
+	body, err := io.ReadAll(reply.Body)
+	if err != nil || reply.StatusCode != http.StatusOK {
+		h.t.Fatalf("%s: %s, %v", path, reply.Status, err)
+	}
+	return h.write(path, string(body))
 }
 
-// Real servers and clients run mutual TLS on what the commands hand out, and a
-// certificate that was revoked gets in nowhere.
-func TestRealServersAndClientsRunOnWhatIsHandedOut(t *testing.T) {
+// publishes serves, and gives the base of the addresses.
+func (h hand) publishes() string {
+	h.t.Helper()
+	said := h.serve()
+	at := regexp.MustCompile(`revocation +(\S+),`).FindStringSubmatch(said)
+	if at == nil {
+		h.t.Fatalf("the service does not say where it publishes:\n%s", said)
+	}
+	return "http://" + at[1] + "/pki/"
+}
+
+// R7, R63, R126: real servers and clients run mutual TLS on the files that the commands
+// write and on those that are fetched, and a certificate that was revoked gets in
+// nowhere.
+func TestR7_R63_RealServersAndClientsRunOnWhatIsHandedOut(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
-	h.done("issue", "nas.lab.example", "--out", h.file("nas.lab.example.pem"), "--key-file", h.file("nas.lab.example.key"))
-	f := fronts.Files{Host: "nas.lab.example", Server: h.forms("nas.lab.example"),
-		Clients: []fronts.Holder{h.client("hana.lab.example", "client"), h.client("printer.lab.example", "device")},
-		Refused: []fronts.Holder{h.client("lost.lab.example", "client"), h.client("web.lab.example", "server")}}
-	h.done("revoke", "lost.lab.example", "--reason", "keyCompromise", "--confirm", "lost.lab.example")
-	f.Bundle, f.CRLs = h.write("bundle.pem", h.done("ca", "bundle").out), h.write("crls.pem", h.done("crl", "show", "-o", "pem").out)
-	const word = "changeit"
-	store, err := format.TrustStore(format.Trusted(h.contents(h.read("bundle.pem")).Certificates), format.Modern, []byte(word), rand.Reader)
-	if err != nil {
+	pki := h.publishes()
+	h.write("word", word+"\n")
+	if err := os.Mkdir(h.file("nas.lab.example"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	f.Stores = []fronts.Store{{Path: h.write("trust.p12", string(store)), Password: word}}
+	h.done("issue", "nas.lab.example", "--out", h.file("nas.lab.example"), "--p12", h.file("nas.lab.example/identity.p12"), "--password-file", h.file("word"))
+	// A second generation issues for one of the clients: the bundle has both.
+	old := h.client("hana.lab.example", "client")
+	h.done("ca", "create", "issuing-g2", "--yes", "--recovery-file", h.file("words"))
+	h.done("ca", "activate", "issuing-g2", "--yes")
+	f := fronts.Files{Host: "nas.lab.example", Server: h.holder("nas.lab.example"),
+		Clients: []fronts.Holder{old, h.client("printer.lab.example", "device")},
+		Refused: []fronts.Holder{h.client("lost.lab.example", "client"), h.client("web.lab.example", "server")}}
+	h.done("revoke", "lost.lab.example", "--reason", "keyCompromise", "--confirm", "lost.lab.example")
+	h.done("crl", "publish")
+	f.Bundle, f.CRLs = h.fetched(pki, "bundle.pem"), h.write("crls.pem", h.done("crl", "show", "-o", "pem").out)
+	f.Stores = []fronts.Store{{Path: h.fetched(pki, "bundle.p12"), Password: status.StorePassword}, {Path: h.fetched(pki, "issuing.bundle.jks"), Password: status.StorePassword}}
+	h.done("ca", "bundle", "--format", "jks", "--out", h.file("own.jks"), "--password-file", h.file("word"))
+	f.Stores = append(f.Stores, fronts.Store{Path: h.file("own.jks"), Password: word})
+	if got := h.read("bundle.pem"); got != h.done("ca", "bundle").out {
+		t.Errorf("what is fetched is not what the command prints:\n%s", got)
+	}
 	fronts.Prove(t, f)
 }

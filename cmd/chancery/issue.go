@@ -5,16 +5,11 @@ package main
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -28,43 +23,72 @@ import (
 	"chancery/client"
 )
 
-// maxKeyFile bounds what is read of a key's file: an RSA key of 16384 bits fits.
-const maxKeyFile = 32 << 10
+// An issuing is what issue was asked.
+type issuing struct {
+	outputs
+	client.Order
+	names   []string
+	key     string
+	encrypt bool
+}
 
 func (a *app) issueCommand() *cobra.Command {
-	var profile, key, out string
-	var days int
+	var q issuing
 	c := &cobra.Command{
 		Use: "issue NAME...", Short: "Make a key here and get its certificate",
-		Example: "  chancery issue nas.lab.example\n  chancery issue nas.lab.example 10.0.0.7 --key-file nas.key --out nas.pem",
+		Long: "Makes a key here and gets its certificate, with the chain that a server sends: the authorities between it and the root.\n" +
+			"--out with a directory writes key.pem, cert.pem, chain.pem, fullchain.pem and key-cert.pem into it.",
+		Example: "  chancery issue nas.lab.example\n  chancery issue nas.lab.example 10.0.0.7 --key-file nas.key --out nas.pem\n" +
+			"  chancery issue nas.lab.example --out nas/\n  chancery issue hana@lab.example --profile email --p12 hana.p12 --password-file secret",
 		RunE: func(c *cobra.Command, names []string) error {
 			if len(names) == 0 {
 				return usage("issue takes the names of the certificate", "chancery issue nas.lab.example")
 			}
-			base := strings.Replace(names[0], "*", "_", 1)
-			if key == "" {
-				key = base + ".key"
-			}
-			if out == "" {
-				out = base + ".pem"
-			}
+			q.names = names
+			q.placed()
 			// All that can be known to fail is judged before a key is made.
 			for _, refused := range []error{
-				someDays(c, days), a.canGive(answer{value: ca.Issued{}}), judged(names), roomFor(key, "--key-file"), roomFor(out, "--out"),
+				someDays(c, q.Days), a.canGive(answer{value: ca.Issued{}}), judged(names), q.roomForKey(), q.judge(q.key),
 			} {
 				if refused != nil {
 					return refused
 				}
 			}
-			return a.issue(c.Context(), client.Order{Profile: profile, Days: days}, names, key, out)
+			return a.issue(c.Context(), q)
 		},
 	}
-	c.Flags().StringVar(&profile, "profile", "server", "profile to issue under")
-	c.Flags().IntVar(&days, "days", 0, "lifetime in days (default: the profile's)")
+	f := c.Flags()
+	f.StringVar(&q.Profile, "profile", "server", "profile to issue under")
+	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
 	a.completeFlag(c, "profile", completeProfiles)
-	c.Flags().StringVar(&key, "key-file", "", "file of the private key, made if it is not there (default: NAME.key)")
-	c.Flags().StringVar(&out, "out", "", "new file for the certificate with its chain (default: NAME.pem)")
+	f.StringVar(&q.key, "key-file", "", "file of the private key, made if it is not there (default: NAME.key, or key.pem in the directory)")
+	f.StringVar(&q.out, "out", "", "new file for the certificate with its chain, or a directory/ for each form (default: NAME.pem)")
+	f.BoolVar(&q.encrypt, "encrypt-key", false, "encrypt the key's file with the password")
+	a.outputFlags(c, &q.outputs)
 	return c
+}
+
+// placed finds the places that were not named.
+func (q *issuing) placed() {
+	base := strings.Replace(q.names[0], "*", "_", 1)
+	if q.out == "" {
+		q.out = base + ".pem"
+	}
+	switch {
+	case q.key != "":
+	case q.directory():
+		q.key = filepath.Join(q.out, "key.pem")
+	default:
+		q.key = base + ".key"
+	}
+}
+
+// roomForKey refuses a place for the key; a directory of --out is yet to be made.
+func (q *issuing) roomForKey() error {
+	if q.directory() && filepath.Dir(q.key) == filepath.Clean(q.out) {
+		return nil
+	}
+	return roomFor(q.key, "--key-file")
 }
 
 // issue makes the key, which never leaves this machine, and asks for its
@@ -72,31 +96,59 @@ func (a *app) issueCommand() *cobra.Command {
 // whose key cannot be written helps nobody. If it stays unknown whether it was
 // signed, the key stays too: the same command takes it up again, makes the same
 // request of it, and gets the same certificate.
-func (a *app) issue(ctx context.Context, o client.Order, names []string, keyPath, outPath string) error {
-	if _, err := os.Lstat(outPath); err == nil {
-		return taken(outPath, "--out")
+func (a *app) issue(ctx context.Context, q issuing) error {
+	_, missing := os.Lstat(q.key)
+	if err := q.free(true, missing == nil); err != nil {
+		return err
+	}
+	secret, err := a.newSecret(ctx, q.outputs, q.encrypt)
+	if err != nil {
+		return err
 	}
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
-		key, made, err := keyAt(keyPath)
+		fresh, err := q.makeDirectory()
+		if err != nil {
+			return err
+		}
+		key, made, err := a.keyAt(ctx, q.key, q.outputs, secret, q.encrypt)
 		if err != nil {
 			return err
 		}
 		if !made {
-			fmt.Fprintf(a.err, "note: the key in %s was there, and is used\n", keyPath)
+			fmt.Fprintf(a.err, "note: the key in %s was there, and is used\n", q.key)
 		}
-		issued, err := certify(ctx, k, o, key, names)
+		issued, err := certify(ctx, k, q.Order, key.signer, q.names)
 		var p *ca.Problem
 		switch known := errors.As(err, &p) && p.Kind != ca.UnavailableKind; {
 		case err != nil && made && known:
-			return errors.Join(err, os.Remove(keyPath)) // it has no certificate and never will have
+			err = errors.Join(err, os.Remove(q.key)) // it has no certificate and never will have
+			if fresh {
+				err = errors.Join(err, os.Remove(q.out))
+			}
+			return err
 		case err != nil && !known:
-			fmt.Fprintf(a.err, "note: the key stays in %s; the same command again takes it up, and nothing is signed twice\n", keyPath)
+			fmt.Fprintf(a.err, "note: the key stays in %s; the same command again takes it up, and nothing is signed twice\n", q.key)
 		}
 		if err != nil {
 			return err
 		}
-		return a.issued(issued, keyPath, outPath)
+		return a.issued(q, material{issued, q.names[0], key, secret})
 	})
+}
+
+// makeDirectory makes that of --out, if it is one and not there.
+func (o outputs) makeDirectory() (fresh bool, err error) {
+	if !o.directory() {
+		return false, nil
+	}
+	err = os.Mkdir(o.out, 0o755) //nolint:gosec // certificates are for everybody, and the key has a mode of its own
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, taken(o.out, "--out").Because(err.Error())
+	}
+	return true, nil
 }
 
 // certify has the names certified for the key.
@@ -108,78 +160,27 @@ func certify(ctx context.Context, k *client.Client, o client.Order, key crypto.S
 	return k.Issue(ctx, o)
 }
 
-// issued writes the chain of a certificate that was signed. Whatever fails from
-// here on, key and certificate are good.
-func (a *app) issued(i ca.Issued, keyPath, outPath string) error {
-	if was := i.Certificate.Revoked; was != nil {
-		return ca.Refused(ca.E2111, "the certificate that this key and these names led to was revoked", "put "+keyPath+" away, or name another file: --key-file FILE").
-			Because(i.Certificate.PublicName() + " was revoked for " + was.Reason.String())
+// issued writes the files of a certificate that was signed. Whatever fails from here
+// on, key and certificate are good.
+func (a *app) issued(q issuing, m material) error {
+	if was := m.Certificate.Revoked; was != nil {
+		return ca.Refused(ca.E2111, "the certificate that this key and these names led to was revoked", "put "+q.key+" away, or name another file: --key-file FILE").
+			Because(m.Certificate.PublicName() + " was revoked for " + was.Reason.String())
 	}
-	for _, n := range i.Notices {
+	for _, n := range m.Notices {
 		fmt.Fprintf(a.err, "note: %s\n", n)
 	}
-	err := writeNew(outPath, 0o644, []byte(chainText(i)))
-	if there, readErr := os.ReadFile(outPath); errors.Is(err, fs.ErrExist) && readErr == nil && string(there) == chainText(i) { //nolint:gosec // the user's file
-		err = nil // the same command at the same moment wrote it
-	}
+	paths, err := a.writeOutputs(q.outputs, m)
 	if err != nil {
-		return ca.Invalid(ca.E1102, "the certificate was signed, but "+outPath+" cannot be written",
-			a.says("show "+string(i.Certificate.Serial)+" -o pem")+" prints it; the key is in "+keyPath).Because(err.Error())
+		return err
 	}
-	return a.give(answer{value: i, names: []string{i.Certificate.PublicName()},
-		text: fmt.Sprintf("✓ %s and %s   until %s   serial …%s\n", outPath, keyPath, i.Certificate.NotAfter.Local().Format(time.DateOnly), i.Certificate.Serial.Tail())})
+	return a.give(handedOut(m.Issued, append(paths, q.key)))
 }
 
-// keyAt gives the private key in a file, or makes one and the file, for nobody
-// but its owner.
-func keyAt(path string) (key crypto.Signer, made bool, err error) {
-	if _, err := os.Lstat(path); err == nil {
-		key, err := readKey(path)
-		return key, false, err
-	}
-	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, false, fmt.Errorf("make a key: %w", err)
-	}
-	body, err := x509.MarshalPKCS8PrivateKey(fresh)
-	if err != nil {
-		return nil, false, fmt.Errorf("encode the key: %w", err)
-	}
-	err = writeNew(path, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: body}))
-	if errors.Is(err, fs.ErrExist) { // the same command at the same moment made it
-		key, err := readKey(path)
-		return key, false, err
-	}
-	if err != nil {
-		return nil, false, taken(path, "--key-file").Because(err.Error())
-	}
-	return fresh, true, nil
-}
-
-// readKey reads a private key as keyAt writes it (RFC 5958, not encrypted).
-func readKey(path string) (crypto.Signer, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, taken(path, "--key-file").Because(err.Error())
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	if err != nil {
-		return nil, taken(path, "--key-file").Because(err.Error())
-	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, otherKey(path, text)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, otherKey(path, text).Because(err.Error())
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, otherKey(path, text)
-	}
-	return signer, nil
+// handedOut tells which files hold a certificate.
+func handedOut(i ca.Issued, paths []string) answer {
+	return answer{value: i, names: []string{i.Certificate.PublicName()},
+		text: fmt.Sprintf("✓ %s   until %s   serial …%s\n", made(paths), i.Certificate.NotAfter.Local().Format(time.DateOnly), i.Certificate.Serial.Tail())}
 }
 
 // requestFor makes a request with all names as subject alternative names. It is

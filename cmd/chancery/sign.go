@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"chancery/ca"
+	"chancery/client"
+	"chancery/internal/csr"
+)
+
+// A signing is what sign was asked.
+type signing struct {
+	outputs
+	client.Order
+	key string
+	dry bool
+}
+
+func (a *app) signCommand() *cobra.Command {
+	var q signing
+	c := &cobra.Command{
+		Use: "sign REQUEST", Short: "Sign a certification request (PKCS#10)",
+		Long: "Signs a certification request, and prints the certificate with the authorities between it and the root.\n" +
+			"--out with a directory writes cert.pem, chain.pem and fullchain.pem into it. With --key-file, which is read here\n" +
+			"and goes nowhere, key-cert.pem too, and --p12.",
+		Example: "  chancery sign nas.csr > nas.pem\n  openssl req -new ... | chancery sign - --profile client\n  chancery sign nas.csr --key-file nas.key --out nas/ --p12 nas.p12 --password-file secret",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("sign takes one file with a request, or - for standard input", "chancery sign nas.csr")
+			}
+			if err := someDays(c, q.Days); err != nil {
+				return err
+			}
+			if err := a.judgeSigning(q); err != nil {
+				return err
+			}
+			content, err := a.readInput(args[0])
+			if err != nil {
+				return err
+			}
+			q.CSR, q.Order.Key = content, idempotency()
+			return a.sign(c.Context(), q)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&q.Profile, "profile", "server", "profile to sign under")
+	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
+	f.BoolVar(&q.dry, "dry-run", false, "ask what would be signed, and sign nothing")
+	f.StringVar(&q.out, "out", "", "new file for the certificate with its chain, or a directory/ for each form (default: print it)")
+	f.StringVar(&q.key, "key-file", "", "file of the request's private key, for key-cert.pem and --p12")
+	a.outputFlags(c, &q.outputs)
+	a.completeFlag(c, "profile", completeProfiles)
+	return c
+}
+
+// judgeSigning refuses, before anything is signed, what could not be answered.
+func (a *app) judgeSigning(q signing) error {
+	sample := chainAnswer(ca.Issued{})
+	switch {
+	case q.dry:
+		sample = answer{value: ca.Plan{}}
+	case q.p12 != "" || len(q.paths(false)) > 0:
+		sample = answer{value: ca.Issued{}}
+	}
+	if err := a.canGive(sample); err != nil {
+		return err
+	}
+	if err := q.judge(q.key); err != nil {
+		return err
+	}
+	if stdout, is := a.out.(*os.File); q.out == "" && q.form != asPEM && is && term.IsTerminal(int(stdout.Fd())) {
+		return usage("binary is not written to a terminal", "name a file, or - to write it nevertheless: --out FILE")
+	}
+	return nil
+}
+
+// sign has a request signed, and hands out what was made of it.
+func (a *app) sign(ctx context.Context, q signing) error {
+	if q.dry {
+		return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+			p, err := k.Plan(ctx, q.Order)
+			if err != nil {
+				return err
+			}
+			return a.print(p, planText(p))
+		})
+	}
+	m := material{}
+	if err := q.free(q.key != "", false); err != nil {
+		return err
+	}
+	var err error
+	if m.secret, err = a.newSecret(ctx, q.outputs, false); err != nil {
+		return err
+	}
+	if q.key != "" {
+		if m.key, err = a.readKey(ctx, q.key, q.password, m.secret); err != nil {
+			return err
+		}
+		if err := q.matches(m.key); err != nil {
+			return err
+		}
+	}
+	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		if m.Issued, err = k.Issue(ctx, q.Order); err != nil {
+			return err
+		}
+		for _, n := range m.Notices {
+			fmt.Fprintf(a.err, "note: %s\n", n)
+		}
+		return a.signed(q, m)
+	})
+}
+
+// matches refuses a key that is not the request's: the files made of it would help
+// nobody.
+func (q signing) matches(key *keyFile) error {
+	der, err := csr.Decode(q.CSR)
+	if err != nil {
+		return err
+	}
+	asked, err := csr.Parse(der)
+	if err != nil {
+		return err
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.signer.Public())
+	if err != nil {
+		return fmt.Errorf("read the key in %s: %w", key.path, err)
+	}
+	if sha256.Sum256(spki) != asked.Key {
+		return ca.Invalid(ca.E2505, "the key in "+key.path+" is not the one that the request was made with", "name that one: --key-file FILE")
+	}
+	return nil
+}
+
+func (a *app) signed(q signing, m material) error {
+	m.name = m.Certificate.Title()
+	if _, err := q.makeDirectory(); err != nil {
+		return a.unwritten(m, q.out, err)
+	}
+	paths, err := a.writeOutputs(q.outputs, m)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(paths) > 0:
+		return a.give(handedOut(m.Issued, paths))
+	case a.form() != "" || a.quiet || len(a.fields) > 0:
+		return a.give(chainAnswer(m.Issued))
+	}
+	body, err := q.body(m.Issued)
+	if err != nil {
+		return err
+	}
+	return a.write(body)
+}
