@@ -14,7 +14,7 @@ import (
 // that is not yet an authority's has path length -1. What could not be written again as
 // it stands is an error.
 func Draft(cert []byte) (d ca.AuthorityDraft, err error) {
-	c, err := open(cert)
+	c, err := openAny(cert)
 	if err != nil {
 		return d, err
 	}
@@ -51,7 +51,7 @@ func Draft(cert []byte) (d ca.AuthorityDraft, err error) {
 // order; others says that it has some which have no name here. One that allows any is
 // an error.
 func Uses(cert []byte) (named []string, others bool, err error) {
-	c, err := open(cert)
+	c, err := openAny(cert)
 	if err != nil {
 		return nil, false, err
 	}
@@ -76,6 +76,40 @@ func usesOf(c *certificate) (named []string, others bool, err error) {
 		return nil, false, fmt.Errorf("extended key usage: %w", err)
 	}
 	return named, others, nil
+}
+
+// openAny is open, also for a certificate of version 1, which has no extensions: some
+// authorities that were made with old guides have one.
+func openAny(cert []byte) (*certificate, error) {
+	c, err := open(cert)
+	if err == nil {
+		return c, nil
+	}
+	body, peeled := peel(cert, tagSequence)
+	if peeled != nil || len(cert) > maxCertificate {
+		return nil, err
+	}
+	outer := reader{body}
+	tbs, peeled := outer.content(tagSequence)
+	if peeled != nil {
+		return nil, err
+	}
+	r := reader{tbs}
+	first := new(certificate)
+	for _, part := range []func() error{
+		func() (err error) { first.serial, err = r.natural(); return err },
+		func() (err error) { first.algorithm, err = r.whole(tagSequence); return err },
+		func() (err error) { first.issuer, err = r.whole(tagSequence); return err },
+		func() (err error) { first.notBefore, first.notAfter, err = validity(&r); return err },
+		func() (err error) { first.subject, err = r.whole(tagSequence); return err },
+		func() (err error) { first.spki, err = r.whole(tagSequence); return err },
+		r.end,
+	} {
+		if part() != nil {
+			return nil, err // it is of version 3, or of none
+		}
+	}
+	return first, nil
 }
 
 // policies reads certificate policies with the address of a practice statement at

@@ -169,8 +169,8 @@ func soundChain(chain []*x509.Certificate, kind ca.AuthorityKind, now time.Time)
 		}) {
 			return untakeable("the chain has the key of "+name+" twice", "bring each certificate once")
 		}
-		if _, err := check.PathLen(x.Raw); err != nil {
-			return untakeable(name+" is not the certificate of an authority", "have it made again with CA:TRUE and keyCertSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT").Because(err.Error())
+		if err := certifies(x, i == 0); err != nil {
+			return err
 		}
 		if now.Before(x.NotBefore) || now.After(x.NotAfter) {
 			return untakeable(fmt.Sprintf("%s is valid from %s to %s", name, x.NotBefore.Format(time.DateOnly), x.NotAfter.Format(time.DateOnly)), "bring one that is valid now")
@@ -192,6 +192,23 @@ func soundChain(chain []*x509.Certificate, kind ca.AuthorityKind, now time.Time)
 		return untakeable("the chain has name constraints that cannot be read", "have it made again: an authority with such constraints signs nothing").Because(err.Error())
 	}
 	return nil
+}
+
+// certifies demands the certificate of an authority. One above the imported, whose key
+// is elsewhere, may be as verifiers take it: RFC 5280 §4.2.1.3 asks for keyCertSign only
+// if there is a key usage, and the roots of many guides have none.
+func certifies(x *x509.Certificate, own bool) error {
+	_, err := check.PathLen(x.Raw)
+	switch {
+	case err == nil:
+		return nil
+	case own:
+		return untakeable(x.Subject.String()+" is not the certificate of an authority",
+			"have it made again with CA:TRUE and keyCertSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT").Because(err.Error())
+	case x.BasicConstraintsValid && x.IsCA && (x.KeyUsage == 0 || x.KeyUsage&x509.KeyUsageCertSign != 0):
+		return nil
+	}
+	return untakeable(x.Subject.String()+", which stands above, is not the certificate of an authority", "have it made again with CA:TRUE and keyCertSign, where its key is").Because(err.Error())
 }
 
 func ders(chain []*x509.Certificate) (out [][]byte) {

@@ -48,11 +48,14 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	if err := s.rules.Load().mayCertify(a, by, q); err != nil {
 		return out, err
 	}
-	signer := a
-	if a.Kind != ca.Issuing || by != a.Name { // an authority without a root signs with the key it has at hand
+	signer := a // if it has no root, it signs with the key that is at hand
+	switch {
+	case a.Kind != ca.Issuing || by != a.Name:
 		if signer, err = s.openSealed(by, q.Words); err != nil {
 			return out, err
 		}
+	case a.key == nil:
+		return out, a.locked()
 	}
 	d, err := s.redraft(a, signer, q.Days, now)
 	if err != nil {

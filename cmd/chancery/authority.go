@@ -41,7 +41,7 @@ func (a *app) caCommand() *cobra.Command {
 				return a.give(answer{value: rows, text: authorityTable(rows, time.Now()), rows: rows, columns: authorityColumns, names: names})
 			})
 		},
-	}, a.caBundle(), a.caChain(), a.caShow(), a.caCreate(), a.caActivate(), a.caRetire(), a.caRenew(), a.caCross())
+	}, a.caBundle(), a.caChain(), a.caShow(), a.caCreate(), a.caActivate(), a.caRetire(), a.caRenew(), a.caCross(), a.caRollover(), a.caExport(), a.caImport())
 	return c
 }
 

@@ -27,6 +27,7 @@ type creation struct {
 	given                       bool // a lifetime was
 	use, names, policies        []string
 	days, pathLen, apart        int
+	words                       string // of its own, once they were made
 }
 
 func (a *app) caCreate() *cobra.Command {

@@ -66,11 +66,10 @@ func (c *ceremony) below(ctx context.Context, one ca.Authority) (s signedBelow, 
 func (s signedBelow) empty() bool { return s.certificates == 0 && len(s.authorities) == 0 }
 
 func (s signedBelow) String() string {
-	text := counted(s.certificates, "certificate")
-	if len(s.authorities) > 0 {
-		text += " and the authorities " + strings.Join(s.authorities, ", ")
+	if s.certificates == 0 {
+		return strings.Join(s.authorities, ", ")
 	}
-	return text
+	return strings.Join(append(s.authorities, counted(s.certificates, "certificate")), ", ")
 }
 
 func later(a, b time.Time) time.Time {

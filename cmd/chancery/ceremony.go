@@ -11,11 +11,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"chancery/ca"
+	checker "chancery/check"
 	"chancery/client"
 	"chancery/signer/softkey"
 	"chancery/signer/wire"
@@ -44,7 +44,12 @@ type ceremony struct {
 
 // ceremonial carries out a command that changes authorities.
 func (a *app) ceremonial(ctx context.Context, do func(context.Context, *ceremony) error) error {
-	if err := a.canGive(authorityAnswer(ca.Authority{}, "")); err != nil {
+	return a.ceremonialAs(ctx, authorityAnswer(ca.Authority{}, ""), do)
+}
+
+// ceremonialAs is ceremonial for a command that answers with something else.
+func (a *app) ceremonialAs(ctx context.Context, sample answer, do func(context.Context, *ceremony) error) error {
+	if err := a.canGive(sample); err != nil {
 		return err
 	}
 	l, err := a.founded()
@@ -213,5 +218,11 @@ func (c *ceremony) next(command, what string) string {
 	return fmt.Sprintf("Next:  %-45s %s\n", c.says(command), what)
 }
 
-// keyFile is where the key of an authority lies.
-func (l layout) keyFile(name string) string { return filepath.Join(l.keys(), name+".key") }
+// dnOf writes the name in a certificate as --subject takes it.
+func dnOf(cert *x509.Certificate) (string, error) {
+	subject, _, err := checker.Names(cert.Raw)
+	if err != nil {
+		return "", fmt.Errorf("read the name of the certificate: %w", err)
+	}
+	return ca.FormatDN(subject), nil
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	checker "chancery/check"
+	"chancery/format"
+	"chancery/policy"
+	"chancery/signer"
+)
+
+// A bringing is what ca import-cert was asked.
+type bringing struct {
+	creation
+	files           []string
+	chain, password string
+	keyFile, resign string
+	above           []string
+}
+
+func (a *app) caImport() *cobra.Command {
+	var q bringing
+	c := &cobra.Command{
+		Use: "import-cert NAME FILE...", Short: "Take in the certificate of an authority that was signed elsewhere",
+		Long: "Takes in the certificate that came back for a request of ca export-csr, or, with --key, an authority that was made\n" +
+			"elsewhere. The files may be of any form; those above it, up to the root, belong to it, unless they are known here,\n" +
+			"and get names by --above, its parent's first. For an authority that is here already, the file brings a new\n" +
+			"certificate of the same key.\n\n" +
+			"A certificate without CA:TRUE, as old guides made them, is refused by every verifier. With its key, --resign has an\n" +
+			"authority that is here certify the same name and key anew: what it signed verifies then.",
+		Example: "  chancery ca import-cert users-g1 users.pem --chain above.pem --above lab-root\n" +
+			"  chancery ca import-cert system-g1 system.pem --key system.key --resign root-g1 --for server --recovery-file words.txt",
+		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveDefault),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usage("ca import-cert takes the name of the authority, and files", "chancery ca import-cert users-g1 users.pem")
+			}
+			if err := someDays(c, q.days); err != nil {
+				return err
+			}
+			q.name, q.files = args[0], args[1:]
+			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error { return t.bring(ctx, q) })
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&q.chain, "chain", "", "file with the certificates above it")
+	f.StringSliceVar(&q.above, "above", nil, "names for the authorities above it that are not known here")
+	f.StringVar(&q.keyFile, "key", "", "file with its private key, of any form (default: the key that lies here)")
+	f.StringVar(&q.password, "password-file", "", "file with the password of a file that needs one")
+	f.StringSliceVar(&q.use, "for", nil, "what it hands out certificates for (default: what its certificate says)")
+	f.StringVar(&q.line, "line", "", "line it belongs to (default: NAME without -gN)")
+	f.BoolVar(&q.intermediate, "intermediate", false, "it signs authorities, though its certificate does not tell")
+	f.BoolVar(&q.standby, "standby", false, "do not sign before it is activated, though it is the first of its line")
+	f.StringVar(&q.resign, "resign", "", "authority that certifies its name and key anew")
+	f.IntVar(&q.days, "days", 0, "lifetime of the certificate by --resign (default: the usual one)")
+	f.BoolVar(&q.broken, "accept-broken", false, "go on though live certificates would break new name constraints")
+	wordFlags(c, &q.creation)
+	planFlags(c, &q.dry, &q.yes)
+	a.completeFlag(c, "resign", completeAuthorities)
+	return c
+}
+
+// bring takes an authority in.
+func (c *ceremony) bring(ctx context.Context, q bringing) error {
+	w, err := c.read(ctx, q)
+	if err != nil {
+		return err
+	}
+	chain, err := parsed(w.Certificates)
+	if err != nil {
+		return err
+	}
+	w.Name, w.Line, w.PKI, w.Standby, w.Use, w.Above = q.name, q.line, c.pki, q.standby, q.use, q.above
+	if w.Line == "" {
+		w.Line, _ = generation(q.name)
+	}
+	w.Kind = kindOf(chain, q)
+	old, err := c.named(q.name)
+	replaces := err == nil
+	if replaces {
+		w.Kind, w.Line = old.Kind, old.Line
+		if err := c.tried(ctx, chain[0], q); err != nil {
+			return err
+		}
+	}
+	c.importPlan(w, chain, q, replaces)
+	if q.dry {
+		return c.give(authorityAnswer(ca.Authority{Name: w.Name, Line: w.Line, Kind: w.Kind, Certificate: chain[0].Raw}, "nothing was taken in\n"))
+	}
+	if err := c.agreed(ctx, q.yes); err != nil {
+		return err
+	}
+	made, err := c.taken(ctx, w, q)
+	if err != nil {
+		return err
+	}
+	c.told(made.Notices)
+	if err := c.placed(made.Lists); err != nil {
+		return err
+	}
+	one := made.Authority
+	if c.entered(ctx, one); one.Kind == ca.Issuing {
+		c.listed(ctx, one)
+	}
+	return c.give(authorityAnswer(one, c.described(one)+c.next("ca show "+one.Name, "look at all of it")))
+}
+
+// taken has the signer take it in, with the words that this takes.
+func (c *ceremony) taken(ctx context.Context, w signer.Import, q bringing) (made signer.Created, err error) {
+	undo := func(err error) error { return err }
+	seals := w.Kind != ca.Issuing && len(w.Key) > 0
+	switch {
+	case seals && q.own != "":
+		w.Words, undo, err = c.newWords(ctx, q.own)
+	case seals && q.resign == "":
+		w.Words, err = c.secret(ctx, q.recovery, true)
+	}
+	if err != nil {
+		return made, err
+	}
+	if q.resign == "" {
+		made, err = c.signer.Import(ctx, w)
+		return made, undoIf(undo, err)
+	}
+	r := signer.Resigning{Import: w, Parent: q.resign, Days: q.days}
+	r.Certificates = r.Certificates[:1]
+	r.Use = usesFor(r.Use, r.Kind)
+	parent, err := c.named(q.resign)
+	if err != nil {
+		return made, undo(err)
+	}
+	if r.Days == 0 {
+		r.Days = min(issuingDays, wholeDays(parent.NotAfter))
+	}
+	if r.ParentWords, err = c.secret(ctx, q.recovery, true); err != nil {
+		return made, undo(err)
+	}
+	made, err = c.signer.Resign(ctx, r)
+	return made, undoIf(undo, err)
+}
+
+func undoIf(undo func(error) error, err error) error {
+	if err == nil {
+		return nil
+	}
+	return undo(err)
+}
+
+// read takes the files apart: the authority's certificate first, those above it in
+// their order, what is known here added.
+func (c *ceremony) read(ctx context.Context, q bringing) (w signer.Import, err error) {
+	files := q.files
+	if q.chain != "" {
+		files = append(files[:len(files):len(files)], q.chain)
+	}
+	var all, keys [][]byte
+	for _, path := range files {
+		found, err := c.contents(ctx, path, q.password)
+		if err != nil {
+			return w, err
+		}
+		all, keys = append(all, format.DERs(found.Certificates)...), append(keys, format.DERs(found.Keys)...)
+	}
+	if q.keyFile != "" {
+		found, err := c.contents(ctx, q.keyFile, q.password)
+		if err != nil {
+			return w, err
+		}
+		if keys = format.DERs(found.Keys); len(keys) == 0 {
+			return w, usage(q.keyFile+" holds no private key", "name the file with the key: --key FILE")
+		}
+	}
+	if len(all) == 0 {
+		return w, usage(files[0]+" holds no certificate", "chancery show "+files[0])
+	}
+	if len(keys) > 0 {
+		w.Key = keys[0]
+	}
+	if w.Certificates, err = format.Chain(all); err != nil {
+		return w, err
+	}
+	return w, c.completed(&w)
+}
+
+// completed adds the certificates above that are known here.
+func (c *ceremony) completed(w *signer.Import) error {
+	for range c.all { // no chain is longer
+		top, err := x509.ParseCertificate(w.Certificates[len(w.Certificates)-1])
+		if err != nil {
+			return ca.Invalid(ca.E2501, "a certificate cannot be read", "have it issued again").Because(err.Error())
+		}
+		if bytes.Equal(top.RawSubject, top.RawIssuer) {
+			return nil
+		}
+		before := len(w.Certificates)
+		for _, one := range c.all {
+			up, err := subjectOf(one)
+			if err != nil {
+				return err
+			}
+			if bytes.Equal(up.RawSubject, top.RawIssuer) && up.CheckSignature(top.SignatureAlgorithm, top.RawTBSCertificate, top.Signature) == nil {
+				w.Certificates = append(w.Certificates, one.Certificate)
+				break
+			}
+		}
+		if len(w.Certificates) == before {
+			return nil // which the signer refuses, and says what is missing
+		}
+	}
+	return nil
+}
+
+// kindOf tells from a chain what kind of authority it makes.
+func kindOf(chain []*x509.Certificate, q bringing) ca.AuthorityKind {
+	x := chain[0]
+	switch {
+	case q.intermediate:
+		return ca.Intermediate
+	case len(q.use) > 0 || x.MaxPathLenZero || q.resign != "":
+		return ca.Issuing
+	case len(chain) == 1 && bytes.Equal(x.RawSubject, x.RawIssuer):
+		return ca.Root
+	case len(x.ExtKeyUsage) > 0 || !x.IsCA:
+		return ca.Issuing
+	}
+	return ca.Intermediate
+}
+
+// tried tries the live certificates below against the constraints of a certificate
+// that would take the place of another.
+func (c *ceremony) tried(ctx context.Context, x *x509.Certificate, q bringing) error {
+	n, err := checker.Constraints(x.Raw)
+	if err != nil {
+		return ca.Refused(ca.E2602, "the certificate has name constraints that cannot be read", "have it made again").Because(err.Error())
+	}
+	for _, one := range n {
+		if err := c.bites(ctx, c.under(q.name), one, q.broken); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// importPlan shows what is brought.
+func (c *ceremony) importPlan(w signer.Import, chain []*x509.Certificate, q bringing, replaces bool) {
+	x := chain[0]
+	sign, what := "+", "authority"
+	if replaces {
+		sign, what = "~", "new certificate of"
+	}
+	fmt.Fprintf(c.err, "  %s %s %s   %s of line %s, until %s\n    %s\n", sign, what, w.Name, w.Kind, w.Line, x.NotAfter.Format(time.DateOnly), x.Subject)
+	for _, up := range chain[1:] {
+		fmt.Fprintf(c.err, "    below %s, until %s\n", up.Subject, up.NotAfter.Format(time.DateOnly))
+	}
+	for _, weak := range weaknesses(ca.Authority{Kind: w.Kind}, x) {
+		c.told([]string{weak})
+	}
+	if q.resign != "" {
+		fmt.Fprintf(c.err, "    certified anew by %s, with the same name and key\n", q.resign)
+		return
+	}
+	_, notices := policy.Stagger(policy.Span{Now: time.Now(), Days: wholeDays(x.NotAfter), Given: true})
+	c.told(notices)
+}

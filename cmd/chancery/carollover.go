@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/signer"
+)
+
+// A rollover is where the succession of one generation by the next stands. It is read
+// off the authorities each time, so that it can be broken off and taken up anywhere.
+type rollover struct {
+	old ca.Authority
+	// next is the successor; its name is empty while there is none.
+	next ca.Authority
+	// crossed tells that each of two roots has certified the other.
+	crossed bool
+	left    signedBelow
+}
+
+func (a *app) caRollover() *cobra.Command {
+	var q creation
+	var activate bool
+	c := &cobra.Command{
+		Use: "rollover NAME", Short: "Follow a generation by the next, step by step",
+		Long: "Shows where the succession of a generation stands and takes the next step: make the successor, in standby; hand out the\n" +
+			"trust bundle that has both; activate the successor (--activate), once relying parties have the bundle; retire the old\n" +
+			"one when the last of its certificates has ended. It may be broken off and typed again at any time.\n\n" +
+			"The successor of a root gets recovery words of its own, and both roots certify each other, so that either of them in\n" +
+			"a trust store accepts what is below both. Roll over the authorities below afterwards: --parent.",
+		Example: "  chancery ca rollover issuing-g1 --recovery-file words.txt\n  chancery ca rollover issuing-g1 --activate\n" +
+			"  chancery ca rollover root-g1 --recovery-file words.txt --own-recovery-file words2.txt",
+		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("ca rollover takes the name of the generation to be followed", "chancery ca list")
+			}
+			if err := someDays(c, q.days); err != nil {
+				return err
+			}
+			q.given, q.pathLen = c.Flags().Changed("days"), -1
+			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error { return t.rollover(ctx, args[0], q, activate) })
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&activate, "activate", false, "activate the successor: relying parties have the bundle")
+	f.StringVar(&q.parent, "parent", "", "authority that signs the successor (default: the one that signed the old one)")
+	f.IntVar(&q.days, "days", 0, "lifetime of the successor (default: the usual one)")
+	f.StringVar(&q.key, "key", "", "type of the successor's key (default: that of the old one)")
+	wordFlags(c, &q)
+	planFlags(c, &q.dry, &q.yes)
+	a.completeFlag(c, "parent", completeAuthorities)
+	_ = c.RegisterFlagCompletionFunc("key", fixed(authorityKeys...)) // the flag is there
+	return c
+}
+
+// rollover takes the next step.
+func (c *ceremony) rollover(ctx context.Context, name string, q creation, activate bool) error {
+	r, err := c.succession(ctx, name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case q.dry:
+	case r.next.Name == "":
+		if r.next, err = c.succeed(ctx, r.old, &q); err != nil {
+			return err
+		}
+		if r.old.Kind == ca.Root {
+			err = c.cross(ctx, &r, q)
+		}
+	case r.old.Kind == ca.Root && !r.crossed && r.old.State != ca.Retired:
+		err = c.cross(ctx, &r, q)
+	case activate && r.next.State == ca.Standby:
+		if err = c.agreed(ctx, q.yes); err == nil {
+			r.next, err = c.turn(ctx, r.next, ca.Active)
+			r.old.State = ca.Retiring
+		}
+	}
+	if err != nil {
+		return err
+	}
+	shown := r.next
+	if shown.Name == "" {
+		shown = r.old
+	}
+	return c.give(authorityAnswer(shown, c.steps(r)))
+}
+
+// succession finds the successor of a generation: the next that its line got after it.
+func (c *ceremony) succession(ctx context.Context, name string) (r rollover, err error) {
+	if r.old, err = c.named(name); err != nil {
+		return r, err
+	}
+	if r.old.External {
+		return r, ca.Refused(ca.E2603, "the key of "+name+" is not here", "where its key is, it is rolled over")
+	}
+	// Authorities come oldest first.
+	at := slices.IndexFunc(c.all, func(one ca.Authority) bool { return one.Name == name })
+	for _, one := range c.all[at+1:] {
+		if one.Line == r.old.Line && one.State != ca.Retired {
+			r.next = one
+		}
+	}
+	r.crossed = slices.ContainsFunc(r.old.Cross, func(x ca.CrossCertificate) bool { return x.By == r.next.Name }) &&
+		slices.ContainsFunc(r.next.Cross, func(x ca.CrossCertificate) bool { return x.By == name })
+	r.left, err = c.below(ctx, r.old)
+	return r, err
+}
+
+// succeed makes the successor: named and made as the old one, in standby.
+func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (ca.Authority, error) {
+	line, number := generation(old.Name)
+	q.name, q.line, q.standby = fmt.Sprintf("%s-g%d", line, number+1), old.Line, true
+	cert, err := subjectOf(old)
+	if err != nil {
+		return old, err
+	}
+	carried := carriedIn(old, cert)
+	q.names, q.policies, q.use = carried.Constraints, carried.Policies, old.Use
+	q.hash, q.aki, q.apart = string(old.Hash), string(old.AKI), 0
+	if q.key == "" {
+		q.key = old.KeyType
+	}
+	switch old.Kind {
+	case ca.Root:
+		q.root = true
+	case ca.Intermediate:
+		q.intermediate = true
+	}
+	if q.parent == "" && old.Kind != ca.Root {
+		q.parent = old.Parent
+	}
+	w, notices, err := c.creation(*q)
+	if err != nil {
+		return old, err
+	}
+	fmt.Fprint(c.err, c.createPlan(w))
+	c.told(notices)
+	if err := c.agreed(ctx, q.yes); err != nil {
+		return old, err
+	}
+	made, err := c.make(ctx, &w, *q)
+	if err == nil {
+		c.all = append(c.all, made.Authority)
+	}
+	q.words = w.OwnWords
+	return made.Authority, err
+}
+
+// cross has two roots certify each other, as far as they have not yet.
+func (c *ceremony) cross(ctx context.Context, r *rollover, q creation) error {
+	for _, one := range []struct {
+		of, by *ca.Authority
+		words  string // if they are known
+		file   string
+	}{{&r.next, &r.old, "", q.recovery}, {&r.old, &r.next, q.words, q.own}} {
+		if slices.ContainsFunc(one.of.Cross, func(x ca.CrossCertificate) bool { return x.By == one.by.Name }) {
+			continue
+		}
+		words := one.words
+		if words == "" {
+			fmt.Fprintf(c.err, "The words of %s are needed.\n", one.by.Name)
+			var err error
+			if words, err = c.secret(ctx, one.file, true); err != nil {
+				return err
+			}
+		}
+		days := min(wholeDays(one.of.NotAfter), wholeDays(one.by.NotAfter))
+		made, err := c.recertified(ctx, signer.Recertification{Authority: one.of.Name, By: one.by.Name, Days: days, Words: words})
+		if err != nil {
+			return err
+		}
+		*one.of = made
+	}
+	r.crossed = true
+	return nil
+}
+
+// steps shows the whole way, and what to type next.
+func (c *ceremony) steps(r rollover) string {
+	var b strings.Builder
+	step := func(n int, what string, done bool, text string) {
+		sign := " "
+		if done {
+			sign = c.mark(fine)
+		}
+		fmt.Fprintf(&b, "Step %d of 5  %-26s %s %s\n", n, what, sign, text)
+	}
+	made, active := r.next.Name != "", r.next.State == ca.Active
+	successor := "not made yet"
+	if made {
+		successor = fmt.Sprintf("%s, %s, until %s", r.next.Name, r.next.State, r.next.NotAfter.Format(time.DateOnly))
+	}
+	step(1, "create successor", made, successor)
+	published := "waits for step 1"
+	switch {
+	case made && r.old.Kind == ca.Root && r.crossed:
+		published = r.old.Name + " and " + r.next.Name + " certified each other"
+	case made && r.old.Kind == ca.Root:
+		published = "the two roots have not certified each other yet"
+	case made:
+		published = "it has " + r.old.Name + " and " + r.next.Name
+	}
+	step(2, "publish the bundle", made && (r.old.Kind != ca.Root || r.crossed), published)
+	wait := "who trusts the root needs nothing; who holds the authority itself needs the bundle: " + c.says("ca bundle")
+	if r.old.Kind == ca.Root {
+		wait = "each relying party needs both roots: " + c.says("ca bundle")
+	}
+	step(3, "wait for relying parties", active, wait)
+	activated := "waiting"
+	if active {
+		activated = r.next.Name + " signs for line " + r.next.Line
+	}
+	step(4, "activate the successor", active, activated)
+	retired := "at any time: nothing below it is valid"
+	switch {
+	case r.old.State == ca.Retired:
+		retired = r.old.Name + " is retired"
+	case !r.left.empty():
+		retired = fmt.Sprintf("not before %s, when the last below it ends: %s", r.left.last.Local().Format(time.DateOnly), r.left)
+	}
+	step(5, "retire "+r.old.Name, r.old.State == ca.Retired, retired)
+	return b.String() + c.nextStep(r)
+}
+
+// nextStep is what to type next.
+func (c *ceremony) nextStep(r rollover) string {
+	rollover := "ca rollover " + r.old.Name
+	switch {
+	case r.next.Name == "":
+		return c.next(rollover, "make the successor")
+	case r.old.Kind == ca.Root && !r.crossed && r.old.State != ca.Retired:
+		return c.next(rollover+" --own-recovery-file FILE", "let the roots certify each other; FILE has the words of "+r.next.Name)
+	case r.next.State == ca.Standby:
+		return c.next(rollover+" --activate", "once relying parties have the bundle")
+	case r.old.Kind != ca.Issuing && len(r.left.authorities) > 0:
+		return c.next("ca rollover "+r.left.authorities[0]+" --parent "+r.next.Name, "follow what is below it")
+	case r.old.State != ca.Retired:
+		return c.next("ca retire "+r.old.Name, "when nothing below it is valid any more")
+	}
+	return ""
+}
