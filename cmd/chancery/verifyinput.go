@@ -192,16 +192,10 @@ func (a *app) ownRoots(ctx context.Context, q *verify.Question) error {
 	return a.authorities(ctx, func(ctx context.Context, k *client.Client, all []ca.Authority) error {
 		of := map[string]string{} // the authority of a key
 		for _, one := range all {
-			c, err := x509.ParseCertificate(one.Certificate)
-			if err != nil {
-				return fmt.Errorf("read the certificate of %s: %w", one.Name, err)
+			if err := known(q, one); err != nil {
+				return err
 			}
-			of[string(c.RawSubjectPublicKeyInfo)] = one.Name
-			if one.Kind == ca.Root {
-				q.Roots = append(q.Roots, c)
-			} else {
-				q.Known = append(q.Known, c)
-			}
+			of[string(one.SPKI)] = one.Name
 		}
 		path := verify.Check(*q).Path
 		for _, c := range path[min(1, len(path)):] {
@@ -219,6 +213,28 @@ func (a *app) ownRoots(ctx context.Context, q *verify.Question) error {
 		}
 		return nil
 	})
+}
+
+// known adds the certificates of a generation, earlier ones and those by others
+// included: a chain may have been handed out when they were the newest.
+func known(q *verify.Question, one ca.Authority) error {
+	own, err := parsed(append([][]byte{one.Certificate}, one.Earlier...))
+	if err != nil {
+		return fmt.Errorf("read the certificates of %s: %w", one.Name, err)
+	}
+	if one.Kind == ca.Root {
+		q.Roots = append(q.Roots, own...)
+	} else {
+		q.Known = append(q.Known, own...)
+	}
+	for _, cross := range one.Cross {
+		c, err := parsed([][]byte{cross.Certificate})
+		if err != nil {
+			return fmt.Errorf("read the certificate of %s by %s: %w", one.Name, cross.By, err)
+		}
+		q.Known = append(q.Known, c...)
+	}
+	return nil
 }
 
 // ownList gives the published list of an authority, or nil.
