@@ -64,7 +64,7 @@ func requests(n int) ([][]byte, error) {
 	}
 	all := make([][]byte, n)
 	for i := range all {
-		if all[i], err = requestFor(key, []string{fmt.Sprintf("n%d.lab.example", i)}); err != nil {
+		if all[i], err = requestFor(key, "", []string{fmt.Sprintf("n%d.lab.example", i)}); err != nil {
 			return nil, err
 		}
 	}

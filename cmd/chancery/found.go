@@ -108,12 +108,18 @@ func (a *app) made(l layout, p plan, f signer.Founded) string {
 	var b strings.Builder
 	for _, c := range f.Authorities {
 		what := "key sealed under the recovery words, not needed for daily work"
-		if c.Kind == ca.Issuing {
+		switch {
+		case c.Kind == ca.Issuing && c.Parent == c.Name:
+			what = "signs itself and everything else"
+		case c.Kind == ca.Issuing:
 			what = "path length 0"
 		}
 		fmt.Fprintf(&b, "✓ %-11s %-12s %-11s until %s   %s\n", c.Kind, c.Name, c.KeyType, c.NotAfter.Format(time.DateOnly), what)
 	}
 	fmt.Fprintf(&b, "  Root fingerprint (SHA-256), to compare wherever the root is installed:\n    %s\n", fingerprint(f.Authorities[0].Certificate))
+	if p.single {
+		b.WriteString("! whoever steals this key is the root: two tiers keep it sealed (chancery init without --single-tier)\n")
+	}
 	if p.unlock == "auto" {
 		fmt.Fprintf(&b, "! whoever can read %s can sign: --unlock prompt asks at each start instead\n", filepath.Join(l.keys(), "auto.key"))
 	}

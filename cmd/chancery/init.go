@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,9 @@ type plan struct {
 	org, hostname, pki  string
 	names               []string
 	assurance, unlock   string
+	key, rootKey        string
+	days, rootDays      int
+	single              bool
 	recovery, passwords string
 	dryRun              bool
 }
@@ -42,8 +46,24 @@ func (a *app) initCommand() *cobra.Command {
 	var p plan
 	c := &cobra.Command{
 		Use: "init", Short: "Found a root and an issuing authority on this machine",
-		Example: "  chancery init --names lab.example\n  chancery init --names lab.example --recovery-file /media/usb/words.txt --unlock prompt",
-		RunE:    func(c *cobra.Command, _ []string) error { return a.found(c.Context(), p) },
+		Long: "Founds a root, whose key is sealed under recovery words and needed once a year, and an issuing authority below it, which\n" +
+			"signs day by day. When the root ends, everything below it ends with it.\n\n" +
+			"With --single-tier there is one authority that signs itself and everything else. Its key is at hand whenever the\n" +
+			"service runs: whoever steals it is the root, and nothing but a new root in every trust store mends that.",
+		Example: "  chancery init --names lab.example\n  chancery init --names lab.example --recovery-file /media/usb/words.txt --unlock prompt\n" +
+			"  chancery init --names lab.example --root-key rsa-4096 --root-days 3650 --key rsa-3072 --dry-run",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("root-days") && p.rootDays < 1 {
+				return usage(fmt.Sprintf("--root-days %d is no lifetime", p.rootDays), "leave out --root-days for the usual one")
+			}
+			if p.single && (c.Flags().Changed("root-days") || c.Flags().Changed("root-key")) {
+				return usage("--single-tier founds no root", "use --days and --key for the one authority")
+			}
+			if err := someDays(c, p.days); err != nil {
+				return err
+			}
+			return a.found(c.Context(), p)
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&p.org, "org", "", "organisation in the authorities' names (default: the first of --names)")
@@ -54,8 +74,15 @@ func (a *app) initCommand() *cobra.Command {
 	f.StringVar(&p.unlock, "unlock", "auto", "auto: a file opens the signing keys at each start; prompt: a passphrase")
 	f.StringVar(&p.recovery, "recovery-file", "", "new file that takes the recovery words (required without a terminal)")
 	f.StringVar(&p.passwords, "password-file", "", "file with the passphrase for --unlock prompt")
+	f.StringVar(&p.key, "key", "ecdsa-p256", "type of the issuing authority's key: "+strings.Join(authorityKeys, ", "))
+	f.StringVar(&p.rootKey, "root-key", "ecdsa-p384", "type of the root's key")
+	f.IntVar(&p.days, "days", issuingDays, "lifetime of the issuing authority in days")
+	f.IntVar(&p.rootDays, "root-days", rootDays, "lifetime of the root in days")
+	f.BoolVar(&p.single, "single-tier", false, "found one authority that signs itself and everything else, without a root")
 	f.BoolVar(&p.dryRun, "dry-run", false, "print what would be made, and write nothing")
-	_ = c.RegisterFlagCompletionFunc("unlock", fixed("auto", "prompt")) // the flags are there
+	_ = c.RegisterFlagCompletionFunc("key", fixed(authorityKeys...)) // the flags are there
+	_ = c.RegisterFlagCompletionFunc("root-key", fixed(authorityKeys...))
+	_ = c.RegisterFlagCompletionFunc("unlock", fixed("auto", "prompt"))
 	_ = c.RegisterFlagCompletionFunc("assurance", fixed(string(ca.Solo), string(ca.Separated)))
 	return c
 }
@@ -83,6 +110,7 @@ func (a *app) found(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
+	a.advise(f)
 	if p.dryRun {
 		f.Passphrase = "" // not even when it is asked for as JSON
 		text, err := planned(l, p, f)
@@ -112,6 +140,24 @@ func (a *app) found(ctx context.Context, p plan) error {
 		return err
 	}
 	return a.print(made, a.made(l, p, made))
+}
+
+// generations are the authorities that a founding makes.
+func generations(f signer.Founding) []signer.Generation {
+	if f.Single {
+		return []signer.Generation{f.Issuing}
+	}
+	return []signer.Generation{f.Root, f.Issuing}
+}
+
+// advise says what is unwise about the lives that were chosen (R3).
+func (a *app) advise(f signer.Founding) {
+	for _, g := range generations(f) {
+		_, notices := policy.Stagger(policy.Span{Now: time.Now(), Days: g.Days, Given: true})
+		for _, n := range notices {
+			fmt.Fprintf(a.err, "note: %s: %s\n", g.Name, n)
+		}
+	}
 }
 
 // outside gives the full path of the words' file. Beside the keys it would be in
@@ -161,9 +207,13 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	}
 	f := signer.Founding{
 		Assurance: ca.Assurance(p.assurance), PKI: p.pki, Profiles: profiles,
-		Root: signer.Generation{Name: "root-g1", Line: "root", Subject: p.subject("Root CA G1"), KeyType: "ecdsa-p384", Days: rootDays},
-		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: p.subject("Issuing CA G1"), KeyType: "ecdsa-p256", Days: issuingDays,
+		Root: signer.Generation{Name: "root-g1", Line: "root", Subject: p.subject("Root CA G1"), KeyType: p.rootKey, Days: p.rootDays},
+		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: p.subject("Issuing CA G1"), KeyType: p.key, Days: p.days,
 			Use: []string{"server", "client", "email", "ocsp"}},
+	}
+	if p.single {
+		f.Single, f.Root = true, signer.Generation{}
+		f.Issuing.Subject = p.subject("CA G1")
 	}
 	if p.unlock == "prompt" {
 		if f.Passphrase, err = a.newPassphrase(ctx, p.passwords); err != nil {
@@ -199,8 +249,11 @@ func (p *plan) address() error {
 func planned(l layout, p plan, f signer.Founding) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "would found in %s, assurance %s:\n", l.dir, f.Assurance)
-	for _, g := range []signer.Generation{f.Root, f.Issuing} {
+	for _, g := range generations(f) {
 		fmt.Fprintf(&b, "  + authority %-11s %s, %d days   %s\n", g.Name, g.KeyType, g.Days, g.Subject)
+	}
+	if !f.Single {
+		fmt.Fprintf(&b, "    on %s the root ends, and everything below it ends with it\n", time.Now().AddDate(0, 0, f.Root.Days).Format(time.DateOnly))
 	}
 	for _, d := range f.Profiles {
 		q, err := config.Profile([]byte(d.Document))

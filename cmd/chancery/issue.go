@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,11 +154,35 @@ func (o outputs) makeDirectory() (fresh bool, err error) {
 
 // certify has the names certified for the key.
 func certify(ctx context.Context, k *client.Client, o client.Order, key crypto.Signer, names []string) (issued ca.Issued, err error) {
-	if o.CSR, err = requestFor(key, names); err != nil {
+	common, err := commonFor(ctx, k, o.Profile, names)
+	if err != nil {
+		return issued, err
+	}
+	if o.CSR, err = requestFor(key, common, names); err != nil {
 		return issued, err
 	}
 	o.Key = fmt.Sprintf("issue-%x", sha256.Sum256(fmt.Appendf(nil, "%s %d %x", o.Profile, o.Days, o.CSR)))
 	return k.Issue(ctx, o)
+}
+
+// maxCommon is the longest common name (RFC 5280 appendix A.1).
+const maxCommon = 64
+
+// commonFor is the common name to ask for: the first name, where the profile takes
+// one, since programs show it, and servers know their clients by it. An address is
+// none, nor is a name too long.
+func commonFor(ctx context.Context, k *client.Client, profile string, names []string) (string, error) {
+	all, err := k.Profiles(ctx)
+	if err != nil {
+		return "", err
+	}
+	takes := slices.ContainsFunc(all, func(p ca.Profile) bool {
+		return p.Name == profile && (p.Subject.CommonName == "optional" || p.Subject.CommonName == "supplied")
+	})
+	if !takes || net.ParseIP(names[0]) != nil || len(names[0]) > maxCommon {
+		return "", nil
+	}
+	return names[0], nil
 }
 
 // issued writes the files of a certificate that was signed. Whatever fails from here
@@ -184,9 +209,9 @@ func handedOut(i ca.Issued, paths []string) answer {
 }
 
 // requestFor makes a request with all names as subject alternative names. It is
-// the same for the same key and names: without randomness ECDSA is RFC 6979's.
-func requestFor(key crypto.Signer, names []string) ([]byte, error) {
-	t := x509.CertificateRequest{Subject: pkix.Name{}}
+// the same for the same key, common name and names: without randomness ECDSA is RFC 6979's.
+func requestFor(key crypto.Signer, common string, names []string) ([]byte, error) {
+	t := x509.CertificateRequest{Subject: pkix.Name{CommonName: common}}
 	for _, n := range names {
 		switch ip := net.ParseIP(n); {
 		case ip != nil:

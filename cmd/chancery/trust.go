@@ -166,7 +166,7 @@ func (a *app) rootsFor(ctx context.Context, o commission, to intent) (roots []*x
 	} else {
 		err = a.authorities(ctx, func(_ context.Context, _ *client.Client, all []ca.Authority) error {
 			for _, one := range all {
-				if one.Kind != ca.Root || to == installing && one.State == ca.Retired {
+				if one.Parent != one.Name || to == installing && one.State == ca.Retired {
 					continue
 				}
 				c, err := x509.ParseCertificate(one.Certificate)
