@@ -58,7 +58,7 @@ var tamperings = []tampering{
 	{"a row is put under another log's number", []string{
 		`INSERT INTO certificate (id, kind, issuer_key, serial, ` + otherColumns + `) SELECT id + ` + nextLog + `, kind, issuer_key, '41', ` + otherColumns + ` FROM certificate WHERE id = {a}`,
 	}, "the book knows no such log"},
-	{"an authority gets another state", []string{`UPDATE authority SET state = 'retired'`}, "says retired, and the log active"},
+	{"an authority gets another state", []string{`UPDATE authority SET document = REPLACE(document, '"state":"active"', '"state":"retired"')`}, "says retired, and the log active"},
 	{"a revocation is deleted", []string{`DELETE FROM revocation`}, "needs a row of revocation"},
 	{"a revocation and its event are deleted", []string{`DELETE FROM event WHERE id IN (SELECT id FROM revocation)`, `DELETE FROM revocation`}, "needs a row of revocation"},
 	{"a revocation gets another reason", []string{`UPDATE revocation SET reason = 5`}, "the reason is cessationOfOperation in the row, and superseded in its leaf"},
