@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -148,6 +149,8 @@ func (a *app) trusted(ctx context.Context, o commission, to intent) error {
 	return a.giveStandings(all, "")
 }
 
+func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
+
 // rootsFor gives the roots of --ca, or those of the installation: for installing the
 // ones in use, otherwise also the retired, which may still be in a store.
 func (a *app) rootsFor(ctx context.Context, o commission, to intent) (roots []*x509.Certificate, err error) {
@@ -159,6 +162,9 @@ func (a *app) rootsFor(ctx context.Context, o commission, to intent) (roots []*x
 		roots, err = parsed(format.DERs(found.Certificates))
 		if err == nil && len(roots) == 0 {
 			err = usage(o.ca+" holds no certificate", "name the file with the root: --ca FILE")
+		}
+		if slices.ContainsFunc(roots, selfIssued) { // of a bundle the roots alone are installed
+			roots = slices.DeleteFunc(roots, func(c *x509.Certificate) bool { return !selfIssued(c) })
 		}
 		if err != nil {
 			return nil, err

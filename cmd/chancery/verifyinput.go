@@ -132,7 +132,7 @@ func (a *app) rootsOfFile(ctx context.Context, q *verify.Question, i inquiry) er
 		return err
 	}
 	for _, c := range all {
-		if bytes.Equal(c.RawSubject, c.RawIssuer) {
+		if selfIssued(c) {
 			q.Roots = append(q.Roots, c)
 		} else {
 			q.Known = append(q.Known, c)
@@ -222,7 +222,7 @@ func known(q *verify.Question, one ca.Authority) error {
 	if err != nil {
 		return fmt.Errorf("read the certificates of %s: %w", one.Name, err)
 	}
-	if one.Kind == ca.Root {
+	if one.Parent == one.Name {
 		q.Roots = append(q.Roots, own...)
 	} else {
 		q.Known = append(q.Known, own...)
