@@ -394,7 +394,7 @@ func TestSG04_WhatIsRefusedLeavesNoKeyAndNoLeaf(t *testing.T) {
 	c.restarts()
 }
 
-// IS-10: a generation that is activated signs from the next batch on, without a
+// R2, IS-10: a generation that is activated signs from the next batch on, without a
 // restart, and the older one only its list; however many batches are under way.
 func TestIS10_ActivationNeverFallsWithinABatch(t *testing.T) {
 	c := ceremonial(t)

@@ -104,9 +104,9 @@ func (c *ceremony) importing(name string, kind ca.AuthorityKind, chain ...[]byte
 	return q
 }
 
-// R62: the key is made here and signed elsewhere. What it signs is on the log before it
+// R26: the key is made here and signed elsewhere. What it signs is on the log before it
 // does, and it is the same key at each call.
-func TestR62_AKeyOfOursIsSignedElsewhere(t *testing.T) {
+func TestR26_AKeyOfOursIsSignedElsewhere(t *testing.T) {
 	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
 	q := signer.KeyRequest{Name: "issuing-g2", Kind: ca.Issuing, Subject: named("Lab Issuing G2"), KeyType: "ecdsa-p384"}
 	var spki []byte
@@ -167,7 +167,7 @@ func TestR62_AKeyOfOursIsSignedElsewhere(t *testing.T) {
 	c.untouched("a state for somebody else", ca.E2603, func() error { _, err := c.Turn(signer.Turn{Authority: "corp1", To: ca.Retiring}); return err })
 }
 
-// R43, R63: authorities with their keys come from elsewhere: RSA of 2048 bits goes on
+// R43: authorities with their keys come from elsewhere: RSA of 2048 bits goes on
 // signing, as issuing authority and above one.
 func TestR43_AnRSA2048AuthorityIsTakenAndGoesOnSigning(t *testing.T) {
 	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
@@ -202,8 +202,8 @@ func TestR43_AnRSA2048AuthorityIsTakenAndGoesOnSigning(t *testing.T) {
 	c.restarts()
 }
 
-// R63: an intermediate authority comes with its key, and signs with its words.
-func TestR63_AnIntermediateIsImportedWithItsKey(t *testing.T) {
+// R26: an intermediate authority comes with its key, and signs with its words.
+func TestR26_AnIntermediateIsImportedWithItsKey(t *testing.T) {
 	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
 	root := e.makes("root", "", "ec", 4000, rootExtensions)
 	middle := e.makes("middle", "root", "ec", 3000, "basicConstraints=critical,CA:TRUE,pathlen:1\n"+rootExtensions[strings.Index(rootExtensions, "keyUsage"):]+

@@ -111,9 +111,9 @@ func TestAnActivationThatWasCutInTwoIsMadeWhole(t *testing.T) {
 	}
 }
 
-// R6: a renewal keeps everything but number and dates; what was signed before and is
+// A renewal keeps everything but number and dates; what was signed before and is
 // signed after verifies by both certificates.
-func TestR6_ARenewalKeepsKeyNameAndLimits(t *testing.T) {
+func TestARenewalKeepsKeyNameAndLimits(t *testing.T) {
 	c := ceremonial(t)
 	h := c.hello(0)
 	p := profiles(t, h)["server"]
@@ -173,9 +173,9 @@ func parsed(t testing.TB, der []byte) *x509.Certificate {
 	return x
 }
 
-// R6: whoever trusts the old root accepts the new one by its cross-certificate, and
+// Whoever trusts the old root accepts the new one by its cross-certificate, and
 // whoever trusts the new one needs none.
-func TestR6_ACrossCertificateLeadsToEitherRoot(t *testing.T) {
+func TestACrossCertificateLeadsToEitherRoot(t *testing.T) {
 	c := ceremonial(t)
 	c.creates(c.creation("root-g2", "", ca.Root))
 	c.creates(c.creation("issuing-g2", "root-g2", ca.Issuing))
