@@ -43,7 +43,7 @@ func (k *killing) corpse(children map[int]string) (met map[string]int) {
 // the lists as they lie on the disk.
 func (k *killing) judges() {
 	k.t.Helper()
-	lists, err := layout{k.dir}.shelved("root-g1", "issuing-g1")
+	lists, err := layout{k.dir}.shelved(append([]string{"root-g1"}, k.generations...)...)
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -124,24 +124,11 @@ func (k *killing) asked(ctx context.Context, do func(*client.Client) error) erro
 // publishes has the list published: each revocation that was acknowledged is in the
 // book and on the list, and nothing is that nobody asked for.
 func (k *killing) publishes(ctx context.Context, s *client.Client) error {
-	if _, err := s.PublishList(ctx, "issuing-g1", 0); err != nil {
-		return fmt.Errorf("publish the list: %w", err)
-	}
-	der, err := s.CRL(ctx, "issuing-g1")
-	if err != nil {
-		return fmt.Errorf("fetch the list: %w", err)
-	}
-	list, err := x509.ParseRevocationList(der)
-	if err != nil {
-		return fmt.Errorf("read the list: %w", err)
-	}
 	on := map[ca.Serial]bool{}
-	for _, e := range list.RevokedCertificateEntries {
-		serial, err := ca.SerialFromBytes(e.SerialNumber.Bytes())
-		if err != nil {
-			return err
+	for _, generation := range k.generations {
+		if err := listed(ctx, s, generation, on); err != nil {
+			return fmt.Errorf("the list of %s: %w", generation, err)
 		}
-		on[serial] = true
 	}
 	for _, c := range k.callers {
 		asked := map[ca.Serial]bool{}
@@ -166,6 +153,29 @@ func (k *killing) publishes(ctx context.Context, s *client.Client) error {
 				return fmt.Errorf("%s is revoked, and in the book it stands as %+v: %w", k.listed.name, v.Certificate.Revoked, err)
 			}
 		}
+	}
+	return nil
+}
+
+// listed publishes the list of a generation, and enters what is on it.
+func listed(ctx context.Context, s *client.Client, generation string, on map[ca.Serial]bool) error {
+	if _, err := s.PublishList(ctx, generation, 0); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	der, err := s.CRL(ctx, generation)
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return err
+	}
+	for _, e := range list.RevokedCertificateEntries {
+		serial, err := ca.SerialFromBytes(e.SerialNumber.Bytes())
+		if err != nil {
+			return err
+		}
+		on[serial] = true
 	}
 	return nil
 }

@@ -94,8 +94,10 @@ type killing struct {
 	tally   *tally
 	service *watched // nil if none is running
 	root    string   // file of the root
-	kept    [][]byte // checkpoints seen
-	voids   int64    // VOID rows when it was last settled
+	// generations are those that have signed, the newest last.
+	generations []string
+	kept        [][]byte // checkpoints seen
+	voids       int64    // VOID rows when it was last settled
 	// listed is a certificate that was on the last list that was published.
 	listed *held
 }
@@ -130,7 +132,7 @@ func newKilling(t *testing.T, y *tally, seed, n uint64, variables ...string) *ki
 	if s := h.runs(c); s.code != 0 {
 		t.Fatal(s.err)
 	}
-	k := &killing{hand: h, coins: rand.New(rand.NewPCG(seed, n)), tally: y}
+	k := &killing{hand: h, coins: rand.New(rand.NewPCG(seed, n)), tally: y, generations: []string{"issuing-g1"}}
 	k.root = h.write("root.pem", h.done("ca", "bundle").out)
 	all, err := requests(64)
 	if err != nil {
