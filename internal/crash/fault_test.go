@@ -50,7 +50,7 @@ func (s *site) suffer(f *fault) (*sim.Disk, ledger, error) {
 		return f.outcome
 	})
 	l := ledger{at: s.began}
-	w, err := s.open(disk, l, start{gate: true, fails: f.n})
+	w, err := s.open(disk, l, start{gate: true, fails: f.n, ceremony: (*world).activates})
 	if err != nil {
 		if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) {
 			err = nil // whoever starts a service is told as it is
@@ -159,6 +159,7 @@ func (f *fault) says(err error) error {
 // restart, and a power cut, nothing that was answered is lost (IS-06).
 func TestFT03_EachDiskCallOfLogAndBookFailsOnce(t *testing.T) {
 	s := found(t, 1)
+	s.secondStands(t)
 	for _, outcome := range []sim.Outcome{sim.Fail, sim.Full} {
 		var next, points atomic.Int64
 		var mu sync.Mutex

@@ -5,6 +5,8 @@ package crash_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"chancery/ca"
@@ -13,14 +15,26 @@ import (
 
 // load is the fixed work of which every moment is kept: two runs of the service
 // with a clean stop between them, requests with and without a key, repeated ones,
-// and refused ones.
+// and refused ones; and before the second a ceremony, after which a second generation
+// signs.
 func (s *site) load(t *testing.T, plan sim.Plan) []moment {
 	t.Helper()
 	l := ledger{at: s.began}
 	var all []moment
 	disk := s.disk.Kill(plan)
+	dir := filepath.Join(t.TempDir(), "signer")
+	if err := os.CopyFS(dir, os.DirFS(s.dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := filepath.WalkDir(dir, s.sameMode(dir)); err != nil {
+		t.Fatal(err)
+	}
 	for run := range 2 {
-		w, err := s.open(disk, l, start{keep: true, gate: true})
+		how := start{keep: true, gate: true}
+		if run == 1 {
+			how.dir, how.ceremony = dir, (*world).ceremony
+		}
+		w, err := s.open(disk, l, how)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,6 +49,7 @@ var hana = ca.Actor{ID: "uid:1000", Name: "hana", Method: "peer", UID: 1000}
 // log and book on a disk of which every run gets its own copy.
 type site struct {
 	dir    string // of the keys; nothing is written there after the founding
+	words  string // that open the root's key
 	disk   *sim.Disk
 	log    audit.LogID
 	logKey ed25519.PublicKey
@@ -68,14 +69,16 @@ func found(t *testing.T, seed uint64) *site {
 	}
 	defer mount.Unmount()
 	database := s.newBook(t, mount, "")
-	k := s.signer(s.disk, func() time.Time { return s.began })
+	k := s.signer(s.disk, s.dir, func() time.Time { return s.began })
 	if err := k.Open(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- k.Run(ctx) }()
-	f, err := k.Found(founding(t, database), hana.UID)
+	how := founding(t, database)
+	s.words = how.Words
+	f, err := k.Found(how, hana.UID)
 	cancel()
 	if err := errors.Join(err, <-ended, k.Close()); err != nil {
 		t.Fatal(err)
@@ -117,9 +120,9 @@ func (s *site) options(mount *vfs.Mounted, log string, now func() time.Time) sto
 	}
 }
 
-func (s *site) signer(disk *sim.Disk, now func() time.Time) *signer.Signer {
+func (s *site) signer(disk *sim.Disk, dir string, now func() time.Time) *signer.Signer {
 	return &signer.Signer{
-		Dir: s.dir, Parse: config.Profile, Now: now, Random: rand.Reader, KDF: softkey.FloorParams(),
+		Dir: dir, Parse: config.Profile, Now: now, Random: rand.Reader, KDF: softkey.FloorParams(),
 		Place: signer.Place{Disk: disk, SegmentLeaves: segmentLeaves, Ahead: ahead, SnapshotLeaves: snapshotLeaves},
 	}
 }

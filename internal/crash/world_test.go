@@ -4,12 +4,14 @@ package crash_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,6 +40,11 @@ type ledger struct {
 	revoked                   []ca.Serial
 	// keys are what an idempotency key was answered with.
 	keys map[string][]byte
+	// made are the generations that a ceremony answered with, the newest answer last.
+	made []ca.Authority
+	// dir is where the keys lie once a ceremony has made one: they are not on the
+	// simulated disk. Empty is as they were founded.
+	dir  string
 	next int // number of the next request
 	at   time.Time
 }
@@ -53,6 +60,7 @@ type world struct {
 	session   atomic.Int64
 	clock     atomic.Int64 // milliseconds
 	raw       bool         // the write-ahead log is not copied before it is used
+	dir       string       // of the keys
 	stopFront func() error
 	stopLog   func() error
 	// logging and keeping are closed when the signer's and the book's Run have ended.
@@ -87,6 +95,10 @@ type start struct {
 	raw  bool
 	// fails is the number of a call that the disk refuses: no checkpoint is shown by it.
 	fails int
+	// ceremony, if set, is held before the front is there.
+	ceremony func(*world) error
+	// dir is where it finds and makes keys; empty is where they lie.
+	dir string
 }
 
 // open starts signer and front on a disk. The error is of either; what was
@@ -95,6 +107,9 @@ func (s *site) open(disk *sim.Disk, l ledger, how start) (*world, error) {
 	w := &world{
 		site: s, disk: disk, ledger: l, keep: how.keep, gate: how.gate, raw: how.raw, fails: how.fails,
 		shown: make(chan struct{}, 1), ended: make(chan error, 3),
+	}
+	if w.dir = cmp.Or(how.dir, l.dir); w.dir == "" {
+		w.dir = s.dir
 	}
 	w.clock.Store(l.at.UnixMilli())
 	if how.keep || how.gate {
@@ -109,6 +124,11 @@ func (s *site) open(disk *sim.Disk, l ledger, how start) (*world, error) {
 	}
 	if err := w.openSigner(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the signer: %w", err), w.die())
+	}
+	if how.ceremony != nil {
+		if err := how.ceremony(w); err != nil {
+			return nil, errors.Join(fmt.Errorf("hold the ceremony: %w", err), w.die())
+		}
 	}
 	if err := w.openFront(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the front: %w", err), w.die())
@@ -143,7 +163,7 @@ func (s *site) shown(disk *sim.Disk, l ledger) error {
 func (w *world) now() time.Time { return time.UnixMilli(w.clock.Load()).UTC() }
 
 func (w *world) openSigner() error {
-	k := w.site.signer(w.disk, w.now)
+	k := w.site.signer(w.disk, w.dir, w.now)
 	if err := k.Open(); err != nil {
 		return err
 	}
@@ -268,6 +288,11 @@ func (w *world) see(m sim.Moment) {
 			w.ledger.checkpoints = append(w.ledger.checkpoints, paper)
 		}
 	}
+	if w.ledger.dir != w.dir && w.dir != w.site.dir {
+		if _, err := os.Stat(keyOfSecond(w.dir)); err == nil {
+			w.ledger.dir = w.dir // from now on there is one key more
+		}
+	}
 	w.papers = m.Call.Op == sim.SyncDir && m.Call.Name == "state/" && m.Call.N != w.fails
 	if w.keep {
 		w.moments = append(w.moments, moment{m, w.snapshot()})
@@ -290,7 +315,7 @@ func (w *world) knows(paper []byte) bool {
 func (w *world) snapshot() ledger {
 	l := w.ledger
 	l.told, l.signed, l.checkpoints = l.told[:len(l.told):len(l.told)], l.signed[:len(l.signed):len(l.signed)], l.checkpoints[:len(l.checkpoints):len(l.checkpoints)]
-	l.revoked = l.revoked[:len(l.revoked):len(l.revoked)]
+	l.revoked, l.made = l.revoked[:len(l.revoked):len(l.revoked)], l.made[:len(l.made):len(l.made)]
 	l.at = w.now()
 	return l
 }
@@ -407,8 +432,12 @@ func (w *world) ask(n int, key string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	der := issued.Certificate.DER
-	if before := w.ledger.keys[key]; before != nil && !bytes.Equal(before, der) {
+	before := w.ledger.keys[key]
+	if before != nil && !bytes.Equal(before, der) {
 		return fmt.Errorf("the key %s led to one certificate, and now to another", key)
+	}
+	if err := w.ledger.signedBy(issued.Certificate.Authority); before == nil && err != nil {
+		return err
 	}
 	if key != "" { // a new map, as moments share the old one
 		keys := map[string][]byte{key: der}
@@ -443,39 +472,6 @@ func (w *world) revoke(key string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ledger.revoked = append(w.ledger.revoked, serial)
-	return nil
-}
-
-// errUnlisted is a promise broken, as opposed to a list that could not be made.
-var errUnlisted = errors.New("a revocation was answered, and it is not on the list")
-
-// listed tells whether each revocation is on the list that the signer makes.
-func (w *world) listed(revoked []ca.Serial) error {
-	if len(revoked) == 0 {
-		return nil
-	}
-	w.clock.Add(1500)
-	crl, err := w.signer.MakeCRL(w.session.Load(), "issuing-g1", 0)
-	if err != nil {
-		return fmt.Errorf("make a list: %w", err)
-	}
-	var der bytes.Buffer
-	_, err = crl.WriteTo(&der)
-	if err := errors.Join(err, crl.Close()); err != nil {
-		return fmt.Errorf("write a list: %w", err)
-	}
-	list, err := x509.ParseRevocationList(der.Bytes())
-	if err != nil {
-		return err
-	}
-	for _, serial := range revoked {
-		if !slices.ContainsFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool {
-			s, err := ca.SerialFromBytes(e.SerialNumber.Bytes())
-			return err == nil && s == serial
-		}) {
-			return fmt.Errorf("%w: %s", errUnlisted, serial)
-		}
-	}
 	return nil
 }
 
@@ -555,6 +551,17 @@ func (w *world) answers(ctx context.Context, l ledger) error {
 	}
 	if len(page) < len(l.keys) {
 		return fmt.Errorf("%d certificates are listed, and clients have %d", len(page), len(l.keys))
+	}
+	all, err := w.registrar.Authorities(ctx, hana)
+	if err != nil {
+		return fmt.Errorf("authorities: %w", err)
+	}
+	for _, made := range l.made {
+		if !slices.ContainsFunc(all, func(a ca.Authority) bool {
+			return a.Name == made.Name && a.Key == made.Key && a.Version >= made.Version
+		}) {
+			return fmt.Errorf("version %d of %s was answered, and the book does not have it", made.Version, made.Name)
+		}
 	}
 	for _, serial := range l.revoked {
 		if !slices.ContainsFunc(page, func(c ca.Certificate) bool { return c.Serial == serial && c.Revoked != nil }) {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"chancery/ca"
+	"chancery/signer"
+)
+
+// second is the generation that a ceremony makes.
+const second = "issuing-g2"
+
+func keyOfSecond(dir string) string { return filepath.Join(dir, "keys", second+".key") }
+
+// sameMode gives what is copied the modes that it has at the site.
+func (s *site) sameMode(dir string) fs.WalkDirFunc {
+	return func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rest, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(filepath.Join(s.dir, rest))
+		if err != nil {
+			return err
+		}
+		return os.Chmod(path, info.Mode().Perm())
+	}
+}
+
+// ceremony makes a second generation, has it sign, and renews the first.
+func (w *world) ceremony() error {
+	if err := w.creates(); err != nil {
+		return err
+	}
+	if err := w.activates(); err != nil {
+		return err
+	}
+	renewed, err := w.signer.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 1600, Words: w.site.words})
+	return w.answered(err, renewed.Authority)
+}
+
+func (w *world) creates() error {
+	made, err := w.signer.Create(signer.Creation{
+		Generation: signer.Generation{
+			Name: second, Line: "issuing", Subject: ca.Subject{{OID: ca.OIDCommonName, Value: "Lab Issuing G2"}},
+			KeyType: "ecdsa-p256", Days: 1500, Use: []string{"server", "client"},
+		},
+		Kind: ca.Issuing, Parent: "root-g1", PKI: "http://ca.lab.example:8080", Words: w.site.words,
+	})
+	return w.answered(err, made.Authority)
+}
+
+func (w *world) activates() error {
+	turned, err := w.signer.Turn(signer.Turn{Authority: second, To: ca.Active})
+	return w.answered(err, turned.Authorities...)
+}
+
+// answered writes down what a step of a ceremony answered. A checkpoint is shown over
+// it before the next one, so that two runs make the same calls in the same order.
+func (w *world) answered(err error, made ...ca.Authority) error {
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.ledger.made = append(w.ledger.made, made...)
+	w.mu.Unlock()
+	w.step()
+	_, err = w.signer.Leaves(0)
+	w.quiet(err)
+	return err
+}
+
+// secondStands gives the site a second generation that waits to be activated.
+func (s *site) secondStands(t *testing.T) {
+	t.Helper()
+	disk := s.disk.Kill(nil)
+	w, err := s.open(disk, ledger{at: s.began}, start{gate: true, ceremony: (*world).creates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.settled(), w.stop()); err != nil {
+		t.Fatal(err)
+	}
+	disk.Watch(nil)
+	s.disk, s.began = disk, w.now()
+}
+
+// signedBy refuses a new certificate of another generation than the one of which
+// people were told that it signs.
+func (l ledger) signedBy(authority string) error {
+	for _, made := range l.made {
+		if made.State == ca.Active && made.Name != authority {
+			return fmt.Errorf("%s is active, and %s signed", made.Name, authority)
+		}
+	}
+	return nil
+}
