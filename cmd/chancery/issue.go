@@ -86,7 +86,7 @@ func (q *issuing) placed() {
 
 // roomForKey refuses a place for the key; a directory of --out is yet to be made.
 func (q *issuing) roomForKey() error {
-	if q.directory() && filepath.Dir(q.key) == filepath.Clean(q.out) {
+	if q.holds(q.key) {
 		return nil
 	}
 	return roomFor(q.key, "--key-file")

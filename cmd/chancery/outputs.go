@@ -47,6 +47,11 @@ func (o outputs) directory() bool {
 	return strings.HasSuffix(o.out, "/") || err == nil && info.IsDir()
 }
 
+// holds tells whether a file lies in the directory of --out, which may be yet to make.
+func (o outputs) holds(path string) bool {
+	return o.directory() && filepath.Dir(path) == filepath.Clean(o.out)
+}
+
 // judge refuses what does not go together, or could not be written after signing.
 func (o outputs) judge(key string) error {
 	switch {
@@ -59,7 +64,7 @@ func (o outputs) judge(key string) error {
 	case o.legacy && o.p12 == "":
 		return usage("--legacy is for --p12", "leave it out")
 	}
-	if o.p12 != "" {
+	if o.p12 != "" && !o.holds(o.p12) {
 		if err := roomFor(o.p12, "--p12"); err != nil {
 			return err
 		}
