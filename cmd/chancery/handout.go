@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/term"
-
 	"chancery/ca"
 	"chancery/format"
 )
@@ -35,7 +33,7 @@ func (a *app) canHand(h handing, x answer) error {
 		x.der = [][]byte{nil} // it will have some
 		return a.canGive(x)
 	}
-	if stdout, is := a.out.(*os.File); h.out == "" && h.form != asPEM && is && term.IsTerminal(int(stdout.Fd())) {
+	if h.out == "" && h.form != asPEM && a.shown() {
 		return usage("binary is not written to a terminal", "name a file, or - to write it nevertheless: --out FILE")
 	}
 	return nil

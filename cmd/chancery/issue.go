@@ -49,7 +49,7 @@ func (a *app) issueCommand() *cobra.Command {
 			q.placed()
 			// All that can be known to fail is judged before a key is made.
 			for _, refused := range []error{
-				someDays(c, q.Days), a.canGive(answer{value: ca.Issued{}}), judged(names), q.roomForKey(), q.judge(q.key),
+				someDays(c, q.Days), a.canGive(q.sample()), judged(names), q.roomForKey(), q.judge(q.key),
 			} {
 				if refused != nil {
 					return refused
@@ -63,7 +63,7 @@ func (a *app) issueCommand() *cobra.Command {
 	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
 	a.completeFlag(c, "profile", completeProfiles)
 	f.StringVar(&q.key, "key-file", "", "file of the private key, made if it is not there (default: NAME.key, or key.pem in the directory)")
-	f.StringVar(&q.out, "out", "", "new file for the certificate with its chain, or a directory/ for each form (default: NAME.pem)")
+	f.StringVar(&q.out, "out", "", "new file for the certificate with its chain, a directory/ for each form, or - to print it (default: NAME.pem)")
 	f.BoolVar(&q.encrypt, "encrypt-key", false, "encrypt the key's file with the password")
 	a.outputFlags(c, &q.outputs)
 	return c
@@ -199,7 +199,7 @@ func (a *app) issued(q issuing, m material) error {
 	if err != nil {
 		return err
 	}
-	return a.give(handedOut(m.Issued, append(paths, q.key)))
+	return a.answered(q.outputs, m.Issued, append(paths, q.key))
 }
 
 // handedOut tells which files hold a certificate.

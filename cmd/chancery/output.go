@@ -64,7 +64,7 @@ func (a *app) canGive(x answer) error {
 	if binary && len(x.der) == 0 || (form == asLines || form == asCSV) && x.rows == nil {
 		return usage("this command does not answer in the form "+form, "chancery … -o json")
 	}
-	if out, is := a.out.(*os.File); form == asDER && is && term.IsTerminal(int(out.Fd())) {
+	if form == asDER && a.shown() {
 		return usage("binary is not written to a terminal", "chancery … -o der > FILE")
 	}
 	if binary {
@@ -80,6 +80,12 @@ func (a *app) canGive(x answer) error {
 		}
 	}
 	return nil
+}
+
+// shown tells whether the answer goes to a terminal.
+func (a *app) shown() bool {
+	out, is := a.out.(*os.File)
+	return is && term.IsTerminal(int(out.Fd()))
 }
 
 // fields are the names that --fields takes: those of a list's rows, or of the one

@@ -92,6 +92,7 @@ func TestShellsCompleteWhatThereIs(t *testing.T) {
 	for line, want := range map[string]string{
 		"show na": "nas.lab.example", "ca show iss": "issuing-g1", "sign --profile ser": "server", "list --ca roo": "root-g1", "list --status vo": "void",
 		"explain E2107": "E2107", "do": "doctor", "issue --profile cl": "client",
+		"ca bundle --line iss": "issuing", "ca bundle --format j": "jks", "ca chain iss": "issuing-g1", "ca chain issuing-g1 --via ro": "root-g1", "sign --format p7": "p7b",
 	} {
 		s := h.done(append([]string{"__complete"}, strings.Split(line, " ")...)...)
 		if !strings.Contains("\n"+s.out, "\n"+want) {

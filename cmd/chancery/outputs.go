@@ -99,6 +99,17 @@ func (o outputs) paths(withKey bool) (all []string) {
 	return all
 }
 
+// prints tells whether the certificate goes to standard output.
+func (o outputs) prints() bool { return o.out == "-" || o.out == "" && o.p12 == "" }
+
+// sample is of the kind that the answer will be.
+func (o outputs) sample() answer {
+	if o.prints() {
+		return chainAnswer(ca.Issued{})
+	}
+	return answer{value: ca.Issued{}}
+}
+
 // free refuses files that are there. After a crash between signing and the last file
 // the first ones may be: whoever takes that up says so, and the last alone counts.
 func (o outputs) free(withKey, again bool) error {

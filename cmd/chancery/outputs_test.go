@@ -92,6 +92,9 @@ func TestR63_R126_ADirectoryHasEachForm(t *testing.T) {
 	if again := h.contents("nas/nas.p12", "open sesame"); !bytes.Equal(again.Certificates[0].DER, leaf) {
 		t.Error("taken up, it is another certificate")
 	}
+	if s := h.done("issue", "web.lab.example", "--out", "-"); !strings.HasPrefix(s.out, "-----BEGIN CERTIFICATE") || h.read("web.lab.example.key") == "" {
+		t.Errorf("on standard output:\n%s", s.out)
+	}
 	// A refusal leaves no directory behind.
 	h.refused("E2107", "issue", "www.bank.example", "--out", "bank/")
 	if _, err := os.Stat(h.file("bank")); err == nil {
@@ -213,5 +216,32 @@ func TestEveryFormIsReadAgain(t *testing.T) {
 	var c ca.Issued
 	if err := json.Unmarshal([]byte(h.done("sign", h.request("web.lab.example"), "--json").out), &c); err != nil || len(c.Chain) != 2 {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// Binary is not written to a terminal, and a password is asked for at one, twice, before
+// anything is signed.
+func TestBinaryIsKeptFromTerminals(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	request := h.request("nas.lab.example")
+	for _, line := range []string{"ca bundle --format p12", "ca bundle --format jks", "ca chain issuing-g1 --format p7b", "ca chain issuing-g1 -o der", "sign --format der " + request} {
+		d := newDesk(t)
+		c := h.command(t.Context(), strings.Fields(line)...)
+		var said bytes.Buffer
+		c.Stdout, c.Stderr = d.far, &said
+		if err := c.Run(); err == nil || !strings.Contains(said.String(), "binary is not written to a terminal") {
+			t.Errorf("%s: %v\n%s", line, err, &said)
+		}
+	}
+	if s := h.done("list"); strings.Contains(s.out, "nas.lab.example") {
+		t.Errorf("something was signed:\n%s", s.out)
+	}
+	d := newDesk(t)
+	c := h.command(t.Context(), "ca", "bundle", "--format", "p7b", "--out", "-")
+	c.Stdout = d.far
+	if err := c.Run(); err != nil {
+		t.Error(err)
 	}
 }

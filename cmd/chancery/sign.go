@@ -7,10 +7,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"chancery/ca"
 	"chancery/client"
@@ -64,12 +62,9 @@ func (a *app) signCommand() *cobra.Command {
 
 // judgeSigning refuses, before anything is signed, what could not be answered.
 func (a *app) judgeSigning(q signing) error {
-	sample := chainAnswer(ca.Issued{})
-	switch {
-	case q.dry:
+	sample := q.sample()
+	if q.dry {
 		sample = answer{value: ca.Plan{}}
-	case q.p12 != "" || len(q.paths(false)) > 0:
-		sample = answer{value: ca.Issued{}}
 	}
 	if err := a.canGive(sample); err != nil {
 		return err
@@ -77,7 +72,7 @@ func (a *app) judgeSigning(q signing) error {
 	if err := q.judge(q.key); err != nil {
 		return err
 	}
-	if stdout, is := a.out.(*os.File); q.out == "" && q.form != asPEM && is && term.IsTerminal(int(stdout.Fd())) {
+	if q.out == "" && q.form != asPEM && a.shown() {
 		return usage("binary is not written to a terminal", "name a file, or - to write it nevertheless: --out FILE")
 	}
 	return nil
@@ -151,13 +146,19 @@ func (a *app) signed(q signing, m material) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case len(paths) > 0:
-		return a.give(handedOut(m.Issued, paths))
-	case a.form() != "" || a.quiet || len(a.fields) > 0:
-		return a.give(chainAnswer(m.Issued))
+	return a.answered(q.outputs, m.Issued, paths)
+}
+
+// answered says which files were written, or writes to standard output what one would
+// hold, or answers in a form of -o.
+func (a *app) answered(o outputs, i ca.Issued, paths []string) error {
+	if !o.prints() {
+		return a.give(handedOut(i, paths))
 	}
-	body, err := q.body(m.Issued)
+	if a.form() != "" || a.quiet || len(a.fields) > 0 {
+		return a.give(chainAnswer(i))
+	}
+	body, err := o.body(i)
 	if err != nil {
 		return err
 	}
