@@ -227,15 +227,19 @@ func (s *Signer) keyOf(q Import, x *x509.Certificate) (key crypto.Signer, keyTyp
 	}
 	own := digest(x.RawSubjectPublicKeyInfo)
 	switch {
-	case len(q.Key) > 0 && held != nil && held.SPKI != own:
-		return nil, "", untakeable("there is a key of the name "+q.Name+" already", "choose another name")
-	case len(q.Key) > 0 && held == nil:
+	case len(q.Key) > 0:
 		if key, keyType, err = softkey.Import(q.Key); err != nil {
 			return nil, "", err
 		}
 		spki, err := x509.MarshalPKIXPublicKey(key.Public())
 		if err != nil || digest(spki) != own {
 			return nil, "", untakeable("the key is not the one of the certificate", "bring the key that belongs to it")
+		}
+		if held != nil && held.SPKI != own {
+			return nil, "", untakeable("there is a key of the name "+q.Name+" already", "choose another name")
+		}
+		if held != nil { // brought once more
+			key = nil
 		}
 	case held == nil:
 		return nil, "", untakeable("no key of the name "+q.Name+" lies here", "chancery ca export-csr "+q.Name+" makes one, or bring the key with --key")

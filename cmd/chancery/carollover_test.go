@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"chancery/format"
+)
+
+// R2, R6: a generation is followed by the next, in steps that can be broken off; new
+// certificates come from the new one at once, and the old one keeps its list.
+func TestR6_AGenerationIsFollowedByTheNext(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	words := h.file("words")
+	issuer := func(name string) string {
+		h.done("issue", name+".lab.example", "--out", h.file(name+".pem"), "--key-file", h.file(name+".key"))
+		return h.tool("openssl", "x509", "-noout", "-issuer", "-in", name+".pem")
+	}
+	if got := issuer("one"); !strings.Contains(got, "CA G1") {
+		t.Fatal(got)
+	}
+	before := h.done("ca", "list").out
+	h.done("ca", "rollover", "issuing-g1", "--dry-run")
+	h.refused("E3002", "ca", "rollover", "issuing-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"))
+	if strings.Count(h.done("ca", "list").out, "\n") != strings.Count(before, "\n") {
+		t.Error("a dry run or wrong words made something")
+	}
+	if s := h.done("ca", "rollover", "issuing-g1", "--recovery-file", words); !strings.Contains(s.out, "issuing-g2, standby") || !strings.Contains(s.out, "--activate") {
+		t.Errorf("%s", s.out)
+	}
+	if got := issuer("two"); !strings.Contains(got, "CA G1") {
+		t.Errorf("the successor signs in standby: %s", got)
+	}
+	if s := h.done("ca", "rollover", "issuing-g1", "--activate"); !strings.Contains(s.out, "not before") || !strings.Contains(s.out, "chancery ca retire issuing-g1") {
+		t.Errorf("%s", s.out)
+	}
+	if got := issuer("three"); !strings.Contains(got, "CA G2") {
+		t.Errorf("after activation: %s", got)
+	}
+	h.done("revoke", "one.lab.example", "--confirm", "one.lab.example")
+	if out := h.judged("one"); !strings.Contains(out, "certificate revoked") {
+		t.Errorf("the list of the old generation: %s", out)
+	}
+	if out := h.judged("three"); !strings.Contains(out, ": OK") {
+		t.Errorf("%s", out)
+	}
+	if s := h.refused("E1101", "ca", "retire", "issuing-g1"); !strings.Contains(s.err, "1 certificate") {
+		t.Errorf("%s", s.err)
+	}
+	h.refused("E2603", "ca", "retire", "issuing-g2", "--confirm", "issuing-g2")
+	if s := h.done("ca", "retire", "issuing-g1", "--confirm", "issuing-g1"); !strings.Contains(s.out, "last list ends") {
+		t.Errorf("%s", s.out)
+	}
+	h.refused("E2603", "ca", "activate", "issuing-g1")
+}
+
+// R6: the successor of a root and the root certify each other, so that either in a
+// trust store accepts what is below both; a renewal keeps the key.
+func TestR6_ARootIsFollowedByTheNext(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	words, fresh := h.file("words"), h.file("words2")
+	h.done("issue", "one.lab.example", "--out", h.file("one.pem"), "--key-file", h.file("one.key"))
+	h.refused("E1101", "ca", "rollover", "root-g1", "--recovery-file", words) // nobody would hold the new words
+	if s := h.done("ca", "rollover", "root-g1", "--recovery-file", words, "--own-recovery-file", fresh); !strings.Contains(s.out, "certified each other") || !strings.Contains(s.err, "ends with it") {
+		t.Errorf("%s%s", s.out, s.err)
+	}
+	h.done("ca", "rollover", "root-g1", "--activate")
+	h.done("ca", "rollover", "issuing-g1", "--parent", "root-g2", "--recovery-file", fresh)
+	h.done("ca", "rollover", "issuing-g1", "--activate")
+	h.done("issue", "two.lab.example", "--out", h.file("two.pem"), "--key-file", h.file("two.key"))
+	for _, one := range []struct{ leaf, trusted, cross string }{{"one", "root-g2", "root-g1"}, {"two", "root-g1", "root-g2"}} {
+		s := h.done("ca", "cross", one.cross, "--by", one.trusted, "--dry-run")
+		if s.out == "" {
+			t.Error("no plan")
+		}
+		h.write("root.pem", h.done("ca", "show", one.trusted, "-o", "pem").out)
+		h.write("cross.pem", pemText(certificateLabel, [][]byte{h.crossOf(one.cross)}))
+		chain := format.DERs(h.contents(one.leaf+".pem", "").Certificates)
+		h.write("sent.pem", pemText(certificateLabel, chain[1:])+h.read("cross.pem"))
+		h.tool("openssl", "verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "sent.pem", one.leaf+".pem")
+	}
+	before := h.tool("openssl", "x509", "-in", h.write("g1.pem", h.done("ca", "show", "issuing-g1", "-o", "pem").out), "-noout", "-pubkey")
+	h.done("ca", "renew", "issuing-g1", "--days", "2000", "--recovery-file", words)
+	after := h.tool("openssl", "x509", "-in", h.write("g1.pem", h.done("ca", "show", "issuing-g1", "-o", "pem").out), "-noout", "-pubkey")
+	if before != after {
+		t.Error("the renewal changed the key")
+	}
+	h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
+	h.tool("openssl", "verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "g1.pem", "one.pem")
+}
+
+// crossOf is the newest cross-certificate of an authority.
+func (h hand) crossOf(name string) []byte {
+	h.t.Helper()
+	var shown shownAuthority
+	if err := json.Unmarshal([]byte(h.done("ca", "show", name, "--json").out), &shown); err != nil || len(shown.Cross) == 0 {
+		h.t.Fatalf("%s has no cross-certificate: %v", name, err)
+	}
+	return shown.Cross[len(shown.Cross)-1].Certificate
+}
+
+// R3, R12, R15, R16, R17: what is told while an authority is made, and that a dry run
+// makes nothing.
+func TestR17_WhatIsToldWhileAnAuthorityIsMade(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	before, words := h.authorities(), h.file("words")
+	for want, line := range map[string]string{
+		"less than 5 years":       "ca create a-g1 --days 400 --for client",
+		"within 14 days":          "ca create a-g1 --days 1826 --for client",
+		"everything below it":     "ca create a-g1 --root --days 365",
+		"signs for    client, oc": "ca create a-g1 --for client",
+		"line a,":                 "ca create a-g7 --for client --key rsa-3072 --hash sha512",
+		"dns:lab.example":         "ca create a-g1 --names dns:lab.example --names !dns:secret.lab.example",
+	} {
+		s := h.done(append(strings.Fields(line), "--dry-run")...)
+		if !strings.Contains(s.err, want) || s.out != "nothing was made\n" {
+			t.Errorf("%s: no %q in\n%s%s", line, want, s.err, s.out)
+		}
+	}
+	for line, code := range map[string]string{
+		"ca create a-g1 --key rsa-2048":                                           "E2204",
+		"ca create a-g1 --hash md5":                                               "E1101",
+		"ca create a-g1 --names dns:*.lab.example":                                "E2113",
+		"ca create a-g1 --for flying":                                             "E1101",
+		"ca create a-g1 --parent nobody":                                          "E2101",
+		"ca create a-g1 --parent issuing-g1":                                      "E3004",
+		"ca create a-g1 --root --parent root-g1":                                  "E1101",
+		"ca create issuing-g1 --recovery-file " + words:                           "E2601",
+		"ca create A_1 --line a --recovery-file " + words:                         "E2601",
+		"ca create a-g1 --root":                                                   "E1101",
+		"ca create a-g1 --path-length 3 --recovery-file " + words:                 "E2601",
+		"ca create issuing-g2 --names dns:other.example --recovery-file " + words: "E2114",
+	} {
+		if strings.Contains(line, "issuing-g2") {
+			h.done("issue", "nas.lab.example")
+		}
+		h.refused(code, strings.Fields(line)...)
+	}
+	if after := h.authorities(); after != before {
+		t.Errorf("now there are\n%s", after)
+	}
+	h.done("ca", "create", "issuing-g2", "--names", "dns:other.example", "--accept-broken", "--recovery-file", words)
+	if s := h.done("__complete", "ca", "activate", "issuing"); !strings.Contains(s.out, "issuing-g2\n") {
+		t.Errorf("%s", s.out)
+	}
+}
