@@ -121,6 +121,7 @@ func TestR63_KeysAreProtectedAsWished(t *testing.T) {
 	h.refused("E2505", "sign", "web.csr", "--key-file", "other.lab.example.key", "--out", "web/")
 	h.refused("E1101", "sign", "web.csr", "--p12", "web.p12", "--password-file", "word")
 	h.refused("E1101", "sign", "web.csr", "--format", "der", "--out", "web/")
+	h.refused("E1101", "sign", "web.csr", "--key-file", "web.lab.example.key")
 	if _, err := os.Stat(h.file("web")); err == nil {
 		t.Error("a refusal left a directory")
 	}

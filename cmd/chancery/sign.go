@@ -72,6 +72,9 @@ func (a *app) judgeSigning(q signing) error {
 	if err := q.judge(q.key); err != nil {
 		return err
 	}
+	if q.key != "" && q.p12 == "" && !q.directory() {
+		return usage("--key-file is for key-cert.pem and --p12", "name a directory, or --p12 FILE: chancery sign nas.csr --key-file nas.key --out nas/")
+	}
 	if q.out == "" && q.form != asPEM && a.shown() {
 		return usage("binary is not written to a terminal", "name a file, or - to write it nevertheless: --out FILE")
 	}
