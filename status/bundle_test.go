@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -147,5 +148,26 @@ func TestARenewedCertificateTakesItsPlace(t *testing.T) {
 	now = now.Add(bookRefresh)
 	if w := ask(h, "GET", "/pki/issuing-g1.crt"); w.Body.String() != "new" {
 		t.Errorf("it is %q", w.Body)
+	}
+}
+
+// Many who ask at once get the same, whichever of them is the first.
+func TestManyAskAtOnce(t *testing.T) {
+	all := generations(t)
+	h := New(Options{Shelf: &shelf{all: all}, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	ask(h, "GET", "/pki/root-g1.crt")
+	var wait sync.WaitGroup
+	answers := make([][]byte, 32)
+	for i := range answers {
+		wait.Go(func() {
+			ask(h, "GET", "/pki/users-g1.chain.pem")
+			answers[i] = ask(h, "GET", "/pki/bundle.jks").Body.Bytes()
+		})
+	}
+	wait.Wait()
+	for _, body := range answers {
+		if len(body) == 0 || !bytes.Equal(body, answers[0]) {
+			t.Fatal("two got different files")
+		}
 	}
 }
