@@ -172,14 +172,18 @@ func (s *Signer) Remembers() string {
 	if err != nil {
 		return err.Error()
 	}
-	live := s.Live()
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	now := s.rules.Load().authorities
 	for what, m := range map[string]Memory{"log": whole, "snapshot": thawed} {
-		for name, a := range live.rules.authorities {
-			if other := m.rules.authorities[name]; !reflect.DeepEqual(a, other) {
-				return fmt.Sprintf("%s in the %s: %+v, not %+v", name, what, other, a)
+		for name, a := range now {
+			sealed := *a
+			sealed.key = nil
+			if other := m.rules.authorities[name]; !reflect.DeepEqual(&sealed, other) {
+				return fmt.Sprintf("%s in the %s: %+v, not %+v", name, what, other, &sealed)
 			}
 		}
-		if len(m.rules.authorities) != len(live.rules.authorities) || !reflect.DeepEqual(m.lists, live.lists) {
+		if len(m.rules.authorities) != len(now) || !reflect.DeepEqual(m.lists, s.lists) {
 			return fmt.Sprintf("the %s has other authorities or lists", what)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"chancery/audit"
 	"chancery/ca"
 	"chancery/signer"
 )
@@ -74,10 +75,24 @@ func (w *world) answered(err error, made ...ca.Authority) error {
 	w.mu.Lock()
 	w.ledger.made = append(w.ledger.made, made...)
 	w.mu.Unlock()
+	all, err := w.signer.Leaves(0) // which waits for a checkpoint that is on its way
+	if err != nil || w.shows(len(all)) {
+		return err
+	}
 	w.step()
 	_, err = w.signer.Leaves(0)
 	w.quiet(err)
 	return err
+}
+
+// shows tells whether the newest checkpoint is over so many leaves.
+func (w *world) shows(leaves int) bool {
+	paper, err := read(w.disk, "state/checkpoint")
+	if err != nil {
+		return false
+	}
+	c, err := audit.ParseCheckpoint(paper, w.site.log, w.site.logKey)
+	return err == nil && c.Size == int64(leaves)
 }
 
 // secondStands gives the site a second generation that waits to be activated.
