@@ -127,6 +127,9 @@ func (c *ceremony) newWords(ctx context.Context, path string) (text string, undo
 	if err := c.handWords(ctx, words, path); err != nil {
 		return "", nil, err
 	}
+	if path != "" {
+		fmt.Fprintf(c.err, "%s move %s away from this machine: its words open the key\n", c.mark(warned), path)
+	}
 	return words.Reveal(), func(err error) error {
 		var refused *ca.Problem
 		if path == "" || !errors.As(err, &refused) {

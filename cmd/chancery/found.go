@@ -92,13 +92,13 @@ func (a *app) handWords(ctx context.Context, words softkey.Words, path string) e
 		_, err = io.WriteString(f, words.Reveal()+"\n")
 		return errors.Join(err, f.Sync(), f.Close())
 	}
-	fmt.Fprintf(a.err, "Recovery words for the root key, shown once. Write them down, keep them away from this machine:\n  %s\nType the third word to continue: ", words.Reveal())
+	fmt.Fprintf(a.err, "Recovery words for the key, shown once. Write them down, keep them away from this machine:\n  %s\nType the third word to continue: ", words.Reveal())
 	typed, err := a.line(ctx)
 	if err != nil {
 		return err
 	}
 	if strings.ToLower(typed) != strings.Fields(words.Reveal())[2] {
-		return ca.Refused(ca.E3002, "this is not the third word, so nothing was founded", "run chancery init again: it shows new words")
+		return ca.Refused(ca.E3002, "this is not the third word, so nothing was made", "type the same again: it shows new words")
 	}
 	return nil
 }

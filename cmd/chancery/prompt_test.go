@@ -164,3 +164,25 @@ func TestARevocationEndsWithCtrlCAtItsPrompt(t *testing.T) {
 		t.Errorf("it revoked %s", s.out)
 	}
 }
+
+// What a new root's words are is settled before there is anything that they open.
+func TestANewRootEndsWithCtrlCAtItsPrompts(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	before := h.authorities()
+	for key, want := range map[string]int{ctrlC: exitInterrupted, ctrlD: exitUsage} {
+		for prompt, args := range map[string][]string{
+			"Type yes to go on":   {"ca", "create", "lab2-g1", "--root"},
+			"Type the third word": {"ca", "create", "lab2-g1", "--root", "--yes"},
+			"Recovery words: ":    {"ca", "create", "users-g1", "--yes"},
+		} {
+			d := newDesk(t)
+			if code := h.at(d, prompt, key, args...); code != want {
+				t.Errorf("%q at %q: exit %d, want %d\n%s", key, prompt, code, want, d.seen)
+			}
+		}
+	}
+	if after := h.authorities(); after != before {
+		t.Errorf("now there are\n%s", after)
+	}
+}
