@@ -150,9 +150,27 @@ func (c *ceremony) create(ctx context.Context, q creation) error {
 	case one.State == ca.Standby:
 		text += c.next("ca activate "+one.Name, "have it sign for line "+one.Line)
 	default:
-		text += fmt.Sprintf("  It signs for the profiles of line %s.\n", one.Line) + c.next("ca show "+one.Name, "look at all of it")
+		text += c.profilesOf(ctx, one.Line) + c.next("ca show "+one.Name, "look at all of it")
 	}
 	return c.give(authorityAnswer(one, text))
+}
+
+// profilesOf says for which profiles a line signs.
+func (c *ceremony) profilesOf(ctx context.Context, line string) string {
+	all, err := c.front.Profiles(ctx)
+	if err != nil {
+		return "" // it is made, and this would be a hint only
+	}
+	var names []string
+	for _, p := range all {
+		if p.Line == line {
+			names = append(names, p.Name)
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Sprintf("%s no profile names line %s, so that nothing is issued by it\n", c.mark(warned), line)
+	}
+	return fmt.Sprintf("  It signs for the profiles %s.\n", strings.Join(names, ", "))
 }
 
 // make has the signer make it, with the words that this takes.

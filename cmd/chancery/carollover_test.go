@@ -148,6 +148,9 @@ func TestR17_WhatIsToldWhileAnAuthorityIsMade(t *testing.T) {
 		t.Errorf("now there are\n%s", after)
 	}
 	h.done("ca", "create", "issuing-g2", "--names", "dns:other.example", "--accept-broken", "--recovery-file", words)
+	if s := h.done("ca", "create", "users-g1", "--for", "client", "--recovery-file", words); !strings.Contains(s.out, "no profile names line users") {
+		t.Errorf("%s", s.out)
+	}
 	if s := h.done("__complete", "ca", "activate", "issuing"); !strings.Contains(s.out, "issuing-g2\n") {
 		t.Errorf("%s", s.out)
 	}
