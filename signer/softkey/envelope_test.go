@@ -250,7 +250,7 @@ func TestOnlyTheFormWeWriteIsRead(t *testing.T) {
 		"unknown purpose":   edit(`"purpose": "ca"`, `"purpose": "cb"`),
 		"unknown method":    edit(`"method": "words"`, `"method": "sword"`),
 		"unknown KDF":       edit(`"name": "argon2id"`, `"name": "argon2d"`),
-		"unknown key type":  edit(`"key_type": "ed25519"`, `"key_type": "rsa-2048"`),
+		"unknown key type":  edit(`"key_type": "ed25519"`, `"key_type": "rsa-1024"`),
 		"negative log size": edit(`"log_size": 7`, `"log_size": -7`),
 		"a path as key id":  edit(`"key_id": "issuing"`, `"key_id": "../../x"`),
 		"too long":          append(bytes.Clone(good), bytes.Repeat([]byte("\n"), maxEnvelope)...),

@@ -60,7 +60,7 @@ func TestKY05_OtherTypesAreRefusedForNewKeys(t *testing.T) {
 		_, err := f.Generate(keyType)
 		wantProblem(t, err, ca.E2204, ca.RefusedKind)
 	}
-	small, err := rsa.GenerateKey(rand.Reader, 2048)
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +72,33 @@ func TestKY05_OtherTypesAreRefusedForNewKeys(t *testing.T) {
 		err := f.Seal(key, Sealing{ID: "issuing", Purpose: Authority, Log: testLog})
 		wantProblem(t, err, ca.E2204, ca.RefusedKind)
 	}
-	for _, bits := range []uint{2048, 3070, 3071, 4095, 8192} {
+	for _, bits := range []uint{1024, 2047, 3070, 3071, 4095, 8192} {
 		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 		if got, err := typeOf(&rsa.PublicKey{N: n, E: 65537}); err == nil {
 			t.Errorf("a modulus of %d bits passes as %s", bits, got)
 		}
 	}
+}
+
+// R43: what an old installation brings is sealed, and no such key is made.
+func TestKY05_RSA2048IsImportedOnly(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	brought, keyType, err := Import(pkcs8)
+	if err != nil || keyType != rsa2048 {
+		t.Fatalf("%s, %v", keyType, err)
+	}
+	if err := plainRing(t).Seal(brought, Sealing{ID: "issuing", Purpose: Authority, Log: testLog}); err != nil {
+		t.Error(err)
+	}
+	_, _, err = Import(pkcs8[1:])
+	wantProblem(t, err, ca.E2204, ca.RefusedKind)
 }
 
 func TestKY05_NoTwoKeysAreEqual(t *testing.T) {
