@@ -12,6 +12,7 @@ import (
 	"chancery/check"
 	"chancery/encode"
 	"chancery/policy"
+	"chancery/signer/softkey"
 )
 
 // A Recertification asks for one more certificate of a generation's key: in place of
@@ -22,7 +23,7 @@ type Recertification struct {
 	Days int `json:"days"`
 	// By is a root other than its own that cross-certifies it; empty renews it.
 	By string `json:"by,omitempty"`
-	// Words open the key that signs.
+	// Words open the key that signs, or are the installation's if that key is unlocked.
 	Words string `json:"words"`
 }
 
@@ -48,14 +49,9 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	if err := s.rules.Load().mayCertify(a, by, q); err != nil {
 		return out, err
 	}
-	signer := a // if it has no root, it signs with the key that is at hand
-	switch {
-	case a.Kind != ca.Issuing || by != a.Name:
-		if signer, err = s.openSealed(by, q.Words); err != nil {
-			return out, err
-		}
-	case a.key == nil:
-		return out, a.locked()
+	signer, err := s.certifier(a, by, q.Words)
+	if err != nil {
+		return out, err
 	}
 	d, err := s.redraft(a, signer, q.Days, now)
 	if err != nil {
@@ -92,6 +88,27 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 		return out, err
 	}
 	return out, s.journal.Sync()
+}
+
+// certifier opens the key that signs. An authority without a root signs with the key that
+// is at hand, but not for anybody who reaches the socket: the words of the installation
+// are asked for all the same (security rule SG-03).
+func (s *Signer) certifier(a *authority, by, text string) (*authority, error) {
+	switch {
+	case a.Kind != ca.Issuing || by != a.Name:
+		return s.openSealed(by, text)
+	case a.key == nil:
+		return nil, a.locked()
+	}
+	words, err := softkey.ParseWords(text)
+	if err != nil {
+		return nil, err
+	}
+	defer words.Wipe()
+	if err := s.keys.ProveWords(words, s.log()); err != nil {
+		return nil, s.noteTry(Unlocking{Words: text}, err)
+	}
+	return a, nil
 }
 
 // mayCertify refuses signers that cannot, and lives that would be too long.

@@ -95,10 +95,8 @@ func (a *app) recertify(c *cobra.Command, name string, q renewal) error {
 		if err := t.agreed(ctx, q.yes); err != nil {
 			return err
 		}
-		if one.Kind != ca.Issuing || by != one.Name { // one without a root signs with the key at hand
-			if w.Words, err = t.secret(ctx, q.recovery, true); err != nil {
-				return err
-			}
+		if w.Words, err = t.secret(ctx, q.recovery, true); err != nil {
+			return err
 		}
 		made, err := t.recertified(ctx, w)
 		if err != nil {

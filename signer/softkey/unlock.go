@@ -50,6 +50,21 @@ func (k *Keyring) UnlockWords(words Words, log Log) error {
 	return k.unlock(ByWords, words.secret, log)
 }
 
+// ProveWords tells whether these are the recovery words of the key-encryption key: who
+// has them holds the installation. It locks and unlocks nothing; wrong words are E3002
+// and count as a try.
+func (k *Keyring) ProveWords(words Words, log Log) error {
+	e, err := k.kekEnvelope(log)
+	if err != nil {
+		return err
+	}
+	return k.try(e, ByWords, words.secret, func(o opener) error {
+		content, err := e.open(o)
+		clear(content)
+		return err
+	})
+}
+
 func (k *Keyring) unlock(m Method, secret Secret, log Log) error {
 	e, err := k.kekEnvelope(log)
 	if err != nil {
