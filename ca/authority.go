@@ -65,6 +65,9 @@ type Authority struct {
 	AKI AKIForm `json:"aki,omitempty"`
 	// Version is 1 when it is founded, and one more with each change since.
 	Version int `json:"version"`
+	// Activated rises along the line with each activation: 0 for one that was never
+	// activated, or signs since it was made. A renewal leaves it as it is.
+	Activated int `json:"activated,omitempty"`
 	// External says that its key is elsewhere: it signs nothing here.
 	External bool `json:"external,omitempty"`
 	// Earlier are certificates that Certificate replaced, of the same key, oldest first.
@@ -90,10 +93,11 @@ type CrossCertificate struct {
 func (a Authority) Signs() bool { return !a.External && a.State != Retired }
 
 // NewerThan tells which of two active generations of a line signs: there are two only
-// while an activation that a power cut broke off waits to be repeated.
+// while an activation that a power cut broke off waits to be repeated. It is the one
+// activated last, whatever dates a renewal gave the other.
 func (a Authority) NewerThan(b Authority) bool {
-	if !a.NotBefore.Equal(b.NotBefore) {
-		return a.NotBefore.After(b.NotBefore)
+	if a.Activated != b.Activated {
+		return a.Activated > b.Activated
 	}
 	return a.Name > b.Name
 }

@@ -52,6 +52,7 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	next := []authority{*a}
 	next[0].State = t.To
 	if t.To == ca.Active {
+		next[0].Activated = r.activations(a.Line) + 1
 		for _, one := range older {
 			one.State = ca.Retiring
 			next = append(next, one)
@@ -79,6 +80,18 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	s.rules.Store(r)
 	s.closeSession()
 	return out, nil
+}
+
+// activations is the highest count of activations in a line. One that is active from the
+// start has none, and needs none: no other was active then.
+func (r *rules) activations(line string) int {
+	n := 0
+	for _, a := range r.authorities {
+		if a.Line == line {
+			n = max(n, a.Activated)
+		}
+	}
+	return n
 }
 
 // activeBeside gives the other active generations of a's line, by name.
