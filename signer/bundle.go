@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chancery/audit"
@@ -39,6 +40,8 @@ type PolicyState struct {
 	Version  int64     `json:"version"`
 	Expires  time.Time `json:"expires"`
 	Document []byte    `json:"document"`
+	// Notices name the generations whose keys the new bundle keeps from signing.
+	Notices []string `json:"notices,omitempty"`
 }
 
 // SetPolicy puts a bundle in force, signed by the init key on the word of the
@@ -57,7 +60,11 @@ func (s *Signer) SetPolicy(p PolicyChange) (PolicyState, error) {
 		s.closeSession()
 	}
 	b := s.rules.Load()
-	return PolicyState{Version: b.bundle.Version, Expires: b.bundle.Expires, Document: b.document}, nil
+	state := PolicyState{Version: b.bundle.Version, Expires: b.bundle.Expires, Document: b.document}
+	if len(p.Document) > 0 {
+		state.Notices = b.unloadable()
+	}
+	return state, nil
 }
 
 // enact judges a bundle against the one in force, signs it with the init key,
@@ -94,7 +101,24 @@ func (s *Signer) enact(document []byte) error {
 		return fmt.Errorf("journal the policy bundle: %w", err)
 	}
 	s.rules.Store(next)
-	return nil
+	if s.keys.Sealed() {
+		return nil
+	}
+	return s.loadKeys() // what an exception let sign, or lets sign now
+}
+
+// unloadable names the generations that may not sign online, though they are not retired.
+func (r *rules) unloadable() (notices []string) {
+	for _, a := range r.authorities {
+		if a.State == ca.Retired {
+			continue
+		}
+		if err := r.loadable(a.Authority); err != nil {
+			notices = append(notices, err.Error())
+		}
+	}
+	slices.Sort(notices)
+	return notices
 }
 
 // bundleLeaf puts a bundle read from the log in force, if the init key signed it

@@ -178,7 +178,7 @@ func (s *Signer) Remembers() string {
 	for what, m := range map[string]Memory{"log": whole, "snapshot": thawed} {
 		for name, a := range now {
 			sealed := *a
-			sealed.key = nil
+			sealed.key, sealed.unopened = nil, nil
 			if other := m.rules.authorities[name]; !reflect.DeepEqual(&sealed, other) {
 				return fmt.Sprintf("%s in the %s: %+v, not %+v", name, what, other, &sealed)
 			}

@@ -72,6 +72,9 @@ func (s *Signer) keyNamed(q KeyRequest) (crypto.Signer, error) {
 		return nil, err
 	}
 	if held != nil {
+		if slices.Contains(held.Methods, softkey.ByKEK) != (q.Kind == ca.Issuing) {
+			return nil, unfitKey(q.Name, q.Kind)
+		}
 		if q.Kind == ca.Issuing {
 			return s.keys.Key(q.Name, s.log())
 		}

@@ -248,12 +248,25 @@ func (s *Signer) keyOf(q Import, x *x509.Certificate) (key crypto.Signer, keyTyp
 	default:
 		keyType = held.KeyType
 	}
+	if held != nil && slices.Contains(held.Methods, softkey.ByKEK) != (q.Kind == ca.Issuing) {
+		return nil, "", unfitKey(q.Name, q.Kind)
+	}
 	for _, a := range s.rules.Load().authorities {
 		if a.Key == own {
 			return nil, "", untakeable("the authority "+a.Name+" has this key already", "chancery ca show "+a.Name)
 		}
 	}
 	return key, keyType, nil
+}
+
+// unfitKey refuses a key whose seal was made for another kind: nothing could open it.
+func unfitKey(name string, kind ca.AuthorityKind) error {
+	if kind == ca.Issuing {
+		return untakeable("the key of "+name+" is sealed by recovery words, and that of an issuing authority is at hand every day",
+			"chancery ca import-cert --intermediate "+name+" FILE, or have the request of chancery ca export-csr signed under another name")
+	}
+	return untakeable("the key of "+name+" is at hand every day, and that of an authority which signs others is sealed by recovery words",
+		"chancery ca import-cert --for server,client "+name+" FILE, or have the request of chancery ca export-csr --intermediate signed under another name")
 }
 
 // bring seals a key that was made elsewhere.

@@ -53,7 +53,11 @@ func (a *authority) sign(message []byte) ([]byte, error) {
 	return a.signHashed(hash, data)
 }
 
+// locked says why the key is not at hand.
 func (a *authority) locked() error {
+	if a.unopened != nil {
+		return ca.Refused(ca.E3004, a.Name+" does not sign: its key is not loaded", "chancery key list").Because(a.unopened.Error())
+	}
 	fix := "chancery key unlock"
 	if a.Kind != ca.Issuing {
 		fix = "chancery crl publish --ca " + a.Name + " --recovery-file FILE, with the recovery words"

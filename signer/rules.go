@@ -30,6 +30,8 @@ type authority struct {
 	encoder *encode.Issuer // nil for a root
 	key     crypto.Signer  // nil while sealed
 	public  crypto.PublicKey
+	// unopened is why the key is not here while those of others are.
+	unopened error
 }
 
 // signs gives the newest active generation of a line whose key is here, or nil.

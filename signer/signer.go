@@ -45,8 +45,8 @@ type Signer struct {
 	// Unseparated says that front and signer run under one account, so that
 	// promise P3 does not hold; it stands on every checkpoint.
 	Unseparated bool
-	// Report, if set, is told what costs time and nothing else: a snapshot that cannot be
-	// used, or kept. It is called by one goroutine at a time.
+	// Report, if set, is told what it goes on without: a snapshot that cannot be
+	// used, or kept; and of a key that is not loaded. Several goroutines may call it at once.
 	Report func(error)
 	// Place is where the log lies; tests alone set it.
 	Place Place

@@ -55,6 +55,8 @@ type KeyStates struct {
 	Sealed    bool           `json:"sealed"`
 	Automatic bool           `json:"automatic"`
 	Keys      []softkey.Info `json:"keys"`
+	// Unopened says why the key of a generation is not at hand while the others are.
+	Unopened map[string]string `json:"unopened,omitempty"`
 }
 
 // seal makes the init key, which signs policy bundles while the assurance is solo.
@@ -183,35 +185,51 @@ func (s *Signer) unlockByItself() error {
 	return s.loadKeys()
 }
 
-// loadKeys takes the key of each generation that may sign online. The public
-// half must be that of its certificate: a key file put in another's place would
-// sign certificates that nobody can verify.
+// loadKeys takes the key of each generation that may sign online. One that cannot be
+// opened is passed over and says why: the others must go on signing, and a start that
+// it stopped would stop every start. Only a key of another log, or of a longer one, is an
+// error: that is about the installation.
 func (s *Signer) loadKeys() error {
 	r := s.rules.Load()
 	for _, a := range r.authorities {
 		if a.Kind != ca.Issuing || a.State == ca.Retired {
 			continue
 		}
-		if err := r.loadable(a.Authority); err != nil {
+		key, err := s.onlineKey(r, a)
+		var p *ca.Problem
+		if errors.As(err, &p) && p.Code == ca.E1406 {
 			return err
-		}
-		key, err := s.keys.Key(a.Name, s.log())
-		if err != nil {
-			return err
-		}
-		spki, err := x509.MarshalPKIXPublicKey(key.Public())
-		if err != nil || !bytes.Equal(spki, a.SPKI) {
-			return errors.Join(err, fmt.Errorf("the key file of %s holds another key than its certificate", a.Name))
 		}
 		opened := *a
-		opened.key = key
+		opened.key, opened.unopened = key, err
 		r = r.withAuthority(&opened)
+		if err != nil && s.Report != nil {
+			s.Report(fmt.Errorf("the key of %s is not loaded: %w", a.Name, err))
+		}
 	}
 	s.rules.Store(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unlocked = true
 	return nil
+}
+
+// onlineKey opens the key of one generation. The public half must be that of its
+// certificate: a key file put in another's place would sign certificates that nobody can
+// verify.
+func (s *Signer) onlineKey(r *rules, a *authority) (crypto.Signer, error) {
+	if err := r.loadable(a.Authority); err != nil {
+		return nil, err
+	}
+	key, err := s.keys.Key(a.Name, s.log())
+	if err != nil {
+		return nil, err
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil || !bytes.Equal(spki, a.SPKI) {
+		return nil, errors.Join(err, fmt.Errorf("the key file of %s holds another key than its certificate", a.Name))
+	}
+	return key, nil
 }
 
 // Lock seals the online keys: nothing is issued until they are unlocked. Batches
@@ -225,7 +243,7 @@ func (s *Signer) Lock() (KeyStates, error) {
 	r := s.rules.Load()
 	for _, a := range r.authorities {
 		sealed := *a
-		sealed.key = nil
+		sealed.key, sealed.unopened = nil, nil
 		r = r.withAuthority(&sealed)
 	}
 	s.rules.Store(r)
@@ -253,5 +271,11 @@ func (s *Signer) keyStates() (KeyStates, error) {
 		return KeyStates{}, err
 	}
 	infos, err := s.keys.List()
-	return KeyStates{Sealed: s.keys.Sealed(), Automatic: auto, Keys: infos}, err
+	states := KeyStates{Sealed: s.keys.Sealed(), Automatic: auto, Keys: infos, Unopened: map[string]string{}}
+	for _, a := range s.rules.Load().authorities {
+		if a.unopened != nil {
+			states.Unopened[a.Name] = a.unopened.Error()
+		}
+	}
+	return states, err
 }

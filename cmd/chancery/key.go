@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"slices"
@@ -170,6 +171,9 @@ func keyTable(s signer.KeyStates) string {
 	} else {
 		b.WriteString("\nThe signing keys are unlocked.\n")
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.Unopened)) {
+		fmt.Fprintf(&b, "%s does not sign: %s\n", name, ca.Show(s.Unopened[name]))
+	}
 	return b.String()
 }
 
@@ -183,6 +187,8 @@ func keyState(s signer.KeyStates, k softkey.Info) string {
 		return "sealed"
 	case s.Sealed:
 		return "locked"
+	case s.Unopened[k.KeyID] != "":
+		return "not loaded"
 	}
 	return "unlocked"
 }

@@ -29,7 +29,7 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 		Since: sinceBoot, Space: space(l.signer()), KDF: derivation(),
 		// One account for both processes is what solo allows and separated refuses.
 		Unseparated: true,
-		Report:      func(err error) { log.Warn("a start takes longer than it needs to", "error", err) },
+		Report:      func(err error) { log.Warn("the signer goes on without", "error", err) },
 	}
 	err := unheld(ctx, s.Open)
 	if err := reportReady(fds, err); err != nil {
