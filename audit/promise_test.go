@@ -230,3 +230,50 @@ func FuzzSegment(f *testing.F) {
 		}
 	})
 }
+
+// A verifier beside a service reads a place before a group is whole there, and a later
+// group that calls it durable afterwards. Only what stays damaged is a fault.
+func TestAU06_AGroupThatWasHalfThereIsReadOnceMore(t *testing.T) {
+	m := sampleLog(t)
+	last := len(m.segments) - 1
+	s, err := NewSegmentReader("last", bytes.NewReader(m.segments[last]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups []Group
+	for {
+		g, err := s.Next()
+		if err != nil {
+			break
+		}
+		groups = append(groups, g)
+	}
+	if len(groups) < 3 || groups[len(groups)-1].Durable <= groups[0].Offset {
+		t.Fatalf("the last segment has %d groups", len(groups))
+	}
+	half := bytes.Clone(m.segments[last])
+	clear(half[groups[0].Offset+GroupHeaderSize : groups[0].End()])
+	v := m.verification()
+	v.Newest = checkpointOf(t, m.frames, int(s.Header.First))
+	for _, tt := range []struct {
+		name   string
+		second []byte
+		whole  bool
+	}{{"whole at the second look", m.segments[last], true}, {"damaged for good", half, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			looks := [][]byte{half, tt.second, tt.second}
+			v.Segments[last].Open = func() (io.ReadCloser, error) {
+				b := looks[0]
+				looks = looks[1:]
+				return io.NopCloser(bytes.NewReader(b)), nil
+			}
+			rep, err := Verify(v)
+			if tt.whole && (err != nil || rep.Leaves != int64(len(m.frames)) || rep.Tail != nil) {
+				t.Errorf("%d leaves of %d, %v", rep.Leaves, len(m.frames), err)
+			}
+			if !tt.whole && err == nil {
+				t.Error("the damage was not found")
+			}
+		})
+	}
+}

@@ -139,6 +139,16 @@ func (s *SegmentReader) fill(n int) error {
 	return nil
 }
 
+// Resume goes on behind the last whole group in another reader of the same segment,
+// which begins at its start: somebody may have written on since.
+func (s *SegmentReader) Resume(in io.Reader) error {
+	if _, err := io.CopyN(io.Discard, in, s.end); err != nil {
+		return fmt.Errorf("read %s once more: %w", s.name, err)
+	}
+	s.in, s.got = in, 0
+	return nil
+}
+
 // End is the offset after the last whole group.
 func (s *SegmentReader) End() int64 { return s.end }
 

@@ -180,16 +180,40 @@ func (r *verifier) segment(i int) error {
 		return err
 	}
 	defer closeHashes()
-	var end error
-	for end == nil {
-		var g Group
-		if g, end = s.Next(); end == nil {
-			if err := r.group(file.Name, g, hashes); err != nil {
-				return err
-			}
+	for seen := int64(0); ; seen = s.End() {
+		end, err := r.groups(s, file.Name, hashes)
+		if err != nil {
+			return err
+		}
+		if err := r.tail(s, file.Name, end, last); !last || err == nil || s.End() == seen {
+			return err
+		}
+		// A service may write while this reads: a group that was half there when its
+		// place was read is whole once a later one calls it durable. So a fault at the
+		// end of the log counts only if it is found twice.
+		again, err := file.Open()
+		if err != nil {
+			return fmt.Errorf("open %s: %w", file.Name, err)
+		}
+		defer again.Close()
+		r.in.Reset(again)
+		if err := s.Resume(r.in); err != nil {
+			return err
 		}
 	}
-	return r.tail(s, file.Name, end, last)
+}
+
+// groups reads the groups there are, and gives what ended them.
+func (r *verifier) groups(s *SegmentReader, name string, hashes io.Reader) (end, err error) {
+	for {
+		g, end := s.Next()
+		if end != nil {
+			return end, nil
+		}
+		if err := r.group(name, g, hashes); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // openHashes opens the leaf hashes of a sealed segment. The open one has none.
