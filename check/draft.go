@@ -12,11 +12,19 @@ import (
 // Draft reads what the certificate of an authority says that another one of the same
 // key must say too: name, path length, uses, constraints and policies. A certificate
 // that is not yet an authority's has path length -1. What could not be written again as
-// it stands is an error.
+// it stands is an error, and so is an extension that we do not write: it may bind
+// whatever is below, as inhibitAnyPolicy does (RFC 5280 §4.2.1.14), and a certificate
+// without it would free that.
 func Draft(cert []byte) (d ca.AuthorityDraft, err error) {
 	c, err := openAny(cert)
 	if err != nil {
 		return d, err
+	}
+	for _, e := range c.extensions {
+		if !replaced(e.oid) {
+			text, _ := dotted(nil, e.oid)
+			return d, fmt.Errorf("it has an extension that is not written here: %s", text)
+		}
 	}
 	d.PathLen = -1
 	if d.Subject, err = readName(c.subject); err != nil {
@@ -45,6 +53,17 @@ func Draft(cert []byte) (d ca.AuthorityDraft, err error) {
 		}
 	}
 	return d, nil
+}
+
+// replaced tells whether a certificate that is made again has the extension too, or an
+// own one in its place. A comment of Netscape's, which old guides add, binds nobody.
+func replaced(oid []byte) bool {
+	switch string(oid) {
+	case oidKeyUsage, oidExtKeyUsage, oidBasicConstraints, oidSubjectKeyID, oidAuthorityKeyID, oidAuthorityInfo,
+		oidCRLPoints, oidPolicies, oidNameConstraints, oidComment:
+		return true
+	}
+	return false
 }
 
 // Uses gives the extended key usages of a certificate in DER by their names, in its

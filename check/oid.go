@@ -16,6 +16,7 @@ const (
 	oidCRLPoints        = "\x55\x1d\x1f"
 	oidPolicies         = "\x55\x1d\x20"
 	oidNameConstraints  = "\x55\x1d\x1e"
+	oidComment          = "\x60\x86\x48\x01\x86\xf8\x42\x01\x0d" // 2.16.840.1.113730.1.13
 
 	oidAnyUse    = "\x55\x1d\x25\x00"
 	oidCPS       = "\x2b\x06\x01\x05\x05\x07\x02\x01"

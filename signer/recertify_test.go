@@ -3,6 +3,7 @@
 package signer_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -33,5 +34,37 @@ func TestSG03_ARenewalWithoutARootTakesTheWordsOfTheInstallation(t *testing.T) {
 	}
 	if _, err := s.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 3000, Words: f.Words}); err != nil {
 		t.Error(err)
+	}
+}
+
+// PF-05: what binds everything below an authority is not lost by a renewal: what cannot be
+// written again is not left out.
+func TestPF05_ARenewalLeavesOutNoExtensionThatItDoesNotKnow(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	for i, tt := range []struct {
+		extension string
+		known     bool
+	}{
+		{"policyConstraints=critical,requireExplicitPolicy:0", false},
+		{"inhibitAnyPolicy=critical,0", false},
+		{"subjectAltName=DNS:lab.example", false},
+		{"1.2.3.4=DER:05:00", false},
+		{"nsComment=made with an old guide", true},
+	} {
+		name := fmt.Sprintf("old%d-g1", i)
+		q := c.importing(name, ca.Root, e.makes(name, "", "ec", 4000, rootExtensions+tt.extension+"\n"))
+		q.Key = e.key(name)
+		c.imports(q)
+		renew := func() error {
+			_, err := c.Recertify(signer.Recertification{Authority: name, Days: 5000, Words: c.words})
+			return err
+		}
+		if tt.known {
+			if err := renew(); err != nil {
+				t.Errorf("%s: %v", tt.extension, err)
+			}
+			continue
+		}
+		c.untouched(tt.extension, ca.E2601, renew)
 	}
 }
