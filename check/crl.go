@@ -56,6 +56,15 @@ func CRL(r io.Reader, size int64, want List) error {
 	return nil
 }
 
+// Lists says whether an authority can sign lists: its certificate must be what is known
+// of it, and allow that (RFC 5280 §4.2.1.3).
+func Lists(a ca.Authority) error {
+	if err := signsLists(&a); err != nil {
+		return fmt.Errorf("check that %q may sign lists: %w", a.Name, err)
+	}
+	return nil
+}
+
 // signsLists holds what is known of an authority against its certificate, which
 // must allow it to sign lists (RFC 5280 §4.2.1.3).
 func signsLists(a *ca.Authority) error {

@@ -57,8 +57,8 @@ func identifierOf(a *ca.Authority, form ca.AKIForm) (keyIdentifier, error) {
 // addAuthorityKeyID names the issuer's key. It stands in roots too: strict
 // verifiers want it everywhere.
 func addAuthorityKeyID(b *cryptobyte.Builder, id keyIdentifier) {
-	if len(id.key) != keyIDLength {
-		b.SetError(fmt.Errorf("the authority's key identifier has %d octets, not %d", len(id.key), keyIDLength))
+	if len(id.key) == 0 || len(id.key) > maxKeyID { // one from elsewhere has the length it was given there
+		b.SetError(fmt.Errorf("the authority's key identifier has %d octets, not 1 to %d", len(id.key), maxKeyID))
 		return
 	}
 	addExtension(b, oidAuthorityKeyID, uncritical, func(b *cryptobyte.Builder) {

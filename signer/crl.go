@@ -141,6 +141,9 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 
 // signList writes, checks, journals and signs a list. The caller holds revoking.
 func (s *Signer) signList(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry, error]) (*CRL, error) {
+	if err := check.Lists(a.Authority); err != nil {
+		return nil, unlistable(a.Name, err)
+	}
 	c, tbs, err := s.spool(a, l, lines)
 	if err == nil {
 		err = s.signSpooled(a, c, tbs)
@@ -149,6 +152,12 @@ func (s *Signer) signList(a *authority, l ca.List, lines func() iter.Seq2[ca.Ent
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, err
+}
+
+// unlistable refuses a list that cannot be made, before its leaf: nothing was promised,
+// and whoever ended the process for it would do so at every try.
+func unlistable(name string, why error) error {
+	return ca.Refused(ca.E3004, "no list of "+name+" can be made", "chancery ca show "+name+": replace it, or bring a certificate with cRLSign by chancery ca import-cert").Because(why.Error())
 }
 
 // signSpooled puts the leaf of a list on the log, and then signs the list.
@@ -193,12 +202,12 @@ func (s *Signer) spool(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry,
 	}}
 	list := encode.List{Issuer: a.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}
 	if c.size, err = list.TBS(&appending{file: f}, lines); err != nil {
-		return c, tbs, fmt.Errorf("encode the list: %w", err)
+		return c, tbs, unlistable(a.Name, err)
 	}
 	want := check.List{Issuer: a.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: int64(l.Entries), Revoked: lines()}
 	h := sha256.New()
 	if err := check.CRL(io.TeeReader(io.NewSectionReader(f, 0, c.size), h), c.size, want); err != nil {
-		return c, tbs, fmt.Errorf("the encoded list does not match what it is to say: %w", err)
+		return c, tbs, unlistable(a.Name, err)
 	}
 	return c, ca.Digest(h.Sum(nil)), nil
 }

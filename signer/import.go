@@ -103,6 +103,9 @@ func (s *Signer) Import(q Import) (out Created, err error) {
 func sealedAll(all []ca.Authority) (out []*authority, err error) {
 	for _, a := range all {
 		sealed, err := newAuthority(a, nil)
+		if err == nil && !a.External {
+			err = check.Lists(a)
+		}
 		if err != nil {
 			return nil, untakeable("the certificate of "+a.Name+" cannot be worked with", "have it made again").Because(err.Error())
 		}
@@ -194,12 +197,21 @@ func soundChain(chain []*x509.Certificate, kind ca.AuthorityKind, now time.Time)
 	return nil
 }
 
+// maxIdentifier bounds key identifiers in octets: the longest digest has 64.
+const maxIdentifier = 64
+
 // certifies demands the certificate of an authority. One above the imported, whose key
 // is elsewhere, may be as verifiers take it: RFC 5280 §4.2.1.3 asks for keyCertSign only
 // if there is a key usage, and the roots of many guides have none.
 func certifies(x *x509.Certificate, own bool) error {
 	_, err := check.PathLen(x.Raw)
+	if n := len(x.SubjectKeyId); own && n > maxIdentifier {
+		return untakeable(fmt.Sprintf("the subject key identifier of %s has %d octets, at most %d", x.Subject, n, maxIdentifier), "have it made again with one of 20 (RFC 5280 §4.2.1.2)")
+	}
 	switch {
+	case err == nil && own && x.KeyUsage&x509.KeyUsageCRLSign == 0:
+		return untakeable(x.Subject.String()+" may sign no revocation lists: its certificate lacks cRLSign",
+			"have it made again with keyCertSign and cRLSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT")
 	case err == nil:
 		return nil
 	case own:

@@ -261,6 +261,12 @@ func TestSG03_AnImportThatIsRefusedLeavesNothing(t *testing.T) {
 		{"no keyCertSign", ca.E2602, func(q *signer.Import) {
 			q.Certificates[0] = made("sub", "ec", 100, "keyUsage=critical,cRLSign\n"+without("keyUsage"))
 		}},
+		{"no cRLSign", ca.E2602, func(q *signer.Import) {
+			q.Certificates[0] = made("sub", "ec", 100, "keyUsage=critical,keyCertSign\n"+without("keyUsage"))
+		}},
+		{"a key identifier that is too long", ca.E2602, func(q *signer.Import) {
+			q.Certificates[0] = made("sub", "ec", 100, "subjectKeyIdentifier="+strings.Repeat("AB", 65)+"\n"+without("subjectKey"))
+		}},
 		{"no key usage", ca.E2602, func(q *signer.Import) { q.Certificates[0] = made("sub", "ec", 100, without("keyUsage")) }},
 		{"no key identifier", ca.E2602, func(q *signer.Import) {
 			q.Certificates[0] = made("sub", "ec", 100, "subjectKeyIdentifier=none\n"+without("subjectKey"))
@@ -327,4 +333,29 @@ func TestSG03_AnImportThatIsRefusedLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.imports(q)
+}
+
+// R43: an identifier of another length than ours stands in all that is signed.
+func TestR43_AKeyIdentifierOfAnotherLengthIsKept(t *testing.T) {
+	for _, octets := range []int{8, 64} {
+		c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+		root := e.makes("root", "", "ec", 4000, strings.Replace(rootExtensions, "=hash", "="+strings.Repeat("AB", octets), 1))
+		q := c.importing("old-g1", ca.Root, root)
+		q.Key = e.key("root")
+		c.imports(q)
+		if _, err := c.ListRoot(signer.RootListing{Authority: "old-g1", Words: c.words}); err != nil {
+			t.Errorf("%d octets: a list: %v", octets, err)
+		}
+		c.creates(c.creation("users-g1", "old-g1", ca.Issuing))
+		c.verifies(c.all["users-g1"].Certificate, []string{"old-g1"}, "-x509_strict")
+		sub := e.makes("sub", "root", "ec", 2000, strings.Replace(issuingExtensions, "=hash", "="+strings.Repeat("CD", octets), 1))
+		q = c.importing("issuing-g2", ca.Issuing, sub, root)
+		q.Key, q.Above = e.key("sub"), nil
+		c.imports(q)
+		c.turns("issuing-g2", ca.Active)
+		h := c.hello(0)
+		leaf := c.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+		c.verifies(leaf.DER, []string{"issuing-g2", "old-g1"})
+		c.listOf(h, "issuing-g2", 0)
+	}
 }

@@ -52,6 +52,8 @@ func weaknesses(a ca.Authority, cert *x509.Certificate) (all []string) {
 	}
 	if !cert.BasicConstraintsValid || !cert.IsCA {
 		all = append(all, "without CA:TRUE: verifiers refuse what it signed")
+	} else if cert.KeyUsage&x509.KeyUsageCRLSign == 0 && !a.External {
+		all = append(all, "without cRLSign: nothing that it signed can be revoked")
 	}
 	if a.Kind != ca.Issuing {
 		return all
