@@ -26,6 +26,8 @@ type making struct {
 	pki   string
 	// parent has its key open; nil for one that signs itself.
 	parent *authority
+	// key, if set, lies here already.
+	key crypto.Signer
 	// words seal the key of one that does not sign day by day.
 	words *softkey.Stretched
 	// notices, if set, takes what policy has to say.
@@ -36,7 +38,10 @@ type making struct {
 // of one whose certificate cannot be encoded, which is E2601: a name or an address
 // may be none that a certificate can have.
 func (s *Signer) establish(m making, now time.Time) (*authority, error) {
-	key, err := s.keys.Generate(m.KeyType)
+	key, err := m.key, error(nil)
+	if key == nil {
+		key, err = s.keys.Generate(m.KeyType)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -45,15 +50,21 @@ func (s *Signer) establish(m making, now time.Time) (*authority, error) {
 		return nil, err
 	}
 	if m.notices != nil {
-		*m.notices = notices
+		*m.notices = append(*m.notices, notices...)
 	}
 	c, err := encoded(made, draft, m.parent)
 	if err != nil {
 		return nil, unmakeable("no certificate can be made for "+m.Name, "chancery ca create --help").Because(err.Error())
 	}
 	c.own.key = key
-	sealing := softkey.Sealing{ID: made.Name, Purpose: softkey.Authority, Log: s.log(), Words: m.words}
-	if err := s.sealKey(key, sealing); err != nil {
+	// The leaf that tells of a key is written for one that lay here too: a crash may have
+	// come between the two.
+	if m.key != nil {
+		err = s.keyStep(KeyBody{Step: keyMade, KeyID: made.Name, Purpose: softkey.Authority, SPKI: made.SPKI})
+	} else {
+		err = s.sealKey(key, softkey.Sealing{ID: made.Name, Purpose: softkey.Authority, Log: s.log(), Words: m.words})
+	}
+	if err != nil {
 		return nil, err
 	}
 	return s.certify(c)

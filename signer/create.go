@@ -69,7 +69,12 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 			return out, err
 		}
 	}
-	if m.words, err = s.ownWords(q); err != nil {
+	if m.key, err = s.unused(q); err != nil {
+		return out, err
+	}
+	if m.key != nil {
+		out.Notices = append(out.Notices, "the key of "+q.Name+" that lay here was taken: it had no certificate")
+	} else if m.words, err = s.ownWords(q); err != nil {
 		return out, err
 	}
 	defer wipe(m.words)
@@ -199,11 +204,7 @@ func (s *Signer) ownWords(q Creation) (*softkey.Stretched, error) {
 		}
 		return nil, nil
 	}
-	text := q.OwnWords
-	if text == "" {
-		text = q.Words
-	}
-	words, err := softkey.ParseWords(text)
+	words, err := softkey.ParseWords(q.sealing())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"chancery/ca"
+	"chancery/signer/softkey"
+)
+
+// unused opens the key of a generation that was never made: whoever asked for it died
+// between its key and its certificate, and asks again. It is nil if there is no key of
+// the name. One that is of another type, or that these words do not open, is E2601 and
+// stays: nobody but its owner can tell that it is not needed.
+func (s *Signer) unused(q Creation) (crypto.Signer, error) {
+	held, err := s.held(q.Name)
+	if err != nil || held == nil {
+		return nil, err
+	}
+	r := s.rules.Load()
+	taken := func(why string) error {
+		return unmakeable("a key of the name "+q.Name+" lies here already, and "+why, "give it another name: "+s.otherwise(q))
+	}
+	switch {
+	case held.Purpose != softkey.Authority || r.withKey(held.SPKI) != nil:
+		return nil, taken("it is another's")
+	case held.KeyType != q.KeyType:
+		return nil, taken("it is of type " + held.KeyType)
+	case slices.Contains(held.Methods, softkey.ByKEK) != (q.Kind == ca.Issuing):
+		return nil, taken("it was sealed for another kind of authority")
+	case q.Kind == ca.Issuing:
+		return s.keys.Key(q.Name, s.log())
+	}
+	key, err := s.rootKey(q.Name, q.sealing())
+	var p *ca.Problem
+	if errors.As(err, &p) && p.Kind == ca.RefusedKind {
+		return nil, taken("other words seal it")
+	}
+	return key, err
+}
+
+// otherwise is the command that makes it under a name that is free.
+func (s *Signer) otherwise(q Creation) string {
+	line := "chancery ca create " + s.free(q.Name) + " --line " + q.Line
+	switch q.Kind {
+	case ca.Root:
+		return line + " --root"
+	case ca.Intermediate:
+		line += " --intermediate"
+	}
+	return line + " --parent " + q.Parent
+}
+
+// sealing are the words that seal the authority's key.
+func (q Creation) sealing() string {
+	if q.OwnWords != "" {
+		return q.OwnWords
+	}
+	return q.Words
+}
+
+// free is the next name of a line that neither an authority nor a key has.
+func (s *Signer) free(name string) string {
+	line, n := name, 1
+	if at := strings.LastIndex(name, "-g"); at > 0 {
+		if number, err := strconv.Atoi(name[at+2:]); err == nil && number > 0 && number < maxGeneration {
+			line, n = name[:at], number
+		}
+	}
+	r := s.rules.Load()
+	for range maxGeneration { // more there are not
+		n++
+		next := fmt.Sprintf("%s-g%d", line, n)
+		if held, err := s.held(next); err == nil && held == nil && r.authorities[next] == nil {
+			return next
+		}
+	}
+	return line + "-next-g1"
+}
