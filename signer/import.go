@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"chancery/ca"
 	"chancery/check"
+	"chancery/internal/csr"
 	"chancery/signer/journal"
 	"chancery/signer/softkey"
 )
@@ -238,6 +240,11 @@ func (s *Signer) keyOf(q Import, x *x509.Certificate) (key crypto.Signer, keyTyp
 		return nil, "", err
 	}
 	own := digest(x.RawSubjectPublicKeyInfo)
+	// PF-07: a key that no certificate gets, because it is weak or was revoked as
+	// compromised, is none to sign certificates with.
+	if err := errors.Join(csr.CheckKey(x.RawSubjectPublicKeyInfo), s.refusesKey(own)); err != nil {
+		return nil, "", err
+	}
 	switch {
 	case len(q.Key) > 0:
 		if key, keyType, err = softkey.Import(q.Key); err != nil {

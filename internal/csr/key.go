@@ -4,6 +4,7 @@ package csr
 
 import (
 	"crypto/rsa"
+	"crypto/x509"
 	"fmt"
 
 	"chancery/ca"
@@ -64,6 +65,24 @@ func keyType(spki cryptobyte.String) (name string, bits int, err error) {
 		return "", 0, badKey("DSA keys are not accepted")
 	}
 	return "", 0, badKey("the key is of a type that is not accepted (" + dotted(id) + ")")
+}
+
+// CheckKey judges a SubjectPublicKeyInfo in DER that came without a request, as Parse
+// does the key of one (security rule PF-07): a weak key is E2204.
+func CheckKey(spki []byte) error {
+	all := cryptobyte.String(spki)
+	body, ok := child(&all, asn1.SEQUENCE)
+	if !ok || !all.Empty() {
+		return badKey("the public key is malformed")
+	}
+	if _, _, err := keyType(body); err != nil {
+		return err
+	}
+	public, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		return badKey("the public key is malformed")
+	}
+	return faultOfKey(public)
 }
 
 // rsaType bounds the modulus and wants the one exponent.

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"testing"
+	"time"
+
+	"chancery/ca"
+	"chancery/signer"
+)
+
+// PF-07: a key that no certificate gets is none to sign certificates with.
+func TestPF07_AWeakOrBurntKeyMakesNoAuthority(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	root := e.makes("root", "", "ec", 4000, rootExtensions)
+	e.openssl("genrsa", "-3", "-out", "sub.key", "2048")
+	e.openssl("req", "-new", "-key", "sub.key", "-subj", "/O=E/CN=sub", "-out", "sub.csr")
+	q := c.importing("issuing-g2", ca.Issuing, e.signs("sub", "root", 2000, issuingExtensions), root)
+	q.Key = e.key("sub")
+	c.untouched("RSA with exponent 3", ca.E2204, func() error { _, err := c.Import(q); return err })
+
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"a.lab.example"}}, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := c.hello(0)
+	leaf := c.issued(h, wish(1, request, profiles(t, h)["server"]))
+	if a, err := c.Revoke(h.Number, []ca.Revoking{{ID: ca.NewID(h.LogNo, leaf.Index), Step: 1, Reason: ca.KeyCompromise, By: "x"}}); err != nil || a[0].Problem != nil {
+		t.Fatalf("revoke: %v %v", a, err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "Bad"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(100 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, SubjectKeyId: make([]byte, 20),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q = c.importing("bad-g1", ca.Root, der)
+	if q.Key, err = x509.MarshalPKCS8PrivateKey(k); err != nil {
+		t.Fatal(err)
+	}
+	c.untouched("a key revoked as compromised", ca.E2204, func() error { _, err := c.Import(q); return err })
+	r := signer.Resigning{Import: q, Parent: "root-g1", ParentWords: c.words, Days: 100}
+	r.Kind, r.Use = ca.Issuing, []string{"server"}
+	c.untouched("a key revoked as compromised, certified anew", ca.E2204, func() error { _, err := c.Resign(r); return err })
+}
