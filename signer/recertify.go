@@ -23,6 +23,8 @@ type Recertification struct {
 	Days int `json:"days"`
 	// By is a root other than its own that cross-certifies it; empty renews it.
 	By string `json:"by,omitempty"`
+	// Shorten lets a renewal end before the certificate that it replaces.
+	Shorten bool `json:"shorten,omitempty"`
 	// Words open the key that signs, or are the installation's if that key is unlocked.
 	Words string `json:"words"`
 }
@@ -56,6 +58,9 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	d, err := s.redraft(a, signer, q.Days, now)
 	if err != nil {
 		return out, err
+	}
+	if q.By == "" && !q.Shorten && d.NotAfter.Before(a.NotAfter) {
+		return out, a.shortens(d.NotAfter)
 	}
 	next := a.Authority
 	next.Version++
@@ -131,6 +136,17 @@ func (r *rules) mayCertify(a *authority, by string, q Recertification) error {
 		return unmakeable(a.Name+" has as many certificates as one key can have", "found the next generation: chancery ca create")
 	}
 	return nil
+}
+
+// shortens refuses a renewal that would end what is below an authority early: it was
+// signed for the life of the certificate before.
+func (a *authority) shortens(end time.Time) error {
+	fix := "more --days, or --confirm " + a.Name
+	if a.Parent != a.Name {
+		fix = "more --days, after chancery ca renew " + a.Parent + " if that ends too early, or --confirm " + a.Name
+	}
+	return unmakeable(fmt.Sprintf("it would end on %s, and %s ends on %s", end.Format(time.DateOnly), a.Name, a.NotAfter.Format(time.DateOnly)), fix).
+		Because("what it signed would outlive it (security rule PF-06)")
 }
 
 const (

@@ -68,3 +68,17 @@ func TestPF05_ARenewalLeavesOutNoExtensionThatItDoesNotKnow(t *testing.T) {
 		c.untouched(tt.extension, ca.E2601, renew)
 	}
 }
+
+// PF-06: what an authority signed lives as long as its certificate says; a renewal does
+// not take that back unasked.
+func TestPF06_ARenewalThatShortensALifeIsAskedForByName(t *testing.T) {
+	c := ceremonial(t)
+	for _, name := range []string{"issuing-g1", "root-g1"} {
+		q := signer.Recertification{Authority: name, Days: 200, Words: c.words}
+		c.untouched(name, ca.E2601, func() error { _, err := c.Recertify(q); return err })
+	}
+	q := signer.Recertification{Authority: "issuing-g1", Days: 200, Words: c.words, Shorten: true}
+	if made, err := c.Recertify(q); err != nil || !made.Authority.NotAfter.Before(c.all["issuing-g1"].NotAfter) {
+		t.Errorf("%v, until %v", err, made.Authority.NotAfter)
+	}
+}

@@ -104,7 +104,7 @@ func TestAnActivationThatWasCutInTwoIsMadeWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.site = running(t, later)
-	made, err := c.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 1200, Words: c.words})
+	made, err := c.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 1900, Words: c.words})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestARenewalKeepsKeyNameAndLimits(t *testing.T) {
 	before := c.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), p))
 	for n, name := range []string{"issuing-g1", "root-g1", "issuing-g1"} {
 		old := c.all[name]
-		made, err := c.Recertify(signer.Recertification{Authority: name, Days: 1200 + 3000*(n%2), Words: c.words})
+		made, err := c.Recertify(signer.Recertification{Authority: name, Days: 1900 + 8000*(n%2), Words: c.words})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +180,7 @@ func TestARenewalKeepsKeyNameAndLimits(t *testing.T) {
 	}{
 		{"nobody", ca.E2101, signer.Recertification{Authority: "nobody", Days: 1}},
 		{"no life", ca.E2601, signer.Recertification{Authority: "issuing-g1"}},
-		{"a life beyond the parent's", ca.E2601, signer.Recertification{Authority: "issuing-g1", Days: 9000}},
+		{"a life beyond the parent's", ca.E2601, signer.Recertification{Authority: "issuing-g1", Days: 15000}},
 		{"by its own parent", ca.E2601, signer.Recertification{Authority: "issuing-g1", Days: 9, By: "root-g1"}},
 		{"by itself", ca.E2601, signer.Recertification{Authority: "issuing-g1", Days: 9, By: "issuing-g1"}},
 		{"by nobody", ca.E2601, signer.Recertification{Authority: "issuing-g1", Days: 9, By: "nobody"}},

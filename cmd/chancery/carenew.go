@@ -16,9 +16,9 @@ import (
 
 // A renewal is what ca renew and ca cross were asked.
 type renewal struct {
-	by, recovery string
-	days         int
-	dry, yes     bool
+	by, recovery, confirm string
+	days                  int
+	dry, yes              bool
 }
 
 func (a *app) caRenew() *cobra.Command {
@@ -27,7 +27,8 @@ func (a *app) caRenew() *cobra.Command {
 		Use: "renew NAME", Short: "Make a new certificate of the key that an authority has",
 		Long: "Makes a new certificate of an authority's key: same name, key, path length, usages and constraints, other dates.\n" +
 			"Everything that it signed stays as it is, and verifies with either certificate. Renewing extends the life of a\n" +
-			"key; to change the key, see ca rollover. The certificate before it is kept: ca show NAME --json.",
+			"key; to change the key, see ca rollover. The certificate before it is kept: ca show NAME --json. One that would end sooner than the\n" +
+			"certificate before is refused, unless the name of the authority confirms it.",
 		Example:           "  chancery ca renew issuing-g1 --days 1826 --recovery-file words.txt\n  chancery ca renew root-g1 --dry-run",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -38,6 +39,7 @@ func (a *app) caRenew() *cobra.Command {
 		},
 	}
 	a.renewalFlags(c, &q)
+	c.Flags().StringVar(&q.confirm, "confirm", "", "name of the authority, to let it end sooner than it does now")
 	return c
 }
 
@@ -118,13 +120,19 @@ func (c *ceremony) renewal(name string, q renewal) (one ca.Authority, w signer.R
 	if one, err = c.named(name); err != nil {
 		return one, w, err
 	}
-	w = signer.Recertification{Authority: name, Days: q.days, By: q.by}
+	w = signer.Recertification{Authority: name, Days: q.days, By: q.by, Shorten: q.confirm == name}
+	if q.confirm != "" && !w.Shorten {
+		return one, w, usage("--confirm names another authority than the one that is renewed", "--confirm "+name)
+	}
 	if w.Days > 0 {
 		return one, w, nil
 	}
 	w.Days = issuingDays
 	if one.Kind == ca.Root {
 		w.Days = rootDays
+	}
+	if q.by == "" { // what has longer to go keeps that
+		w.Days = max(w.Days, wholeDays(one.NotAfter)+2)
 	}
 	above := one.Parent
 	if q.by != "" {

@@ -87,6 +87,10 @@ func TestR6_ARootIsFollowedByTheNext(t *testing.T) {
 	}
 	before := h.tool("openssl", "x509", "-in", h.write("g1.pem", h.done("ca", "show", "issuing-g1", "-o", "pem").out), "-noout", "-pubkey")
 	h.done("ca", "renew", "issuing-g1", "--days", "2000", "--recovery-file", words)
+	h.refused("E2601", "ca", "renew", "issuing-g1", "--days", "100", "--recovery-file", words)
+	if s := h.done("ca", "renew", "issuing-g1", "--dry-run"); !strings.Contains(s.err, "2001 days") {
+		t.Errorf("the usual life would shorten it: %s", s.err)
+	}
 	after := h.tool("openssl", "x509", "-in", h.write("g1.pem", h.done("ca", "show", "issuing-g1", "-o", "pem").out), "-noout", "-pubkey")
 	if before != after {
 		t.Error("the renewal changed the key")

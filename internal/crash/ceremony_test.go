@@ -46,7 +46,7 @@ func (w *world) ceremony() error {
 	if err := w.activates(); err != nil {
 		return err
 	}
-	renewed, err := w.signer.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 1600, Words: w.site.words})
+	renewed, err := w.signer.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 1900, Words: w.site.words})
 	return w.answered(err, renewed.Authority)
 }
 
