@@ -209,6 +209,13 @@ func (s *Signer) ownWords(q Creation) (*softkey.Stretched, error) {
 		return nil, err
 	}
 	defer words.Wipe()
+	// A mistyped word would seal a key that nobody opens again. The parent's key has tried
+	// these already; without one, that of the installation must open with them.
+	if q.OwnWords == "" && q.Parent == "" {
+		if err := s.keys.ProveWords(words, s.log()); err != nil {
+			return nil, s.noteTry(Unlocking{Words: q.Words}, err)
+		}
+	}
 	return s.keys.Stretch(words, s.KDF)
 }
 

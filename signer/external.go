@@ -22,8 +22,10 @@ type KeyRequest struct {
 	Kind    ca.AuthorityKind `json:"kind"`
 	Subject ca.Subject       `json:"subject"`
 	KeyType string           `json:"key_type"`
-	// Words seal and open the key of a root or intermediate authority.
-	Words string `json:"words,omitempty"`
+	// Words open the key of an intermediate authority that lies here, and seal a new one
+	// if they are the installation's. OwnWords seal a new one in their place.
+	Words    string `json:"words,omitempty"`
+	OwnWords string `json:"own_words,omitempty"`
 }
 
 // Requested is a certification request in DER (RFC 2986).
@@ -78,9 +80,9 @@ func (s *Signer) keyNamed(q KeyRequest) (crypto.Signer, error) {
 		if q.Kind == ca.Issuing {
 			return s.keys.Key(q.Name, s.log())
 		}
-		return s.rootKey(q.Name, q.Words)
+		return s.rootKey(q.Name, Creation{Words: q.Words, OwnWords: q.OwnWords}.sealing())
 	}
-	if sealing.Words, err = s.ownWords(Creation{Kind: q.Kind, Words: q.Words}); err != nil {
+	if sealing.Words, err = s.ownWords(Creation{Kind: q.Kind, Words: q.Words, OwnWords: q.OwnWords}); err != nil {
 		return nil, err
 	}
 	defer wipe(sealing.Words)

@@ -34,9 +34,11 @@ type Import struct {
 	// Key is the private key in plain PKCS#8; empty for one that lies here.
 	Key []byte `json:"key,omitempty"`
 	PKI string `json:"pki_url"`
-	// Words seal the key of a root or intermediate authority.
-	Words   string `json:"words,omitempty"`
-	Standby bool   `json:"standby,omitempty"`
+	// Words are those of the installation, which seal the key of a root or intermediate
+	// authority, or those of the key that was brought before. OwnWords seal it in their place.
+	Words    string `json:"words,omitempty"`
+	OwnWords string `json:"own_words,omitempty"`
+	Standby  bool   `json:"standby,omitempty"`
 }
 
 func untakeable(detail, fix string) *ca.Problem { return ca.Refused(ca.E2602, detail, fix) }
@@ -260,6 +262,12 @@ func (s *Signer) keyOf(q Import, x *x509.Certificate) (key crypto.Signer, keyTyp
 		if held != nil { // brought once more
 			key = nil
 		}
+		if held != nil && q.Kind != ca.Issuing && !slices.Contains(held.Methods, softkey.ByKEK) {
+			// Whoever gives other words now must not believe that they open it.
+			if _, err := s.rootKey(q.Name, Creation{Words: q.Words, OwnWords: q.OwnWords}.sealing()); err != nil {
+				return nil, "", err
+			}
+		}
 	case held == nil:
 		return nil, "", untakeable("no key of the name "+q.Name+" lies here", "chancery ca export-csr "+q.Name+" makes one, or bring the key with --key")
 	case held.SPKI != own:
@@ -295,7 +303,7 @@ func (s *Signer) bring(q Import, key crypto.Signer) error {
 	}
 	sealing := softkey.Sealing{ID: q.Name, Purpose: softkey.Authority, Log: s.log()}
 	var err error
-	if sealing.Words, err = s.ownWords(Creation{Kind: q.Kind, Words: q.Words}); err != nil {
+	if sealing.Words, err = s.ownWords(Creation{Kind: q.Kind, Words: q.Words, OwnWords: q.OwnWords}); err != nil {
 		return err
 	}
 	defer wipe(sealing.Words)

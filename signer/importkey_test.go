@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -55,4 +56,50 @@ func TestPF07_AWeakOrBurntKeyMakesNoAuthority(t *testing.T) {
 	r := signer.Resigning{Import: q, Parent: "root-g1", ParentWords: c.words, Days: 100}
 	r.Kind, r.Use = ca.Issuing, []string{"server"}
 	c.untouched("a key revoked as compromised, certified anew", ca.E2204, func() error { _, err := c.Resign(r); return err })
+}
+
+// SG-03: the words that seal a key are those of the installation, or said to be others;
+// those of a second try must open what the first one sealed.
+func TestSG03_WordsThatSealAKeyAreProvenOrSaidToBeNew(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	other := otherWords(t)
+	root := e.makes("root", "", "ec", 4000, rootExtensions)
+	q := c.importing("old-g1", ca.Root, root)
+	q.Key, q.Words = e.key("root"), other
+	c.untouched("an import with other words", ca.E3002, func() error { _, err := c.Import(q); return err })
+	ask := signer.KeyRequest{Name: "pol-g1", Kind: ca.Intermediate, Subject: named("pol-g1"), KeyType: "ecdsa-p256", Words: other}
+	c.untouched("a request with other words", ca.E3002, func() error { _, err := c.ExportCSR(ask); return err })
+	made := c.creation("next-g1", "", ca.Root)
+	made.Words = other
+	c.untouched("a root with other words", ca.E3002, func() error { _, err := c.Create(made); return err })
+
+	ask.Words, ask.OwnWords = "", other
+	if _, err := c.ExportCSR(ask); err != nil {
+		t.Errorf("a request with words of its own: %v", err)
+	}
+	ask.Words, ask.OwnWords = other, ""
+	if _, err := c.ExportCSR(ask); err != nil {
+		t.Errorf("a second request: %v", err)
+	}
+
+	// The first try dies when the key is sealed.
+	dir := c.Dir
+	c.stop()
+	image := filepath.Join(t.TempDir(), "image")
+	duplicate(t, dir, image)
+	c.site = start(t, dir)
+	q.Words, q.OwnWords = "", other
+	c.imports(q)
+	c.stop()
+	duplicate(t, filepath.Join(dir, "keys", "old-g1.key"), filepath.Join(image, "keys", "old-g1.key"))
+	c.site = start(t, image)
+	q.Words, q.OwnWords = c.words, ""
+	c.untouched("a second try with other words", ca.E3002, func() error { _, err := c.Import(q); return err })
+	q.Words = other
+	if _, err := c.Import(q); err != nil {
+		t.Fatalf("a second try with the same words: %v", err)
+	}
+	if _, err := c.ListRoot(signer.RootListing{Authority: "old-g1", Words: other}); err != nil {
+		t.Errorf("these words do not open it: %v", err)
+	}
 }

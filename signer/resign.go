@@ -17,8 +17,8 @@ import (
 type Resigning struct {
 	Import
 	Parent string `json:"parent"`
-	// ParentWords are the recovery words that open the parent's key; Words, which seal
-	// the one that is brought, are the same if they are empty.
+	// ParentWords are the recovery words that open the parent's key. They seal the one
+	// that is brought, too, without Words or OwnWords.
 	ParentWords string `json:"parent_words"`
 	Days        int    `json:"days"`
 }
@@ -85,8 +85,8 @@ func (s *Signer) Resign(q Resigning) (out Created, err error) {
 	if err != nil {
 		return out, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --resign").Because(err.Error())
 	}
-	if q.Words == "" {
-		q.Words = q.ParentWords
+	if q.OwnWords == "" && q.Words == "" {
+		q.OwnWords = q.ParentWords // which have opened the parent's key
 	}
 	if err := s.bring(q.Import, key); err != nil {
 		return out, err

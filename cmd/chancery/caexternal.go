@@ -78,7 +78,7 @@ func (c *ceremony) export(ctx context.Context, q creation) error {
 	switch {
 	case kind == ca.Issuing:
 	case q.own != "":
-		w.Words, undo, err = c.newWords(ctx, q.own)
+		w.OwnWords, undo, err = c.newWords(ctx, q.own)
 	default:
 		w.Words, err = c.secret(ctx, q.recovery, true)
 	}

@@ -120,7 +120,7 @@ func (c *ceremony) taken(ctx context.Context, w signer.Import, q bringing) (made
 	seals := w.Kind != ca.Issuing && len(w.Key) > 0
 	switch {
 	case seals && q.own != "":
-		w.Words, undo, err = c.newWords(ctx, q.own)
+		w.OwnWords, undo, err = c.newWords(ctx, q.own)
 	case seals && q.resign == "":
 		w.Words, err = c.secret(ctx, q.recovery, true)
 	}
