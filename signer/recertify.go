@@ -59,6 +59,10 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	if err != nil {
 		return out, err
 	}
+	if up := signer.Use; signer.Name != a.Name && len(up) > 0 && (len(d.Use) == 0 || slices.ContainsFunc(d.Use, func(u string) bool { return !slices.Contains(up, u) })) {
+		return out, unmakeable(signer.Name+" has other extended key usages than "+a.Name, "found the next generation: chancery ca create").
+			Because("verifiers take the usages of an authority for a bound on what is below")
+	}
 	if q.By == "" && !q.Shorten && d.NotAfter.Before(a.NotAfter) {
 		return out, a.shortens(d.NotAfter)
 	}
@@ -72,7 +76,10 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	if err != nil {
 		return out, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --by").Because(err.Error())
 	}
-	c.own.key = a.key
+	lister := signer
+	if c.own.key = a.key; signer.Name == a.Name { // its list lives as long as the new certificate
+		c.own.key, lister = signer.key, c.own
+	}
 	der, intent, err := s.signCA(c)
 	if err != nil {
 		return out, err
@@ -86,10 +93,10 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 		return out, err
 	}
 	out.Authority = c.own.Authority
-	if q.By == "" && a.AKI == ca.AKIIssuer && a.Kind != ca.Issuing {
+	if q.By == "" && a.AKI == ca.AKIIssuer {
 		out.Notices = append(out.Notices, "what "+a.Name+" signed before names its earlier certificate: hand out both")
 	}
-	if err := s.ceremonyLists(&out, signer); err != nil {
+	if err := s.ceremonyLists(&out, lister); err != nil {
 		return out, err
 	}
 	return out, s.journal.Sync()
@@ -128,6 +135,10 @@ func (r *rules) mayCertify(a *authority, by string, q Recertification) error {
 		return unmakeable(p.Name+" signs no authorities", "choose a root: chancery ca list")
 	case q.By == a.Parent || q.By == a.Name:
 		return unmakeable(a.Name+" is below "+q.By+" already", "leave --by out to renew it")
+	case q.By != "" && p.Kind != ca.Root:
+		return unmakeable(p.Name+" is no root, and who trusts its root needs no such certificate", "choose a root: chancery ca list")
+	case q.By != "" && a.AKI == ca.AKIIssuer:
+		return unmakeable("what "+a.Name+" signed names its own certificate, and would not verify by another", "found the next generation with key identifiers alone: chancery ca create --aki keyid")
 	case a.State == ca.Retired || p.State == ca.Retired:
 		return unmakeable("one of the two is retired", "chancery ca list")
 	case q.Days < 1 || q.Days > maxLife:

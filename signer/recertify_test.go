@@ -3,9 +3,13 @@
 package signer_test
 
 import (
+	"crypto/x509"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"chancery/audit"
 	"chancery/ca"
@@ -80,5 +84,70 @@ func TestPF06_ARenewalThatShortensALifeIsAskedForByName(t *testing.T) {
 	q := signer.Recertification{Authority: "issuing-g1", Days: 200, Words: c.words, Shorten: true}
 	if made, err := c.Recertify(q); err != nil || !made.Authority.NotAfter.Before(c.all["issuing-g1"].NotAfter) {
 		t.Errorf("%v, until %v", err, made.Authority.NotAfter)
+	}
+}
+
+// RV-04: the list that a root makes at its renewal is of the root as it is from now on.
+func TestRV04_TheListOfARenewedRootLivesAsLongAsItsNewCertificate(t *testing.T) {
+	c := ceremonial(t)
+	q := c.creation("brief-g1", "", ca.Root)
+	q.Days = 3
+	c.creates(q)
+	made, err := c.Recertify(signer.Recertification{Authority: "brief-g1", Days: 3000, Words: c.words})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := x509.ParseRevocationList(made.Lists["brief-g1"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if life := l.NextUpdate.Sub(l.ThisUpdate); life < 300*24*time.Hour {
+		t.Errorf("the list lives %v", life)
+	}
+	if err := l.CheckSignatureFrom(parsed(t, made.Authority.Certificate)); err != nil {
+		t.Error(err)
+	}
+	if open := c.OpenKeys(); !slices.Equal(open, []string{"issuing-g1"}) {
+		t.Errorf("the keys of %v are in memory", open)
+	}
+}
+
+// R11: a certificate that names its issuer's number verifies by no other certificate of
+// the same key: a renewal says so, and a cross-certificate is refused.
+func TestR11_WhoNamesItsCertificateIsToldAtARenewalAndNotCrossed(t *testing.T) {
+	c := ceremonial(t)
+	q := c.creation("issuing-g2", "root-g1", ca.Issuing)
+	q.AKI = ca.AKIIssuer
+	c.creates(q)
+	c.creates(c.creation("root-g2", "", ca.Root))
+	made, err := c.Recertify(signer.Recertification{Authority: "issuing-g2", Days: 1100, Words: c.words})
+	if err != nil || len(made.Notices) != 1 || !strings.Contains(made.Notices[0], "hand out both") {
+		t.Errorf("%v: %q", err, made.Notices)
+	}
+	c.untouched("a cross-certificate", ca.E2601, func() error {
+		_, err := c.Recertify(signer.Recertification{Authority: "issuing-g2", By: "root-g2", Days: 100, Words: c.words})
+		return err
+	})
+}
+
+// SG-03: only another root certifies a key beside its parent: what is below it would lead
+// back to itself.
+func TestSG03_ACrossCertificateIsByARootThatIsForTheSame(t *testing.T) {
+	c := ceremonial(t)
+	c.creates(c.creation("middle-g1", "root-g1", ca.Intermediate))
+	narrow := c.creation("mail-root-g1", "", ca.Root)
+	narrow.Use = []string{"email"}
+	c.creates(narrow)
+	c.creates(c.creation("root-g2", "", ca.Root))
+	for _, tt := range []struct{ of, by string }{
+		{"root-g1", "middle-g1"}, {"issuing-g1", "middle-g1"}, {"issuing-g1", "mail-root-g1"}, {"root-g1", "mail-root-g1"},
+	} {
+		c.untouched(tt.of+" by "+tt.by, ca.E2601, func() error {
+			_, err := c.Recertify(signer.Recertification{Authority: tt.of, By: tt.by, Days: 100, Words: c.words})
+			return err
+		})
+	}
+	if _, err := c.Recertify(signer.Recertification{Authority: "issuing-g1", By: "root-g2", Days: 100, Words: c.words}); err != nil {
+		t.Error(err)
 	}
 }
