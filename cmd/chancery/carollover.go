@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chancery/ca"
+	checker "chancery/check"
 	"chancery/signer"
 )
 
@@ -110,8 +111,7 @@ func (c *ceremony) succession(ctx context.Context, name string) (r rollover, err
 			r.next = one
 		}
 	}
-	r.crossed = slices.ContainsFunc(r.old.Cross, func(x ca.CrossCertificate) bool { return x.By == r.next.Name }) &&
-		slices.ContainsFunc(r.next.Cross, func(x ca.CrossCertificate) bool { return x.By == name })
+	r.crossed = certified(r.old, r.next) && certified(r.next, r.old)
 	r.left, err = c.below(ctx, r.old)
 	return r, err
 }
@@ -125,7 +125,18 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 		return old, err
 	}
 	carried := carriedIn(old, cert)
-	q.names, q.policies, q.use = carried.Constraints, carried.Policies, old.Use
+	q.names, q.use, q.policies = carried.Constraints, old.Use, carried.Policies
+	if draft, err := checker.Draft(old.Certificate); err != nil {
+		fmt.Fprintf(c.err, "%s the certificate of %s has what its successor's will not: %v\n", c.mark(warned), old.Name, err)
+	} else {
+		q.policies = nil
+		for _, p := range draft.Policies { // with the addresses of their practice statements
+			q.policies = append(q.policies, p.String())
+		}
+	}
+	if n := carried.PathLength; n != nil && *n > 0 { // an issuing authority has 0 anyhow
+		q.pathLen = *n
+	}
 	q.hash, q.aki, q.apart = string(old.Hash), string(old.AKI), 0
 	if q.key == "" {
 		q.key = old.KeyType
@@ -156,6 +167,12 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	return made.Authority, err
 }
 
+// certified tells whether a root has certified another, or need not: what names the very
+// certificate of its issuer verifies by no other.
+func certified(of, by ca.Authority) bool {
+	return of.AKI == ca.AKIIssuer || slices.ContainsFunc(of.Cross, func(x ca.CrossCertificate) bool { return x.By == by.Name })
+}
+
 // cross has two roots certify each other, as far as they have not yet.
 func (c *ceremony) cross(ctx context.Context, r *rollover, q creation) error {
 	for _, one := range []struct {
@@ -163,7 +180,7 @@ func (c *ceremony) cross(ctx context.Context, r *rollover, q creation) error {
 		words  string // if they are known
 		file   string
 	}{{&r.next, &r.old, "", q.recovery}, {&r.old, &r.next, q.words, q.own}} {
-		if slices.ContainsFunc(one.of.Cross, func(x ca.CrossCertificate) bool { return x.By == one.by.Name }) {
+		if certified(*one.of, *one.by) {
 			continue
 		}
 		words := one.words
@@ -203,6 +220,8 @@ func (c *ceremony) steps(r rollover) string {
 	step(1, "create successor", made, successor)
 	published := "waits for step 1"
 	switch {
+	case made && r.old.Kind == ca.Root && r.old.AKI == ca.AKIIssuer:
+		published = "no root certifies the other: what they signed names their own certificates (--aki keyid+issuer)"
 	case made && r.old.Kind == ca.Root && r.crossed:
 		published = r.old.Name + " and " + r.next.Name + " certified each other"
 	case made && r.old.Kind == ca.Root:

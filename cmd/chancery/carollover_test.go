@@ -99,6 +99,35 @@ func TestR6_ARootIsFollowedByTheNext(t *testing.T) {
 	h.tool("openssl", "verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "g1.pem", "one.pem")
 }
 
+// R15, R17: the successor of an intermediate has its path length and its policies, with
+// the addresses of their statements.
+func TestR15_ASuccessorHasThePathLengthAndThePoliciesOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	words := h.file("words")
+	h.done("ca", "create", "policy-g1", "--intermediate", "--path-length", "2", "--policy", "1.3.6.1.4.1.32473.1=https://pki.lab.example/cps", "--recovery-file", words)
+	h.done("ca", "rollover", "policy-g1", "--recovery-file", words)
+	text := h.tool("openssl", "x509", "-in", h.write("g2.pem", h.done("ca", "show", "policy-g2", "-o", "pem").out), "-noout", "-text")
+	for _, want := range []string{"pathlen:2", "1.3.6.1.4.1.32473.1", "https://pki.lab.example/cps"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the successor lacks %s:\n%s", want, text)
+		}
+	}
+}
+
+// R11: roots that name their very certificates in what they sign are followed without
+// certifying each other, which would help nobody.
+func TestR11_ARootThatNamesItsCertificateIsFollowedWithoutCrossing(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.done("ca", "create", "old-g1", "--root", "--aki", "keyid+issuer", "--own-recovery-file", h.file("words1"))
+	s := h.done("ca", "rollover", "old-g1", "--own-recovery-file", h.file("words2"))
+	if !strings.Contains(s.out, "no root certifies the other") || !strings.Contains(s.out, "--activate") {
+		t.Errorf("%s%s", s.out, s.err)
+	}
+	h.done("ca", "rollover", "old-g1", "--activate")
+}
+
 // crossOf is the newest cross-certificate of an authority.
 func (h hand) crossOf(name string) []byte {
 	h.t.Helper()
