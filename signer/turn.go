@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"chancery/ca"
@@ -16,6 +17,8 @@ import (
 type Turn struct {
 	Authority string            `json:"authority"`
 	To        ca.AuthorityState `json:"to"`
+	// Confirm is the name once more, to retire what has generations below that are not.
+	Confirm string `json:"confirm,omitempty"`
 }
 
 // Turned are the generations whose state changed, as they stand now.
@@ -42,6 +45,11 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	older := r.activeBeside(a)
 	if err := a.mayBecome(t.To, len(older) > 0); err != nil {
 		return out, err
+	}
+	if below := r.livingBelow(a); t.To == ca.Retired && len(below) > 0 && t.Confirm != a.Name {
+		return out, ca.Refused(ca.E2603, fmt.Sprintf("%s stands above %s", a.Name, strings.Join(below, ", ")),
+			"retire what is below it first, or chancery ca retire "+a.Name+" --confirm "+a.Name).
+			Because("when its last list ends, whoever checks lists refuses what is below it")
 	}
 	if t.To == ca.Active && !now.Before(a.NotAfter) {
 		return out, ca.Refused(ca.E2603, fmt.Sprintf("%s ended on %s", a.Name, a.NotAfter.Format(time.DateOnly)), "found the next generation: chancery ca create")
@@ -92,6 +100,16 @@ func (r *rules) activations(line string) int {
 		}
 	}
 	return n
+}
+
+// livingBelow are the generations that a signed and that are not retired, by name.
+func (r *rules) livingBelow(a *authority) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(r.authorities)) {
+		if one := r.authorities[name]; one.Parent == a.Name && name != a.Name && one.State != ca.Retired {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // activeBeside gives the other active generations of a's line, by name.

@@ -137,6 +137,25 @@ func TestAnActivationThatWasCutInTwoIsMadeWhole(t *testing.T) {
 	}
 }
 
+// BK-05: what stands above a generation that lives is retired by its name only, whoever
+// asks the signer.
+func TestBK05_WhatStandsAboveOthersRetiresByItsNameOnly(t *testing.T) {
+	c := ceremonial(t)
+	q := c.creation("middle-g1", "root-g1", ca.Intermediate)
+	c.creates(q)
+	c.creates(c.creation("users-g1", "middle-g1", ca.Issuing))
+	c.turns("middle-g1", ca.Retiring)
+	for _, confirm := range []string{"", "users-g1"} {
+		c.untouched("confirmed by "+confirm, ca.E2603, func() error {
+			_, err := c.Turn(signer.Turn{Authority: "middle-g1", To: ca.Retired, Confirm: confirm})
+			return err
+		})
+	}
+	if _, err := c.Turn(signer.Turn{Authority: "middle-g1", To: ca.Retired, Confirm: "middle-g1"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // A renewal keeps everything but number and dates; what was signed before and is
 // signed after verifies by both certificates.
 func TestARenewalKeepsKeyNameAndLimits(t *testing.T) {

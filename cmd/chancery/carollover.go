@@ -82,7 +82,7 @@ func (c *ceremony) rollover(ctx context.Context, name string, q creation, activa
 		err = c.cross(ctx, &r, q)
 	case activate && r.next.State == ca.Standby:
 		if err = c.agreed(ctx, q.yes); err == nil {
-			r.next, err = c.turn(ctx, r.next, ca.Active)
+			r.next, err = c.turn(ctx, r.next, ca.Active, "")
 			r.old.State = ca.Retiring
 		}
 	}

@@ -48,7 +48,7 @@ func (a *app) caActivate() *cobra.Command {
 				if err := t.agreed(ctx, yes); err != nil {
 					return err
 				}
-				one, err = t.turn(ctx, one, ca.Active)
+				one, err = t.turn(ctx, one, ca.Active, "")
 				if err != nil {
 					return err
 				}
@@ -61,9 +61,9 @@ func (a *app) caActivate() *cobra.Command {
 	return c
 }
 
-// turn changes the state of an authority.
-func (c *ceremony) turn(ctx context.Context, one ca.Authority, to ca.AuthorityState) (ca.Authority, error) {
-	turned, err := c.signer.Turn(ctx, signer.Turn{Authority: one.Name, To: to})
+// turn changes the state of an authority; confirm is its name, if that was asked for.
+func (c *ceremony) turn(ctx context.Context, one ca.Authority, to ca.AuthorityState, confirm string) (ca.Authority, error) {
+	turned, err := c.signer.Turn(ctx, signer.Turn{Authority: one.Name, To: to, Confirm: confirm})
 	if err != nil {
 		return one, err
 	}
@@ -114,7 +114,9 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 	if dry {
 		return c.give(authorityAnswer(one, "nothing was changed\n"))
 	}
+	agreed := ""
 	if !left.empty() || confirm != "" {
+		agreed = one.Name
 		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s", one.Name, left)); err != nil {
 			return err
 		}
@@ -128,7 +130,7 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 			end = ", its last list ends on " + l.NextUpdate.Local().Format(time.DateOnly)
 		}
 	}
-	if one, err = c.turn(ctx, one, ca.Retired); err != nil {
+	if one, err = c.turn(ctx, one, ca.Retired, agreed); err != nil {
 		return err
 	}
 	return c.give(authorityAnswer(one, fmt.Sprintf("%s %s is retired%s\n", c.mark(fine), one.Name, end)+
