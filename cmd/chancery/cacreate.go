@@ -83,7 +83,7 @@ func (a *app) caCreate() *cobra.Command {
 }
 
 // authorityKeys are the types of key that a new authority is offered.
-var authorityKeys = []string{"ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa-3072", "rsa-4096"}
+var authorityKeys = []string{"ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-3072", "rsa-4096"}
 
 // subjectFlags say what an authority is called and which key it has.
 func subjectFlags(c *cobra.Command, q *creation) {
