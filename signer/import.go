@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"chancery/ca"
 	"chancery/check"
@@ -57,14 +56,19 @@ func (s *Signer) Import(q Import) (out Created, err error) {
 	if err != nil {
 		return out, err
 	}
-	if err := soundChain(chain, q.Kind, now); err != nil {
+	old := r.authorities[q.Name]
+	if err := soundChain(chain, q.Kind, now, old == nil || !old.External); err != nil {
+		return out, err
+	}
+	real, err := r.soundHere(chain, q.Kind, now)
+	if err != nil {
 		return out, err
 	}
 	if err := r.clash(chain); err != nil {
 		return out, err
 	}
-	if old := r.authorities[q.Name]; old != nil {
-		return s.replace(old, chain)
+	if old != nil {
+		return s.replace(old, q.Kind, real, now)
 	}
 	key, keyType, err := s.keyOf(q, chain[0])
 	if err != nil {
@@ -80,6 +84,9 @@ func (s *Signer) Import(q Import) (out Created, err error) {
 	}
 	above, err := r.above(q, chain, &a)
 	if err != nil {
+		return out, err
+	}
+	if a.Use, err = usesAbove(a.Use, real); err != nil {
 		return out, err
 	}
 	if err := r.loadable(a); err != nil {
@@ -161,77 +168,6 @@ func parsedChain(ders [][]byte) (chain []*x509.Certificate, err error) {
 		chain = append(chain, x)
 	}
 	return chain, nil
-}
-
-// soundChain demands certificates of authorities, each signed by the next, the last
-// by itself, all of them valid now, and a kind that fits.
-func soundChain(chain []*x509.Certificate, kind ca.AuthorityKind, now time.Time) error {
-	if alone := len(chain) == 1; alone && kind == ca.Intermediate || !alone && kind == ca.Root {
-		return untakeable(fmt.Sprintf("a chain of %d does not make an authority of kind %s", len(chain), kind), "a root is alone, and an intermediate authority comes with those above it")
-	}
-	for i, x := range chain {
-		name := x.Subject.String()
-		if slices.ContainsFunc(chain[:i], func(other *x509.Certificate) bool {
-			return bytes.Equal(other.RawSubjectPublicKeyInfo, x.RawSubjectPublicKeyInfo)
-		}) {
-			return untakeable("the chain has the key of "+name+" twice", "bring each certificate once")
-		}
-		if err := certifies(x, i == 0); err != nil {
-			return err
-		}
-		if now.Before(x.NotBefore) || now.After(x.NotAfter) {
-			return untakeable(fmt.Sprintf("%s is valid from %s to %s", name, x.NotBefore.Format(time.DateOnly), x.NotAfter.Format(time.DateOnly)), "bring one that is valid now")
-		}
-		up := x
-		if i+1 < len(chain) {
-			up = chain[i+1]
-		} else if !bytes.Equal(x.RawIssuer, x.RawSubject) {
-			return untakeable("the certificate of "+x.Issuer.String()+", which signed "+name+", is missing", "bring the whole chain up to its root, in one file or by --chain")
-		}
-		if err := x.CheckSignatureFrom(up); err != nil {
-			return untakeable(name+" was not signed by "+up.Subject.String(), "bring the chain in order, the authority's own first").Because(err.Error())
-		}
-		if x.NotAfter.After(up.NotAfter) {
-			return untakeable(name+" outlives "+up.Subject.String()+", which signed it", "have it made again with an earlier end")
-		}
-	}
-	if _, err := check.Constraints(ders(chain)...); err != nil {
-		return untakeable("the chain has name constraints that cannot be read", "have it made again: an authority with such constraints signs nothing").Because(err.Error())
-	}
-	return nil
-}
-
-// maxIdentifier bounds key identifiers in octets: the longest digest has 64.
-const maxIdentifier = 64
-
-// certifies demands the certificate of an authority. One above the imported, whose key
-// is elsewhere, may be as verifiers take it: RFC 5280 §4.2.1.3 asks for keyCertSign only
-// if there is a key usage, and the roots of many guides have none.
-func certifies(x *x509.Certificate, own bool) error {
-	_, err := check.PathLen(x.Raw)
-	if n := len(x.SubjectKeyId); own && n > maxIdentifier {
-		return untakeable(fmt.Sprintf("the subject key identifier of %s has %d octets, at most %d", x.Subject, n, maxIdentifier), "have it made again with one of 20 (RFC 5280 §4.2.1.2)")
-	}
-	switch {
-	case err == nil && own && x.KeyUsage&x509.KeyUsageCRLSign == 0:
-		return untakeable(x.Subject.String()+" may sign no revocation lists: its certificate lacks cRLSign",
-			"have it made again with keyCertSign and cRLSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT")
-	case err == nil:
-		return nil
-	case own:
-		return untakeable(x.Subject.String()+" is not the certificate of an authority",
-			"have it made again with CA:TRUE and keyCertSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT").Because(err.Error())
-	case x.BasicConstraintsValid && x.IsCA && (x.KeyUsage == 0 || x.KeyUsage&x509.KeyUsageCertSign != 0):
-		return nil
-	}
-	return untakeable(x.Subject.String()+", which stands above, is not the certificate of an authority", "have it made again with CA:TRUE and keyCertSign, where its key is").Because(err.Error())
-}
-
-func ders(chain []*x509.Certificate) (out [][]byte) {
-	for _, x := range chain {
-		out = append(out, x.Raw)
-	}
-	return out
 }
 
 // keyOf is the key that the import brings, nil for one that lies here; it must be the

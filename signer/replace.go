@@ -16,9 +16,11 @@ import (
 // replace takes a new certificate of a generation that was brought from elsewhere, in
 // place of the one it has: same name, key and key identifier, no shorter a life. The
 // one before is kept.
-func (s *Signer) replace(old *authority, chain []*x509.Certificate) (out Created, err error) {
+func (s *Signer) replace(old *authority, kind ca.AuthorityKind, chain []*x509.Certificate, now time.Time) (out Created, err error) {
 	x := chain[0]
 	switch {
+	case kind != old.Kind:
+		return out, untakeable(fmt.Sprintf("%s is of kind %s, not %s", old.Name, old.Kind, kind), "bring a certificate of the same kind, or import it under another name, with another key")
 	case !bytes.Equal(x.RawSubjectPublicKeyInfo, old.SPKI):
 		return out, untakeable("the certificate is of another key than "+old.Name+" has here", "have the request of chancery ca export-csr "+old.Name+" signed")
 	case bytes.Equal(x.Raw, old.Certificate):
@@ -45,8 +47,18 @@ func (s *Signer) replace(old *authority, chain []*x509.Certificate) (out Created
 	if next.Use, err = usesWithin(next.Use, x); err != nil {
 		return out, err
 	}
+	if next.Use, err = usesAbove(next.Use, chain); err != nil {
+		return out, err
+	}
 	next.Version++
 	next.Earlier = append(slices.Clone(old.Earlier), old.Certificate)
+	if next.Parent != old.Parent { // those so far are by another one
+		next.Cross = slices.Clone(old.Cross)
+		for _, der := range next.Earlier {
+			next.Cross = append(next.Cross, ca.CrossCertificate{By: old.Parent, Certificate: der})
+		}
+		next.Earlier = nil
+	}
 	next.Certificate, next.NotBefore, next.NotAfter = x.Raw, x.NotBefore.UTC(), x.NotAfter.UTC()
 	if err := r.loadable(next); err != nil && next.Kind == ca.Issuing && !next.External {
 		return out, err
@@ -56,12 +68,42 @@ func (s *Signer) replace(old *authority, chain []*x509.Certificate) (out Created
 		return out, err
 	}
 	all[0].key = old.key
+	if err := r.holdsBelow(all[0], now); err != nil {
+		return out, err
+	}
 	out.Authority = next
 	return out, s.enterAll(all)
 }
 
+// holdsBelow demands that those below an authority still verify with its new certificate,
+// if they do with the present one.
+func (r *rules) holdsBelow(a *authority, now time.Time) error {
+	next := r.withAuthority(a)
+	holds := func(r *rules, below ca.Authority) error {
+		up, _ := r.chain(below)
+		chain, err := certificates(up)
+		if err == nil {
+			err = soundChain(chain, below.Kind, now, false)
+		}
+		if err == nil {
+			_, err = usesAbove(below.Use, chain)
+		}
+		return err
+	}
+	for _, below := range r.authorities {
+		if below.State == ca.Retired || below.Name == a.Name || !r.passes(below.Authority, a.Name) {
+			continue
+		}
+		if err := holds(next, below.Authority); err != nil && holds(r, below.Authority) == nil {
+			return untakeable("with this certificate "+below.Name+", which is below "+a.Name+", would not verify any more",
+				"have it made again as wide as the present one, or retire "+below.Name+" first: chancery ca retire "+below.Name).Because(err.Error())
+		}
+	}
+	return nil
+}
+
 // usesWithin demands that a certificate has the extended key usages that an authority
-// hands out.
+// hands out, and gives those of the certificate if it had none.
 func usesWithin(use []string, x *x509.Certificate) ([]string, error) {
 	named, _, err := check.Uses(x.Raw)
 	if err != nil {
@@ -72,7 +114,16 @@ func usesWithin(use []string, x *x509.Certificate) ([]string, error) {
 			return nil, untakeable("the certificate is not for "+ca.Show(u)+", and the one it would replace is", "have it made again with all of them")
 		}
 	}
+	if len(use) == 0 {
+		use = named
+	}
 	return use, nil
+}
+
+// passes tells whether the way from a generation up to its root leads past another one.
+func (r *rules) passes(below ca.Authority, name string) bool {
+	up, _ := r.chain(below)
+	return slices.ContainsFunc(up, func(a ca.Authority) bool { return a.Name == name })
 }
 
 // clash refuses a certificate whose issuer and serial number are those of another one
