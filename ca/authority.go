@@ -79,6 +79,17 @@ type Authority struct {
 	// stored: whoever loads an authority reads them from the certificates with
 	// check.Constraints, so that the two cannot differ.
 	Constraints []NameConstraints `json:"-"`
+	// Until is the earliest end in its chain, if the one who loads it read that too.
+	Until time.Time `json:"-"`
+}
+
+// End is when whatever it signs must have ended: verifiers demand that the whole chain is
+// valid, and a root may have been renewed to end before what is below it.
+func (a Authority) End() time.Time {
+	if !a.Until.IsZero() && a.Until.Before(a.NotAfter) {
+		return a.Until
+	}
+	return a.NotAfter
 }
 
 // A CrossCertificate is a certificate of a generation's key that another one than

@@ -86,8 +86,8 @@ func withinAuthority(d ca.AuthorityDraft, now time.Time) (ca.AuthorityDraft, []s
 	if a.Kind != ca.Root && a.Kind != ca.Intermediate {
 		return d, nil, ca.Refused(ca.E3004, "authority "+a.Name+" signs no authorities", "name a root or an intermediate as its issuer")
 	}
-	if now.Before(a.NotBefore) || a.NotAfter.Sub(now) < lastDay {
-		return d, nil, ca.Refused(ca.E3004, fmt.Sprintf("authority %s signs from %s until a day before %s", a.Name, date(a.NotBefore), date(a.NotAfter)), "found a new generation of line "+a.Line).
+	if now.Before(a.NotBefore) || a.End().Sub(now) < lastDay {
+		return d, nil, ca.Refused(ca.E3004, fmt.Sprintf("authority %s signs from %s until a day before %s", a.Name, date(a.NotBefore), date(a.End())), "found a new generation of line "+a.Line).
 			Because("an authority with less than one day left signs nothing (security rule PF-06)")
 	}
 	var notices []string
@@ -95,7 +95,7 @@ func withinAuthority(d ca.AuthorityDraft, now time.Time) (ca.AuthorityDraft, []s
 	if d.NotBefore.Before(a.NotBefore) {
 		d.NotBefore = a.NotBefore.UTC().Add(time.Second - 1).Truncate(time.Second)
 	}
-	last := a.NotAfter.UTC().Truncate(time.Second)
+	last := a.End().UTC().Truncate(time.Second)
 	if d.NotAfter.After(last) {
 		d.NotAfter = last
 		notices = append(notices, fmt.Sprintf("the life was shortened to %s, when authority %s ends", date(last), a.Name))

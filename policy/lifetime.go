@@ -22,8 +22,8 @@ const (
 // notBefore nor now can be asked for (security rules SG-07, TI-01, PF-06).
 func lifetime(v *vetting) error {
 	p, a := v.profile, v.authority
-	if v.now.Before(a.NotBefore) || a.NotAfter.Sub(v.now) < lastDay {
-		return ca.Refused(ca.E3004, fmt.Sprintf("authority %s signs from %s until a day before %s", a.Name, date(a.NotBefore), date(a.NotAfter)), "found a new generation of line "+a.Line).
+	if v.now.Before(a.NotBefore) || a.End().Sub(v.now) < lastDay {
+		return ca.Refused(ca.E3004, fmt.Sprintf("authority %s signs from %s until a day before %s", a.Name, date(a.NotBefore), date(a.End())), "found a new generation of line "+a.Line).
 			Because("an authority with less than one day left signs nothing (security rule PF-06)")
 	}
 	begin := v.now.Add(-backdate)
@@ -57,7 +57,7 @@ func lifetime(v *vetting) error {
 // make it look valid for longer than any chain is.
 func (v *vetting) withinIssuer(begin, end time.Time) error {
 	p, a := v.profile, v.authority
-	last := a.NotAfter.UTC().Truncate(time.Second)
+	last := a.End().UTC().Truncate(time.Second)
 	if end.After(last) {
 		if p.Strict {
 			return ca.Refused(ca.E2115, fmt.Sprintf("the certificate would outlive authority %s, which ends %s", a.Name, date(last)), "ask for an end before that, or found a new generation of line "+a.Line).

@@ -201,8 +201,8 @@ func (s *Signer) redraft(a, signer *authority, days int, now time.Time) (d ca.Au
 		d.Hash, d.AKI = a.Hash, a.AKI
 		return d, nil
 	}
-	if d.NotAfter.After(signer.NotAfter) {
-		return d, unmakeable(fmt.Sprintf("it would outlive %s, which ends on %s", signer.Name, signer.NotAfter.Format(time.DateOnly)), "choose fewer --days")
+	if end := signer.End(); d.NotAfter.After(end) {
+		return d, unmakeable(fmt.Sprintf("it would outlive %s, whose chain ends on %s", signer.Name, end.Format(time.DateOnly)), "choose fewer --days")
 	}
 	d.Issuer, d.AKI = &signer.Authority, signer.AKI
 	if err := policy.Breaks(signer.Constraints, d.Subject, nil); err != nil {

@@ -151,3 +151,33 @@ func TestSG03_ACrossCertificateIsByARootThatIsForTheSame(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// PF-06: nothing outlives the first certificate of its chain to end, not only that of
+// whoever signs it.
+func TestPF06_NothingOutlivesTheRootThatWasShortened(t *testing.T) {
+	c := ceremonial(t)
+	c.creates(c.creation("middle-g1", "root-g1", ca.Intermediate))
+	made, err := c.Recertify(signer.Recertification{Authority: "root-g1", Days: 20, Words: c.words, Shorten: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.takes(made)
+	end := made.Authority.NotAfter
+	for n := range 2 {
+		if n > 0 {
+			c.restarts()
+		}
+		h := c.hello(0)
+		leaf := c.issued(h, wish(n, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+		if last := parsed(t, leaf.DER).NotAfter; last.After(end) {
+			t.Errorf("a certificate lives until %v, and the root until %v", last, end)
+		}
+	}
+	if a := c.creates(c.creation("users-g1", "middle-g1", ca.Issuing)); a.NotAfter.After(end) {
+		t.Errorf("an authority lives until %v, and the root until %v", a.NotAfter, end)
+	}
+	c.untouched("a renewal beyond the root's end", ca.E2601, func() error {
+		_, err := c.Recertify(signer.Recertification{Authority: "users-g1", Days: 30, Words: c.words})
+		return err
+	})
+}

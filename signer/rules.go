@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"fmt"
 	"slices"
+	"time"
 
 	"chancery/ca"
 	"chancery/check"
@@ -86,7 +87,7 @@ func (r *rules) withAuthority(a *authority) *rules {
 	for name, old := range next.authorities {
 		if chain, _ := next.chain(old.Authority); slices.ContainsFunc(chain, func(up ca.Authority) bool { return up.Name == a.Name }) {
 			own := *old
-			own.Constraints = next.constraints(own.Authority)
+			own.Constraints, own.Until = next.constraints(own.Authority), earliest(chain)
 			next.authorities[name] = &own
 		}
 	}
@@ -107,6 +108,11 @@ func (r *rules) chain(a ca.Authority) (up []ca.Authority, whole bool) {
 		a = parent.Authority
 	}
 	return up, true
+}
+
+// earliest is when the first certificate of a chain ends (security rule PF-06).
+func earliest(chain []ca.Authority) time.Time {
+	return slices.MinFunc(chain, func(a, b ca.Authority) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
 }
 
 // constraints are the name constraints that whatever the authority signs must keep
