@@ -281,13 +281,13 @@ func (r *rules) above(q Import, chain []*x509.Certificate, a *ca.Authority) (out
 		key := digest(x.RawSubjectPublicKeyInfo)
 		if known := r.withKey(key); known != nil {
 			if !bytes.Equal(known.Subject, x.RawSubject) {
-				return nil, untakeable("the key of "+x.Subject.String()+" is known here under another name, "+known.Name, "bring the chain that has the name of "+known.Name)
+				return nil, untakeable("the key of "+ca.Show(x.Subject.String())+" is known here under another name, "+known.Name, "bring the chain that has the name of "+known.Name)
 			}
 			parent = known.Name
 			continue
 		}
 		if i > len(q.Above) || !r.free(q.Above[i-1], q) || slices.Contains(q.Above[:i-1], q.Above[i-1]) {
-			return nil, untakeable("the authority "+x.Subject.String()+" needs a name of its own here", "chancery ca import-cert --above NAME,…")
+			return nil, untakeable("the authority "+ca.Show(x.Subject.String())+" needs a name of its own here", "chancery ca import-cert --above NAME,…")
 		}
 		one := ca.Authority{
 			Name: q.Above[i-1], Line: q.Above[i-1], Kind: ca.Intermediate, State: ca.Active, Parent: parent, External: true, Version: 1,

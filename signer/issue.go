@@ -148,6 +148,9 @@ func claims(r ca.Request) []string {
 // that checks a request's signature (security rule SG-09), and it believes
 // nothing the front says about the rules.
 func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
+	if d.request.ID == "" {
+		return ca.Invalid(ca.E1401, "the request has no number", "give each request one of its own")
+	}
 	if !now.Before(rules.bundle.Expires) {
 		return ca.Refused(ca.E2121, "the policy bundle expired "+rules.bundle.Expires.Format(time.DateOnly), "put a new one in force")
 	}

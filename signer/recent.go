@@ -78,9 +78,12 @@ func (m *recent) find(r ca.Request) *intent {
 	return i
 }
 
-// add enters an open intent.
+// add enters an open intent. That of a CA certificate is no request's: a wish without a
+// name must not be answered with it.
 func (m *recent) add(i *intent) {
-	m.byRequest[i.request] = i
+	if i.request != "" {
+		m.byRequest[i.request] = i
+	}
 	m.byIndex[i.index] = i
 	m.open[i.index] = i
 	if i.key != "" {

@@ -40,7 +40,7 @@ func (s *Signer) replace(old *authority, kind ca.AuthorityKind, chain []*x509.Ce
 	if len(chain) > 1 {
 		parent := r.withKey(digest(chain[1].RawSubjectPublicKeyInfo))
 		if parent == nil || !bytes.Equal(parent.Subject, chain[1].RawSubject) {
-			return out, untakeable("the authority "+chain[1].Subject.String()+", which signed it, is not known here", "import it under another name, with --above")
+			return out, untakeable("the authority "+ca.Show(chain[1].Subject.String())+", which signed it, is not known here", "import it under another name, with --above")
 		}
 		next.Parent = parent.Name
 	}
@@ -142,7 +142,7 @@ func (r *rules) clash(chain []*x509.Certificate) error {
 			}
 			for _, x := range chain {
 				if bytes.Equal(x.RawIssuer, old.RawIssuer) && x.SerialNumber.Cmp(old.SerialNumber) == 0 && !bytes.Equal(x.Raw, old.Raw) {
-					return untakeable(fmt.Sprintf("the certificate of %s has the serial number %x of another one of the same issuer, that of %s", x.Subject, x.SerialNumber, a.Name),
+					return untakeable(fmt.Sprintf("the certificate of %s has the serial number %x of another one of the same issuer, that of %s", ca.Show(x.Subject.String()), x.SerialNumber, a.Name),
 						"have it made again: a serial number names one certificate")
 				}
 			}

@@ -27,7 +27,7 @@ func soundChain(chain []*x509.Certificate, kind ca.AuthorityKind, now time.Time,
 		return untakeable(fmt.Sprintf("a chain of %d does not make an authority of kind %s", len(chain), kind), "a root is alone, and an intermediate authority comes with those above it")
 	}
 	for i, x := range chain {
-		name := x.Subject.String()
+		name := ca.Show(x.Subject.String())
 		if slices.ContainsFunc(chain[:i], func(other *x509.Certificate) bool {
 			return bytes.Equal(other.RawSubjectPublicKeyInfo, x.RawSubjectPublicKeyInfo)
 		}) {
@@ -57,11 +57,11 @@ func soundChain(chain []*x509.Certificate, kind ca.AuthorityKind, now time.Time,
 // signedByNext demands the signature of the next certificate, a root's of itself.
 func signedByNext(chain []*x509.Certificate, i int) error {
 	x := chain[i]
-	up, name := x, x.Subject.String()
+	up, name := x, ca.Show(x.Subject.String())
 	if i+1 < len(chain) {
 		up = chain[i+1]
 	} else if !bytes.Equal(x.RawIssuer, x.RawSubject) {
-		return untakeable("the certificate of "+x.Issuer.String()+", which signed "+name+", is missing", "bring the whole chain up to its root, in one file or by --chain")
+		return untakeable("the certificate of "+ca.Show(x.Issuer.String())+", which signed "+name+", is missing", "bring the whole chain up to its root, in one file or by --chain")
 	}
 	err := x.CheckSignatureFrom(up)
 	var weak x509.InsecureAlgorithmError
@@ -69,13 +69,13 @@ func signedByNext(chain []*x509.Certificate, i int) error {
 		err = nil // a root is trusted because it is known, and not for its signature (R43)
 	}
 	if err != nil {
-		return untakeable(name+" was not signed by "+up.Subject.String(), "bring the chain in order, the authority's own first").Because(err.Error())
+		return untakeable(name+" was not signed by "+ca.Show(up.Subject.String()), "bring the chain in order, the authority's own first").Because(err.Error())
 	}
 	if x.NotAfter.After(up.NotAfter) {
-		return untakeable(name+" outlives "+up.Subject.String()+", which signed it", "have it made again with an earlier end")
+		return untakeable(name+" outlives "+ca.Show(up.Subject.String())+", which signed it", "have it made again with an earlier end")
 	}
 	if up != x && !identifies(x, up) {
-		return untakeable(name+" names another certificate than that of "+up.Subject.String()+" as its signer's", "have it made again: its authority key identifier must be the subject key identifier of its signer (RFC 5280 §4.2.1.1)")
+		return untakeable(name+" names another certificate than that of "+ca.Show(up.Subject.String())+" as its signer's", "have it made again: its authority key identifier must be the subject key identifier of its signer (RFC 5280 §4.2.1.1)")
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func identifies(x, up *x509.Certificate) bool {
 // known to no verifier either.
 func allowedAbove(chain []*x509.Certificate, i int) error {
 	x := chain[i]
-	name := x.Subject.String()
+	name := ca.Show(x.Subject.String())
 	for _, id := range x.UnhandledCriticalExtensions {
 		if id.String() != oidNameConstraints { // which check.Constraints has read
 			return untakeable(name+" has a critical extension that verifiers do not know: "+id.String(), "have it made again without it")
@@ -148,14 +148,14 @@ func usesAbove(use []string, chain []*x509.Certificate) ([]string, error) {
 		}
 		allowed, _, err := check.Uses(up.Raw)
 		if err != nil {
-			return nil, untakeable("the extended key usages of "+up.Subject.String()+" are not to be taken", "have it made again with those that it is for").Because(err.Error())
+			return nil, untakeable("the extended key usages of "+ca.Show(up.Subject.String())+" are not to be taken", "have it made again with those that it is for").Because(err.Error())
 		}
 		if len(use) == 0 {
 			use = allowed
 		}
 		for _, u := range use {
 			if !slices.Contains(allowed, u) {
-				return nil, untakeable("the certificate is for "+ca.Show(u)+", and "+up.Subject.String()+" above it is not", "have it signed by an authority that is for the same, or choose by --for")
+				return nil, untakeable("the certificate is for "+ca.Show(u)+", and "+ca.Show(up.Subject.String())+" above it is not", "have it signed by an authority that is for the same, or choose by --for")
 			}
 		}
 	}
@@ -210,21 +210,21 @@ const maxIdentifier = 64
 func certifies(x *x509.Certificate, own bool) error {
 	_, err := check.PathLen(x.Raw)
 	if n := len(x.SubjectKeyId); own && n > maxIdentifier {
-		return untakeable(fmt.Sprintf("the subject key identifier of %s has %d octets, at most %d", x.Subject, n, maxIdentifier), "have it made again with one of 20 (RFC 5280 §4.2.1.2)")
+		return untakeable(fmt.Sprintf("the subject key identifier of %s has %d octets, at most %d", ca.Show(x.Subject.String()), n, maxIdentifier), "have it made again with one of 20 (RFC 5280 §4.2.1.2)")
 	}
 	switch {
 	case err == nil && own && x.KeyUsage&x509.KeyUsageCRLSign == 0:
-		return untakeable(x.Subject.String()+" may sign no revocation lists: its certificate lacks cRLSign",
+		return untakeable(ca.Show(x.Subject.String())+" may sign no revocation lists: its certificate lacks cRLSign",
 			"have it made again with keyCertSign and cRLSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT")
 	case err == nil:
 		return nil
 	case own:
-		return untakeable(x.Subject.String()+" is not the certificate of an authority",
+		return untakeable(ca.Show(x.Subject.String())+" is not the certificate of an authority",
 			"have it made again with CA:TRUE and keyCertSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT").Because(err.Error())
 	case x.BasicConstraintsValid && x.IsCA && (x.KeyUsage == 0 || x.KeyUsage&x509.KeyUsageCertSign != 0):
 		return nil
 	}
-	return untakeable(x.Subject.String()+", which stands above, is not the certificate of an authority", "have it made again with CA:TRUE and keyCertSign, where its key is").Because(err.Error())
+	return untakeable(ca.Show(x.Subject.String())+", which stands above, is not the certificate of an authority", "have it made again with CA:TRUE and keyCertSign, where its key is").Because(err.Error())
 }
 
 func ders(chain []*x509.Certificate) (out [][]byte) {

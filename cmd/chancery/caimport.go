@@ -257,9 +257,9 @@ func (c *ceremony) importPlan(w signer.Import, chain []*x509.Certificate, q brin
 	if replaces {
 		sign, what = "~", "new certificate of"
 	}
-	fmt.Fprintf(c.err, "  %s %s %s   %s of line %s, until %s\n    %s\n", sign, what, w.Name, w.Kind, w.Line, x.NotAfter.Format(time.DateOnly), x.Subject)
+	fmt.Fprintf(c.err, "  %s %s %s   %s of line %s, until %s\n    %s\n", sign, what, w.Name, w.Kind, w.Line, x.NotAfter.Format(time.DateOnly), ca.Show(x.Subject.String()))
 	for _, up := range chain[1:] {
-		fmt.Fprintf(c.err, "    below %s, until %s\n", up.Subject, up.NotAfter.Format(time.DateOnly))
+		fmt.Fprintf(c.err, "    below %s, until %s\n", ca.Show(up.Subject.String()), up.NotAfter.Format(time.DateOnly))
 	}
 	for _, weak := range weaknesses(ca.Authority{Kind: w.Kind}, x) {
 		c.told([]string{weak})
