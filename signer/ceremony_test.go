@@ -213,6 +213,25 @@ func TestSG03_AuthoritiesAreMadeToAnyDepth(t *testing.T) {
 	}
 }
 
+// A parent that is retiring signs authorities still, and whoever asks is told.
+func TestWhoeverMakesAnAuthorityBelowARetiringOneIsTold(t *testing.T) {
+	c := ceremonial(t)
+	c.creates(c.creation("middle-g1", "root-g1", ca.Intermediate))
+	for _, want := range []int{0, 1} {
+		if want == 1 {
+			c.turns("middle-g1", ca.Retiring)
+		}
+		made, err := c.Create(c.creation(fmt.Sprintf("users-g%d", want+1), "middle-g1", ca.Issuing))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := slices.ContainsFunc(made.Notices, func(n string) bool { return strings.HasPrefix(n, "middle-g1 is retiring") })
+		if told != (want == 1) {
+			t.Errorf("%q", made.Notices)
+		}
+	}
+}
+
 // R43: each key type signs, with each hash, as root and as issuing authority; R11: in
 // both forms of the authority key identifier.
 func TestR43_EachKeyTypeHashAndIdentifierFormMakesAnAuthority(t *testing.T) {

@@ -60,6 +60,9 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 	if err := r.takes(q.Generation, q.Kind, q.PKI); err != nil {
 		return out, err
 	}
+	if err := r.freeName(q.Subject); err != nil {
+		return out, err
+	}
 	m := making{Generation: q.Generation, kind: q.Kind, state: r.birth(q.Line, q.Standby), pki: q.PKI, notices: &out.Notices}
 	if q.Kind != ca.Root {
 		if err := r.below(q); err != nil {
@@ -67,6 +70,10 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 		}
 		if m.parent, err = s.openSealed(q.Parent, q.Words); err != nil {
 			return out, err
+		}
+		// It may be wanted all the same: relying parties may have this one alone yet.
+		if m.parent.State == ca.Retiring {
+			out.Notices = append(out.Notices, q.Parent+" is retiring: who takes it out of a trust store refuses "+q.Name+" too")
 		}
 	}
 	if m.key, err = s.unused(q); err != nil {
@@ -134,6 +141,18 @@ func (r *rules) takes(g Generation, kind ca.AuthorityKind, pki string) error {
 		if a.Line == g.Line && (a.Kind != kind || a.External) {
 			return unmakeable(fmt.Sprintf("the line %s is of another kind: %s", g.Line, a.Kind), "choose another --line")
 		}
+	}
+	return nil
+}
+
+// freeName refuses the name of another authority, whatever its line.
+func (r *rules) freeName(s ca.Subject) error {
+	subject, err := subjectDER(s)
+	if err != nil {
+		return err
+	}
+	if other := r.otherNamed(subject, ca.Digest{}); other != nil {
+		return unmakeable("the authority "+other.Name+" has this name", "choose another one: --subject or --cn").Because("whoever verifies finds an authority by its name")
 	}
 	return nil
 }
