@@ -60,6 +60,9 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 	if err := r.takes(q.Generation, q.Kind, q.PKI); err != nil {
 		return out, err
 	}
+	if err := r.freeName(q.Subject); err != nil {
+		return out, err
+	}
 	m := making{Generation: q.Generation, kind: q.Kind, state: r.birth(q.Line, q.Standby), pki: q.PKI, notices: &out.Notices}
 	if q.Kind != ca.Root {
 		if err := r.below(q); err != nil {
@@ -138,6 +141,18 @@ func (r *rules) takes(g Generation, kind ca.AuthorityKind, pki string) error {
 		if a.Line == g.Line && (a.Kind != kind || a.External) {
 			return unmakeable(fmt.Sprintf("the line %s is of another kind: %s", g.Line, a.Kind), "choose another --line")
 		}
+	}
+	return nil
+}
+
+// freeName refuses the name of another authority, whatever its line.
+func (r *rules) freeName(s ca.Subject) error {
+	subject, err := subjectDER(s)
+	if err != nil {
+		return err
+	}
+	if other := r.otherNamed(subject, ca.Digest{}); other != nil {
+		return unmakeable("the authority "+other.Name+" has this name", "choose another one: chancery ca create --subject O=Lab,CN=…").Because("whoever verifies finds an authority by its name")
 	}
 	return nil
 }

@@ -70,6 +70,9 @@ func (s *Signer) Import(q Import) (out Created, err error) {
 	if old != nil {
 		return s.replace(old, q.Kind, real, now)
 	}
+	if err := r.ownName(chain); err != nil {
+		return out, err
+	}
 	key, keyType, err := s.keyOf(q, chain[0])
 	if err != nil {
 		return out, err

@@ -39,6 +39,9 @@ func (s *Signer) Resign(q Resigning) (out Created, err error) {
 		return out, err
 	}
 	x := chain[0]
+	if err := r.ownName(chain); err != nil {
+		return out, err
+	}
 	key, keyType, err := s.keyOf(q.Import, x)
 	if err != nil {
 		return out, err

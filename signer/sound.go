@@ -233,3 +233,32 @@ func ders(chain []*x509.Certificate) (out [][]byte) {
 	}
 	return out
 }
+
+// otherNamed is the generation that has a name with another key, or nil: verifiers, and
+// whoever looks for a list, find an authority by its name (RFC 5280 §4.1.2.4), and one
+// with the name of its signer would pass for a root.
+func (r *rules) otherNamed(subject []byte, key ca.Digest) *authority {
+	for _, a := range r.authorities {
+		if bytes.Equal(a.Subject, subject) && a.Key != key {
+			return a
+		}
+	}
+	return nil
+}
+
+// ownName refuses an authority from elsewhere with the name of another one.
+func (r *rules) ownName(chain []*x509.Certificate) error {
+	x := chain[0]
+	if other := r.otherNamed(x.RawSubject, digest(x.RawSubjectPublicKeyInfo)); other != nil {
+		return untakeable("the authority "+other.Name+" has the name "+ca.Show(x.Subject.String())+" with another key", "have it made again with a name of its own, such as one with a number")
+	}
+	for i, up := range chain[1:] {
+		if slices.ContainsFunc(chain[:i+1], func(down *x509.Certificate) bool { return bytes.Equal(down.RawSubject, up.RawSubject) }) {
+			return untakeable("two authorities of the chain have the name "+ca.Show(up.Subject.String()), "have the lower one made again with a name of its own")
+		}
+		if other := r.otherNamed(up.RawSubject, digest(up.RawSubjectPublicKeyInfo)); other != nil && !other.External {
+			return untakeable("the authority "+other.Name+" has the name "+ca.Show(up.Subject.String())+" with another key", "bring an authority that is below another one")
+		}
+	}
+	return nil
+}

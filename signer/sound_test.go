@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"chancery/ca"
+	"chancery/signer"
 )
 
 // What no verifier accepts does not begin to sign: the chain is judged as they judge it.
@@ -115,4 +116,23 @@ func TestPF05_ANewCertificateKeepsWhatIsBelowStanding(t *testing.T) {
 	next := c.creation("sub-g2", "middle-g1", ca.Issuing)
 	c.untouched("uses that the parent has not", ca.E3004, func() error { _, err := c.Create(next); return err })
 	c.restarts()
+}
+
+// Two authorities never have one name: whoever verifies finds them by it.
+func TestPF05_NoTwoAuthoritiesHaveOneName(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	for _, name := range []string{"root-g1", "issuing-g1"} {
+		q := c.creation("users-g1", "root-g1", ca.Issuing)
+		q.Subject = ca.Subject{{OID: ca.OIDCommonName, Value: parsed(t, c.all[name].Certificate).Subject.CommonName}}
+		c.untouched("the name of "+name, ca.E2601, func() error { _, err := c.Create(q); return err })
+	}
+	root := e.makes("root", "", "ec", 4000, rootExtensions)
+	q := c.importing("users-g1", ca.Issuing, e.makes("sub", "root", "ec", 2000, issuingExtensions), root)
+	q.Key = e.key("sub")
+	c.imports(q)
+	q = c.importing("users-g2", ca.Issuing, e.makes("sub", "root", "ec", 2000, issuingExtensions), root)
+	q.Key, q.Above = e.key("sub"), nil
+	c.untouched("the name of an imported one", ca.E2602, func() error { _, err := c.Import(q); return err })
+	r := signer.Resigning{Import: q, Parent: "root-g1", ParentWords: c.words, Days: 100}
+	c.untouched("the same, certified anew", ca.E2602, func() error { _, err := c.Resign(r); return err })
 }
