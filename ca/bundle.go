@@ -25,7 +25,8 @@ type Bundle struct {
 // BundleOf makes the bundle of a line, of all if it is empty (architecture §6): every
 // standby, active and retiring generation with its ancestors up to the root, those
 // whose keys are elsewhere included. All are the generations in the order of the
-// book. A line that is not there, or has ended, has a bundle without members.
+// book. The bundle of all leaves out those whose keys are elsewhere when nothing below
+// them lives any more. A line that is not there, or has ended, has a bundle without members.
 func BundleOf(all []Authority, line string) Bundle {
 	b := Bundle{Line: line}
 	counted, lives := map[string]bool{}, map[string]bool{}
@@ -35,7 +36,9 @@ func BundleOf(all []Authority, line string) Bundle {
 		}
 		for _, a := range ancestry(all, one) {
 			counted[a.Name] = true
-			lives[a.Name] = lives[a.Name] || one.State != Retired
+			// One whose key is elsewhere never ends here: it belongs to everybody's bundle
+			// while something of ours below it lives, or it would be trusted for ever.
+			lives[a.Name] = lives[a.Name] || one.State != Retired && (!one.External || line != "")
 		}
 	}
 	sum := sha256.New()

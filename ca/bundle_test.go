@@ -129,3 +129,18 @@ func TestACircleOfParentsEnds(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+// R7: what is elsewhere is trusted while something of ours below it lives, and no longer.
+func TestR7_AnAncestorFromElsewhereLeavesWithTheLastBelowIt(t *testing.T) {
+	all := generations()
+	all[3].External = true // the root above it
+	if got := members(BundleOf(all, "")); got != "root-g1 issuing-g2 root-g2 issuing-g3 between users-g1" {
+		t.Errorf("with something below: %q", got)
+	}
+	before := BundleOf(all, "").Number
+	all[6].State, all[6].Version = Retired, 2
+	b := BundleOf(all, "")
+	if members(b) != "root-g1 issuing-g2 issuing-g3" || b.Number <= before {
+		t.Errorf("with nothing below: %d after %d, %q", b.Number, before, members(b))
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"chancery/ca"
 	"chancery/client"
@@ -191,8 +192,11 @@ func (a *app) ownRoots(ctx context.Context, q *verify.Question) error {
 	}
 	return a.authorities(ctx, func(ctx context.Context, k *client.Client, all []ca.Authority) error {
 		of := map[string]string{} // the authority of a key
+		trusted := ca.BundleOf(all, "").Members
 		for _, one := range all {
-			if err := known(q, one); err != nil {
+			// A root from elsewhere is ours only while it stands above something of ours.
+			ours := !one.External || slices.ContainsFunc(trusted, func(a ca.Authority) bool { return a.Name == one.Name })
+			if err := known(q, one, ours); err != nil {
 				return err
 			}
 			of[string(one.SPKI)] = one.Name
@@ -217,12 +221,12 @@ func (a *app) ownRoots(ctx context.Context, q *verify.Question) error {
 
 // known adds the certificates of a generation, earlier ones and those by others
 // included: a chain may have been handed out when they were the newest.
-func known(q *verify.Question, one ca.Authority) error {
+func known(q *verify.Question, one ca.Authority, ours bool) error {
 	own, err := parsed(append([][]byte{one.Certificate}, one.Earlier...))
 	if err != nil {
 		return fmt.Errorf("read the certificates of %s: %w", one.Name, err)
 	}
-	if one.Parent == one.Name {
+	if one.Parent == one.Name && ours {
 		q.Roots = append(q.Roots, own...)
 	} else {
 		q.Known = append(q.Known, own...)
