@@ -143,7 +143,7 @@ func below(c *certificate, d *ca.AuthorityDraft) error {
 	if d.Hash != "" {
 		return errors.New("the draft has a hash of its own, and its issuer's signs it")
 	}
-	if c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.NotAfter) {
+	if c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.End()) {
 		return errors.New("the validity is not within its own")
 	}
 	up, err := open(a.Certificate)

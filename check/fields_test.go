@@ -190,6 +190,7 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		"Use":       {turns: turns{func(a *ca.Authority) { a.Use = []string{"email"} }}},
 		"NotBefore": {turns: turns{func(a *ca.Authority) { a.NotBefore = noon.Add(time.Second) }}, unwritten: true},
 		"NotAfter":  {turns: turns{func(a *ca.Authority) { a.NotAfter = noon.AddDate(0, 0, 90).Add(-2 * time.Second) }}, unwritten: true},
+		"Until":     {turns: turns{func(a *ca.Authority) { a.Until = noon.AddDate(0, 0, 90).Add(-2 * time.Second) }}, unwritten: true},
 		"CRL":       {turns: turns{func(a *ca.Authority) { a.CRL += "x" }}},
 		"Issuer":    {turns: turns{func(a *ca.Authority) { a.Issuer += "x" }}},
 		"Shards":    {turns: turns{func(a *ca.Authority) { a.Shards = 2 }}},
@@ -199,10 +200,11 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		// What is in force is policy's matter; the bytes show only what a new CA's draft says.
 		"Constraints": {turns: turns{func(a *ca.Authority) { a.Constraints = []ca.NameConstraints{everyConstraint(t)} }}, unwritten: true, unread: true},
 		// Nor is what becomes of a generation after its certificate was signed.
-		"Version":  {turns: turns{func(a *ca.Authority) { a.Version++ }}, unwritten: true, unread: true},
-		"External": {turns: turns{func(a *ca.Authority) { a.External = true }}, unwritten: true, unread: true},
-		"Earlier":  {turns: turns{func(a *ca.Authority) { a.Earlier = [][]byte{{1}} }}, unwritten: true, unread: true},
-		"Cross":    {turns: turns{func(a *ca.Authority) { a.Cross = []ca.CrossCertificate{{By: "root-g2"}} }}, unwritten: true, unread: true},
+		"Version":   {turns: turns{func(a *ca.Authority) { a.Version++ }}, unwritten: true, unread: true},
+		"Activated": {turns: turns{func(a *ca.Authority) { a.Activated++ }}, unwritten: true, unread: true},
+		"External":  {turns: turns{func(a *ca.Authority) { a.External = true }}, unwritten: true, unread: true},
+		"Earlier":   {turns: turns{func(a *ca.Authority) { a.Earlier = [][]byte{{1}} }}, unwritten: true, unread: true},
+		"Cross":     {turns: turns{func(a *ca.Authority) { a.Cross = []ca.CrossCertificate{{By: "root-g2"}} }}, unwritten: true, unread: true},
 	}
 }
 

@@ -123,7 +123,7 @@ func leafValidity(c *certificate, d *ca.Draft, p *ca.Profile, a *ca.Authority) e
 	switch {
 	case !c.notBefore.Equal(d.NotBefore) || !c.notAfter.Equal(d.NotAfter):
 		return errors.New("the validity is not the draft's")
-	case c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.NotAfter):
+	case c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.End()):
 		return errors.New("the validity is not within the authority's")
 	case !c.notAfter.Before(c.notBefore.AddDate(0, 0, p.MaxDays)): // both end seconds count: RFC 5280 §4.1.2.5
 		return fmt.Errorf("the validity is longer than the profile's %d days", p.MaxDays)
