@@ -74,7 +74,7 @@ func TestAU06_LogAndBookAgreeAfterEachCeremony(t *testing.T) {
 		return func() error { _, err := w.signer.Turn(signer.Turn{Authority: name, To: to}); return err }
 	}
 	certify := func(q signer.Recertification) func() error {
-		q.Days, q.Words = 500, s.words
+		q.Days, q.Words = 1900, s.words
 		return func() error { _, err := w.signer.Recertify(q); return err }
 	}
 	chain, key := elsewhere(t, s.began)
