@@ -57,6 +57,10 @@ func TestR6_AGenerationIsFollowedByTheNext(t *testing.T) {
 		t.Errorf("%s", s.out)
 	}
 	h.refused("E2603", "ca", "activate", "issuing-g1")
+	// What is revoked now, nobody who checks lists learns of: that is said, and is no success.
+	if s := h.refused("E3004", "revoke", "two.lab.example", "--confirm", "two.lab.example"); !strings.Contains(s.out, "revoked since") || !strings.Contains(s.err, "signs no list any more") {
+		t.Errorf("%s%s", s.out, s.err)
+	}
 }
 
 // R6: the successor of a root and the root certify each other, so that either in a

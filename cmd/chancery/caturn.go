@@ -117,7 +117,7 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 	agreed := ""
 	if !left.empty() || confirm != "" {
 		agreed = one.Name
-		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s", one.Name, left)); err != nil {
+		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s. Once it is retired, no list tells of a revocation among them", one.Name, left)); err != nil {
 			return err
 		}
 	}

@@ -14,8 +14,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"chancery/ca"
 	"chancery/config"
 	"chancery/signer"
+	"chancery/signer/journal"
 	"chancery/signer/wire"
 )
 
@@ -31,7 +33,7 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 		Unseparated: true,
 		Report:      func(err error) { log.Warn("the signer goes on without", "error", err) },
 	}
-	err := unheld(ctx, s.Open)
+	err := damagedLog(unheld(ctx, s.Open))
 	if err := reportReady(fds, err); err != nil {
 		return err
 	}
@@ -63,4 +65,13 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 	case err := <-ended:
 		return errors.Join(err, s.Close())
 	}
+}
+
+// damagedLog says of a log that must not be used what its reader can do about it.
+func damagedLog(err error) error {
+	var d *journal.Damage
+	if !errors.As(err, &d) {
+		return err
+	}
+	return ca.Refused(ca.E3102, d.Error(), "keep the directory as it is, and restore from a backup; chancery audit verify says more")
 }
