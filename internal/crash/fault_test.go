@@ -62,11 +62,16 @@ func (s *site) suffer(f *fault) (*sim.Disk, ledger, error) {
 	go func() { worked <- w.short() }()
 	select {
 	case err = <-worked:
-		if err != nil { // whoever must end does so now
-			select {
-			case f.ended = <-w.ended:
-			case <-time.After(time.Second):
-			}
+		disk.Calls() // the call that failed has returned, so f is told of it
+		patience := time.Duration(0)
+		if f.mustEnd() {
+			patience = answerWait // it does so now, though the client may have been served
+		} else if err != nil {
+			patience = time.Second
+		}
+		select {
+		case f.ended = <-w.ended:
+		case <-time.After(patience):
 		}
 	case f.ended = <-w.ended:
 		_ = w.stopFront() // its clients are answered
