@@ -155,7 +155,7 @@ func (r *verifier) segment(i int) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", file.Name, err)
 	}
-	defer in.Close()
+	defer func() { in.Close() }() // the one that is open then
 	r.in.Reset(in)
 	first := int64(i) * r.v.SegmentLeaves
 	s, err := NewSegmentReader(file.Name, r.in)
@@ -195,8 +195,9 @@ func (r *verifier) segment(i int) error {
 		if err != nil {
 			return fmt.Errorf("open %s: %w", file.Name, err)
 		}
-		defer again.Close()
-		r.in.Reset(again)
+		in.Close() // which was only read
+		in = again
+		r.in.Reset(in)
 		if err := s.Resume(r.in); err != nil {
 			return err
 		}
