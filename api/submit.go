@@ -26,6 +26,9 @@ type order struct {
 	// CSR is the request (PKCS#10) as PEM text, or a file of PEM or DER in base64.
 	CSR     string `json:"csr"`
 	Profile string `json:"profile"`
+	// Authority is the line that shall sign, or its active generation; empty takes the
+	// profile's.
+	Authority string `json:"authority"`
 	// NotAfter is the wished end, RFC 3339; Days the same counted from now. At most
 	// one of them is set; neither takes the profile's usual lifetime.
 	NotAfter string `json:"not_after"`
@@ -79,7 +82,7 @@ func (d *door) take(w http.ResponseWriter, r *http.Request) (q ca.Request, c ca.
 	// from a requester's mouth.
 	q = ca.Request{
 		ID: ca.RequestID(w.Header().Get(respond.RequestIDHeader)), Door: ca.DoorCLI, From: d.named(asker(r)),
-		Profile: body.Profile, At: d.o.Now(),
+		Profile: body.Profile, Line: body.Authority, At: d.o.Now(),
 	}
 	if q.Key, err = idempotencyKey(r); err != nil {
 		return q, c, dry, err

@@ -46,6 +46,7 @@ const (
 	E2119 Code = "E2119"
 	E2120 Code = "E2120"
 	E2121 Code = "E2121"
+	E2122 Code = "E2122"
 	E2203 Code = "E2203"
 	E2204 Code = "E2204"
 	E2205 Code = "E2205"

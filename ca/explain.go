@@ -40,6 +40,7 @@ var explanations = []Explanation{
 	{E2119, "the profile changed", "The request was made under another version of the profile. Try again."},
 	{E2120, "a subject field is missing or malformed", "The profile demands a field that the request lacks, or the field has a wrong\nlength or characters."},
 	{E2121, "the policy bundle is refused", "A policy bundle replaces the one in force only if it is of this log, newer, not\nexpired, and not less strict about keeping people apart."},
+	{E2122, "the profile does not take this authority", "A profile names the line of authorities that signs, and in `lines` those that a request\nmay choose in its place. A request may not choose the generation: the active one signs."},
 	{E2203, "the request cannot be read", "The file is not a PKCS#10 certification request, is damaged, or its signature does\nnot verify. The message says what was found instead."},
 	{E2204, "the key is refused", "The public key is too weak, malformed, of a type the profile does not take, or a\nkey of an authority. Make a new key."},
 	{E2205, "the request asks for what no request may", "A request may not ask for a CA certificate, for any-purpose use, or bring\nmalformed or repeated extensions."},

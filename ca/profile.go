@@ -2,7 +2,10 @@
 
 package ca
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"slices"
+)
 
 // profileTag separates profile digests from every other hash we make.
 const profileTag = "chancery profile v1\n"
@@ -21,8 +24,10 @@ type Profile struct {
 	Schema int `toml:"schema" json:"schema"`
 	// Name is the profile's name, such as "server": lower-case letters, digits, '-'.
 	Name string `toml:"name" json:"name"`
-	// Line is the authority line that signs, such as "issuing".
-	Line string `toml:"line" json:"line"`
+	// Line is the authority line that signs, such as "issuing". Lines are others that a
+	// request may name in its place (R15); none is the usual.
+	Line  string   `toml:"line" json:"line"`
+	Lines []string `toml:"lines" json:"lines,omitempty"`
 	// Doors are the ways in that may use it.
 	Doors []Door `toml:"doors" json:"doors"`
 	// Use are extended key usages by name: server, client, email, codesign. Not empty.
@@ -42,6 +47,18 @@ type Profile struct {
 	Subject SubjectRules `toml:"subject" json:"subject"`
 	// Digest is set by whoever read the document.
 	Digest Digest `toml:"-" json:"digest"`
+}
+
+// SigningLine is the line that signs a request which names this one, or none: the
+// profile's own, or one of its others. ok is false for any other line.
+func (p Profile) SigningLine(named string) (line string, ok bool) {
+	switch {
+	case named == "" || named == p.Line:
+		return p.Line, true
+	case slices.Contains(p.Lines, named):
+		return named, true
+	}
+	return "", false
 }
 
 // NameRules are the allowed names of a profile. A pattern is a whole name, or

@@ -27,6 +27,9 @@ type Request struct {
 	// saw. The signer refuses another version.
 	Profile string `json:"profile"`
 	Digest  Digest `json:"digest"`
+	// Line is the authority line that is wished for; empty takes the profile's. The
+	// profile says which others it takes.
+	Line string `json:"line,omitempty"`
 	// CSR is the PKCS#10 request in DER (RFC 2986), at most MaxCSR octets.
 	CSR []byte `json:"csr"`
 	// NotAfter is the wished end; zero takes the profile's usual lifetime.
@@ -38,14 +41,14 @@ type Request struct {
 	At time.Time `json:"at"`
 }
 
-// Same tells whether two requests ask for the same: request, profile and end. An
+// Same tells whether two requests ask for the same: request, profile, line and end. An
 // end that was given in days is the same number of days, whenever it was sent. Of
 // times only milliseconds count, as the book keeps no more.
 func (r Request) Same(other Request) bool {
 	days := func(r Request) int64 { return r.NotAfter.UnixMilli() - r.At.UnixMilli() }
 	end := r.NotAfter.UnixMilli() == other.NotAfter.UnixMilli() ||
 		!r.NotAfter.IsZero() && !other.NotAfter.IsZero() && days(r) == days(other)
-	return end && r.Profile == other.Profile && bytes.Equal(r.CSR, other.CSR)
+	return end && r.Profile == other.Profile && r.Line == other.Line && bytes.Equal(r.CSR, other.CSR)
 }
 
 // A CSR is a parsed certification request: what was asked, with nothing

@@ -21,6 +21,9 @@ type Order struct {
 	// CSR is the request (PKCS#10) in PEM or DER, as a file holds it.
 	CSR     []byte
 	Profile string
+	// Authority is the line that shall sign, or its active generation; empty takes the
+	// profile's line.
+	Authority string
 	// NotAfter is the wished end, Days the same counted from now; at most one is
 	// set. Neither takes the profile's usual lifetime.
 	NotAfter time.Time
@@ -40,10 +43,11 @@ type Page struct {
 
 // order is an Order's body.
 type order struct {
-	CSR      string `json:"csr"`
-	Profile  string `json:"profile"`
-	NotAfter string `json:"not_after,omitempty"`
-	Days     int    `json:"days,omitempty"`
+	CSR       string `json:"csr"`
+	Profile   string `json:"profile"`
+	Authority string `json:"authority,omitempty"`
+	NotAfter  string `json:"not_after,omitempty"`
+	Days      int    `json:"days,omitempty"`
 }
 
 // items is a list as it is answered.
@@ -54,7 +58,7 @@ type items[T any] struct {
 
 func (o Order) call(dry bool) call {
 	// A file goes as it is, in base64: the service says best what is wrong with it.
-	b := order{Profile: o.Profile, Days: o.Days, CSR: base64.StdEncoding.EncodeToString(o.CSR)}
+	b := order{Profile: o.Profile, Authority: o.Authority, Days: o.Days, CSR: base64.StdEncoding.EncodeToString(o.CSR)}
 	if !o.NotAfter.IsZero() {
 		b.NotAfter = o.NotAfter.UTC().Format(time.RFC3339)
 	}

@@ -233,16 +233,41 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	if q.Digest.IsZero() {
 		q.Digest = p.Digest
 	}
+	var err error
+	if q.Line, err = v.lineOf(q.Line); err != nil {
+		return policy.Rules{}, err
+	}
+	line, err := policy.Line(p, q.Line)
+	if err != nil {
+		return policy.Rules{}, err
+	}
 	var newest *ca.Authority // the one that the signer takes
 	for i, a := range v.authorities {
-		if a.Line == p.Line && a.Kind == ca.Issuing && a.State == ca.Active && (newest == nil || a.NewerThan(*newest)) {
+		if a.Line == line && a.Kind == ca.Issuing && a.State == ca.Active && (newest == nil || a.NewerThan(*newest)) {
 			newest = &v.authorities[i]
 		}
 	}
 	if newest != nil {
 		return policy.Rules{Profile: p, Authority: *newest}, nil
 	}
-	return policy.Rules{}, ca.Unavailable(ca.E3004, "no authority of line "+ca.Show(p.Line)+" can sign", "chancery ca list")
+	return policy.Rules{}, ca.Unavailable(ca.E3004, "no authority of line "+ca.Show(line)+" can sign", "chancery ca list")
+}
+
+// lineOf is the line that a requester's word means, which may be the name of the generation
+// that signs for it: who names another one shall not get a certificate of a key that he
+// did not mean.
+func (v *view) lineOf(named string) (string, error) {
+	at := slices.IndexFunc(v.authorities, func(a ca.Authority) bool { return a.Name == named })
+	line := slices.ContainsFunc(v.authorities, func(a ca.Authority) bool { return a.Line == named })
+	switch {
+	case named == "" || line || at < 0:
+		return named, nil
+	case v.authorities[at].Kind != ca.Issuing:
+		return "", ca.Refused(ca.E2122, named+" signs authorities, and no requests", "name an issuing authority: chancery ca list").At("authority")
+	case v.authorities[at].State != ca.Active:
+		return "", ca.Refused(ca.E2122, named+" is "+string(v.authorities[at].State)+" and signs no new certificates", "name its line, whose active generation signs: "+v.authorities[at].Line).At("authority")
+	}
+	return v.authorities[at].Line, nil
 }
 
 // chain gives the certificates from a generation up to its root.

@@ -96,6 +96,7 @@ func (f *faults) head(p ca.Profile) {
 	f.add(p.Schema == 1, "schema", "must be 1, which fixes what the keys mean")
 	f.add(isWord(p.Name), "name", "is lower-case letters, digits and '-', at most 40, beginning with a letter")
 	f.add(isWord(p.Line), "line", "is lower-case letters, digits and '-', at most 40, beginning with a letter")
+	entries(f, "lines", p.Lines, "lines beside the profile's own", func(s string) bool { return isWord(s) && s != p.Line })
 	f.add(p.Days >= 1, "days", "must be at least 1")
 	f.add(p.MaxDays >= p.Days && p.MaxDays <= maxDays, "max_days", fmt.Sprintf("must be at least days and at most %d", maxDays))
 	set(f, "doors", p.Doors, "cli or api", func(d ca.Door) bool { return d == ca.DoorCLI || d == ca.DoorAPI })

@@ -107,6 +107,12 @@ func TestUse(t *testing.T) {
 		{"on standby", func(w *wish) { w.authority.State = ca.Standby }, ca.E3004, ""},
 		{"retiring", func(w *wish) { w.authority.State = ca.Retiring }, ca.E3004, ""},
 		{"no authority", func(w *wish) { w.authority = ca.Authority{} }, ca.E3004, ""},
+		{"a line beside the profile's own", func(w *wish) {
+			w.profile.Lines, w.request.Line, w.authority.Line = []string{"users"}, "users", "users"
+		}, "", ""},
+		{"the profile's own line by name", func(w *wish) { w.request.Line = "issuing" }, "", ""},
+		{"a line that the profile does not take", func(w *wish) { w.request.Line, w.authority.Line = "users", "users" }, ca.E2122, "authority"},
+		{"another line than was asked for", func(w *wish) { w.profile.Lines, w.request.Line = []string{"users"}, "users" }, ca.E3004, ""},
 	})
 }
 

@@ -158,8 +158,12 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	if !ok {
 		return ca.NotFound(ca.E2118, fmt.Sprintf("there is no profile %q", d.request.Profile), "use one that the policy in force has")
 	}
-	if d.issuer = rules.signs(profile.Line); d.issuer == nil {
-		return ca.Unavailable(ca.E3004, fmt.Sprintf("no authority of line %q can sign", profile.Line), "chancery ca list")
+	line, err := policy.Line(profile, d.request.Line)
+	if err != nil {
+		return err
+	}
+	if d.issuer = rules.signs(line); d.issuer == nil {
+		return ca.Unavailable(ca.E3004, fmt.Sprintf("no authority of line %q can sign", line), "chancery ca list")
 	}
 	parsed, err := csr.Parse(d.request.CSR)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 // a table: an array per column, in the order of the single inserts of
 // statements.go. Single inserts cost a round trip each.
 const (
-	bulkRequest = `INSERT INTO request (id, door, door_key, actor, actor_name, actor_method, actor_uid, profile, digest, csr, not_after, evidence, taken_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::bigint[], $12::text[], $13::bigint[])`
+	bulkRequest = `INSERT INTO request (id, door, door_key, actor, actor_name, actor_method, actor_uid, profile, digest, csr, not_after, evidence, taken_at, line)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::bigint[], $12::text[], $13::bigint[], $14::text[])`
 
 	bulkCertificate = `INSERT INTO certificate (id, kind, issuer_key, serial, tail, authority, request, profile, profile_digest, owner, door, names, common, subject_key, key_type, not_before, not_after, issued_at, der, undelivered)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[], $20::boolean[])`

@@ -212,7 +212,7 @@ func (w *writing) request(r ca.Request) error {
 		return err
 	}
 	return w.exec(w.in.request, string(r.ID), string(r.Door), r.Key, r.From.ID, r.From.Name, r.From.Method, int64(r.From.UID),
-		r.Profile, r.Digest[:], blob(r.CSR), millis(r.NotAfter), string(evidence), millis(r.At))
+		r.Profile, r.Digest[:], blob(r.CSR), millis(r.NotAfter), string(evidence), millis(r.At), r.Line)
 }
 
 func (w *writing) certificate(c ca.Certificate) error {

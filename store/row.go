@@ -44,7 +44,7 @@ func scanCertificate(row scanner) (ca.Certificate, error) {
 func scanRepeated(row scanner) (ca.Request, ca.Certificate, error) {
 	var q ca.Request
 	var end, at int64
-	c, err := scanCertificate(scanFunc(func(into ...any) error { return row.Scan(append(into, &q.ID, &q.CSR, &end, &at)...) }))
+	c, err := scanCertificate(scanFunc(func(into ...any) error { return row.Scan(append(into, &q.ID, &q.CSR, &end, &at, &q.Line)...) }))
 	q.Profile, q.NotAfter, q.At = c.Profile, instant(end), instant(at)
 	return q, c, err
 }

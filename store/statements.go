@@ -22,8 +22,8 @@ const (
 	// One row per migration; not worth an index.
 	selectVersion = `SELECT COALESCE(MAX(version_id), 0) FROM ` + schemaTable
 
-	insertRequest = `INSERT INTO request (id, door, door_key, actor, actor_name, actor_method, actor_uid, profile, digest, csr, not_after, evidence, taken_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	insertRequest = `INSERT INTO request (id, door, door_key, actor, actor_name, actor_method, actor_uid, profile, digest, csr, not_after, evidence, taken_at, line)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
 	insertCertificate = `INSERT INTO certificate (id, kind, issuer_key, serial, tail, authority, request, profile, profile_digest, owner, door, names, common, subject_key, key_type, not_before, not_after, issued_at, der, undelivered)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
@@ -61,7 +61,7 @@ COALESCE((SELECT v.reason FROM revocation v WHERE v.certificate = c.id ORDER BY 
 	selectByName    = `SELECT ` + columns + ` FROM name n JOIN certificate c ON c.id = n.certificate
 WHERE n.value = $1 AND c.kind <> 'void' ORDER BY n.certificate DESC LIMIT $2`
 	// columns are followed by those of scanRepeated.
-	selectByKey = `SELECT ` + columns + `, r.id, r.csr, r.not_after, r.taken_at FROM idempotency i JOIN certificate c ON c.id = i.certificate JOIN request r ON r.id = c.request
+	selectByKey = `SELECT ` + columns + `, r.id, r.csr, r.not_after, r.taken_at, r.line FROM idempotency i JOIN certificate c ON c.id = i.certificate JOIN request r ON r.id = c.request
 WHERE i.door = $1 AND i.actor = $2 AND i.door_key = $3 AND i.expires > $4`
 
 	selectCounts = `SELECT

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,6 +92,19 @@ func completeAuthorities(ctx context.Context, k *client.Client) ([]string, error
 		words[i] = one.Name
 	}
 	return words, err
+}
+
+// completeIssuing suggests lines and generations that sign certificates.
+func completeIssuing(ctx context.Context, k *client.Client) (words []string, err error) {
+	all, err := k.Authorities(ctx)
+	for _, one := range all {
+		if one.Kind != ca.Issuing || one.State != ca.Active {
+			continue
+		}
+		words = append(words, one.Line, one.Name)
+	}
+	slices.Sort(words)
+	return slices.Compact(words), err
 }
 
 func completeProfiles(ctx context.Context, k *client.Client) ([]string, error) {

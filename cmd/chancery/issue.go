@@ -60,6 +60,8 @@ func (a *app) issueCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&q.Profile, "profile", "server", "profile to issue under")
+	f.StringVar(&q.Authority, "ca", "", "line of authorities that shall sign, or its active generation (default: the profile's)")
+	a.completeFlag(c, "ca", completeIssuing)
 	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
 	a.completeFlag(c, "profile", completeProfiles)
 	f.StringVar(&q.key, "key-file", "", "file of the private key, made if it is not there (default: NAME.key, or key.pem in the directory)")
@@ -161,7 +163,7 @@ func certify(ctx context.Context, k *client.Client, o client.Order, key crypto.S
 	if o.CSR, err = requestFor(key, common, names); err != nil {
 		return issued, err
 	}
-	o.Key = fmt.Sprintf("issue-%x", sha256.Sum256(fmt.Appendf(nil, "%s %d %x", o.Profile, o.Days, o.CSR)))
+	o.Key = fmt.Sprintf("issue-%x", sha256.Sum256(fmt.Appendf(nil, "%s %s %d %x", o.Profile, o.Authority, o.Days, o.CSR)))
 	return k.Issue(ctx, o)
 }
 

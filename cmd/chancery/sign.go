@@ -51,6 +51,8 @@ func (a *app) signCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&q.Profile, "profile", "server", "profile to sign under")
+	f.StringVar(&q.Authority, "ca", "", "line of authorities that shall sign, or its active generation (default: the profile's)")
+	a.completeFlag(c, "ca", completeIssuing)
 	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
 	f.BoolVar(&q.dry, "dry-run", false, "ask what would be signed, and sign nothing")
 	f.StringVar(&q.out, "out", "", "new file for the certificate with its chain, or a directory/ for each form (default: print it)")
