@@ -18,11 +18,13 @@ import (
 type Creation struct {
 	Generation
 	Kind ca.AuthorityKind `json:"kind"`
-	// Parent is the generation that signs it; empty for a root.
+	// Parent is the generation that signs it; empty for what signs itself: a root, or an
+	// issuing authority in a line of such.
 	Parent string `json:"parent,omitempty"`
 	// PKI is as in a Founding.
 	PKI string `json:"pki_url"`
-	// Words are the recovery words that open the parent's key.
+	// Words are the recovery words that open the parent's key; for an issuing authority
+	// that signs itself, those of the installation.
 	Words string `json:"words,omitempty"`
 	// OwnWords seal the key of a root or intermediate authority; empty takes Words.
 	OwnWords string `json:"own_words,omitempty"`
@@ -64,7 +66,18 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 		return out, err
 	}
 	m := making{Generation: q.Generation, kind: q.Kind, state: r.birth(q.Line, q.Standby), pki: q.PKI, notices: &out.Notices}
-	if q.Kind != ca.Root {
+	switch {
+	case q.Kind == ca.Root:
+	case q.Kind == ca.Issuing && q.Parent == "":
+		if err := r.follows(q.Line); err != nil {
+			return out, err
+		}
+		// Its key works day by day, so that no words seal it: they are asked for all the
+		// same (security rule SG-03).
+		if err := s.proven(q.Words); err != nil {
+			return out, err
+		}
+	default:
 		if err := r.below(q); err != nil {
 			return out, err
 		}
@@ -190,6 +203,18 @@ func (r *rules) below(q Creation) error {
 		return unmakeable(fmt.Sprintf("%s has path length %d, which leaves no room for %d", p.Name, limit, *q.PathLen), fmt.Sprintf("at most --path-length %d", limit-1))
 	}
 	return nil
+}
+
+// follows demands that a line has authorities that sign themselves: no other line gets a
+// root whose key is at hand every day.
+func (r *rules) follows(line string) error {
+	for _, a := range r.authorities {
+		if a.Line == line && a.Parent == a.Name {
+			return nil
+		}
+	}
+	return unmakeable("no authority of line "+line+" signs itself", "name the one that signs it: chancery ca create --parent NAME").
+		Because("whoever steals the key of one that signs itself and everything else is the root")
 }
 
 // birth is the state that a new generation of a line begins in.

@@ -25,9 +25,12 @@ type Founding struct {
 	PKI  string     `json:"pki_url"`
 	Root Generation `json:"root"`
 	// Single founds the issuing authority alone, which signs itself: no Root (R21).
-	Single   bool              `json:"single_tier,omitempty"`
-	Issuing  Generation        `json:"issuing"`
-	Profiles []policy.Document `json:"profiles"`
+	Single bool `json:"single_tier,omitempty"`
+	// Elsewhere founds no authority at all: the root is elsewhere, and what it signs is
+	// imported later (R26). Root and Issuing stay empty.
+	Elsewhere bool              `json:"root_elsewhere,omitempty"`
+	Issuing   Generation        `json:"issuing"`
+	Profiles  []policy.Document `json:"profiles"`
 	// Words are the recovery words, which the command has written down or had
 	// confirmed before it sends them: no key is sealed under words nobody holds.
 	Words string `json:"words"`
@@ -109,6 +112,9 @@ func (s *Signer) Found(f Founding, uid int) (Founded, error) {
 // foundAll makes the first authorities and their lists.
 func (s *Signer) foundAll(f Founding, now time.Time) (all []ca.Authority, lists map[string][]byte, err error) {
 	lists = map[string][]byte{}
+	if f.Elsewhere {
+		return nil, lists, nil
+	}
 	list := func(of *authority, days int) error {
 		l, err := s.wholeList(of, days)
 		if err != nil {
@@ -141,17 +147,17 @@ func (f Founding) sound() error {
 		return ca.Refused(ca.E1101, "only the assurance solo can be founded by init", "two security administrators enrol for separated; use --assurance solo")
 	case f.Database == "":
 		return ca.Invalid(ca.E1401, "the founding names no database", "chancery init")
+	case len(f.Profiles) == 0:
+		return ca.Invalid(ca.E1401, "the founding brings no profile", "chancery init")
+	case f.Elsewhere:
+		return nil
+	case len(f.Issuing.Use) == 0:
+		return ca.Invalid(ca.E1401, "the issuing authority needs extended key usages", "chancery init")
 	case f.Single:
 	case f.Root.Name == f.Issuing.Name || f.Root.Line == f.Issuing.Line:
 		return ca.Invalid(ca.E1401, "root and issuing authority need names and lines of their own", "chancery init")
 	case f.Issuing.Days >= f.Root.Days:
 		return ca.Invalid(ca.E1401, "the issuing authority must end before its root", "give the root a longer life")
-	}
-	switch {
-	case len(f.Issuing.Use) == 0:
-		return ca.Invalid(ca.E1401, "the issuing authority needs extended key usages", "chancery init")
-	case len(f.Profiles) == 0:
-		return ca.Invalid(ca.E1401, "the founding brings no profile", "chancery init")
 	}
 	return nil
 }
@@ -159,7 +165,7 @@ func (f Founding) sound() error {
 // begin makes the log with its genesis, the service's own keys, and the first
 // policy bundle, signed by the init key.
 func (s *Signer) begin(f Founding, uid int, now time.Time) error {
-	genesis := GenesisBody{Database: f.Database, LogNo: firstLogNo, Assurance: f.Assurance, Account: uid}
+	genesis := GenesisBody{Database: f.Database, LogNo: firstLogNo, Assurance: f.Assurance, Account: uid, Elsewhere: f.Elsewhere}
 	if err := s.create(f); err != nil {
 		return err
 	}

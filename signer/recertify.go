@@ -112,15 +112,20 @@ func (s *Signer) certifier(a *authority, by, text string) (*authority, error) {
 	case a.key == nil:
 		return nil, a.locked()
 	}
+	return a, s.proven(text)
+}
+
+// proven demands the recovery words of the installation.
+func (s *Signer) proven(text string) error {
 	words, err := softkey.ParseWords(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer words.Wipe()
 	if err := s.keys.ProveWords(words, s.log()); err != nil {
-		return nil, s.noteTry(Unlocking{Words: text}, err)
+		return s.noteTry(Unlocking{Words: text}, err)
 	}
-	return a, nil
+	return nil
 }
 
 // mayCertify refuses signers that cannot, and lives that would be too long.

@@ -41,6 +41,40 @@ func TestSG03_ARenewalWithoutARootTakesTheWordsOfTheInstallation(t *testing.T) {
 	}
 }
 
+// R6: an authority without a root is followed by another such, by the words of the
+// installation; no other line gets one.
+func TestSG03_ASuccessorWithoutARootTakesTheWordsOfTheInstallation(t *testing.T) {
+	s := start(t, t.TempDir())
+	f := founding(t)
+	f.Single = true
+	if _, err := s.Found(f, os.Getuid()); err != nil {
+		t.Fatal(err)
+	}
+	next := signer.Creation{Generation: f.Issuing, Kind: ca.Issuing, PKI: f.PKI, Words: f.Words}
+	next.Name, next.Subject = "issuing-g2", ca.Subject{{OID: ca.OIDCommonName, Value: "Lab CA G2"}}
+	for want, q := range map[ca.Code]func(*signer.Creation){
+		ca.E3002: func(q *signer.Creation) { q.Words = otherWords(t) },
+		ca.E2601: func(q *signer.Creation) { q.Name, q.Line = "users-g1", "users" },
+	} {
+		wrong := next
+		q(&wrong)
+		if _, err := s.Create(wrong); !isCode(err, want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	made, err := s.Create(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := made.Authority
+	if x, err := x509.ParseCertificate(one.Certificate); err != nil || x.CheckSignatureFrom(x) != nil || one.State != ca.Standby || one.Parent != one.Name {
+		t.Errorf("%s, below %s: %v", one.State, one.Parent, err)
+	}
+	if _, err := s.Turn(signer.Turn{Authority: one.Name, To: ca.Active}); err != nil {
+		t.Error(err)
+	}
+}
+
 // PF-05: what binds everything below an authority is not lost by a renewal: what cannot be
 // written again is not left out.
 func TestPF05_ARenewalLeavesOutNoExtensionThatItDoesNotKnow(t *testing.T) {

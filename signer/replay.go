@@ -170,6 +170,13 @@ func (m *memory) settled(rec journal.Record) {
 	m.recent.settle(i)
 }
 
+// whole tells whether the founding came to its end, as far as anything could have been
+// signed since. A policy is the last that one without authorities makes.
+func (m *memory) whole() bool {
+	founded := len(m.rules.authorities) > 0 || m.genesis.Elsewhere && m.rules.bundle.Version > 0
+	return founded && m.genesis.Database != ""
+}
+
 // replayStep is how many leaves a start reads before it keeps a snapshot: those of some
 // ten seconds.
 const replayStep = 1 << 20
@@ -188,7 +195,7 @@ func (s *Signer) replay() error {
 			s.keep(m)
 		}
 	}
-	if len(m.rules.authorities) == 0 || m.genesis.Database == "" {
+	if !m.whole() {
 		return halfFounded()
 	}
 	if s.due() {

@@ -105,6 +105,8 @@ type GenesisBody struct {
 	// Account is the operating-system account that founded, which the ceremony
 	// socket obeys in an installation with assurance solo.
 	Account int `json:"uid"`
+	// Elsewhere says that the founding made no authority.
+	Elsewhere bool `json:"root_elsewhere,omitempty"`
 }
 
 // Run writes the log until ctx ends, a leaf a minute for the calls that were
