@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"slices"
@@ -157,17 +158,9 @@ func FuzzProfile(f *testing.F) {
 	})
 }
 
-// alike compares, an empty list being no list.
+// alike compares what they write, where an empty list is no list.
 func alike(a, b ca.Profile) bool {
-	for _, p := range []*ca.Profile{&a, &b} {
-		for _, l := range []*[]string{&p.Use, &p.Keys, &p.Names.DNS, &p.Names.IP, &p.Names.Email, &p.Names.URI} {
-			if len(*l) == 0 {
-				*l = nil
-			}
-		}
-		if len(p.Doors) == 0 {
-			p.Doors = nil
-		}
-	}
-	return reflect.DeepEqual(a, b)
+	first, err := toml.Marshal(a)
+	second, errSecond := toml.Marshal(b)
+	return err == nil && errSecond == nil && bytes.Equal(first, second)
 }
