@@ -73,6 +73,10 @@ const (
 // An Explanation is what `chancery explain CODE` prints.
 type Explanation struct {
 	Code Code `json:"code"`
+	// Words name the code for programs that read words: lower-case letters, digits,
+	// dots and hyphens. They are the end of the type of a problem document (RFC 9457
+	// §3.1.1), urn:chancery:error:WORDS, belong to one code, and never change.
+	Words string `json:"words"`
 	// Title is one line.
 	Title string `json:"title"`
 	// Text says what it means and what to do, in a few lines.
