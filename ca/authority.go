@@ -18,7 +18,8 @@ const (
 // An AuthorityState is where a generation stands in its line (architecture §6).
 type AuthorityState string
 
-// The states, in the order of a generation's life.
+// The states, in the order of a generation's life. One that is retired is in no bundle
+// and signs no certificate any more; its list goes on (see Lists).
 const (
 	Standby  AuthorityState = "standby"
 	Active   AuthorityState = "active"
@@ -74,6 +75,9 @@ type Authority struct {
 	Earlier [][]byte `json:"earlier,omitempty"`
 	// Cross are certificates of its key by others than its parent.
 	Cross []CrossCertificate `json:"cross,omitempty"`
+	// Revoked are the revocations of its certificate, and of its cross-certificates, at most
+	// one by each who signed.
+	Revoked []AuthorityRevocation `json:"revoked,omitempty"`
 	// Constraints are the name constraints of its certificate and of all above it,
 	// each of which its certificates must keep (RFC 5280 §6.1). They are never
 	// stored: whoever loads an authority reads them from the certificates with
@@ -99,9 +103,22 @@ type CrossCertificate struct {
 	Certificate []byte `json:"certificate"`
 }
 
-// Signs tells whether it can still sign, and here: whether its key is unlocked is
-// another question.
+// An AuthorityRevocation says that what one generation signed for another's key is
+// revoked. What stands on the list is in the book, by certificate.
+type AuthorityRevocation struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Reason Reason    `json:"reason"`
+}
+
+// Signs tells whether it may sign certificates, now or when it is activated, and here:
+// whether its key is unlocked is another question.
 func (a Authority) Signs() bool { return !a.External && a.State != Retired }
+
+// Lists tells whether its list is made here. One that is retired lists on, since what
+// it signed may be valid and be revoked, until its own certificate ends: from then on
+// nobody accepts what is below it, and nobody would accept its list.
+func (a Authority) Lists(now time.Time) bool { return !a.External && now.Before(a.NotAfter) }
 
 // NewerThan tells which of two active generations of a line signs: there are two only
 // while an activation that a power cut broke off waits to be repeated. It is the one

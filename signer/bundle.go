@@ -62,7 +62,7 @@ func (s *Signer) SetPolicy(p PolicyChange) (PolicyState, error) {
 	b := s.rules.Load()
 	state := PolicyState{Version: b.bundle.Version, Expires: b.bundle.Expires, Document: b.document}
 	if len(p.Document) > 0 {
-		state.Notices = b.unloadable()
+		state.Notices = b.unloadable(s.Now())
 	}
 	return state, nil
 }
@@ -107,10 +107,10 @@ func (s *Signer) enact(document []byte) error {
 	return s.loadKeys() // what an exception let sign, or lets sign now
 }
 
-// unloadable names the generations that may not sign online, though they are not retired.
-func (r *rules) unloadable() (notices []string) {
+// unloadable names the generations that may not sign online, though they have not ended.
+func (r *rules) unloadable(now time.Time) (notices []string) {
 	for _, a := range r.authorities {
-		if a.State == ca.Retired {
+		if !a.Lists(now) {
 			continue
 		}
 		if err := r.loadable(a.Authority); err != nil {

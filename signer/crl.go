@@ -82,8 +82,8 @@ func (s *Signer) MakeCRL(session int64, authority string, days int) (*CRL, error
 	switch {
 	case a == nil:
 		return nil, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(authority), "chancery ca list")
-	case !a.Signs():
-		return nil, a.silent()
+	case a.External:
+		return nil, a.elsewhere()
 	case days == 0:
 		days = ListDays
 	case days < 1 || days > maxListDays:
@@ -115,7 +115,7 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 		l.NextUpdate = a.NotAfter
 	}
 	if !l.NextUpdate.After(now) {
-		return nil, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and needs no list any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca retire "+a.Name)
+		return nil, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and needs no list any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca list")
 	}
 	// What has ended stays until it was on a list that was made after its end. If the
 	// clock was ahead then, and has been set back, its end may be yet to come.

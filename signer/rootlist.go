@@ -40,8 +40,8 @@ func (s *Signer) ListRoot(q RootListing) (out WholeList, err error) {
 	switch {
 	case a == nil || a.Kind == ca.Issuing:
 		return out, ca.NotFound(ca.E2101, "there is no root or intermediate authority "+ca.Show(q.Authority), "chancery ca list")
-	case !a.Signs():
-		return out, a.silent()
+	case a.External:
+		return out, a.elsewhere()
 	case q.Days == 0:
 		q.Days = a.listDays(s.Now())
 	case q.Days < 1 || q.Days > rootListDays:
@@ -54,10 +54,7 @@ func (s *Signer) ListRoot(q RootListing) (out WholeList, err error) {
 	return s.wholeList(opened, q.Days)
 }
 
-// silent says why an authority signs nothing here.
-func (a *authority) silent() error {
-	if a.External {
-		return ca.Refused(ca.E3004, "the key of "+a.Name+" is not here", "where its key is, its list is made")
-	}
-	return ca.Refused(ca.E3004, a.Name+" is retired and signs nothing any more", "chancery ca list")
+// elsewhere says why an authority makes no list here.
+func (a *authority) elsewhere() error {
+	return ca.Refused(ca.E3004, "the key of "+a.Name+" is not here", "where its key is, its list is made")
 }

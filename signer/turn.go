@@ -29,7 +29,8 @@ type Turned struct {
 // Turn changes where a generation stands in its line (architecture §6). Activation
 // makes every other active generation of the line retiring in the same group of
 // leaves: it goes on signing its list, and nothing else. A batch is signed wholly
-// before it, or wholly after. What cannot be is E2603.
+// before it, or wholly after. One that retires leaves every bundle and signs no
+// certificate any more; its list goes on (BK-05). What cannot be is E2603.
 func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	s.flights.Lock()
 	defer s.flights.Unlock()
@@ -49,7 +50,7 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	if below := r.livingBelow(a); t.To == ca.Retired && len(below) > 0 && t.Confirm != a.Name {
 		return out, ca.Refused(ca.E2603, fmt.Sprintf("%s stands above %s", a.Name, strings.Join(below, ", ")),
 			"retire what is below it first, or chancery ca retire "+a.Name+" --confirm "+a.Name).
-			Because("when its last list ends, whoever checks lists refuses what is below it")
+			Because("it leaves every trust bundle, and whoever takes the next one refuses what is below it")
 	}
 	if t.To == ca.Active && !now.Before(a.NotAfter) {
 		return out, ca.Refused(ca.E2603, fmt.Sprintf("%s ended on %s", a.Name, a.NotAfter.Format(time.DateOnly)), "found the next generation: chancery ca create")
@@ -79,9 +80,6 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 		return out, fmt.Errorf("journal the authorities' states: %w", err)
 	}
 	for i := range next {
-		if next[i].State == ca.Retired {
-			next[i].key = nil
-		}
 		r = r.withAuthority(&next[i])
 		out.Authorities = append(out.Authorities, next[i].Authority)
 	}

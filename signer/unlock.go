@@ -185,14 +185,16 @@ func (s *Signer) unlockByItself() error {
 	return s.loadKeys()
 }
 
-// loadKeys takes the key of each generation that may sign online. One that cannot be
+// loadKeys takes the key of each generation that may sign online; that of a retired one
+// signs its list. One that cannot be
 // opened is passed over and says why: the others must go on signing, and a start that
 // it stopped would stop every start. Only a key of another log, or of a longer one, is an
 // error: that is about the installation.
 func (s *Signer) loadKeys() error {
 	r := s.rules.Load()
+	now := s.Now()
 	for _, a := range r.authorities {
-		if a.Kind != ca.Issuing || a.State == ca.Retired {
+		if a.Kind != ca.Issuing || a.State == ca.Retired && !a.Lists(now) {
 			continue
 		}
 		key, err := s.onlineKey(r, a)

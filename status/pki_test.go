@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,12 +17,22 @@ import (
 
 // A shelf counts how often it is read.
 type shelf struct {
+	mu    sync.Mutex // a publisher reads while a test changes what is there
 	all   []ca.Authority
 	err   error
 	reads int
 }
 
+// holds changes what is there while it is read.
+func (s *shelf) holds(all []ca.Authority) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = all
+}
+
 func (s *shelf) Authorities(context.Context) ([]ca.Authority, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.reads++
 	return s.all, s.err
 }

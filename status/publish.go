@@ -82,7 +82,7 @@ func (p *Publisher) mark(authority string) {
 // Run keeps the lists of all issuing authorities fresh until ctx ends: a new one at
 // the start, since what was revoked as the last process died may be on none, after
 // revocations, and once a day; the first soon after the authority was made, the last
-// when it is retired or has ended.
+// when it has ended: one that is retired lists on (BK-05).
 func (p *Publisher) Run(ctx context.Context) error {
 	for first := true; ; first = false {
 		next := p.round(ctx, first)
@@ -109,7 +109,7 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 	}
 	next = lookAgain
 	for _, a := range authorities {
-		if a.Kind != ca.Issuing || !a.Signs() || !p.o.Now().Before(a.NotAfter) {
+		if a.Kind != ca.Issuing || !a.Lists(p.o.Now()) {
 			continue
 		}
 		h, err := p.head(a.Name)

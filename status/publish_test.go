@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net/http"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,14 +26,31 @@ import (
 
 // A maker makes lists with the standard library.
 type maker struct {
-	t       testing.TB
-	issuer  *x509.Certificate
-	key     *ecdsa.PrivateKey
+	t      testing.TB
+	issuer *x509.Certificate
+	key    *ecdsa.PrivateKey
+
+	// mu guards what follows: a publisher calls while a test changes it.
+	mu      sync.Mutex
 	number  int64
 	revoked int
 	err     error
 	cut     bool // the connection breaks half-way
 	made    int
+}
+
+// fails has the next calls fail, or succeed again.
+func (m *maker) fails(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err = err
+}
+
+// count is how many lists were made.
+func (m *maker) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.made
 }
 
 func newMaker(t testing.TB) *maker {
@@ -71,6 +89,8 @@ func (m *maker) list(this time.Time, days int) []byte {
 
 // CRL implements Signer.
 func (m *maker) CRL(_ context.Context, authority string, days int) (ca.List, io.ReadCloser, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.err != nil {
 		return ca.List{}, nil, m.err
 	}
@@ -157,7 +177,7 @@ func TestRV04_AnOlderListNeverReplacesANewerOne(t *testing.T) {
 	keeps("half a list")
 	m.cut, m.number = false, 10
 	keeps("an older list")
-	m.err = errors.New("away")
+	m.fails(errors.New("away"))
 	keeps("an error")
 }
 
@@ -174,8 +194,8 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 		made := func(want int, what string) {
 			t.Helper()
 			synctest.Wait()
-			if m.made != want {
-				t.Fatalf("%s: %d lists were made, want %d", what, m.made, want)
+			if got := m.count(); got != want {
+				t.Fatalf("%s: %d lists were made, want %d", what, got, want)
 			}
 		}
 		made(1, "at the start")
@@ -185,27 +205,27 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 		made(2, "within a minute of two revocations")
 		time.Sleep(30 * time.Hour)
 		made(3, "a day later")
-		m.err = ca.Locked(ca.E3001, "locked", "")
+		m.fails(ca.Locked(ca.E3001, "locked", ""))
 		p.Revoked("issuing-g1")
 		time.Sleep(time.Hour)
 		made(3, "while the key is locked")
-		m.err = nil
+		m.fails(nil)
 		time.Sleep(time.Minute)
 		made(4, "a minute after it was unlocked")
 		// Somebody else's try fails; the list follows nevertheless.
-		m.err = ca.Locked(ca.E3001, "locked", "")
+		m.fails(ca.Locked(ca.E3001, "locked", ""))
 		p.Revoked("issuing-g1")
 		if _, err := p.Publish(ctx, "issuing-g1", 0); err == nil {
 			t.Error("published while the key is locked")
 		}
 		time.Sleep(time.Hour)
-		m.err = nil
+		m.fails(nil)
 		time.Sleep(time.Minute)
 		made(5, "a minute after it was unlocked again")
-		m.err = ca.Conflict(ca.E1402, "another session", "")
+		m.fails(ca.Conflict(ca.E1402, "another session", ""))
 		p.Revoked("issuing-g1")
 		time.Sleep(settleDown + 2*soon)
-		m.err = nil
+		m.fails(nil)
 		time.Sleep(2 * soon)
 		made(6, "soon after front and signer have come to terms")
 		cancel()
@@ -216,7 +236,7 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 }
 
 // BK-05, R2: a generation that was just made has its list soon, also as standby, and
-// one that is retiring keeps it; one that is retired, has ended or is somebody else's is
+// one that is retiring or retired keeps it; one that has ended or is somebody else's is
 // not asked for.
 func TestBK05_EachGenerationThatSignsHasAList(t *testing.T) {
 	dir := t.TempDir()
@@ -228,24 +248,24 @@ func TestBK05_EachGenerationThatSignsHasAList(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- p.Run(ctx) }()
 		synctest.Wait()
-		s.all = []ca.Authority{
+		s.holds([]ca.Authority{
 			{Name: "issuing-g1", Kind: ca.Issuing, State: ca.Retiring, NotAfter: end},
 			{Name: "issuing-g2", Kind: ca.Issuing, State: ca.Standby, NotAfter: end},
 			{Name: "issuing-g3", Kind: ca.Issuing, State: ca.Retired, NotAfter: end},
 			{Name: "issuing-g4", Kind: ca.Issuing, State: ca.Retiring, NotAfter: time.Now()},
 			{Name: "corp", Kind: ca.Intermediate, State: ca.Active, External: true, NotAfter: end},
 			{Name: "middle-g1", Kind: ca.Intermediate, State: ca.Active, NotAfter: end},
-		}
+		})
 		time.Sleep(lookAgain + time.Second)
-		for name, want := range map[string]bool{"issuing-g1": true, "issuing-g2": true, "issuing-g3": false, "issuing-g4": false, "corp": false, "middle-g1": false} {
+		for name, want := range map[string]bool{"issuing-g1": true, "issuing-g2": true, "issuing-g3": true, "issuing-g4": false, "corp": false, "middle-g1": false} {
 			if _, has := p.Published(name); has != want {
 				t.Errorf("%s has a list: %t", name, has)
 			}
 		}
-		before := m.made
+		before := m.count()
 		time.Sleep(reissue + time.Hour)
-		if m.made != before+2 {
-			t.Errorf("%d lists were made in a day, want 2", m.made-before)
+		if got := m.count(); got != before+3 {
+			t.Errorf("%d lists were made in a day, want 3", got-before)
 		}
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {

@@ -53,13 +53,20 @@ func TestR6_AGenerationIsFollowedByTheNext(t *testing.T) {
 		t.Errorf("%s", s.err)
 	}
 	h.refused("E2603", "ca", "retire", "issuing-g2", "--confirm", "issuing-g2")
-	if s := h.done("ca", "retire", "issuing-g1", "--confirm", "issuing-g1"); !strings.Contains(s.out, "last list ends") {
-		t.Errorf("%s", s.out)
+	if s := h.done("ca", "retire", "issuing-g1", "--confirm", "issuing-g1"); !strings.Contains(s.err, "its revocation list goes on") || !strings.Contains(s.out, "is retired") {
+		t.Errorf("%s%s", s.out, s.err)
 	}
 	h.refused("E2603", "ca", "activate", "issuing-g1")
-	// What is revoked now, nobody who checks lists learns of: that is said, and is no success.
-	if s := h.refused("E3004", "revoke", "two.lab.example", "--confirm", "two.lab.example"); !strings.Contains(s.out, "revoked since") || !strings.Contains(s.err, "signs no list any more") {
+	// BK-05: its list goes on.
+	if s := h.done("revoke", "two.lab.example", "--confirm", "two.lab.example"); !strings.Contains(s.out, "of issuing-g1 is published") {
 		t.Errorf("%s%s", s.out, s.err)
+	}
+	if out := h.judged("two"); !strings.Contains(out, "certificate revoked") {
+		t.Errorf("%s", out)
+	}
+	h.judges(exitFaults, "revoked", h.file("two.pem"))
+	if found, _ := h.examined("--only", "lists"); count(found, fine) != 3 {
+		t.Errorf("%+v", found)
 	}
 }
 

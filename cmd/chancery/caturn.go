@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,10 +12,6 @@ import (
 	"chancery/ca"
 	"chancery/signer"
 )
-
-// lastList is how long the list lives that a retired authority leaves behind: the
-// longest that the signer makes.
-const lastList = 10
 
 func (a *app) caActivate() *cobra.Command {
 	var dry, yes bool
@@ -80,10 +75,11 @@ func (a *app) caRetire() *cobra.Command {
 	var confirm string
 	var dry bool
 	c := &cobra.Command{
-		Use: "retire NAME", Short: "Let a generation rest for good: it signs nothing any more",
-		Long: "Retires a generation that is retiring or in standby. It signs nothing any more, its revocation list included: when\n" +
-			"the last one ends, whoever checks lists refuses what is still valid below it. So it is refused while something is,\n" +
-			"unless the name of the authority confirms it. What is retired stays so.",
+		Use: "retire NAME", Short: "Take a generation out of use and out of trust, for good",
+		Long: "Retires a generation that is retiring or in standby. It signs no certificate any more, and no trust bundle has it: whoever\n" +
+			"trusts what the bundles say refuses what is still valid below it. So it is refused while something is, unless the\n" +
+			"name of the authority confirms it. Its revocation list goes on until its own certificate ends, so that what it signed\n" +
+			"can be revoked. What is retired stays so.",
 		Example:           "  chancery ca retire issuing-g1\n  chancery ca retire issuing-g1 --confirm issuing-g1",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -107,7 +103,8 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs nothing any more, and its revocation list is not renewed\n", one.Name, one.State)
+	fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs no certificate any more, and no trust bundle has it; its revocation list goes on until %s\n",
+		one.Name, one.State, one.NotAfter.Local().Format(time.DateOnly))
 	if !left.empty() {
 		fmt.Fprintf(c.err, "%s still valid below it: %s, the last until %s\n", c.mark(warned), left, left.last.Local().Format(time.DateOnly))
 	}
@@ -117,22 +114,16 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 	agreed := ""
 	if !left.empty() || confirm != "" {
 		agreed = one.Name
-		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s. Once it is retired, no list tells of a revocation among them", one.Name, left)); err != nil {
+		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s. Once it is retired, whoever takes the next trust bundle refuses them", one.Name, left)); err != nil {
 			return err
-		}
-	}
-	end := ""
-	if one.Kind == ca.Issuing && !one.External && one.State == ca.Retiring {
-		// The key makes no other list after this.
-		if l, err := c.front.PublishList(ctx, one.Name, lastList); err != nil {
-			fmt.Fprintf(c.err, "%s its last list could not be renewed: %v\n", c.mark(warned), err)
-		} else {
-			end = ", its last list ends on " + l.NextUpdate.Local().Format(time.DateOnly)
 		}
 	}
 	if one, err = c.turn(ctx, one, ca.Retired, agreed); err != nil {
 		return err
 	}
-	return c.give(authorityAnswer(one, fmt.Sprintf("%s %s is retired%s\n", c.mark(fine), one.Name, end)+
-		c.next("ca list", strings.Join(c.ofLine(one.Line), ", ")+" are the generations of its line")))
+	text := fmt.Sprintf("%s %s is retired\n", c.mark(fine), one.Name)
+	if one.Kind != ca.Issuing {
+		text += c.next("crl publish --ca "+one.Name, "once a year, with its words: its list goes on")
+	}
+	return c.give(authorityAnswer(one, text+c.next("ca bundle", "what others are to trust now, without "+one.Name)))
 }

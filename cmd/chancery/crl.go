@@ -174,7 +174,7 @@ func (a *app) publish(ctx context.Context, k *client.Client, name string, days i
 		}
 		names = nil
 		for _, one := range all {
-			if one.Kind == ca.Issuing && one.Signs() && time.Now().Before(one.NotAfter) {
+			if one.Kind == ca.Issuing && one.Lists(time.Now()) {
 				names = append(names, one.Name)
 			}
 		}

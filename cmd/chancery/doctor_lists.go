@@ -24,7 +24,7 @@ func lookAtLists(ctx context.Context, p *patient) []finding {
 	}
 	var found []finding
 	for _, a := range c.authorities {
-		if a.Signs() && p.now.Before(a.NotAfter) { // lookAtAuthorities says the rest
+		if a.Lists(p.now) { // lookAtAuthorities says the rest
 			found = append(found, p.list(a, c.lists[a.Name]))
 		}
 	}

@@ -66,17 +66,19 @@ func TestRV08_DoctorJudgesThePublishedLists(t *testing.T) {
 		{"an older one of a root", "root-g1", ca.Root, 8, 1, warned, "root-g1 --recovery-file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := &patient{layout: l, now: made.AddDate(0, 0, tt.days)}
-			p.record = chronicle{read: true, lists: map[string]int64{tt.authority: tt.newest}, authorities: []ca.Authority{
-				{Name: tt.authority, Kind: tt.kind, State: ca.Active, NotAfter: made.AddDate(1, 0, 0)},
-				{Name: "old-g1", State: ca.Retired, NotAfter: made.AddDate(1, 0, 0)}, {Name: "gone-g1", NotAfter: made},
-			}}
-			found := lookAtLists(t.Context(), p)
-			if len(found) != 1 {
-				t.Fatalf("%+v", found)
+			for _, state := range []ca.AuthorityState{ca.Active, ca.Retired} { // BK-05
+				p := &patient{layout: l, now: made.AddDate(0, 0, tt.days)}
+				p.record = chronicle{read: true, lists: map[string]int64{tt.authority: tt.newest}, authorities: []ca.Authority{
+					{Name: tt.authority, Kind: tt.kind, State: state, NotAfter: made.AddDate(1, 0, 0)},
+					{Name: "corp", External: true, NotAfter: made.AddDate(1, 0, 0)}, {Name: "gone-g1", State: ca.Retired, NotAfter: made},
+				}}
+				found := lookAtLists(t.Context(), p)
+				if len(found) != 1 {
+					t.Fatalf("%+v", found)
+				}
+				found[0].ID = "lists"
+				says(t, found, "lists", tt.want, tt.word)
 			}
-			found[0].ID = "lists"
-			says(t, found, "lists", tt.want, tt.word)
 		})
 	}
 }
