@@ -43,3 +43,13 @@ func Serial(logNo uint16, now time.Time, random io.Reader) (ca.Serial, error) {
 	}
 	return ca.SerialFromBytes(s[:])
 }
+
+// SerialTime gives the second in a number that Serial made for a log; false for any
+// other number.
+func SerialTime(logNo uint16, serial ca.Serial) (time.Time, bool) {
+	s := serial.Bytes()
+	if len(s) != serialLength || s[0] != 0x41 || binary.BigEndian.Uint16(s[1:]) != logNo {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(binary.BigEndian.Uint32(s[3:])), 0).UTC(), true
+}

@@ -79,7 +79,7 @@ func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificat
 	step := 1
 	switch have := c.Revoked; {
 	case c.Kind != ca.EndEntity:
-		return ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "an authority is revoked by its parent, at a ceremony")
+		return ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "chancery ca revoke NAME, with the recovery words of what signed it")
 	case !why.Valid():
 		return ca.Invalid(ca.E2111, "this reason cannot be given", "chancery revoke --help")
 	case have == nil:

@@ -78,15 +78,17 @@ type stepping struct {
 	answer  *ca.Placed
 }
 
-// take journals steps, and only then counts them.
-func (s *Signer) take(steps []stepping) error {
-	if len(steps) == 0 {
+// take journals steps, and what belongs to them, and only then counts them. The caller
+// holds revoking.
+func (s *Signer) take(steps []stepping, more ...journal.Entry) error {
+	if len(steps)+len(more) == 0 {
 		return nil
 	}
-	entries := make([]journal.Entry, len(steps))
-	for i, t := range steps {
-		entries[i] = t.entry
+	entries := make([]journal.Entry, 0, len(steps)+len(more))
+	for _, t := range steps {
+		entries = append(entries, t.entry)
 	}
+	entries = append(entries, more...)
 	s.spend()
 	placed, err := s.journal.Append(entries)
 	if err != nil {
@@ -94,7 +96,9 @@ func (s *Signer) take(steps []stepping) error {
 	}
 	faults.Point("revoked")
 	for i, t := range steps {
-		*t.answer = ca.Placed{Index: placed[i].Index, Leaf: placed[i].Bytes}
+		if t.answer != nil {
+			*t.answer = ca.Placed{Index: placed[i].Index, Leaf: placed[i].Bytes}
+		}
 		t.at, t.leaf = placed[i].Leaf.Time/1000, placed[i].Index
 		s.revokedOf(t.issuer).put(t.step)
 		s.condemn(t.key, ca.Reason(t.reason))
@@ -104,13 +108,16 @@ func (s *Signer) take(steps []stepping) error {
 
 // condemn blocks a key that somebody else may hold, for ever (security rule RV-03).
 func (s *Signer) condemn(key ca.Digest, why ca.Reason) {
-	if why != ca.KeyCompromise {
+	if !compromises(why) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.compromised[key] = true
 }
+
+// compromises tells whether a reason says that somebody else may have the key.
+func compromises(why ca.Reason) bool { return why == ca.KeyCompromise || why == ca.CACompromise }
 
 // refusesKey refuses a key that was revoked as compromised.
 func (s *Signer) refusesKey(key ca.Digest) error {
@@ -131,9 +138,16 @@ func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 	if err != nil {
 		return stepping{}, err
 	}
+	if body.Kind != ca.EndEntity {
+		return stepping{}, ca.Refused(ca.E2111, "this is the certificate of an authority", "chancery ca revoke NAME, with the recovery words of what signed it")
+	}
+	return s.judged(w, intent, body)
+}
+
+// judged judges a step of the certificate that an INTENT describes. The caller holds
+// revoking.
+func (s *Signer) judged(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) (stepping, error) {
 	switch {
-	case body.Kind != ca.EndEntity:
-		return stepping{}, ca.Refused(ca.E2111, "this is the certificate of an authority", "an authority is revoked by its parent, at a ceremony")
 	case !body.NotAfter.After(s.clock.stamp()):
 		return stepping{}, ca.Refused(ca.E2111, "this certificate has ended, and nobody accepts it any more", "nothing needs to be done")
 	}
@@ -214,7 +228,7 @@ func (m *memory) revokedLeaf(rec journal.Record) error {
 	if err := json.Unmarshal(rec.Body, &body); err != nil {
 		return err
 	}
-	if body.Reason == ca.KeyCompromise {
+	if compromises(body.Reason) {
 		m.compromised[body.Key] = true
 	}
 	revokedIn(m.revoked, rec.Leaf.Issuer).put(step{

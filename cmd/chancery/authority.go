@@ -41,7 +41,7 @@ func (a *app) caCommand() *cobra.Command {
 				return a.give(answer{value: rows, text: authorityTable(rows, time.Now()), rows: rows, columns: authorityColumns, names: names})
 			})
 		},
-	}, a.caBundle(), a.caChain(), a.caShow(), a.caCreate(), a.caActivate(), a.caRetire(), a.caRenew(), a.caCross(), a.caRollover(), a.caExport(), a.caImport())
+	}, a.caBundle(), a.caChain(), a.caShow(), a.caCreate(), a.caActivate(), a.caRetire(), a.caRevoke(), a.caRenew(), a.caCross(), a.caRollover(), a.caExport(), a.caImport())
 	return c
 }
 
@@ -188,6 +188,14 @@ func (a listedAuthority) age(now time.Time) string {
 	return text + ", next by " + end
 }
 
+// stateText is its state, and whether what signed it revoked it.
+func (a listedAuthority) stateText() string {
+	if slices.ContainsFunc(a.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == a.Parent }) {
+		return string(a.State) + ", revoked"
+	}
+	return string(a.State)
+}
+
 // keyText is the type of the key, and a sign if something about the authority is weak.
 func (a listedAuthority) keyText() string {
 	text := a.KeyType
@@ -205,7 +213,7 @@ func authorityTable(all []listedAuthority, now time.Time) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tKIND\tSTATE\tKEY\tUNTIL\tSIGNED BY\tLIST")
 	for _, one := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.State, one.keyText(), one.NotAfter.Local().Format("2006-01-02"), one.Parent, one.age(now))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.stateText(), one.keyText(), one.NotAfter.Local().Format("2006-01-02"), one.Parent, one.age(now))
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()

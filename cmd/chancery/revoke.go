@@ -44,13 +44,9 @@ func (a *app) revokeCommand() *cobra.Command {
 					return err
 				}
 				if found.Certificate.Kind == ca.CACertificate {
-					return ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "an authority is revoked by its parent, at a ceremony")
+					return authorityAsked(ctx, k, found.Certificate)
 				}
-				of, err := k.Authority(ctx, found.Certificate.Authority)
-				if err != nil {
-					return err
-				}
-				fmt.Fprint(a.err, effect(found.Certificate, of, why))
+				fmt.Fprint(a.err, effect(found.Certificate, why))
 				if dry {
 					return a.give(answer{value: found.Certificate, text: "nothing was revoked\n"})
 				}
@@ -59,7 +55,7 @@ func (a *app) revokeCommand() *cobra.Command {
 				}
 				// By its public name, which means this one certificate whatever happens
 				// meanwhile.
-				return a.revoke(ctx, k, of, found.Certificate.PublicName(), why)
+				return a.revoke(ctx, k, found.Certificate.PublicName(), why)
 			})
 		},
 	}
@@ -88,21 +84,32 @@ func onlyOne(ctx context.Context, k *client.Client, ref string, c ca.Certificate
 		Because(strings.Join(names, ", "))
 }
 
+// authorityAsked refuses the certificate of an authority, and says which that is.
+func authorityAsked(ctx context.Context, k *client.Client, c ca.Certificate) error {
+	name := "NAME"
+	all, err := k.Authorities(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if one.Key == c.Key {
+			name = one.Name
+		}
+	}
+	return ca.Refused(ca.E2111, "this is the certificate of an authority, which is revoked by what signed it", "chancery ca revoke "+name)
+}
+
 // maxBearers is how many candidates a message lists.
 const maxBearers = 8
 
 // effect says what revoking will do, before it is done.
-func effect(c ca.Certificate, of ca.Authority, why ca.Reason) string {
+func effect(c ca.Certificate, why ca.Reason) string {
 	text := fmt.Sprintf("  %s   %s   serial …%s   valid until %s\n", c.Title(), c.Profile, c.Serial.Tail(), c.NotAfter.Local().Format(time.DateOnly))
 	if c.Revoked != nil {
 		return text + fmt.Sprintf("  It is revoked already, since %s, for %s.\n", c.Revoked.At.Local().Format(time.DateTime), c.Revoked.Reason)
 	}
 	if why == ca.KeyCompromise {
 		text += "  The key is never certified again, and every other certificate of it is revoked too.\n"
-	}
-	if of.State == ca.Retired {
-		return text + fmt.Sprintf("  Effect: %s is retired and signs no list any more. Whoever trusts it accepts the certificate until its last list\n"+
-			"          ends, and then refuses all of its certificates. Take it out of what your servers trust: chancery ca bundle\n", c.Authority)
 	}
 	return text + fmt.Sprintf("  Effect: a new list of %s is published, reason %s. Who keeps the one before may accept the certificate\n"+
 		"          until that one ends. This cannot be undone.\n", c.Authority, why)
@@ -128,19 +135,12 @@ func (a *app) confirmed(ctx context.Context, c ca.Certificate, typed string) err
 }
 
 // revoke revokes, and publishes the list at once.
-func (a *app) revoke(ctx context.Context, k *client.Client, of ca.Authority, name string, why ca.Reason) error {
+func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.Reason) error {
 	c, err := k.Revoke(ctx, name, why)
 	if err != nil {
 		return err
 	}
 	text := fmt.Sprintf("%s revoked since %s, for %s", a.mark(fine), c.Revoked.At.UTC().Format(time.DateTime+" UTC"), c.Revoked.Reason)
-	if of.State == ca.Retired {
-		if err := a.give(answer{value: c, text: text + "\n", names: []string{c.PublicName()}}); err != nil {
-			return err
-		}
-		return ca.Refused(ca.E3004, "it is revoked in the book and on the log, and no list will say so: "+of.Name+" is retired",
-			"take "+of.Name+" out of what your servers trust: chancery ca bundle")
-	}
 	l, err := k.PublishList(ctx, c.Authority, 0)
 	var p *ca.Problem
 	switch {

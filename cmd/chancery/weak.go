@@ -97,5 +97,8 @@ func (s shownAuthority) others() (rows [][2]string) {
 			rows = append(rows, [2]string{"cross", "certified by " + one.By + " too, until " + cert.NotAfter.Format(time.DateOnly) + ", serial " + cert.SerialNumber.Text(16)})
 		}
 	}
+	for _, one := range s.Revoked {
+		rows = append(rows, [2]string{"revoked", fmt.Sprintf("by %s, since %s, for %s", one.By, one.At.Format(time.RFC3339), one.Reason)})
+	}
 	return rows
 }

@@ -174,6 +174,11 @@ func (c *Client) Turn(ctx context.Context, t signer.Turn) (signer.Turned, error)
 	return call[signer.Turned](ctx, c, "turn", t)
 }
 
+// RevokeAuthority revokes an authority; on ceremony.sock only.
+func (c *Client) RevokeAuthority(ctx context.Context, q signer.AuthorityRevoking) (signer.AuthorityRevoked, error) {
+	return call[signer.AuthorityRevoked](ctx, c, "revoke-authority", q)
+}
+
 // ResetTime takes the clock for right; on ceremony.sock only.
 func (c *Client) ResetTime(ctx context.Context) (signer.TimeBody, error) {
 	return call[signer.TimeBody](ctx, c, "time-reset", empty{})

@@ -120,6 +120,11 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	handle(mux, s, "import", maxBatchBody, tried(s, s.Signer.Import))
 	handle(mux, s, "resign", maxBatchBody, tried(s, s.Signer.Resign))
 	handle(mux, s, "turn", maxBody, func(_ context.Context, t signer.Turn) (signer.Turned, error) { return s.Signer.Turn(t) })
+	handle(mux, s, "revoke-authority", maxBody, func(ctx context.Context, q signer.AuthorityRevoking) (signer.AuthorityRevoked, error) {
+		return tried(s, func(q signer.AuthorityRevoking) (signer.AuthorityRevoked, error) {
+			return s.Signer.RevokeAuthority(q, socket.Peer(ctx))
+		})(ctx, q)
+	})
 	handle(mux, s, "time-reset", maxBody, func(ctx context.Context, _ empty) (signer.TimeBody, error) {
 		return s.Signer.ResetTime(socket.Peer(ctx))
 	})
