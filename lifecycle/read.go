@@ -122,6 +122,16 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 		s.Leaves, s.Unsettled = max(v.settled.next, mark), len(v.settled.unknown)
 		s.Assurance, s.Unseparated = v.session.Assurance, v.session.Unseparated
 		s.BundleVersion, s.BundleExpires, s.Exceptions = v.bundle.Version, v.bundle.Expires, v.bundle.Exceptions
+		if s.Problem == nil && len(v.authorities) == 0 {
+			s.Problem = noAuthority()
+		}
 	}
 	return s, nil
+}
+
+// noAuthority is about an installation whose root is elsewhere, and has not signed its
+// first authority yet (R26). The name is the one that a founding gives it.
+func noAuthority() *ca.Problem {
+	return ca.Unavailable(ca.E3004, "there is no authority yet: the certificate of issuing-g1, which the root elsewhere signs, was not brought",
+		"chancery ca import-cert issuing-g1 FILE chain.pem")
 }

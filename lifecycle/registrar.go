@@ -247,8 +247,11 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 			newest = &v.authorities[i]
 		}
 	}
-	if newest != nil {
+	switch {
+	case newest != nil:
 		return policy.Rules{Profile: p, Authority: *newest}, nil
+	case len(v.authorities) == 0:
+		return policy.Rules{}, noAuthority()
 	}
 	return policy.Rules{}, ca.Unavailable(ca.E3004, "no authority of line "+ca.Show(line)+" can sign", "chancery ca list")
 }

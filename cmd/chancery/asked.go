@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -55,4 +56,12 @@ func roomFor(path, flag string) error {
 		return ca.Invalid(ca.E1102, "no file can be made in "+dir, "name a file in a directory that is there: "+flag+" FILE").Because(reason(err).Error())
 	}
 	return nil
+}
+
+// newFile refuses a file that is there already, or that could not be made.
+func newFile(path, flag string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return taken(path, flag, fs.ErrExist)
+	}
+	return roomFor(path, flag)
 }

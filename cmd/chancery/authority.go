@@ -26,10 +26,15 @@ func (a *app) caCommand() *cobra.Command {
 	c.AddCommand(&cobra.Command{
 		Use: "list", Short: "List the authorities", Example: "  chancery ca list\n  chancery ca list --json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.authorities(c.Context(), func(ctx context.Context, k *client.Client, all []ca.Authority) error {
+			return a.known(c.Context(), func(ctx context.Context, k *client.Client, all []ca.Authority) error {
 				lists, err := k.Lists(ctx)
 				if err != nil {
 					return err
+				}
+				if len(all) == 0 {
+					if err := a.saysWaiting(ctx, k); err != nil {
+						return err
+					}
 				}
 				names, rows := make([]string, len(all)), make([]listedAuthority, len(all))
 				for i, one := range all {
@@ -140,14 +145,38 @@ func (s shownAuthority) text() string {
 	}...))
 }
 
-// authorities asks for all generations; before the first settling there are none
-// in the book, which is over within a moment of a start.
+// authorities asks for all generations, and refuses to go on while there is none.
 func (a *app) authorities(ctx context.Context, do func(context.Context, *client.Client, []ca.Authority) error) error {
+	return a.known(ctx, func(ctx context.Context, k *client.Client, all []ca.Authority) error {
+		if len(all) == 0 {
+			s, err := k.Status(ctx)
+			if err == nil && s.Problem != nil {
+				return s.Problem
+			}
+			return errors.Join(err, ca.NotFound(ca.E2101, "there is no authority", "chancery status"))
+		}
+		return do(ctx, k, all)
+	})
+}
+
+// saysWaiting says why nothing is issued yet, if that is so: people meet it beside an
+// answer that is about something else.
+func (a *app) saysWaiting(ctx context.Context, k *client.Client) error {
+	s, err := k.Status(ctx)
+	if err == nil && s.Problem != nil {
+		fmt.Fprintf(a.err, "%s waiting: %s\nNext:  %s\n", a.mark(warned), s.Problem.Detail, a.pasteable(s.Problem.Fix))
+	}
+	return err
+}
+
+// known asks for all generations; before the first settling there are none in the book,
+// which is over within a moment of a start.
+func (a *app) known(ctx context.Context, do func(context.Context, *client.Client, []ca.Authority) error) error {
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
 		// The profiles are known once log and book have been settled.
 		_, settled := k.Profiles(ctx)
 		all, err := k.Authorities(ctx)
-		if err != nil || len(all) == 0 {
+		if err != nil || len(all) == 0 && settled != nil {
 			return errors.Join(err, settled)
 		}
 		return do(ctx, k, all)

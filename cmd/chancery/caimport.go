@@ -7,6 +7,8 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,7 +55,7 @@ func (a *app) caImport() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&q.chain, "chain", "", "file with the certificates above it")
-	f.StringSliceVar(&q.above, "above", nil, "names for the authorities above it that are not known here")
+	f.StringSliceVar(&q.above, "above", nil, "names for the authorities above it that are not known here (default: as their certificates call them)")
 	f.StringVar(&q.keyFile, "key", "", "file with its private key, of any form (default: the key that lies here)")
 	f.StringVar(&q.password, "password-file", "", "file with the password of a file that needs one")
 	f.StringSliceVar(&q.use, "for", nil, "what it hands out certificates for (default: what its certificate says)")
@@ -82,6 +84,9 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	w.Name, w.Line, w.PKI, w.Standby, w.Use, w.Above = q.name, q.line, c.pki, q.standby, q.use, q.above
 	if w.Line == "" {
 		w.Line, _ = generation(q.name)
+	}
+	if len(w.Above) == 0 {
+		w.Above = namesAbove(chain)
 	}
 	w.Kind = kindOf(chain, q)
 	old, err := c.named(q.name)
@@ -219,6 +224,25 @@ func (c *ceremony) completed(w *signer.Import) error {
 	return nil
 }
 
+// namesAbove are names for the authorities above one, of their common names: Corp Root G1
+// is corp-root-g1. What cannot be one the signer refuses, and asks for --above.
+func namesAbove(chain []*x509.Certificate) (names []string) {
+	for _, up := range chain[1:] {
+		words := strings.FieldsFunc(strings.ToLower(up.Subject.CommonName), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+		names = append(names, strings.Join(words, "-"))
+	}
+	return names
+}
+
+// calledHere says which name one above gets here, if it is not known yet.
+func (c *ceremony) calledHere(up *x509.Certificate, names []string, i int) string {
+	known := slices.ContainsFunc(c.all, func(one ca.Authority) bool { return bytes.Equal(one.SPKI, up.RawSubjectPublicKeyInfo) })
+	if known || i >= len(names) {
+		return ""
+	}
+	return ", here " + ca.Show(names[i])
+}
+
 // kindOf tells from a chain what kind of authority it makes.
 func kindOf(chain []*x509.Certificate, q bringing) ca.AuthorityKind {
 	x := chain[0]
@@ -258,8 +282,8 @@ func (c *ceremony) importPlan(w signer.Import, chain []*x509.Certificate, q brin
 		sign, what = "~", "new certificate of"
 	}
 	fmt.Fprintf(c.err, "  %s %s %s   %s of line %s, until %s\n    %s\n", sign, what, w.Name, w.Kind, w.Line, x.NotAfter.Format(time.DateOnly), ca.Show(x.Subject.String()))
-	for _, up := range chain[1:] {
-		fmt.Fprintf(c.err, "    below %s, until %s\n", ca.Show(up.Subject.String()), up.NotAfter.Format(time.DateOnly))
+	for i, up := range chain[1:] {
+		fmt.Fprintf(c.err, "    below %s, until %s%s\n", ca.Show(up.Subject.String()), up.NotAfter.Format(time.DateOnly), c.calledHere(up, w.Above, i))
 	}
 	for _, weak := range weaknesses(ca.Authority{Kind: w.Kind}, x) {
 		c.told([]string{weak})

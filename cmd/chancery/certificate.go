@@ -201,6 +201,9 @@ func (a *app) statusCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if s.Problem != nil {
+					s.Problem.Fix = a.pasteable(s.Problem.Fix)
+				}
 				return a.print(s, statusText(s))
 			})
 		},
@@ -212,7 +215,9 @@ func statusText(s ca.Status) string {
 	state := "issuing"
 	switch {
 	case s.Problem != nil:
-		state = "not issuing: " + s.Problem.Detail
+		if state = "not issuing: " + s.Problem.Detail; s.Problem.Fix != "" {
+			state += "\n  → " + s.Problem.Fix
+		}
 	case s.Sealed:
 		state = "not issuing: the signing keys are locked (chancery key unlock)"
 	}

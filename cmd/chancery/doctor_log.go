@@ -22,6 +22,7 @@ import (
 	"chancery/ca"
 	"chancery/policy"
 	"chancery/signer"
+	"chancery/signer/softkey"
 )
 
 // A chronicle is what one pass over the log tells of the installation. It is
@@ -34,6 +35,8 @@ type chronicle struct {
 	bundle      signer.BundleBody
 	authorities []ca.Authority   // the last state of each, in order of founding
 	lists       map[string]int64 // the number of each one's newest revocation list
+	// requested is a key whose certificate is to be made elsewhere; empty if there is none.
+	requested string
 	// waiting counts the revocations of each issuing key that no list is younger than.
 	waiting map[ca.Digest]int
 }
@@ -143,6 +146,9 @@ func (c *chronicle) learn(r audit.Record) error {
 		var k signer.KeyBody
 		if err := json.Unmarshal(r.Body, &k); err != nil {
 			return err
+		}
+		if k.Purpose == softkey.Authority && k.Signed != nil {
+			c.requested = k.KeyID
 		}
 		if k.KeyID == "init" && len(k.SPKI) > 0 {
 			public, err := x509.ParsePKIXPublicKey(k.SPKI)
@@ -259,13 +265,20 @@ func lookAtAuthorities(ctx context.Context, p *patient) []finding {
 	if c.err != nil {
 		return unread("the authorities")
 	}
+	if len(c.authorities) == 0 && c.requested != "" {
+		return []finding{failure("chancery ca import-cert "+c.requested+" FILE chain.pem", "there is no authority yet, and nothing is issued: the certificate of %s, which the root elsewhere signs, was not brought", c.requested)}
+	}
 	if len(c.authorities) == 0 {
 		return []finding{failure("restore the installation from a backup", "the log knows no authority")}
 	}
 	var found []finding
 	for _, a := range c.authorities {
 		if a.State != ca.Retired {
-			found = append(found, lasting(fmt.Sprintf("%s %s (%s)", a.Kind, a.Name, a.KeyType), a.NotAfter, p.now, "chancery ca show "+a.Name))
+			key := a.KeyType
+			if a.External {
+				key = "elsewhere"
+			}
+			found = append(found, lasting(fmt.Sprintf("%s %s (%s)", a.Kind, a.Name, key), a.NotAfter, p.now, "chancery ca show "+a.Name))
 		}
 	}
 	return found

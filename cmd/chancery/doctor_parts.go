@@ -31,7 +31,11 @@ func lookAtSettings(_ context.Context, p *patient) []finding {
 	if err != nil {
 		return []finding{illness("the settings cannot be used", err)}
 	}
-	return []finding{ok("settings are valid; certificates name %s", s.PKIURL)}
+	found := []finding{ok("settings are valid; certificates name %s", s.PKIURL)}
+	if why := otherPort(s); why != "" {
+		found = append(found, warning("set listen_http or pki_url in "+p.layout.config(), "%s", why))
+	}
+	return found
 }
 
 // lookAtService asks whoever answers how it is doing.

@@ -22,8 +22,16 @@ import (
 	"chancery/status"
 )
 
+// A foundation is what init made.
+type foundation struct {
+	signer.Founded
+	// Request is for the certificate of the first authority, in DER, where the root is
+	// elsewhere.
+	Request []byte `json:"request,omitempty"`
+}
+
 // make makes the directory and founds in it, or leaves nothing behind.
-func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (made signer.Founded, err error) {
+func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (made foundation, err error) {
 	if err := l.make(); err != nil {
 		return made, err
 	}
@@ -40,7 +48,7 @@ func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (ma
 	if f.Database, err = newDatabase(ctx, l); err != nil {
 		return made, err
 	}
-	if made, err = a.ceremony(ctx, l, f); err != nil {
+	if made, err = a.ceremony(ctx, l, p, f); err != nil {
 		return made, err
 	}
 	for name, der := range made.Lists {
@@ -57,12 +65,17 @@ func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (ma
 	if err := l.noteWords(p.recovery); err != nil {
 		return made, err
 	}
+	if p.request != "" {
+		if err := writeNew(p.request, 0o644, []byte(pemText(requestLabel, [][]byte{made.Request}))); err != nil {
+			return made, ca.Invalid(ca.E1102, "the request cannot be written", "name a file that does not exist: --csr-out FILE").Because(err.Error())
+		}
+	}
 	return made, l.writeConfig(p.pki)
 }
 
 // ceremony starts the signer for as long as founding takes, and brings it the
 // wish over its own socket: no other process touches a key.
-func (a *app) ceremony(ctx context.Context, l layout, f signer.Founding) (made signer.Founded, err error) {
+func (a *app) ceremony(ctx context.Context, l layout, p plan, f signer.Founding) (made foundation, err error) {
 	listener, err := bindSocket(l.socket("ceremony"))
 	if err != nil {
 		return made, err
@@ -77,8 +90,42 @@ func (a *app) ceremony(ctx context.Context, l layout, f signer.Founding) (made s
 	if err != nil {
 		return made, err
 	}
-	made, err = wire.Dial(dialPath(l.socket("ceremony"))).Found(ctx, f)
+	door := wire.Dial(dialPath(l.socket("ceremony")))
+	if made.Founded, err = door.Found(ctx, f); err == nil && f.Elsewhere {
+		var asked signer.Requested
+		asked, err = door.ExportCSR(ctx, p.asking())
+		made.Request = asked.DER
+	}
 	return made, errors.Join(err, child.stop())
+}
+
+// asking is the request for the certificate of the first authority, whose root is elsewhere.
+func (p plan) asking() signer.KeyRequest {
+	return signer.KeyRequest{Name: firstIssuing, Kind: ca.Issuing, KeyType: p.key, Subject: p.subject("Issuing CA G1")}
+}
+
+// firstIssuing is what a founding calls the authority that issues.
+const firstIssuing = "issuing-g1"
+
+// requested says what there is after a founding without a root, and what is missing. The
+// request goes where answers go, unless a file was named for it.
+func (a *app) requested(l layout, p plan, made foundation) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "✓ the key of %s is made, and a request for its certificate; log, policy and recovery words are in force\n", firstIssuing)
+	b.WriteString("! waiting: nothing is issued until the root, which is elsewhere, has signed the request and the certificate is here\n")
+	b.WriteString(a.cautions(l, p, "the keys"))
+	if p.request != "" {
+		fmt.Fprintf(&b, "  The request is in %s. Its certificate needs CA:TRUE with path length 0, keyCertSign and cRLSign, a subject key\n", p.request)
+	} else {
+		b.WriteString("  Have the request signed. Its certificate needs CA:TRUE with path length 0, keyCertSign and cRLSign, a subject key\n")
+	}
+	b.WriteString("  identifier, and the extended key usages that it hands out: serverAuth, clientAuth, emailProtection, OCSPSigning.\n")
+	fmt.Fprintf(&b, "Next:  %-45s once it was signed; chain.pem has those above it\n", a.says("ca import-cert "+firstIssuing+" FILE chain.pem"))
+	if p.request != "" {
+		return a.print(made, b.String())
+	}
+	fmt.Fprint(a.err, b.String())
+	return a.print(made, pemText(requestLabel, [][]byte{made.Request}))
 }
 
 // handWords puts the recovery words where their holder takes them from: a new
@@ -104,7 +151,7 @@ func (a *app) handWords(ctx context.Context, words softkey.Words, path string) e
 }
 
 // made is what people read after init.
-func (a *app) made(l layout, p plan, f signer.Founded) string {
+func (a *app) made(l layout, p plan, f foundation) string {
 	var b strings.Builder
 	for _, c := range f.Authorities {
 		what := "key sealed under the recovery words, not needed for daily work"
@@ -120,6 +167,19 @@ func (a *app) made(l layout, p plan, f signer.Founded) string {
 	if p.single {
 		b.WriteString("! whoever steals this key is the root: two tiers keep it sealed (chancery init without --single-tier)\n")
 	}
+	b.WriteString(a.cautions(l, p, "the root"))
+	fmt.Fprintf(&b, "Next:  %-45s start the service\n", a.says("serve"))
+	if p.unlock == "prompt" {
+		fmt.Fprintf(&b, "       %-45s open the signing keys, after each start\n", a.says("key unlock"))
+	}
+	fmt.Fprintf(&b, "       %-45s your first certificate\n", a.says("issue "+firstHost(p.names)))
+	fmt.Fprintf(&b, "       %-45s trust the root on this computer\n", a.says("trust install"))
+	return b.String()
+}
+
+// cautions are what whoever founds must know; the words open what is named.
+func (a *app) cautions(l layout, p plan, opened string) string {
+	var b strings.Builder
 	if p.unlock == "auto" {
 		fmt.Fprintf(&b, "! whoever can read %s can sign: --unlock prompt asks at each start instead\n", filepath.Join(l.keys(), "auto.key"))
 	}
@@ -127,14 +187,8 @@ func (a *app) made(l layout, p plan, f signer.Founded) string {
 		fmt.Fprintf(&b, "! certificates carry %s: only machines that know the name %s find the lists there (--hostname, --pki-url)\n", p.pki, host)
 	}
 	if p.recovery != "" {
-		fmt.Fprintf(&b, "! move %s away from this machine: its words open the root\n", p.recovery)
+		fmt.Fprintf(&b, "! move %s away from this machine: its words open %s\n", p.recovery, opened)
 	}
-	fmt.Fprintf(&b, "Next:  %-45s start the service\n", a.says("serve"))
-	if p.unlock == "prompt" {
-		fmt.Fprintf(&b, "       %-45s open the signing keys, after each start\n", a.says("key unlock"))
-	}
-	fmt.Fprintf(&b, "       %-45s your first certificate\n", a.says("issue "+firstHost(p.names)))
-	fmt.Fprintf(&b, "       %-45s trust the root on this computer\n", a.says("trust install"))
 	return b.String()
 }
 

@@ -37,7 +37,8 @@ type plan struct {
 	assurance, unlock   string
 	key, rootKey        string
 	days, rootDays      int
-	single              bool
+	single, elsewhere   bool
+	request             string // new file of --csr-out
 	recovery, passwords string
 	dryRun              bool
 }
@@ -49,18 +50,18 @@ func (a *app) initCommand() *cobra.Command {
 		Long: "Founds a root, whose key is sealed under recovery words and needed once a year, and an issuing authority below it, which\n" +
 			"signs day by day. When the root ends, everything below it ends with it.\n\n" +
 			"With --single-tier there is one authority that signs itself and everything else. Its key is at hand whenever the\n" +
-			"service runs: whoever steals it is the root, and nothing but a new root in every trust store mends that.",
+			"service runs: whoever steals it is the root, and nothing but a new root in every trust store mends that.\n\n" +
+			"With --root-csr-only the root is elsewhere. The key of the issuing authority is made here, and a request for its\n" +
+			"certificate; nothing is issued before that was signed and brought back: chancery ca import-cert.",
 		Example: "  chancery init --names lab.example\n  chancery init --names lab.example --recovery-file /media/usb/words.txt --unlock prompt\n" +
-			"  chancery init --names lab.example --root-key rsa-4096 --root-days 3650 --key rsa-3072 --dry-run",
+			"  chancery init --names lab.example --root-key rsa-4096 --root-days 3650 --key rsa-3072 --dry-run\n" +
+			"  chancery init --names lab.example --root-csr-only --csr-out issuing.csr --recovery-file /media/usb/words.txt",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if c.Flags().Changed("root-days") && p.rootDays < 1 {
-				return usage(fmt.Sprintf("--root-days %d is no lifetime", p.rootDays), "leave out --root-days for the usual one")
-			}
-			if p.single && (c.Flags().Changed("root-days") || c.Flags().Changed("root-key")) {
-				return usage("--single-tier founds no root", "use --days and --key for the one authority")
-			}
-			if err := someDays(c, p.days); err != nil {
+			if err := p.together(c); err != nil {
 				return err
+			}
+			if p.elsewhere && c.Flags().Changed("days") {
+				fmt.Fprintln(a.err, "note: --days has no effect: whoever signs the request says how long the certificate lives")
 			}
 			return a.found(c.Context(), p)
 		},
@@ -79,6 +80,8 @@ func (a *app) initCommand() *cobra.Command {
 	f.IntVar(&p.days, "days", issuingDays, "lifetime of the issuing authority in days")
 	f.IntVar(&p.rootDays, "root-days", rootDays, "lifetime of the root in days")
 	f.BoolVar(&p.single, "single-tier", false, "found one authority that signs itself and everything else, without a root")
+	f.BoolVar(&p.elsewhere, "root-csr-only", false, "the root is elsewhere: make the issuing authority's key, and a request for its certificate")
+	f.StringVar(&p.request, "csr-out", "", "new file for the request of --root-csr-only (default: print it)")
 	f.BoolVar(&p.dryRun, "dry-run", false, "print what would be made, and write nothing")
 	_ = c.RegisterFlagCompletionFunc("key", fixed(authorityKeys...)) // the flags are there
 	_ = c.RegisterFlagCompletionFunc("root-key", fixed(authorityKeys...))
@@ -87,9 +90,27 @@ func (a *app) initCommand() *cobra.Command {
 	return c
 }
 
+// together refuses flags that do not go together.
+func (p plan) together(c *cobra.Command) error {
+	root := c.Flags().Changed("root-days") || c.Flags().Changed("root-key")
+	switch {
+	case c.Flags().Changed("root-days") && p.rootDays < 1:
+		return usage(fmt.Sprintf("--root-days %d is no lifetime", p.rootDays), "leave out --root-days for the usual one")
+	case p.single && p.elsewhere:
+		return usage("--single-tier has no root, and --root-csr-only one that is elsewhere", "use one of them")
+	case p.single && root:
+		return usage("--single-tier founds no root", "use --days and --key for the one authority")
+	case p.elsewhere && root:
+		return usage("--root-csr-only founds no root", "leave out --root-days and --root-key: the root is elsewhere")
+	case p.request != "" && !p.elsewhere:
+		return usage("--csr-out is for --root-csr-only", "chancery init --root-csr-only --csr-out FILE")
+	}
+	return someDays(c, p.days)
+}
+
 // found carries out init.
 func (a *app) found(ctx context.Context, p plan) error {
-	sample := answer{value: signer.Founded{}}
+	sample := answer{value: foundation{}}
 	if p.dryRun {
 		sample = answer{value: signer.Founding{}}
 	}
@@ -102,6 +123,11 @@ func (a *app) found(ctx context.Context, p plan) error {
 	}
 	if err := l.vacant(); err != nil {
 		return err
+	}
+	if p.request != "" {
+		if err := newFile(p.request, "--csr-out"); err != nil {
+			return err
+		}
 	}
 	if err := a.ask(ctx, &p); err != nil {
 		return err
@@ -139,12 +165,18 @@ func (a *app) found(ctx context.Context, p plan) error {
 		}
 		return err
 	}
+	if p.elsewhere {
+		return a.requested(l, p, made)
+	}
 	return a.print(made, a.made(l, p, made))
 }
 
 // generations are the authorities that a founding makes.
 func generations(f signer.Founding) []signer.Generation {
-	if f.Single {
+	switch {
+	case f.Elsewhere:
+		return nil
+	case f.Single:
 		return []signer.Generation{f.Issuing}
 	}
 	return []signer.Generation{f.Root, f.Issuing}
@@ -215,6 +247,9 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 		f.Single, f.Root = true, signer.Generation{}
 		f.Issuing.Subject = p.subject("CA G1")
 	}
+	if p.elsewhere {
+		f.Elsewhere, f.Root, f.Issuing = true, signer.Generation{}, signer.Generation{}
+	}
 	if p.unlock == "prompt" {
 		if f.Passphrase, err = a.newPassphrase(ctx, p.passwords); err != nil {
 			return signer.Founding{}, err
@@ -252,7 +287,12 @@ func planned(l layout, p plan, f signer.Founding) (string, error) {
 	for _, g := range generations(f) {
 		fmt.Fprintf(&b, "  + authority %-11s %s, %d days   %s\n", g.Name, g.KeyType, g.Days, g.Subject)
 	}
-	if !f.Single {
+	switch {
+	case f.Elsewhere:
+		q := p.asking()
+		fmt.Fprintf(&b, "  + key of %-13s %s, and a request for its certificate   %s\n", q.Name, q.KeyType, q.Subject)
+		b.WriteString("    nothing is issued until the certificate is brought: chancery ca import-cert\n")
+	case !f.Single:
 		fmt.Fprintf(&b, "    on %s the root ends, and everything below it ends with it\n", time.Now().AddDate(0, 0, f.Root.Days).Format(time.DateOnly))
 	}
 	for _, d := range f.Profiles {

@@ -149,7 +149,7 @@ func (o outputs) makeDirectory() (fresh bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, taken(o.out, "--out").Because(err.Error())
+		return false, taken(o.out, "--out", err)
 	}
 	return true, nil
 }
@@ -256,6 +256,10 @@ func writeNew(path string, mode os.FileMode, content []byte) error {
 	return errors.Join(err, g.Sync(), g.Close())
 }
 
-func taken(path, flag string) *ca.Problem {
-	return ca.Invalid(ca.E1102, path+" cannot be written, or is there already", "name another file: "+flag+" FILE")
+// taken is about a new file that is there already, or that cannot be made because of err.
+func taken(path, flag string, err error) *ca.Problem {
+	if errors.Is(err, fs.ErrExist) {
+		return ca.Invalid(ca.E1102, path+" is there already, and nothing is overwritten", "name another file: "+flag+" FILE")
+	}
+	return ca.Invalid(ca.E1102, path+" cannot be written", "name another file: "+flag+" FILE").Because(reason(err).Error())
 }

@@ -65,7 +65,7 @@ func (a *app) keyAt(ctx context.Context, path string, o outputs, secret []byte, 
 		return there()
 	}
 	if err != nil {
-		return nil, false, taken(path, "--key-file").Because(err.Error())
+		return nil, false, taken(path, "--key-file", err)
 	}
 	return key, true, nil
 }

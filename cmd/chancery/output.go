@@ -133,6 +133,8 @@ func (a *app) checkForm() error {
 	switch {
 	case a.format != "" && !slices.Contains(forms, a.format):
 		return usage("-o takes one of "+strings.Join(forms, ", "), "chancery … -o json")
+	case a.quiet && (a.json || a.format != ""):
+		return usage("-q prints the identifier alone, and --json or -o another form", "leave one of them out")
 	case a.json && a.format != "" && a.format != asJSON:
 		return usage("--json and -o "+a.format+" contradict each other", "chancery … --json")
 	}

@@ -116,7 +116,7 @@ func (o outputs) free(withKey, again bool) error {
 	paths := o.paths(withKey)
 	for i, path := range paths {
 		if _, err := os.Lstat(path); err == nil && (!again || i == len(paths)-1) {
-			return taken(path, o.flag(path))
+			return taken(path, o.flag(path), fs.ErrExist)
 		}
 	}
 	return nil

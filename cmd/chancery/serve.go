@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"chancery/ca"
+	"chancery/client"
+	"chancery/config"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -64,8 +67,53 @@ func (a *app) serve(ctx context.Context, l layout, listen string) error {
 	return f.run(ctx, func() {
 		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands             %s\n  lists of revocation  %s, in certificates as %s\nready in %.1f s - stop with Ctrl-C\n",
 			version(), l.dir, l.socket("admin"), f.http, settings.PKIURL, time.Since(began).Seconds())
+		a.beginsWith(ctx, l, settings)
 	})
 }
 
 // closeSocket ends a listener; its path goes with it.
 func closeSocket(l net.Listener) { l.Close() } //nolint:errcheck // the process ends
+
+// lookWait bounds what is looked at when a service has begun.
+const lookWait = 10 * time.Second
+
+// beginsWith says what is missing when a service begins. It serves all the same.
+func (a *app) beginsWith(ctx context.Context, l layout, settings config.Config) {
+	if why := otherPort(settings); why != "" {
+		fmt.Fprintf(a.err, "%s %s\n", a.mark(warned), why)
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookWait)
+	defer cancel()
+	err := call(ctx, l.socket("admin"), func(ctx context.Context, k *client.Client) error {
+		// This waits for the first settling, which enters the authorities.
+		if _, err := k.Profiles(ctx); err != nil {
+			return err
+		}
+		all, err := k.Authorities(ctx)
+		if err == nil && len(all) == 0 {
+			err = a.saysWaiting(ctx, k)
+		}
+		return err
+	})
+	if err != nil {
+		return // the front says on its log what hinders it
+	}
+}
+
+// otherPort says that lists are served on another port than certificates name, or
+// nothing. Port 0 is for tests, and something may stand in front that forwards.
+func otherPort(c config.Config) string {
+	u, err := url.Parse(c.PKIURL)
+	_, served, silent := net.SplitHostPort(c.ListenHTTP)
+	if err != nil || silent != nil || served == "0" {
+		return ""
+	}
+	named := u.Port()
+	if named == "" {
+		named = "80"
+	}
+	if named == served {
+		return ""
+	}
+	return fmt.Sprintf("lists are served on port %s, and certificates name %s: unless something forwards port %s to %s, nobody finds them", served, c.PKIURL, named, served)
+}
