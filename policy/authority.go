@@ -57,10 +57,9 @@ func authorityKey(keyType string) bool {
 }
 
 // authorityUse demands usages of an authority that signs online (security rule
-// SG-04), and that no more is named than its issuer has: verifiers take the
-// usages of all above for a bound.
+// SG-04), and that no more is named than its issuer has.
 func authorityUse(d ca.AuthorityDraft) error {
-	if d.PathLen == 0 && len(d.Use) == 0 {
+	if useless(d) {
 		return ca.Refused(ca.E3004, "an authority with path length 0 needs extended key usages", "name what it is for: server, client, email, codesign").
 			Because("its key signs online (security rule SG-04)").At("use")
 	}
@@ -69,15 +68,24 @@ func authorityUse(d ca.AuthorityDraft) error {
 			return ca.Invalid(ca.E1101, ca.Show(u)+" is no extended key usage, or stands twice", "use server, client, email, codesign and ocsp, each once").At("use")
 		}
 	}
-	up := d.Issuer
-	if up == nil || len(up.Use) == 0 {
-		return nil
-	}
-	if len(d.Use) == 0 || slices.ContainsFunc(d.Use, func(u string) bool { return !slices.Contains(up.Use, u) }) {
-		return ca.Refused(ca.E3004, "authority "+up.Name+" has other extended key usages than the new one", "use some of "+list(up.Use)).
-			Because("verifiers take the usages of an authority for a bound on what is below").At("use")
+	if beyondUse(d) {
+		return ca.Refused(ca.E3004, "authority "+d.Issuer.Name+" has other extended key usages than the new one", "use some of "+list(d.Issuer.Use)).
+			Because(boundUse).At("use")
 	}
 	return nil
+}
+
+// boundUse is why usages count downwards.
+const boundUse = "verifiers take the usages of an authority for a bound on what is below"
+
+// useless tells whether a draft is for nothing, though its key would sign online.
+func useless(d ca.AuthorityDraft) bool { return d.PathLen == 0 && len(d.Use) == 0 }
+
+// beyondUse tells whether a draft is for more than its issuer.
+func beyondUse(d ca.AuthorityDraft) bool {
+	up := d.Issuer
+	return up != nil && len(up.Use) > 0 &&
+		(len(d.Use) == 0 || slices.ContainsFunc(d.Use, func(u string) bool { return !slices.Contains(up.Use, u) }))
 }
 
 // withinAuthority keeps a draft within its issuer's life (security rule PF-06).

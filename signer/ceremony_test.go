@@ -389,7 +389,7 @@ func TestSG04_WhatIsRefusedLeavesNoKeyAndNoLeaf(t *testing.T) {
 	q.Words = otherWords(t)
 	c.untouched("wrong words", ca.E3002, func() error { _, err := c.Create(q); return err })
 	c.untouched("wrong words for a renewal", ca.E3002, func() error {
-		_, err := c.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 9, Words: q.Words})
+		_, err := c.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 2000, Words: q.Words})
 		return err
 	})
 	if n := len(c.steps()); n != before+2 {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"chancery/audit"
@@ -21,13 +22,15 @@ import (
 // A making is a generation on its way.
 type making struct {
 	Generation
-	kind  ca.AuthorityKind
-	state ca.AuthorityState
-	pki   string
+	kind    ca.AuthorityKind
+	state   ca.AuthorityState
+	pathLen int
+	pki     string
 	// parent has its key open; nil for one that signs itself.
 	parent *authority
-	// key, if set, lies here already.
-	key crypto.Signer
+	// held says that its key lies here already, which key is then.
+	held bool
+	key  crypto.Signer
 	// words seal the key of one that does not sign day by day.
 	words *softkey.Stretched
 	// notices, if set, takes what policy has to say.
@@ -45,24 +48,21 @@ func (s *Signer) establish(m making, now time.Time) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, draft, notices, err := s.drafted(m, key, now)
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("encode the public key: %w", err)
+	}
+	c, err := s.prepared(m, spki, now)
 	if err != nil {
 		return nil, err
-	}
-	if m.notices != nil {
-		*m.notices = append(*m.notices, notices...)
-	}
-	c, err := encoded(made, draft, m.parent)
-	if err != nil {
-		return nil, unmakeable("no certificate can be made for "+m.Name, "chancery ca create --help").Because(err.Error())
 	}
 	c.own.key = key
 	// The leaf that tells of a key is written for one that lay here too: a crash may have
 	// come between the two.
 	if m.key != nil {
-		err = s.keyStep(KeyBody{Step: keyMade, KeyID: made.Name, Purpose: softkey.Authority, SPKI: made.SPKI})
+		err = s.keyStep(KeyBody{Step: keyMade, KeyID: m.Name, Purpose: softkey.Authority, SPKI: spki})
 	} else {
-		err = s.sealKey(key, softkey.Sealing{ID: made.Name, Purpose: softkey.Authority, Log: s.log(), Words: m.words})
+		err = s.sealKey(key, softkey.Sealing{ID: m.Name, Purpose: softkey.Authority, Log: s.log(), Words: m.words})
 	}
 	if err != nil {
 		return nil, err
@@ -70,19 +70,30 @@ func (s *Signer) establish(m making, now time.Time) (*authority, error) {
 	return s.certify(c)
 }
 
+// prepared is the certificate of a generation as far as no key signs it.
+func (s *Signer) prepared(m making, spki []byte, now time.Time) (c certifying, err error) {
+	made, draft, notices, err := s.drafted(m, spki, now)
+	if err != nil {
+		return c, err
+	}
+	if m.notices != nil {
+		*m.notices = append(*m.notices, notices...)
+	}
+	if c, err = encoded(made, draft, m.parent); err != nil {
+		return c, unmakeable("no certificate can be made for "+m.Name, "chancery ca create --help").Because(err.Error())
+	}
+	return c, nil
+}
+
 // drafted gives the authority that will be made, all but its certificate, and the
 // draft of that, as policy lets it be.
-func (s *Signer) drafted(m making, key crypto.Signer, now time.Time) (a ca.Authority, d ca.AuthorityDraft, notices []string, err error) {
-	spki, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return a, d, nil, fmt.Errorf("encode the public key: %w", err)
-	}
+func (s *Signer) drafted(m making, spki []byte, now time.Time) (a ca.Authority, d ca.AuthorityDraft, notices []string, err error) {
 	serial, err := encode.Serial(s.journal.LogNo(), now, s.Random)
 	if err != nil {
 		return a, d, nil, err
 	}
 	d = ca.AuthorityDraft{
-		Serial: serial, Subject: m.Subject, SPKI: spki, Use: m.Use, PathLen: m.pathLen(), Constraints: m.Constraints, Policies: m.Policies,
+		Serial: serial, Subject: m.Subject, SPKI: spki, Use: m.Use, PathLen: m.pathLen, Constraints: m.Constraints, Policies: m.Policies,
 		NotBefore: now, NotAfter: now.AddDate(0, 0, m.Days).Add(-time.Second),
 	}
 	if m.parent != nil {
@@ -123,21 +134,6 @@ func subjectDER(s ca.Subject) ([]byte, error) {
 	return der, nil
 }
 
-// pathLen is the path length constraint that the certificate gets, -1 for none.
-func (m making) pathLen() int {
-	switch {
-	case m.PathLen != nil:
-		return *m.PathLen
-	case m.kind == ca.Issuing:
-		return 0
-	case m.parent != nil:
-		if limit, err := check.PathLen(m.parent.Certificate); err == nil && limit > 0 {
-			return limit - 1
-		}
-	}
-	return -1
-}
-
 // A certifying is the certificate of a generation, encoded and held against its
 // draft, before anybody has signed it.
 type certifying struct {
@@ -145,6 +141,8 @@ type certifying struct {
 	draft       ca.AuthorityDraft
 	tbs         []byte
 	linted      ca.Digest
+	// beside says that the generation keeps its own, and that this one is by another root.
+	beside bool
 }
 
 // encoded writes the certificate that parent signs, or the key itself if there is
@@ -173,14 +171,18 @@ func encoded(a ca.Authority, d ca.AuthorityDraft, parent *authority) (c certifyi
 	return c, nil
 }
 
-// certify writes the intent of a CA certificate, signs it, and enters the
-// authority: the same order as for every other certificate.
+// certify writes the intent of a CA certificate, signs it, and enters the authority: the
+// same order as for every other certificate, and the one road of all that are made here.
 func (s *Signer) certify(c certifying) (*authority, error) {
 	der, intent, err := s.signCA(c)
 	if err != nil {
 		return nil, err
 	}
-	c.own.Certificate = der
+	if c.beside {
+		c.own.Cross = append(slices.Clone(c.own.Cross), ca.CrossCertificate{By: c.signer.Name, Certificate: der})
+	} else {
+		c.own.Certificate = der
+	}
 	return c.own, s.enter(c.own, intent, der)
 }
 

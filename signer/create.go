@@ -5,12 +5,10 @@ package signer
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"chancery/ca"
-	"chancery/check"
+	"chancery/policy"
 	"chancery/signer/softkey"
 )
 
@@ -30,6 +28,10 @@ type Creation struct {
 	OwnWords string `json:"own_words,omitempty"`
 	// Standby keeps it from signing until it is activated, also as the first of its line.
 	Standby bool `json:"standby,omitempty"`
+	// DryRun has it judged to its end and nothing done: no key is opened or made, so that
+	// no words are needed, and nothing comes on the log. What is told of the authority
+	// has no certificate.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Created is what was made, with the lists that were signed while the keys were
@@ -40,12 +42,6 @@ type Created struct {
 	// Notices are for whoever asked: a life that was shortened, and the like.
 	Notices []string `json:"notices,omitempty"`
 }
-
-// Bounds of a generation.
-const (
-	maxLife       = 100 * 366 // days
-	maxGeneration = 1000      // of an installation: what the book gives in one page
-)
 
 // Create makes an authority (security rule SG-03). One that signs end-entity
 // certificates starts as standby if its line has an active generation, and is active
@@ -58,55 +54,120 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 	if err != nil {
 		return out, err
 	}
-	r := s.rules.Load()
-	if err := r.takes(q.Generation, q.Kind, q.PKI); err != nil {
+	m, err := s.planned(q)
+	if err != nil {
 		return out, err
 	}
-	if err := r.freeName(q.Subject); err != nil {
+	m.notices = &out.Notices
+	// It may be wanted all the same: relying parties may have this one alone yet.
+	if m.parent != nil && m.parent.State == ca.Retiring {
+		out.Notices = append(out.Notices, q.Parent+" is retiring: who takes it out of a trust store refuses "+q.Name+" too")
+	}
+	if q.DryRun {
+		out.Authority, err = s.foreseen(m, now)
 		return out, err
 	}
-	m := making{Generation: q.Generation, kind: q.Kind, state: r.birth(q.Line, q.Standby), pki: q.PKI, notices: &out.Notices}
-	switch {
-	case q.Kind == ca.Root:
-	case q.Kind == ca.Issuing && q.Parent == "":
-		if err := r.follows(q.Line); err != nil {
-			return out, err
-		}
-		// Its key works day by day, so that no words seal it: they are asked for all the
-		// same (security rule SG-03).
-		if err := s.proven(q.Words); err != nil {
-			return out, err
-		}
-	default:
-		if err := r.below(q); err != nil {
-			return out, err
-		}
-		if m.parent, err = s.openSealed(q.Parent, q.Words); err != nil {
-			return out, err
-		}
-		// It may be wanted all the same: relying parties may have this one alone yet.
-		if m.parent.State == ca.Retiring {
-			out.Notices = append(out.Notices, q.Parent+" is retiring: who takes it out of a trust store refuses "+q.Name+" too")
-		}
-	}
-	if m.key, err = s.unused(q); err != nil {
+	defer func() { wipe(m.words) }()
+	if err := s.openFor(q, &m); err != nil {
 		return out, err
 	}
-	if m.key != nil {
-		out.Notices = append(out.Notices, "the key of "+q.Name+" that lay here was taken: it had no certificate")
-	} else if m.words, err = s.ownWords(q); err != nil {
-		return out, err
-	}
-	defer wipe(m.words)
 	made, err := s.establish(m, now)
 	if err != nil {
 		return out, err
 	}
-	out.Authority = made.Authority
-	if err := s.ceremonyLists(&out, m.parent, made); err != nil {
-		return out, err
+	return out, s.finish(&out, made, m.parent, made)
+}
+
+// planned is an authority on its way, as far as no key is needed.
+func (s *Signer) planned(q Creation) (m making, err error) {
+	r := s.rules.Load()
+	h, err := r.hierarchy()
+	if err != nil {
+		return m, err
 	}
-	return out, s.journal.Sync()
+	subject, err := subjectDER(q.Subject)
+	if err != nil {
+		return m, err
+	}
+	n := q.newcomer(q.Kind, q.Parent, q.PKI)
+	if err := h.Admits(n); err != nil {
+		return m, err
+	}
+	if err := h.FreeName(calledBy(subject)); err != nil {
+		return m, err
+	}
+	if err := h.Below(n); err != nil {
+		return m, err
+	}
+	m = making{Generation: q.Generation, kind: q.Kind, state: h.Birth(q.Line, q.Standby), pathLen: h.PathLen(n), pki: q.PKI}
+	if q.Parent != "" {
+		m.parent = r.authorities[q.Parent].shut()
+	}
+	if q.Kind == ca.Issuing {
+		if err := s.unsealed(); err != nil {
+			return m, err
+		}
+	}
+	m.held, err = s.unused(q)
+	return m, err
+}
+
+// newcomer is a generation as policy judges it.
+func (g Generation) newcomer(kind ca.AuthorityKind, parent, pki string) policy.Newcomer {
+	return policy.Newcomer{Name: g.Name, Line: g.Line, Kind: kind, Parent: parent, Days: g.Days, PathLen: g.PathLen, PKI: pki}
+}
+
+// shut is an authority whose key a ceremony will open for itself. What is in force keeps
+// its own shut.
+func (a *authority) shut() *authority {
+	out := *a
+	out.key = nil
+	return &out
+}
+
+// openSealed opens the key of a root or an intermediate authority for the time of a
+// ceremony. What is in force keeps its key shut.
+func (s *Signer) openSealed(name, text string) (opened *authority, err error) {
+	opened = s.rules.Load().authorities[name].shut()
+	opened.key, err = s.rootKey(name, text)
+	return opened, err
+}
+
+// openFor opens the keys that make an authority, and stretches the words that seal its own.
+func (s *Signer) openFor(q Creation, m *making) (err error) {
+	switch {
+	case m.parent != nil:
+		m.parent.key, err = s.rootKey(m.parent.Name, q.Words)
+	case q.Kind == ca.Issuing:
+		// Its key works day by day, so that no words seal it: they are asked for all the
+		// same (security rule SG-03).
+		err = s.proven(q.Words)
+	}
+	if err != nil {
+		return err
+	}
+	if m.held {
+		m.key, err = s.reopened(q)
+		*m.notices = append(*m.notices, "the key of "+q.Name+" that lay here was taken: it had no certificate")
+		return err
+	}
+	m.words, err = s.ownWords(q)
+	return err
+}
+
+// finish makes the lists of those whose keys are open, and the whole durable. A key that
+// works day by day is loaded if it is not at hand yet.
+func (s *Signer) finish(out *Created, made *authority, open ...*authority) error {
+	out.Authority = made.Authority
+	if err := s.ceremonyLists(out, open...); err != nil {
+		return err
+	}
+	if made.Kind == ca.Issuing && made.key == nil && !s.keys.Sealed() {
+		if err := s.loadKeys(); err != nil {
+			return err
+		}
+	}
+	return s.journal.Sync()
 }
 
 // ceremony says whether something may be made now, and when that is.
@@ -129,124 +190,19 @@ func wipe(w *softkey.Stretched) {
 
 func unmakeable(detail, fix string) *ca.Problem { return ca.Refused(ca.E2601, detail, fix) }
 
-// takes refuses a generation that could not be, whoever signed it.
-func (r *rules) takes(g Generation, kind ca.AuthorityKind, pki string) error {
-	switch {
-	case len(r.authorities) >= maxGeneration:
-		return unmakeable(fmt.Sprintf("an installation has at most %d authorities", maxGeneration), "found another one: chancery init --dir DIR")
-	case !isName(g.Name) || !isName(g.Line):
-		return unmakeable(ca.Show(g.Name)+" cannot be the name of an authority", "use letters a-z, digits and inner hyphens, at most 60: users-g1")
-	case r.authorities[g.Name] != nil:
-		return unmakeable("there is an authority "+g.Name+" already", "choose the next number: chancery ca list")
-	case kind != ca.Root && kind != ca.Intermediate && kind != ca.Issuing:
-		return unmakeable("an authority is a root, an intermediate or an issuing one", "chancery ca create --help")
-	case g.Days < 1 || g.Days > maxLife:
-		return unmakeable(fmt.Sprintf("a life of %d days is not between 1 and %d", g.Days, maxLife), "chancery ca create --days 1825")
-	case kind == ca.Issuing && g.PathLen != nil && *g.PathLen != 0:
-		return unmakeable("an issuing authority has path length 0", "leave --path-length out").Because("its key works online (security rule SG-04)")
-	case kind != ca.Issuing && g.PathLen != nil && *g.PathLen < 1:
-		return unmakeable(fmt.Sprintf("an authority with path length %d could sign no other", *g.PathLen), "leave --path-length out for none, or for one less than the parent's")
-	case !strings.HasPrefix(pki, "http://"):
-		return unmakeable("the base address of lists and certificates is no http:// address", "set pki_url: chancery status").
-			Because("whoever checks a list must not need to check another one first (RFC 5280 §8)")
-	}
-	for _, a := range r.authorities {
-		if a.Line == g.Line && (a.Kind != kind || a.External) {
-			return unmakeable(fmt.Sprintf("the line %s is of another kind: %s", g.Line, a.Kind), "choose another --line")
-		}
+// unsealed demands that keys can be added which work day by day.
+func (s *Signer) unsealed() error {
+	if s.keys.Sealed() {
+		return ca.Locked(ca.E3001, "the keys are locked, so that none can be added", "chancery key unlock")
 	}
 	return nil
-}
-
-// freeName refuses the name of another authority, whatever its line.
-func (r *rules) freeName(s ca.Subject) error {
-	subject, err := subjectDER(s)
-	if err != nil {
-		return err
-	}
-	if other := r.otherNamed(subject, ca.Digest{}); other != nil {
-		return unmakeable("the authority "+other.Name+" has this name", "choose another one: chancery ca create --subject O=Lab,CN=…").Because("whoever verifies finds an authority by its name")
-	}
-	return nil
-}
-
-// isName tells whether a name can stand in addresses and be that of a key's file.
-func isName(name string) bool {
-	return name != "" && len(name) <= 60 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" &&
-		name[0] != '-' && name[len(name)-1] != '-' && !slices.Contains([]string{initKeyID, logKeyID, "kek", "auto"}, name)
-}
-
-// below refuses what cannot be below the parent.
-func (r *rules) below(q Creation) error {
-	p := r.authorities[q.Parent]
-	switch {
-	case p == nil:
-		return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.Parent), "chancery ca list")
-	case p.Kind == ca.Issuing:
-		return unmakeable(p.Name+" signs no authorities", "choose a root or an intermediate: chancery ca list")
-	case p.External:
-		return unmakeable("the key of "+p.Name+" is not here", "chancery ca export-csr "+q.Name+", have it signed there, then chancery ca import-cert")
-	case p.State == ca.Retired:
-		return unmakeable(p.Name+" is retired", "choose another parent: chancery ca list")
-	}
-	limit, err := check.PathLen(p.Certificate)
-	if err != nil {
-		return unmakeable("the certificate of "+p.Name+" signs no authorities", "chancery ca renew "+p.Name).Because(err.Error())
-	}
-	switch { // RFC 5280 §4.2.1.9: how many authorities may follow below this one
-	case limit == 0:
-		return unmakeable(p.Name+" has path length 0: no authority can be below it", "choose another parent: chancery ca list")
-	case limit == 1 && q.Kind != ca.Issuing:
-		return unmakeable(p.Name+" has path length 1: only issuing authorities can be below it", "chancery ca create --for server,client")
-	}
-	if limit >= 0 && q.PathLen != nil && *q.PathLen >= limit {
-		return unmakeable(fmt.Sprintf("%s has path length %d, which leaves no room for %d", p.Name, limit, *q.PathLen), fmt.Sprintf("at most --path-length %d", limit-1))
-	}
-	return nil
-}
-
-// follows demands that a line has authorities that sign themselves: no other line gets a
-// root whose key is at hand every day.
-func (r *rules) follows(line string) error {
-	for _, a := range r.authorities {
-		if a.Line == line && a.Parent == a.Name {
-			return nil
-		}
-	}
-	return unmakeable("no authority of line "+line+" signs itself", "name the one that signs it: chancery ca create --parent NAME").
-		Because("whoever steals the key of one that signs itself and everything else is the root")
-}
-
-// birth is the state that a new generation of a line begins in.
-func (r *rules) birth(line string, standby bool) ca.AuthorityState {
-	for _, a := range r.authorities {
-		if a.Line == line && a.State == ca.Active {
-			return ca.Standby
-		}
-	}
-	if standby {
-		return ca.Standby
-	}
-	return ca.Active
-}
-
-// openSealed opens the key of a root or an intermediate authority for the time of a
-// ceremony. What is in force keeps its key shut.
-func (s *Signer) openSealed(name, text string) (*authority, error) {
-	opened := *s.rules.Load().authorities[name]
-	var err error
-	opened.key, err = s.rootKey(name, text)
-	return &opened, err
 }
 
 // ownWords stretches the words that will seal the authority's key; nil for one whose
 // key works day by day, which needs the keys to be unlocked.
 func (s *Signer) ownWords(q Creation) (*softkey.Stretched, error) {
 	if q.Kind == ca.Issuing {
-		if s.keys.Sealed() {
-			return nil, ca.Locked(ca.E3001, "the keys are locked, so that none can be added", "chancery key unlock")
-		}
-		return nil, nil
+		return nil, s.unsealed()
 	}
 	words, err := softkey.ParseWords(q.sealing())
 	if err != nil {

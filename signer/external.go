@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"chancery/ca"
+	"chancery/policy"
 	"chancery/signer/softkey"
 )
 
@@ -44,7 +45,7 @@ func (s *Signer) ExportCSR(q KeyRequest) (out Requested, err error) {
 	if a := s.rules.Load().authorities[q.Name]; a != nil && !a.Signs() {
 		return out, ca.Refused(ca.E3004, "the key of "+a.Name+" is not here, or it is retired", "chancery ca list")
 	}
-	if !isName(q.Name) || q.Kind != ca.Issuing && q.Kind != ca.Intermediate {
+	if !policy.NamesGeneration(q.Name) || q.Kind != ca.Issuing && q.Kind != ca.Intermediate {
 		return out, unmakeable("a key whose certificate is made elsewhere is that of an intermediate or an issuing authority, with a name such as issuing-g1", "chancery ca export-csr --help")
 	}
 	subject, err := subjectDER(q.Subject)

@@ -125,19 +125,25 @@ func (s *Signer) foundAll(f Founding, now time.Time) (all []ca.Authority, lists 
 	}
 	var root *authority
 	if !f.Single {
-		if root, err = s.establish(making{Generation: f.Root, kind: ca.Root, state: ca.Active, pki: f.PKI, words: s.words}, now); err != nil {
+		if root, err = s.establish(f.making(f.Root, ca.Root, s.words, nil), now); err != nil {
 			return nil, nil, fmt.Errorf("found the root: %w", err)
 		}
 		if err := list(root, rootListDays); err != nil {
 			return nil, nil, err
 		}
 	}
-	issuing, err := s.establish(making{Generation: f.Issuing, kind: ca.Issuing, state: ca.Active, pki: f.PKI, parent: root}, now)
+	issuing, err := s.establish(f.making(f.Issuing, ca.Issuing, nil, root), now)
 	if err != nil {
 		return nil, nil, fmt.Errorf("found the issuing authority: %w", err)
 	}
 	err = list(issuing, ListDays)
 	return all, lists, err
+}
+
+// making is one of the first authorities, below the other or alone.
+func (f Founding) making(g Generation, kind ca.AuthorityKind, words *softkey.Stretched, parent *authority) making {
+	return making{Generation: g, kind: kind, state: ca.Active, pki: f.PKI, words: words, parent: parent,
+		pathLen: policy.Hierarchy{}.PathLen(g.newcomer(kind, "", f.PKI))}
 }
 
 // sound refuses what could not become these authorities.

@@ -4,7 +4,6 @@ package signer
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"time"
 
@@ -27,6 +26,8 @@ type Recertification struct {
 	Shorten bool `json:"shorten,omitempty"`
 	// Words open the key that signs, or are the installation's if that key is unlocked.
 	Words string `json:"words"`
+	// DryRun is as in a Creation.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Recertify signs a certificate of a key that has one already: name, key, path
@@ -40,31 +41,54 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	if err != nil {
 		return out, err
 	}
-	a := s.rules.Load().authorities[q.Authority]
-	if a == nil {
-		return out, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.Authority), "chancery ca list")
-	}
-	by := a.Parent
-	if q.By != "" {
-		by = q.By
-	}
-	if err := s.rules.Load().mayCertify(a, by, q); err != nil {
-		return out, err
-	}
-	signer, err := s.certifier(a, by, q.Words)
+	c, err := s.renewal(q, now)
 	if err != nil {
 		return out, err
+	}
+	a := s.rules.Load().authorities[q.Authority]
+	if !c.beside && a.AKI == ca.AKIIssuer {
+		out.Notices = append(out.Notices, "what "+a.Name+" signed before names its earlier certificate: hand out both")
+	}
+	if q.DryRun {
+		out.Authority = a.Authority
+		return out, nil
+	}
+	lister := c.signer
+	if err := s.certifier(c.signer, a, q.Words); err != nil {
+		return out, err
+	}
+	if c.own.key = a.key; c.signer.Name == a.Name { // its list lives as long as the new certificate
+		c.own.key, lister = c.signer.key, c.own
+	}
+	made, err := s.certify(c)
+	if err != nil {
+		return out, err
+	}
+	return out, s.finish(&out, made, lister)
+}
+
+// renewal is one more certificate of a key, as far as no key signs it.
+func (s *Signer) renewal(q Recertification, now time.Time) (c certifying, err error) {
+	r := s.rules.Load()
+	h, err := r.hierarchy()
+	if err != nil {
+		return c, err
+	}
+	w := policy.Renewal{Authority: q.Authority, By: q.By, Days: q.Days, Shorten: q.Shorten}
+	of, by, err := h.Certifies(w)
+	if err != nil {
+		return c, err
+	}
+	a, signer := r.authorities[of.Name], r.authorities[by.Name].shut()
+	if signer.Kind == ca.Issuing && r.authorities[by.Name].key == nil { // of a line without a root
+		return c, r.authorities[by.Name].locked()
 	}
 	d, err := s.redraft(a, signer, q.Days, now)
 	if err != nil {
-		return out, err
+		return c, err
 	}
-	if up := signer.Use; signer.Name != a.Name && len(up) > 0 && (len(d.Use) == 0 || slices.ContainsFunc(d.Use, func(u string) bool { return !slices.Contains(up, u) })) {
-		return out, unmakeable(signer.Name+" has other extended key usages than "+a.Name, "found the next generation: chancery ca create").
-			Because("verifiers take the usages of an authority for a bound on what is below")
-	}
-	if q.By == "" && !q.Shorten && d.NotAfter.Before(a.NotAfter) {
-		return out, a.shortens(d.NotAfter)
+	if err := of.VetRenewal(d, w); err != nil {
+		return c, err
 	}
 	next := a.Authority
 	next.Version++
@@ -72,47 +96,23 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 		next.Earlier = append(slices.Clone(a.Earlier), a.Certificate)
 		next.Certificate, next.NotBefore, next.NotAfter = nil, d.NotBefore, d.NotAfter
 	}
-	c, err := encoded(next, d, signer)
-	if err != nil {
-		return out, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --by").Because(err.Error())
+	if c, err = encoded(next, d, signer); err != nil {
+		return c, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --by").Because(err.Error())
 	}
-	lister := signer
-	if c.own.key = a.key; signer.Name == a.Name { // its list lives as long as the new certificate
-		c.own.key, lister = signer.key, c.own
-	}
-	der, intent, err := s.signCA(c)
-	if err != nil {
-		return out, err
-	}
-	if q.By == "" {
-		c.own.Certificate = der
-	} else {
-		c.own.Cross = append(slices.Clone(a.Cross), ca.CrossCertificate{By: by, Certificate: der})
-	}
-	if err := s.enter(c.own, intent, der); err != nil {
-		return out, err
-	}
-	out.Authority = c.own.Authority
-	if q.By == "" && a.AKI == ca.AKIIssuer {
-		out.Notices = append(out.Notices, "what "+a.Name+" signed before names its earlier certificate: hand out both")
-	}
-	if err := s.ceremonyLists(&out, lister); err != nil {
-		return out, err
-	}
-	return out, s.journal.Sync()
+	c.beside = q.By != ""
+	return c, nil
 }
 
 // certifier opens the key that signs. An authority without a root signs with the key that
 // is at hand, but not for anybody who reaches the socket: the words of the installation
 // are asked for all the same (security rule SG-03).
-func (s *Signer) certifier(a *authority, by, text string) (*authority, error) {
-	switch {
-	case a.Kind != ca.Issuing || by != a.Name:
-		return s.openSealed(by, text)
-	case a.key == nil:
-		return nil, a.locked()
+func (s *Signer) certifier(signer, a *authority, text string) (err error) {
+	if signer.Kind == ca.Issuing {
+		signer.key = a.key
+		return s.proven(text)
 	}
-	return a, s.proven(text)
+	signer.key, err = s.rootKey(signer.Name, text)
+	return err
 }
 
 // proven demands the recovery words of the installation.
@@ -126,64 +126,6 @@ func (s *Signer) proven(text string) error {
 		return s.noteTry(Unlocking{Words: text}, err)
 	}
 	return nil
-}
-
-// mayCertify refuses signers that cannot, and lives that would be too long.
-func (r *rules) mayCertify(a *authority, by string, q Recertification) error {
-	p := r.authorities[by]
-	switch {
-	case p == nil && a.External:
-		return unmakeable("the key of "+a.Name+" is not here", "where its key is, it is renewed")
-	case p == nil || p.External:
-		return unmakeable(fmt.Sprintf("the key of %s, which signed %s, is not here", by, a.Name), "chancery ca export-csr "+a.Name+", have it signed there, then chancery ca import-cert")
-	case p.Kind == ca.Issuing && by != a.Name:
-		return unmakeable(p.Name+" signs no authorities", "choose a root: chancery ca list")
-	case q.By == a.Parent || q.By == a.Name:
-		return unmakeable(a.Name+" is below "+q.By+" already", "leave --by out to renew it")
-	case q.By != "" && p.Kind != ca.Root:
-		return unmakeable(p.Name+" is no root, and who trusts its root needs no such certificate", "choose a root: chancery ca list")
-	case q.By != "" && a.AKI == ca.AKIIssuer:
-		return unmakeable("what "+a.Name+" signed names its own certificate, and would not verify by another", "found the next generation with key identifiers alone: chancery ca create --aki keyid")
-	case a.State == ca.Retired || p.State == ca.Retired:
-		return unmakeable("one of the two is retired", "chancery ca list")
-	case q.Days < 1 || q.Days > maxLife:
-		return unmakeable(fmt.Sprintf("a life of %d days is not between 1 and %d", q.Days, maxLife), "chancery ca renew --days 1825")
-	case len(a.Cross)+len(a.Earlier) >= maxCross || a.octets() > maxOctets:
-		return unmakeable(a.Name+" has as many certificates as one key can have", "found the next generation: chancery ca create")
-	}
-	return nil
-}
-
-// shortens refuses a renewal that would end what is below an authority early: it was
-// signed for the life of the certificate before.
-func (a *authority) shortens(end time.Time) error {
-	fix := "more --days, or --confirm " + a.Name
-	if a.Parent != a.Name {
-		fix = "more --days, after chancery ca renew " + a.Parent + " if that ends too early, or --confirm " + a.Name
-	}
-	return unmakeable(fmt.Sprintf("it would end on %s, and %s ends on %s", end.Format(time.DateOnly), a.Name, a.NotAfter.Format(time.DateOnly)), fix).
-		Because("what it signed would outlive it (security rule PF-06)")
-}
-
-const (
-	// maxCross bounds the certificates of one key, the newest not counted.
-	maxCross = 32
-	// maxOctets is how long they may be in all before one more is signed: a leaf must
-	// have room for them (journal.MaxBody) in base64, and for the newest's key and name
-	// once more.
-	maxOctets = 64 << 10
-)
-
-// octets is how long all certificates of a generation are.
-func (a *authority) octets() int {
-	n := len(a.Certificate)
-	for _, der := range a.Earlier {
-		n += len(der)
-	}
-	for _, c := range a.Cross {
-		n += len(c.Certificate)
-	}
-	return n
 }
 
 // redraft drafts the certificate of a key that has one. A root signs its own anew.
@@ -206,13 +148,7 @@ func (s *Signer) redraft(a, signer *authority, days int, now time.Time) (d ca.Au
 		d.Hash, d.AKI = a.Hash, a.AKI
 		return d, nil
 	}
-	if end := signer.End(); d.NotAfter.After(end) {
-		return d, unmakeable(fmt.Sprintf("it would outlive %s, whose chain ends on %s", signer.Name, end.Format(time.DateOnly)), "choose fewer --days")
-	}
 	d.Issuer, d.AKI = &signer.Authority, signer.AKI
-	if err := policy.Breaks(signer.Constraints, d.Subject, nil); err != nil {
-		return d, err
-	}
 	if subject, err := encode.SubjectDER(d.Subject); err != nil || !bytes.Equal(subject, a.Subject) {
 		return d, unmakeable("the name of "+a.Name+" has fields that cannot be written again as they are", "found the next generation: chancery ca create")
 	}

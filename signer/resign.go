@@ -3,8 +3,8 @@
 package signer
 
 import (
-	"fmt"
-	"slices"
+	"crypto"
+	"time"
 
 	"chancery/ca"
 	"chancery/encode"
@@ -33,60 +33,16 @@ func (s *Signer) Resign(q Resigning) (out Created, err error) {
 	if err != nil {
 		return out, err
 	}
-	r := s.rules.Load()
-	chain, err := parsedChain(q.Certificates[:min(len(q.Certificates), 1)])
+	c, key, err := s.resigned(q, now)
 	if err != nil {
 		return out, err
 	}
-	x := chain[0]
-	if err := r.ownName(chain); err != nil {
+	if q.DryRun {
+		out.Authority = c.own.Authority
+		return out, nil
+	}
+	if c.signer.key, err = s.rootKey(q.Parent, q.ParentWords); err != nil {
 		return out, err
-	}
-	key, keyType, err := s.keyOf(q.Import, x)
-	if err != nil {
-		return out, err
-	}
-	g := Generation{Name: q.Name, Line: q.Line, Days: q.Days}
-	if err := r.takes(g, q.Kind, q.PKI); err != nil {
-		return out, err
-	}
-	if err := r.below(Creation{Generation: g, Kind: q.Kind, Parent: q.Parent}); err != nil {
-		return out, err
-	}
-	if len(x.SubjectKeyId) == 0 { // nothing that it signed names one
-		if x.SubjectKeyId, err = encode.KeyID(x.RawSubjectPublicKeyInfo); err != nil {
-			return out, untakeable("the key of the certificate cannot be worked with", "bring one of another type").Because(err.Error())
-		}
-	}
-	use := q.Use
-	if len(x.ExtKeyUsage) == 0 {
-		q.Use = nil
-	}
-	a, err := imported(q.Import, x, keyType, r.birth(q.Line, q.Standby))
-	if err != nil {
-		return out, err
-	}
-	if len(a.Use) == 0 {
-		a.Use = use
-	}
-	parent, err := s.openSealed(q.Parent, q.ParentWords)
-	if err != nil {
-		return out, err
-	}
-	d, err := s.redraft(&authority{Authority: a}, parent, q.Days, now)
-	if err != nil {
-		return out, err
-	}
-	if q.Kind == ca.Intermediate {
-		d.PathLen = making{kind: q.Kind, parent: parent}.pathLen()
-	}
-	if err := fits(d, parent.Authority); err != nil {
-		return out, err
-	}
-	a.Parent, a.Use, a.Certificate, a.NotBefore, a.NotAfter = q.Parent, d.Use, nil, d.NotBefore, d.NotAfter
-	c, err := encoded(a, d, parent)
-	if err != nil {
-		return out, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --resign").Because(err.Error())
 	}
 	if q.OwnWords == "" && q.Words == "" {
 		q.OwnWords = q.ParentWords // which have opened the parent's key
@@ -94,34 +50,62 @@ func (s *Signer) Resign(q Resigning) (out Created, err error) {
 	if err := s.bring(q.Import, key); err != nil {
 		return out, err
 	}
-	der, intent, err := s.signCA(c)
+	made, err := s.certify(c)
 	if err != nil {
 		return out, err
 	}
-	c.own.Certificate = der
-	if err := s.enter(c.own, intent, der); err != nil {
-		return out, err
-	}
-	out.Authority = c.own.Authority
-	if err := s.ceremonyLists(&out, parent); err != nil {
-		return out, err
-	}
-	if a.Kind == ca.Issuing && !s.keys.Sealed() {
-		if err := s.loadKeys(); err != nil {
-			return out, err
-		}
-	}
-	return out, s.journal.Sync()
+	return out, s.finish(&out, made, c.signer)
 }
 
-// fits refuses usages that an authority online lacks, or that the one above has not. The
-// type of the key is that of what stands already, weak or not (R43).
-func fits(d ca.AuthorityDraft, parent ca.Authority) error {
-	if d.PathLen == 0 && len(d.Use) == 0 {
-		return ca.Refused(ca.E3004, "an authority with path length 0 needs extended key usages", "name what it is for: chancery ca import-cert --for server,client")
+// resigned is the first certificate that is made here of a key from elsewhere, as far as
+// no key signs it; and that key, if it is not here yet.
+func (s *Signer) resigned(q Resigning, now time.Time) (c certifying, key crypto.Signer, err error) {
+	r := s.rules.Load()
+	h, err := r.hierarchy()
+	if err != nil {
+		return c, nil, err
 	}
-	if up := parent.Use; len(up) > 0 && (len(d.Use) == 0 || slices.ContainsFunc(d.Use, func(u string) bool { return !slices.Contains(up, u) })) {
-		return ca.Refused(ca.E3004, fmt.Sprintf("authority %s has other extended key usages", parent.Name), "leave --for out, or choose another --resign")
+	chain, err := chainOf(q.Certificates[:min(len(q.Certificates), 1)])
+	if err != nil {
+		return c, nil, err
 	}
-	return policy.Breaks(parent.Constraints, d.Subject, nil)
+	x, b := chain[0], q.bringing()
+	b.Days, b.Parent = q.Days, q.Parent
+	if err := h.OwnName(chain); err != nil {
+		return c, nil, err
+	}
+	if key, b.KeyType, err = s.keyOf(q.Import, x); err != nil {
+		return c, nil, err
+	}
+	if err := h.Admits(b.Newcomer); err != nil {
+		return c, nil, err
+	}
+	if err := h.Below(b.Newcomer); err != nil {
+		return c, nil, err
+	}
+	if len(x.SKI) == 0 { // nothing that it signed names one
+		if x.SKI, err = encode.KeyID(x.SPKI); err != nil {
+			return c, nil, untakeable("the key of the certificate cannot be worked with", "bring one of another type").Because(err.Error())
+		}
+	}
+	a, err := h.Imported(b, x)
+	if err != nil {
+		return c, nil, err
+	}
+	parent := r.authorities[q.Parent].shut()
+	d, err := s.redraft(&authority{Authority: a}, parent, q.Days, now)
+	if err != nil {
+		return c, nil, err
+	}
+	if q.Kind == ca.Intermediate {
+		d.PathLen = h.PathLen(b.Newcomer)
+	}
+	if err := policy.VetResigned(d); err != nil {
+		return c, nil, err
+	}
+	a.Parent, a.Use, a.Certificate, a.NotBefore, a.NotAfter = q.Parent, d.Use, nil, d.NotBefore, d.NotAfter
+	if c, err = encoded(a, d, parent); err != nil {
+		return c, nil, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --resign").Because(err.Error())
+	}
+	return c, key, nil
 }

@@ -11,38 +11,45 @@ import (
 	"strings"
 
 	"chancery/ca"
+	"chancery/policy"
 	"chancery/signer/softkey"
 )
 
-// unused opens the key of a generation that was never made: whoever asked for it died
-// between its key and its certificate, and asks again. It is nil if there is no key of
-// the name. One that is of another type, or that these words do not open, is E2601 and
-// stays: nobody but its owner can tell that it is not needed.
-func (s *Signer) unused(q Creation) (crypto.Signer, error) {
+// unused tells whether the key of a generation that was never made lies here: whoever
+// asked for it died between its key and its certificate, and asks again. One that is of
+// another type, or sealed for another kind, is E2601 and stays: nobody but its owner can
+// tell that it is not needed.
+func (s *Signer) unused(q Creation) (bool, error) {
 	held, err := s.held(q.Name)
 	if err != nil || held == nil {
-		return nil, err
-	}
-	r := s.rules.Load()
-	taken := func(why string) error {
-		return unmakeable("a key of the name "+q.Name+" lies here already, and "+why, "give it another name: "+s.otherwise(q))
+		return false, err
 	}
 	switch {
-	case held.Purpose != softkey.Authority || r.withKey(held.SPKI) != nil:
-		return nil, taken("it is another's")
+	case held.Purpose != softkey.Authority || s.rules.Load().withKey(held.SPKI) != nil:
+		return false, s.taken(q, "it is another's")
 	case held.KeyType != q.KeyType:
-		return nil, taken("it is of type " + held.KeyType)
+		return false, s.taken(q, "it is of type "+held.KeyType)
 	case slices.Contains(held.Methods, softkey.ByKEK) != (q.Kind == ca.Issuing):
-		return nil, taken("it was sealed for another kind of authority")
-	case q.Kind == ca.Issuing:
+		return false, s.taken(q, "it was sealed for another kind of authority")
+	}
+	return true, nil
+}
+
+// reopened opens the key that lies here. One that these words do not open is E2601.
+func (s *Signer) reopened(q Creation) (crypto.Signer, error) {
+	if q.Kind == ca.Issuing {
 		return s.keys.Key(q.Name, s.log())
 	}
 	key, err := s.rootKey(q.Name, q.sealing())
 	var p *ca.Problem
 	if errors.As(err, &p) && p.Kind == ca.RefusedKind {
-		return nil, taken("other words seal it")
+		return nil, s.taken(q, "other words seal it")
 	}
 	return key, err
+}
+
+func (s *Signer) taken(q Creation, why string) error {
+	return unmakeable("a key of the name "+q.Name+" lies here already, and "+why, "give it another name: "+s.otherwise(q))
 }
 
 // otherwise is the command that makes it under a name that is free.
@@ -69,12 +76,12 @@ func (q Creation) sealing() string {
 func (s *Signer) free(name string) string {
 	line, n := name, 1
 	if at := strings.LastIndex(name, "-g"); at > 0 {
-		if number, err := strconv.Atoi(name[at+2:]); err == nil && number > 0 && number < maxGeneration {
+		if number, err := strconv.Atoi(name[at+2:]); err == nil && number > 0 && number < policy.MaxGenerations {
 			line, n = name[:at], number
 		}
 	}
 	r := s.rules.Load()
-	for range maxGeneration { // more there are not
+	for range policy.MaxGenerations { // more there are not
 		n++
 		next := fmt.Sprintf("%s-g%d", line, n)
 		if held, err := s.held(next); err == nil && held == nil && r.authorities[next] == nil {

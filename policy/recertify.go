@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"chancery/ca"
+)
+
+// A Renewal asks for one more certificate of a generation's key: in place of its own,
+// or, with By, beside it.
+type Renewal struct {
+	Authority, By string
+	Days          int
+	// Shorten lets it end before the certificate that it replaces.
+	Shorten bool
+}
+
+// Bounds of the certificates that one key has.
+const (
+	// MaxCross bounds them, the newest not counted.
+	MaxCross = 32
+	// MaxOctets is how long they may be in all before one more is signed: a leaf of the
+	// log must have room for them in base64, and for the newest's key and name once more.
+	MaxOctets = 64 << 10
+)
+
+// Certifies gives the generation of a renewal and the one that will sign it, or refuses
+// signers that cannot, and lives that would be too long. The Problem is E2101 or E2601.
+func (h Hierarchy) Certifies(q Renewal) (a, p Standing, err error) {
+	a, known := h[q.Authority]
+	if !known {
+		return a, p, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.Authority), "chancery ca list")
+	}
+	by := a.Parent
+	if q.By != "" {
+		by = q.By
+	}
+	p, known = h[by]
+	switch {
+	case !known && a.External:
+		err = unmakeable("the key of "+a.Name+" is not here", "where its key is, it is renewed")
+	case !known || p.External:
+		err = unmakeable(fmt.Sprintf("the key of %s, which signed %s, is not here", by, a.Name), "chancery ca export-csr "+a.Name+", have it signed there, then chancery ca import-cert")
+	case p.Kind == ca.Issuing && by != a.Name:
+		err = unmakeable(p.Name+" signs no authorities", "choose a root: chancery ca list")
+	case q.By == a.Parent || q.By == a.Name:
+		err = unmakeable(a.Name+" is below "+q.By+" already", "leave --by out to renew it")
+	case q.By != "" && p.Kind != ca.Root:
+		err = unmakeable(p.Name+" is no root, and who trusts its root needs no such certificate", "choose a root: chancery ca list")
+	case q.By != "" && a.AKI == ca.AKIIssuer:
+		err = unmakeable("what "+a.Name+" signed names its own certificate, and would not verify by another", "found the next generation with key identifiers alone: chancery ca create --aki keyid")
+	case a.State == ca.Retired || p.State == ca.Retired:
+		err = unmakeable("one of the two is retired", "chancery ca list")
+	case a.full():
+		err = unmakeable(a.Name+" has as many certificates as one key can have", "found the next generation: chancery ca create")
+	default:
+		err = livesFor(q.Days, "chancery ca renew --days 1825")
+	}
+	return a, p, err
+}
+
+// full tells whether a generation has all the certificates that one key can have.
+func (s Standing) full() bool {
+	n := len(s.Certificate)
+	for _, der := range s.Earlier {
+		n += len(der)
+	}
+	for _, c := range s.Cross {
+		n += len(c.Certificate)
+	}
+	return len(s.Cross)+len(s.Earlier) >= MaxCross || n > MaxOctets
+}
+
+// VetRenewal is VetAuthority for one more certificate of a key: its type, and the form
+// of its constraints, are those of what stands already, weak or not (R43). It shortens
+// no life, but refuses it: whoever renews must know. The Problem is E2113, E2114 or
+// E2601.
+func (a Standing) VetRenewal(d ca.AuthorityDraft, q Renewal) error {
+	if err := keepsChain(d); err != nil {
+		return err
+	}
+	if beyondUse(d) {
+		return unmakeable(d.Issuer.Name+" has other extended key usages than "+a.Name, "found the next generation: chancery ca create").Because(boundUse)
+	}
+	if q.By != "" || q.Shorten || !d.NotAfter.Before(a.NotAfter) {
+		return nil
+	}
+	fix := "more --days, or --confirm " + a.Name
+	if a.Parent != a.Name {
+		fix = "more --days, after chancery ca renew " + a.Parent + " if that ends too early, or --confirm " + a.Name
+	}
+	return unmakeable(fmt.Sprintf("it would end on %s, and %s ends on %s", d.NotAfter.Format(time.DateOnly), a.Name, a.NotAfter.Format(time.DateOnly)), fix).
+		Because("what it signed would outlive it (security rule PF-06)")
+}
+
+// VetResigned is VetAuthority for the first certificate that is made here of a key from
+// elsewhere, whose type is that of what stands already. The Problem is E2113, E2114,
+// E2601 or E3004.
+func VetResigned(d ca.AuthorityDraft) error {
+	if err := keepsChain(d); err != nil {
+		return err
+	}
+	if useless(d) {
+		return ca.Refused(ca.E3004, "an authority with path length 0 needs extended key usages", "name what it is for: chancery ca import-cert --for server,client")
+	}
+	if beyondUse(d) {
+		return ca.Refused(ca.E3004, fmt.Sprintf("authority %s has other extended key usages", d.Issuer.Name), "leave --for out, or choose another --resign")
+	}
+	return nil
+}
+
+// keepsChain refuses what would outlive its chain, or break the constraints of it.
+func keepsChain(d ca.AuthorityDraft) error {
+	if d.Issuer == nil {
+		return nil
+	}
+	if end := d.Issuer.End(); d.NotAfter.After(end) {
+		return unmakeable(fmt.Sprintf("it would outlive %s, whose chain ends on %s", d.Issuer.Name, end.Format(time.DateOnly)), "choose fewer --days")
+	}
+	return Breaks(d.Issuer.Constraints, d.Subject, nil)
+}
