@@ -23,6 +23,8 @@ type Door string
 const (
 	DoorCLI Door = "cli"
 	DoorAPI Door = "api"
+	// DoorService is the service asking for the certificate of its own listeners.
+	DoorService Door = "service"
 )
 
 // A Role is a set of rights, named alike everywhere.

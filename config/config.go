@@ -26,6 +26,14 @@ type Config struct {
 	// ListenHTTP is host:port for revocation lists and CA certificates, which
 	// nobody can enrol through. Port 0 takes a free one.
 	ListenHTTP string `toml:"listen_http"`
+	// Listen is host:port for the API over TLS, and ListenMTLS the same where clients
+	// bring a certificate; "off" listens nowhere.
+	Listen     string `toml:"listen"`
+	ListenMTLS string `toml:"listen_mtls"`
+	// BaseURL is where people and programs reach Listen, such as
+	// https://ca.lab.example:8443, without a slash at the end. Its host is the name in
+	// the service's own certificate. Empty is the host of PKIURL.
+	BaseURL string `toml:"base_url"`
 	// PKIURL is where relying parties reach ListenHTTP, such as
 	// http://ca.lab.example:8080. It goes into certificates and has no slash at the
 	// end.
@@ -44,7 +52,11 @@ type Accounts struct {
 }
 
 // Default is the settings where nothing is said.
-func Default() Config { return Config{ListenHTTP: ":8080"} }
+func Default() Config { return Config{ListenHTTP: ":8080", Listen: ":8443", ListenMTLS: ":8444"} }
+
+// Off is what Listen and ListenMTLS say to listen nowhere: an empty setting is one that
+// was not made.
+const Off = "off"
 
 // A setting is one key of Config.
 type setting struct {
@@ -58,6 +70,9 @@ type setting struct {
 var settings = [...]setting{
 	{"database", func(c *Config) *string { return &c.Database }, faultOfDatabase},
 	{"listen_http", func(c *Config) *string { return &c.ListenHTTP }, faultOfListener},
+	{"listen", func(c *Config) *string { return &c.Listen }, faultOfSwitch},
+	{"listen_mtls", func(c *Config) *string { return &c.ListenMTLS }, faultOfSwitch},
+	{"base_url", func(c *Config) *string { return &c.BaseURL }, faultOfBase},
 	{"pki_url", func(c *Config) *string { return &c.PKIURL }, faultOfURL},
 	{"accounts.front", func(c *Config) *string { return &c.Accounts.Front }, faultOfAccount},
 	{"accounts.signer", func(c *Config) *string { return &c.Accounts.Signer }, faultOfAccount},
@@ -196,21 +211,42 @@ func faultOfListener(s string) string {
 	return ""
 }
 
+// faultOfSwitch takes what faultOfListener takes, and the word that switches it off.
+func faultOfSwitch(s string) string {
+	if s == Off {
+		return ""
+	}
+	if detail := faultOfListener(s); detail != "" {
+		return detail + `; "off" listens nowhere`
+	}
+	return ""
+}
+
+// faultOfBase wants HTTPS: tokens travel there.
+func faultOfBase(s string) string {
+	if s == "" || isAddress(s, "https") {
+		return ""
+	}
+	return "is not an address such as https://ca.lab.example:8443, without a slash at the end"
+}
+
+// isAddress tells whether a setting is scheme, host and at most a path.
+func isAddress(s, scheme string) bool {
+	n, err := ca.NewName(ca.URI, s)
+	if err != nil || n.Value != s {
+		return false
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == scheme && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == "" && !strings.HasSuffix(s, "/") && !strings.ContainsAny(s, "?#")
+}
+
 // faultOfURL wants plain HTTP: who checks a certificate to open HTTPS would need
 // to check another one first (RFC 5280 §8).
 func faultOfURL(s string) string {
-	if s == "" {
+	if s == "" || isAddress(s, "http") {
 		return ""
 	}
-	n, err := ca.NewName(ca.URI, s)
-	if err != nil || n.Value != s {
-		return "is not an address"
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(s, "/") || strings.ContainsAny(s, "?#") {
-		return "is not an address such as http://ca.lab.example:8080, without a slash at the end"
-	}
-	return ""
+	return "is not an address such as http://ca.lab.example:8080, without a slash at the end"
 }
 
 func faultOfAccount(s string) string {

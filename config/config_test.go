@@ -33,7 +33,7 @@ func TestLoadVariableOverFileOverDefault(t *testing.T) {
 		"CHANCERY_LISTEN_HTTP=127.0.0.1:0", "CHANCERY_ACCOUNTS_SIGNER=keys", "CHANCERY_PKI_URL=",
 		"CHANCERY_PASSWORD_FILE=/x", "LISTEN_HTTP=:1", "novalue",
 	})
-	want := Config{ListenHTTP: "127.0.0.1:0", PKIURL: "http://ca.lab.example:8080", Accounts: Accounts{Front: "web", Signer: "keys"}}
+	want := Config{ListenHTTP: "127.0.0.1:0", Listen: ":8443", ListenMTLS: ":8444", PKIURL: "http://ca.lab.example:8080", Accounts: Accounts{Front: "web", Signer: "keys"}}
 	if err != nil || c != want {
 		t.Errorf("loaded %+v, %v, want %+v", c, err, want)
 	}
@@ -50,6 +50,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"no port", "listen_http = \"8080\"\n", "", "listen_http is not host:port"},
 		{"a port by name", "listen_http = \":http\"\n", "", "no port"},
 		{"a port too large", "", "CHANCERY_LISTEN_HTTP=:65536", "no port"},
+		{"a switch that is no word", "listen = \"no\"\n", "", `"off" listens nowhere`},
+		{"tokens in the clear", "base_url = \"http://ca.lab.example\"\n", "", "base_url"},
 		{"https in certificates", "pki_url = \"https://ca.lab.example\"\n", "", "pki_url"},
 		{"a slash at the end", "pki_url = \"http://ca.lab.example/\"\n", "", "pki_url"},
 		{"a query", "pki_url = \"http://ca.lab.example?\"\n", "", "pki_url"},
@@ -84,6 +86,7 @@ func TestDocumentReadsBack(t *testing.T) {
 	for _, want := range []Config{
 		Default(),
 		{Database: `postgres://u:p%22@db.lab.example/a "b" \c é?sslmode=verify-full`, ListenHTTP: "[::1]:8080",
+			Listen: Off, ListenMTLS: "[::1]:8444", BaseURL: "https://ca.lab.example",
 			PKIURL: "http://ca.lab.example:8080/x", Accounts: Accounts{Front: "chancery-front", Signer: "chancery_signer"}},
 	} {
 		if c, err := Load(file(t, string(want.Document())), nil); err != nil || c != want {

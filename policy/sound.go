@@ -99,7 +99,7 @@ func (f *faults) head(p ca.Profile) {
 	entries(f, "lines", p.Lines, "lines beside the profile's own", func(s string) bool { return isWord(s) && s != p.Line })
 	f.add(p.Days >= 1, "days", "must be at least 1")
 	f.add(p.MaxDays >= p.Days && p.MaxDays <= maxDays, "max_days", fmt.Sprintf("must be at least days and at most %d", maxDays))
-	set(f, "doors", p.Doors, "cli or api", func(d ca.Door) bool { return d == ca.DoorCLI || d == ca.DoorAPI })
+	set(f, "doors", p.Doors, "cli, api or service", func(d ca.Door) bool { return d == ca.DoorCLI || d == ca.DoorAPI || d == ca.DoorService })
 	set(f, "use", p.Use, "server, client, email or codesign", func(u string) bool {
 		_, known := ca.UseOID(u)
 		return known && u != "ocsp" // an OCSP responder speaks for the authority
