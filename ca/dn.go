@@ -110,7 +110,7 @@ func badDN(text, fault string) *Problem {
 // attributeOID is the object identifier of a field's short name, in any case, or
 // of itself; "" if it is neither.
 func attributeOID(name string) string {
-	for _, oid := range []string{OIDCommonName, OIDSerialNumber, OIDCountry, OIDLocality, OIDState, OIDOrganization, OIDUnit, OIDDomain, OIDUserID, OIDEmail} {
+	for _, oid := range []string{OIDCommonName, OIDSerialNumber, OIDCountry, OIDLocality, OIDState, OIDOrganization, OIDUnit, OIDDomain, OIDUserID, OIDEmail, OIDSurname, OIDGivenName, OIDTitle} {
 		if oid == name || strings.EqualFold(attributeName(oid), name) {
 			return oid
 		}

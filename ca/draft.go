@@ -22,6 +22,10 @@ type Draft struct {
 	NotAfter  time.Time `json:"not_after"`
 	// Use are extended key usages by name: server, client, email, codesign.
 	Use []string `json:"use"`
+	// KeyUsage are key usage bits by name; none are those that key type and use need.
+	KeyUsage []string `json:"key_usage,omitempty"`
+	// Extensions are those beside our own, in their order.
+	Extensions []Extension `json:"extensions,omitempty"`
 	// Authority is the generation that signs.
 	Authority string `json:"authority"`
 	// Profile and ProfileDigest say under which rules it was cleared.

@@ -53,12 +53,15 @@ type Subject []Attribute
 // The attribute types that profiles name (RFC 4519, RFC 5280 appendix A, RFC 2985).
 const (
 	OIDCommonName   = "2.5.4.3"
+	OIDSurname      = "2.5.4.4"
 	OIDSerialNumber = "2.5.4.5"
 	OIDCountry      = "2.5.4.6"
 	OIDLocality     = "2.5.4.7"
 	OIDState        = "2.5.4.8"
 	OIDOrganization = "2.5.4.10"
 	OIDUnit         = "2.5.4.11"
+	OIDTitle        = "2.5.4.12"
+	OIDGivenName    = "2.5.4.42"
 	OIDDomain       = "0.9.2342.19200300.100.1.25"
 	OIDUserID       = "0.9.2342.19200300.100.1.1"
 	OIDEmail        = "1.2.840.113549.1.9.1"
@@ -106,6 +109,12 @@ func attributeName(oid string) string {
 		return "O"
 	case OIDUnit:
 		return "OU"
+	case OIDSurname:
+		return "SN"
+	case OIDGivenName:
+		return "GN"
+	case OIDTitle:
+		return "title"
 	case OIDDomain:
 		return "DC"
 	case OIDUserID:

@@ -66,6 +66,11 @@ type CSR struct {
 	// Names are the subject alternative names asked for, in their order,
 	// canonical, without duplicates.
 	Names []Name
+	// Use are the extended key usages asked for, by name or object identifier; KeyUsage
+	// the bits, by name. Profiles set both.
+	Use, KeyUsage []string
+	// Extensions are the others asked for, each once, with values that are DER.
+	Extensions []Extension
 	// Dropped says in plain words what the request asked for that no profile
 	// takes from a request, such as extension OIDs.
 	Dropped []string

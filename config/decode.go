@@ -25,7 +25,7 @@ const (
 	// maxFaults is how many unknown keys one reading reports: a document of another
 	// program has hundreds.
 	maxFaults = 20
-	// maxDepth bounds nested brackets, since the library recurses. Ours nest twice;
+	// maxDepth bounds nested brackets, since the library recurses. Ours nest thrice;
 	// the rest is for comments that leave brackets open.
 	maxDepth = 64
 )
@@ -77,7 +77,10 @@ func tooDeep(document []byte) bool {
 	return false
 }
 
-// keysOf lists the dotted keys of a structure, tables included.
+// anyKey stands in a list of keys for those that whoever writes the document chooses.
+const anyKey = ".*"
+
+// keysOf lists the dotted keys of a structure, tables and lists of tables included.
 func keysOf(t reflect.Type, prefix string, keys []string) []string {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -86,8 +89,16 @@ func keysOf(t reflect.Type, prefix string, keys []string) []string {
 			continue
 		}
 		keys = append(keys, prefix+name)
-		if f.Type.Kind() == reflect.Struct {
-			keys = keysOf(f.Type, prefix+name+".", keys)
+		of := f.Type
+		if of.Kind() == reflect.Slice {
+			of = of.Elem()
+		}
+		switch of.Kind() {
+		case reflect.Struct:
+			keys = keysOf(of, prefix+name+".", keys)
+		case reflect.Map:
+			keys = append(keys, prefix+name+anyKey)
+		default:
 		}
 	}
 	return keys
@@ -119,17 +130,32 @@ type walk struct {
 	faults []error
 }
 
-// keyValue checks a key and, in an inline table, those below it.
+// keyValue checks a key and, in inline tables, those below it.
 func (w *walk) keyValue(e *unstable.Node, table string) {
-	path := w.path(e, table)
-	if e.Value().Kind != unstable.InlineTable {
+	w.value(e.Value(), w.path(e, table))
+}
+
+// value goes through lists to the inline tables in them; tooDeep bounds how far.
+func (w *walk) value(v *unstable.Node, path string) {
+	if v.Kind != unstable.InlineTable && v.Kind != unstable.Array {
 		return
 	}
-	for it := e.Value().Children(); it.Next(); {
+	for it := v.Children(); it.Next(); {
 		if it.Node().Kind == unstable.KeyValue {
 			w.keyValue(it.Node(), path)
+		} else {
+			w.value(it.Node(), path)
 		}
 	}
+}
+
+// knows tells whether a dotted key is one of ours.
+func (w *walk) knows(path string) bool {
+	if slices.Contains(w.known, path) {
+		return true
+	}
+	at := strings.LastIndexByte(path, '.')
+	return at >= 0 && slices.Contains(w.known, path[:at]+anyKey)
 }
 
 // path joins a node's key to the table it stands in and notes it if it is
@@ -138,14 +164,14 @@ func (w *walk) path(e *unstable.Node, table string) string {
 	path := table
 	for it := e.Key(); it.Next(); {
 		n := it.Node()
-		if path != "" && !slices.Contains(w.known, path) {
+		if path != "" && !w.knows(path) {
 			return path
 		}
 		if path != "" {
 			path += "."
 		}
 		path += string(n.Data)
-		if !slices.Contains(w.known, path) {
+		if !w.knows(path) {
 			line := w.parser.Shape(n.Raw).Start.Line
 			fix := "remove it"
 			if near := Nearest(path, w.known); near != "" {
