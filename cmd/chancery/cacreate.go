@@ -23,6 +23,7 @@ type creation struct {
 	subject, org, key, hash     string
 	aki, recovery, own          string
 	root, intermediate, standby bool
+	itself                      bool // an issuing one that signs itself, as the one before
 	level, dry, yes, broken     bool // level is --no-stagger
 	given                       bool // a lifetime was
 	use, names, policies        []string
@@ -163,12 +164,14 @@ func (c *ceremony) profilesOf(ctx context.Context, line string) string {
 	}
 	var names []string
 	for _, p := range all {
-		if p.Line == line {
+		if p.Line == line || slices.Contains(p.Lines, line) {
 			names = append(names, p.Name)
 		}
 	}
 	if len(names) == 0 {
-		return fmt.Sprintf("%s no profile names line %s, so that nothing is issued by it\n", c.mark(warned), line)
+		return fmt.Sprintf("%s no profile names line %s, so that nothing is issued by it\n", c.mark(warned), line) +
+			c.next("profile set client --lines "+line, "let those who ask under a profile choose it") +
+			c.next("issue NAME --profile client --ca "+line, "a certificate by it")
 	}
 	return fmt.Sprintf("  It signs for the profiles %s.\n", strings.Join(names, ", "))
 }
@@ -210,7 +213,7 @@ func (c *ceremony) creation(q creation) (w signer.Creation, notices []string, er
 		w.Line = line
 	}
 	var above *ca.Authority
-	if w.Kind != ca.Root {
+	if w.Kind != ca.Root && !q.itself {
 		one, err := c.above(q.parent, w.Line)
 		if err != nil {
 			return w, nil, err
@@ -260,6 +263,8 @@ func (c *ceremony) above(name, line string) (ca.Authority, error) {
 	switch {
 	case before != nil && before.Parent != before.Name:
 		return c.named(before.Parent)
+	case before != nil && alone(*before):
+		return ca.Authority{}, usage("the authorities of line "+line+" sign themselves", "chancery ca rollover "+before.Name+", or --parent NAME")
 	case len(roots) == 1:
 		return roots[0], nil
 	}
@@ -409,7 +414,7 @@ func (c *ceremony) createPlan(w signer.Creation) string {
 			fmt.Fprintf(&b, "    %-12s %s\n", name, value)
 		}
 	}
-	row("signed by", w.Parent)
+	row("signed by", signedBy(w))
 	row("signs for", strings.Join(w.Use, ", "))
 	row("names", strings.Join(w.Constraints.Strings(), "  "))
 	for _, p := range w.Policies {
@@ -420,8 +425,15 @@ func (c *ceremony) createPlan(w signer.Creation) string {
 	}
 	row("hash", string(w.Hash))
 	row("AKI", string(w.AKI))
-	if w.Kind == ca.Root {
-		fmt.Fprintf(&b, "    On %s this root ends, and everything below it ends with it.\n", end)
+	if w.Parent == "" {
+		fmt.Fprintf(&b, "    On %s it ends, and everything below it ends with it.\n", end)
 	}
 	return b.String()
+}
+
+func signedBy(w signer.Creation) string {
+	if w.Parent == "" {
+		return "itself"
+	}
+	return w.Parent
 }

@@ -36,7 +36,9 @@ func (a *app) caRollover() *cobra.Command {
 			"trust bundle that has both; activate the successor (--activate), once relying parties have the bundle; retire the old\n" +
 			"one when the last of its certificates has ended. It may be broken off and typed again at any time.\n\n" +
 			"The successor of a root gets recovery words of its own, and both roots certify each other, so that either of them in\n" +
-			"a trust store accepts what is below both. Roll over the authorities below afterwards: --parent.",
+			"a trust store accepts what is below both. Roll over the authorities below afterwards: --parent.\n\n" +
+			"An authority that signs itself without a root (init --single-tier) is followed by another such, by the words of the\n" +
+			"installation. Whoever trusts the old one must trust the new one too before it is activated.",
 		Example: "  chancery ca rollover issuing-g1 --recovery-file words.txt\n  chancery ca rollover issuing-g1 --activate\n" +
 			"  chancery ca rollover root-g1 --recovery-file words.txt --own-recovery-file words2.txt",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
@@ -141,13 +143,9 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	if q.key == "" {
 		q.key = old.KeyType
 	}
-	switch old.Kind {
-	case ca.Root:
-		q.root = true
-	case ca.Intermediate:
-		q.intermediate = true
-	}
-	if q.parent == "" && old.Kind != ca.Root {
+	q.root, q.intermediate = old.Kind == ca.Root, old.Kind == ca.Intermediate
+	q.itself = alone(old) && q.parent == ""
+	if q.parent == "" && old.Kind != ca.Root && !q.itself {
 		q.parent = old.Parent
 	}
 	w, notices, err := c.creation(*q)
@@ -166,6 +164,9 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	q.words = w.OwnWords
 	return made.Authority, err
 }
+
+// alone tells whether an issuing authority signs itself, without a root.
+func alone(one ca.Authority) bool { return one.Kind == ca.Issuing && one.Parent == one.Name }
 
 // certified tells whether a root has certified another, or need not: what names the very
 // certificate of its issuer verifies by no other.
@@ -226,12 +227,17 @@ func (c *ceremony) steps(r rollover) string {
 		published = r.old.Name + " and " + r.next.Name + " certified each other"
 	case made && r.old.Kind == ca.Root:
 		published = "the two roots have not certified each other yet"
+	case made && alone(r.old):
+		published = "it has " + r.old.Name + " and " + r.next.Name + ": neither can certify the other, since none may be below them"
 	case made:
 		published = "it has " + r.old.Name + " and " + r.next.Name
 	}
 	step(2, "publish the bundle", made && (r.old.Kind != ca.Root || r.crossed), published)
 	wait := "who trusts the root needs nothing; who holds the authority itself needs the bundle: " + c.says("ca bundle")
-	if r.old.Kind == ca.Root {
+	switch {
+	case alone(r.old):
+		wait = "each relying party needs both: " + c.says("ca bundle")
+	case r.old.Kind == ca.Root:
 		wait = "each relying party needs both roots: " + c.says("ca bundle")
 	}
 	step(3, "wait for relying parties", active, wait)

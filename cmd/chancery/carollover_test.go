@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -108,6 +109,56 @@ func TestR6_ARootIsFollowedByTheNext(t *testing.T) {
 	}
 	h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
 	h.tool("openssl", "verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "g1.pem", "one.pem")
+}
+
+// R6, R21: what signs itself without a root is followed by another such, by the words of
+// the installation; who trusts the bundle accepts what either signed.
+func TestR6_AnAuthorityWithoutARootIsFollowedByTheNext(t *testing.T) {
+	t.Parallel()
+	h := hand{t, filepath.Join(t.TempDir(), "data")}
+	h.done("init", "--names", "lab.example", "--single-tier", "--recovery-file", h.file("words"))
+	h.serve()
+	h.done("issue", "one.lab.example", "--out", h.file("one.pem"), "--key-file", h.file("one.key"))
+	h.refused("E3002", "ca", "rollover", "issuing-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"))
+	s := h.done("ca", "rollover", "issuing-g1", "--recovery-file", h.file("words"))
+	if !strings.Contains(s.err, "signed by    itself") || !strings.Contains(s.out, "each relying party needs both") {
+		t.Errorf("%s%s", s.out, s.err)
+	}
+	h.write("both.pem", h.done("ca", "bundle").out)
+	h.done("ca", "rollover", "issuing-g1", "--activate")
+	h.done("issue", "two.lab.example", "--out", h.file("two.pem"), "--key-file", h.file("two.key"))
+	if issuer := h.tool("openssl", "x509", "-noout", "-issuer", "-in", "two.pem"); !strings.Contains(issuer, "CA G2") {
+		t.Error(issuer)
+	}
+	for _, name := range []string{"one", "two"} {
+		h.tool("openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", "both.pem", name+".pem")
+	}
+	h.done("ca", "retire", "issuing-g1", "--confirm", "issuing-g1")
+	h.refused("E1101", "ca", "create", "issuing-g3", "--recovery-file", h.file("words")) // below what?
+}
+
+// BK-05: what is alone in its line and has signed nothing is retired as it is; whatever has
+// signed is followed first.
+func TestBK05_AnAuthorityThatSignedNothingIsRetired(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	s := h.done("ca", "create", "users-g1", "--recovery-file", h.file("words"))
+	for _, want := range []string{"no profile names line users", "chancery profile set client --lines users", "--profile client --ca users"} {
+		if !strings.Contains(s.out, want) {
+			t.Errorf("no %q in\n%s", want, s.out)
+		}
+	}
+	h.done("ca", "retire", "users-g1", "--dry-run")
+	if s := h.done("ca", "list"); strings.Contains(s.out, "retired") {
+		t.Errorf("a dry run:\n%s", s.out)
+	}
+	h.done("ca", "retire", "users-g1")
+	h.done("issue", "one.lab.example")
+	h.done("revoke", "one.lab.example", "--confirm", "one.lab.example")
+	h.refused("E2603", "ca", "retire", "issuing-g1")
+	if s := h.done("ca", "list"); strings.Count(s.out, "retired") != 1 || strings.Contains(s.out, "retiring") {
+		t.Errorf("%s", s.out)
+	}
 }
 
 // R15, R17: the successor of an intermediate has its path length and its policies, with

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,7 +80,8 @@ func (a *app) caRetire() *cobra.Command {
 		Long: "Retires a generation that is retiring or in standby. It signs no certificate any more, and no trust bundle has it: whoever\n" +
 			"trusts what the bundles say refuses what is still valid below it. So it is refused while something is, unless the\n" +
 			"name of the authority confirms it. Its revocation list goes on until its own certificate ends, so that what it signed\n" +
-			"can be revoked. What is retired stays so.",
+			"can be revoked. What is retired stays so.\n\n" +
+			"One that is active is followed by another first, unless it is alone in its line and has signed nothing.",
 		Example:           "  chancery ca retire issuing-g1\n  chancery ca retire issuing-g1 --confirm issuing-g1",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -92,6 +94,22 @@ func (a *app) caRetire() *cobra.Command {
 	c.Flags().StringVar(&confirm, "confirm", "", "name of the authority, to retire it though something below it is valid")
 	c.Flags().BoolVar(&dry, "dry-run", false, "say what would be done, and do nothing")
 	return c
+}
+
+// unused has an active generation cease to sign if it has signed nothing and is alone in
+// its line: there is no other to be activated, and nobody misses it. Any other stays as it
+// is, and the signer says why it cannot be retired.
+func (c *ceremony) unused(ctx context.Context, one ca.Authority) (ca.Authority, error) {
+	for _, other := range c.all {
+		if other.Line == one.Line && other.Name != one.Name && other.State != ca.Retired {
+			return one, nil
+		}
+	}
+	page, err := c.front.Certificates(ctx, ca.Filter{Authority: one.Name, Limit: ca.MaxPage})
+	if err != nil || slices.ContainsFunc(page.Items, func(signed ca.Certificate) bool { return signed.Key != one.Key }) {
+		return one, err
+	}
+	return c.turn(ctx, one, ca.Retiring, "")
 }
 
 func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) error {
@@ -115,6 +133,11 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 	if !left.empty() || confirm != "" {
 		agreed = one.Name
 		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s. Once it is retired, whoever takes the next trust bundle refuses them", one.Name, left)); err != nil {
+			return err
+		}
+	}
+	if one.State == ca.Active {
+		if one, err = c.unused(ctx, one); err != nil {
 			return err
 		}
 	}
