@@ -33,6 +33,8 @@ type BundleBody struct {
 // the one that is.
 type PolicyChange struct {
 	Document []byte `json:"document,omitempty"`
+	// DryRun judges the document, and puts nothing in force.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // A PolicyState is the bundle in force.
@@ -53,13 +55,19 @@ func (s *Signer) SetPolicy(p PolicyChange) (PolicyState, error) {
 	if !s.founded() {
 		return PolicyState{}, unfounded()
 	}
+	b := s.rules.Load()
 	if len(p.Document) > 0 {
-		if err := s.enact(p.Document); err != nil {
+		next, err := s.successor(b, p.Document)
+		if err != nil {
 			return PolicyState{}, err
 		}
-		s.closeSession()
+		if b = next; !p.DryRun {
+			if err := s.enact(next); err != nil {
+				return PolicyState{}, err
+			}
+			s.closeSession()
+		}
 	}
-	b := s.rules.Load()
 	state := PolicyState{Version: b.bundle.Version, Expires: b.bundle.Expires, Document: b.document}
 	if len(p.Document) > 0 {
 		state.Notices = b.unloadable(s.Now())
@@ -67,20 +75,21 @@ func (s *Signer) SetPolicy(p PolicyChange) (PolicyState, error) {
 	return state, nil
 }
 
-// enact judges a bundle against the one in force, signs it with the init key,
-// makes its leaf durable, and only then obeys it.
-func (s *Signer) enact(document []byte) error {
-	old := s.rules.Load()
+// successor judges a bundle against the one in force, and gives the rules with it.
+func (s *Signer) successor(old *rules, document []byte) (*rules, error) {
 	next, err := old.withBundle(document, s.Parse)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if next.bundle.Log != s.journal.LogIDText() {
-		return ca.Refused(ca.E2121, "the policy bundle is refused: it is for another log", "make a new bundle from the one in force")
+		return nil, ca.Refused(ca.E2121, "the policy bundle is refused: it is for another log", "make a new bundle from the one in force")
 	}
-	if err := policy.Accept(old.bundle, next.bundle, s.Now()); err != nil {
-		return err
-	}
+	return next, policy.Accept(old.bundle, next.bundle, s.Now())
+}
+
+// enact signs a bundle with the init key, makes its leaf durable, and only then obeys it.
+func (s *Signer) enact(next *rules) error {
+	document := next.document
 	key, err := s.keys.Key(initKeyID, s.log())
 	if err != nil {
 		return err
@@ -142,11 +151,15 @@ func (m *memory) bundleLeaf(rec journal.Record) (about string, err error) {
 	return "bundle", nil
 }
 
-// keyLeaf remembers the init key when its leaf comes by.
+// keyLeaf remembers the init key when its leaf comes by, and which keys were brought.
 func (m *memory) keyLeaf(rec journal.Record) (about string, err error) {
 	var b KeyBody
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
 		return "", fmt.Errorf("read the step of a key: %w", err)
+	}
+	if b.Step == keyBrought {
+		m.brought[b.KeyID] = true
+		return "brought " + b.KeyID, nil
 	}
 	if b.KeyID != initKeyID || b.Step != keyMade {
 		return "", nil

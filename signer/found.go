@@ -197,6 +197,11 @@ func (s *Signer) begin(f Founding, uid int, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("write the policy bundle: %w", err)
 	}
-	s.rules.Store(&rules{authorities: map[string]*authority{}})
-	return s.enact(document)
+	none := &rules{authorities: map[string]*authority{}}
+	s.rules.Store(none)
+	first, err := s.successor(none, document)
+	if err != nil {
+		return err
+	}
+	return s.enact(first)
 }

@@ -44,6 +44,15 @@ func TestPolicyChangesOnlyForward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if dry, err := s.SetPolicy(signer.PolicyChange{Document: next, DryRun: true}); err != nil || dry.Version != b.Version {
+		t.Fatalf("a dry run gives %+v, %v", dry, err)
+	}
+	if now, err := s.SetPolicy(signer.PolicyChange{}); err != nil || now.Version != state.Version {
+		t.Fatalf("a dry run put version %d in force, %v", now.Version, err)
+	}
+	if _, err := s.SetPolicy(signer.PolicyChange{Document: state.Document, DryRun: true}); !errors.As(err, &p) || p.Code != ca.E2121 {
+		t.Errorf("a dry run takes the bundle in force again: %v", err)
+	}
 	if _, err := s.SetPolicy(signer.PolicyChange{Document: next}); err != nil {
 		t.Fatal(err)
 	}
