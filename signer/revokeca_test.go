@@ -4,10 +4,13 @@ package signer_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/big"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -297,4 +300,59 @@ func fixOf(err error) string {
 		return ""
 	}
 	return p.Fix
+}
+
+// BK-06: an authority that was made while the clock was ahead is found on the log after
+// the clock was set right.
+func TestBK06_AnAuthorityThatWasMadeByAClockAheadIsRevoked(t *testing.T) {
+	c := ceremonial(t)
+	dir := c.Dir
+	c.stop()
+	ahead := unopened(dir)
+	ahead.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	if err := ahead.Open(); err != nil {
+		t.Fatal(err)
+	}
+	c.site = running(t, ahead)
+	c.creates(c.creation("users-g1", "root-g1", ca.Issuing))
+	c.stop()
+	c.site = start(t, dir)
+	if _, err := c.ResetTime(os.Getuid()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		c.creates(c.creation(fmt.Sprintf("people-g%d", i+1), "root-g1", ca.Issuing))
+	}
+	for _, name := range []string{"users-g1", "people-g2", "issuing-g1"} {
+		if made := c.revokesCA(name, ca.Superseded); len(made.Serials) != 1 {
+			t.Errorf("%s: %v", name, made.Serials)
+		}
+	}
+}
+
+// BK-06: an earlier certificate of a key is revoked alone; the present one is not, and
+// signs on.
+func TestBK06_AnEarlierCertificateIsRevokedAlone(t *testing.T) {
+	c := ceremonial(t)
+	earlier := ca.Digest(sha256.Sum256(c.all["issuing-g1"].Certificate))
+	made, err := c.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 1900, Words: c.words})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.takes(made)
+	out, err := c.RevokeAuthority(signer.AuthorityRevoking{Authority: "issuing-g1", Reason: ca.Superseded, Certificate: &earlier, Words: c.words}, 7)
+	if err != nil || len(out.Serials) != 1 || out.Authority.State != ca.Active || len(out.Authority.Revoked) != 0 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	maps.Copy(c.lists, out.Lists)
+	h := c.hello(0)
+	leaf := c.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+	if got := c.checked(leaf.DER, []string{"issuing-g1", "root-g1"}, "-crl_check_all", c.listsWith("issuing-g1")...); !strings.Contains(got, ": OK") {
+		t.Errorf("by the present one: %s", got)
+	}
+	// All of them, for another reason: the one that is revoked stays as it is.
+	all := c.revokesCA("issuing-g1", ca.CessationOfOperation)
+	if len(all.Serials) != 1 || all.Authority.State != ca.Retired || c.count(audit.Revoked) != 2 {
+		t.Errorf("%+v", all)
+	}
 }

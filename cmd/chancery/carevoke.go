@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,11 +80,9 @@ func (c *ceremony) revokeAuthority(ctx context.Context, w signer.AuthorityRevoki
 	}
 	if by.Name != one.Name { // the signer says what is to be done with a root
 		c.revocationPlan(one, by, w, left)
-	}
-	if q.dry {
-		return c.give(authorityAnswer(one, "nothing was revoked\n"))
-	}
-	if by.Name != one.Name {
+		if q.dry {
+			return c.give(authorityAnswer(one, "nothing was revoked\n"))
+		}
 		if err := c.confirmed(ctx, one.Name, q.confirm, "revoking "+one.Name+" cannot be undone"); err != nil {
 			return err
 		}
@@ -122,6 +121,8 @@ func (c *ceremony) revocationPlan(one, by ca.Authority, w signer.AuthorityRevoki
 	switch {
 	case by.Name != one.Parent && !compromised:
 		fmt.Fprintf(c.err, "    who trusts %s alone accepts nothing below it by that certificate any more; by %s it stays what it is\n", by.Name, one.Parent)
+	case w.Certificate != nil && *w.Certificate != sha256.Sum256(one.Certificate) && !compromised:
+		fmt.Fprintf(c.err, "    it is not the present one: %s stays what it is\n", one.Name)
 	case one.State != ca.Retired:
 		fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs no certificate any more, and no trust bundle has it\n", one.Name, one.State)
 		if one.State == ca.Active && !slices.ContainsFunc(c.all, func(other ca.Authority) bool {

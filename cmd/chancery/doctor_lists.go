@@ -56,8 +56,10 @@ func (p *patient) list(a ca.Authority, newest int64) finding {
 	case l.Number < newest:
 		return warning(hint, "%s is published, and list %d was made: what was revoked last may not be on it", what, newest)
 	case p.record.waiting[a.Key] > 0:
-		return warning("chancery key unlock, or look at the service's log; it is made by itself then, or by chancery crl publish",
-			"%s was made before the last of what was revoked: %s on no list yet", what, counted(p.record.waiting[a.Key], "revocation"))
+		if a.Kind == ca.Issuing {
+			hint = "chancery key unlock, or look at the service's log; it is made by itself then, or by chancery crl publish"
+		}
+		return warning(hint, "%s was made before the last of what was revoked: %s on no list yet", what, counted(p.record.waiting[a.Key], "revocation"))
 	case p.now.Sub(l.ThisUpdate) > life/2:
 		return warning(hint, "%s is past half of its life, and ends on %s", what, end)
 	}

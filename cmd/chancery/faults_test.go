@@ -132,3 +132,28 @@ func (h hand) diesSaying(c *exec.Cmd, what string) {
 	}
 	_ = c.Wait() // it was killed
 }
+
+// BK-06: the signer dies between the leaves of a revoked authority and its list; the
+// same command makes it whole.
+func TestBK06_ADeathOnTheWayIsMadeWholeByTheSameCommand(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.done("issue", "one.lab.example", "--out", h.file("one.pem"), "--key-file", h.file("one.key"))
+	line := []string{"ca", "revoke", "issuing-g1", "--reason", "keyCompromise", "--recovery-file", h.file("words"), "--confirm", "issuing-g1"}
+	c := h.command(t.Context(), line...)
+	c.Env = append(c.Env, "CHANCERY_FAULT_POINT=revoked:1")
+	h.diesSaying(c, "a process ended")
+	if out := h.trustedRoot("one"); !strings.Contains(out, ": OK") {
+		t.Errorf("no list was made, and it says %s", out)
+	}
+	if s := h.done("ca", "list"); !strings.Contains(s.out, "retired, revoked") {
+		t.Errorf("%s", s.out)
+	}
+	h.done(line...)
+	if out := h.trustedRoot("one"); !strings.Contains(out, "certificate revoked") {
+		t.Errorf("%s", out)
+	}
+	if v := h.agrees(); v.Book.Count+v.Lists.Count != 0 {
+		t.Errorf("%+v", v)
+	}
+}

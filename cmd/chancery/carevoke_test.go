@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"chancery/ca"
+)
+
+// trustedRoot lets OpenSSL judge a chain as one who trusts the root alone, with the
+// lists as they lie at their addresses.
+func (h hand) trustedRoot(name string) string {
+	h.t.Helper()
+	h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
+	h.write("lists.pem", h.done("crl", "show", "-o", "pem").out)
+	c := exec.CommandContext(h.t.Context(), "openssl", "verify", "-x509_strict", "-crl_check_all", "-CRLfile", "lists.pem",
+		"-CAfile", "root.pem", "-untrusted", name+".pem", name+".pem")
+	c.Dir = filepath.Dir(h.dir)
+	out, err := c.CombinedOutput()
+	if (err == nil) != strings.Contains(string(out), ": OK") {
+		h.t.Errorf("openssl verify: %v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// BK-06: an authority whose key was stolen. Whoever checks the lists of a chain refuses
+// what is below it, and accepts what is below its sibling; log, book and lists agree.
+func TestBK06_AnAuthorityWhoseKeyWasStolen(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	words := h.file("words")
+	h.done("ca", "create", "users-g1", "--for", "client", "--recovery-file", words)
+	for _, name := range []string{"one", "two"} {
+		h.done("issue", name+".lab.example", "--out", h.file(name+".pem"), "--key-file", h.file(name+".key"))
+	}
+	if out := h.trustedRoot("one"); !strings.Contains(out, ": OK") {
+		t.Fatal(out)
+	}
+	h.done("key", "lock")
+	plan := h.done("ca", "revoke", "issuing-g1", "--reason", "cACompromise", "--dry-run")
+	for _, want := range []string{"retired", "nobody signs for line issuing", "2 certificates", "never certified again", "/pki/root-g1.crl"} {
+		if !strings.Contains(plan.err, want) {
+			t.Errorf("the plan lacks %q:\n%s", want, plan.err)
+		}
+	}
+	h.refused("E1101", "ca", "revoke", "issuing-g1", "--reason", "cACompromise", "--recovery-file", words)
+	h.refused("E1101", "ca", "revoke", "issuing-g1", "--confirm", "users-g1", "--recovery-file", words)
+	h.refused("E2111", "ca", "revoke", "issuing-g1", "--reason", "boredom", "--confirm", "issuing-g1")
+	h.refused("E3002", "ca", "revoke", "issuing-g1", "--confirm", "issuing-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 11)+"about"))
+	if s := h.refused("E2111", "ca", "revoke", "root-g1", "--reason", "cACompromise", "--dry-run"); !strings.Contains(s.err, "ca rollover root-g1") {
+		t.Errorf("%s", s.err)
+	}
+	if s := h.refused("E2111", "revoke", h.newestOf("issuing-g1"), "--confirm", "x"); !strings.Contains(s.err, "chancery ca revoke issuing-g1") {
+		t.Errorf("%s", s.err)
+	}
+	s := h.done("ca", "revoke", "issuing-g1", "--reason", "cACompromise", "--recovery-file", words, "--confirm", "issuing-g1")
+	if !strings.Contains(s.out, "is revoked by root-g1, for cACompromise: 1 certificate") || !strings.Contains(s.out, "chancery list --ca issuing-g1") || !strings.Contains(s.err, "nobody signs for line issuing now") {
+		t.Errorf("%s%s", s.out, s.err)
+	}
+	h.done("key", "unlock")
+	if out := h.trustedRoot("one"); !strings.Contains(out, "certificate revoked") {
+		t.Errorf("after: %s", out)
+	}
+	if s := h.done("ca", "list"); !strings.Contains(s.out, "retired, revoked") {
+		t.Errorf("%s", s.out)
+	}
+	if s := h.done("ca", "show", "issuing-g1"); !strings.Contains(s.out, "by root-g1, since") {
+		t.Errorf("%s", s.out)
+	}
+	if s := h.done("show", h.newestOf("issuing-g1")); !strings.Contains(s.out, "for cACompromise") {
+		t.Errorf("%s", s.out)
+	}
+	h.judges(exitFaults, "is revoked", h.file("one.pem"))
+	h.refused("E3004", "issue", "three.lab.example")
+	// The next generation.
+	h.done("ca", "create", "issuing-g2", "--recovery-file", words)
+	h.done("issue", "three.lab.example", "--out", h.file("three.pem"), "--key-file", h.file("three.key"))
+	if out := h.trustedRoot("three"); !strings.Contains(out, ": OK") {
+		t.Errorf("the next generation: %s", out)
+	}
+	if s := h.done("list", "--ca", "issuing-g1", "--status", "valid", "-q"); strings.Count(s.out, "\n") != 2 {
+		t.Errorf("who must get a new one:\n%s", s.out)
+	}
+	if v := h.agrees(); v.Book.Count+v.Lists.Count != 0 {
+		t.Errorf("%+v", v)
+	}
+	if found, _ := h.examined("--only", "lists"); count(found, fine) != 4 {
+		t.Errorf("%+v", found)
+	}
+	var again ca.Authority
+	if err := json.Unmarshal([]byte(h.done("ca", "revoke", "issuing-g1", "--reason", "cACompromise", "--recovery-file", words, "--confirm", "issuing-g1", "--json").out), &again); err != nil || len(again.Revoked) != 1 {
+		t.Errorf("again: %+v, %v", again.Revoked, err)
+	}
+}
+
+// newestOf is the public name of an authority's newest certificate.
+func (h hand) newestOf(name string) string {
+	h.t.Helper()
+	var one shownAuthority
+	if err := json.Unmarshal([]byte(h.done("ca", "show", name, "--json").out), &one); err != nil {
+		h.t.Fatal(err)
+	}
+	return one.Serial
+}
