@@ -43,11 +43,14 @@ const (
 	Time Kind = 15
 	// Reconciled says that this node knows all revocations of a timeline.
 	Reconciled Kind = 16
+	// Earlier are revocations of an imported key from before it was here, of certificates
+	// that are on no log.
+	Earlier Kind = 17
 )
 
 // kinds are the names, in the order of the numbers.
 var kinds = [...]string{"none", "genesis", "intent", "final", "void", "adopted", "abandoned", "revoked", "crl",
-	"front-event", "refusal", "bundle", "key", "authority", "session", "time", "reconciled"}
+	"front-event", "refusal", "bundle", "key", "authority", "session", "time", "reconciled", "earlier"}
 
 // String gives the kind's name, such as "intent", or "kind N" for an unknown one.
 func (k Kind) String() string {
@@ -58,7 +61,7 @@ func (k Kind) String() string {
 }
 
 // Known tells whether this version knows what the kind means.
-func (k Kind) Known() bool { return k >= Genesis && k <= Reconciled }
+func (k Kind) Known() bool { return k >= Genesis && k <= Earlier }
 
 // NeedsRow tells whether the database must hold a row for a leaf of this kind.
 func (k Kind) NeedsRow() bool {

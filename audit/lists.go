@@ -34,7 +34,7 @@ type PublishedList struct {
 //   - A published list has its CRL leaf, whose digest is that of its to-be-signed
 //     bytes. One that is older than the newest leaf was made before a crash, or while
 //     the log was read, and is no fault: Agreement tells both numbers.
-//   - Each serial that a REVOKED leaf below that CRL leaf names is on it, unless the
+//   - Each serial that a REVOKED or EARLIER leaf below that CRL leaf names is on it, unless the
 //     certificate had ended before the list before it was made: an entry stays until it
 //     has been on one list after that (RV-05; RFC 5280 §3.3).
 //
@@ -147,31 +147,48 @@ func (l *Lists) leaf(r Record) error {
 			l.byKey[body.Key] = l.of(body.Name)
 		}
 	case Revoked:
-		return l.revoked(r)
+		var body ca.RevokedBody
+		if json.Unmarshal(r.Body, &body) != nil {
+			return nil
+		}
+		return l.revoked(r, r.Leaf.Serial, body.NotAfter)
+	case Earlier:
+		return l.earlier(r)
 	case CRL:
 		l.list(r)
 	}
 	return nil
 }
 
-// revoked holds a step against the published list, if that was made later.
-func (l *Lists) revoked(r Record) error {
+// earlier holds what was revoked elsewhere against the published list.
+func (l *Lists) earlier(r Record) error {
+	var body ca.EarlierBody
+	if json.Unmarshal(r.Body, &body) != nil {
+		return nil
+	}
+	for _, e := range body.Entries {
+		if err := l.revoked(r, e.Serial, ca.Never()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revoked holds a serial that a leaf revokes against the published list, if that was
+// made later.
+func (l *Lists) revoked(r Record, serial ca.Serial, ends time.Time) error {
 	a := l.byKey[r.Leaf.Issuer]
 	if a == nil || a.published == nil || a.published.Damage != nil || a.met {
 		return nil
 	}
-	has, err := a.published.Has(r.Leaf.Serial)
+	has, err := a.published.Has(serial)
 	if err != nil {
 		return fmt.Errorf("read the published list of %s: %w", a.name, err)
 	}
-	var body ca.RevokedBody
-	if has || json.Unmarshal(r.Body, &body) != nil {
-		return nil
+	if has || slices.ContainsFunc(a.missing, func(m missed) bool { return m.serial == serial }) {
+		return nil // or its reason was raised
 	}
-	if slices.ContainsFunc(a.missing, func(m missed) bool { return m.serial == r.Leaf.Serial }) {
-		return nil // its reason was raised
-	}
-	one := missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter}
+	one := missed{r.Leaf.Index, serial, ends}
 	at, _ := slices.BinarySearchFunc(a.missing, one, func(x, y missed) int { return cmp.Compare(y.ends.Unix(), x.ends.Unix()) })
 	if a.missing = slices.Insert(a.missing, at, one); len(a.missing) > MaxDifferences {
 		a.missing = a.missing[:MaxDifferences]

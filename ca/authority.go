@@ -78,6 +78,8 @@ type Authority struct {
 	// Revoked are the revocations of its certificate, and of its cross-certificates, at most
 	// one by each who signed.
 	Revoked []AuthorityRevocation `json:"revoked,omitempty"`
+	// Past is what its key revoked elsewhere; nil for a key that was made here.
+	Past *Past `json:"past,omitempty"`
 	// Constraints are the name constraints of its certificate and of all above it,
 	// each of which its certificates must keep (RFC 5280 §6.1). They are never
 	// stored: whoever loads an authority reads them from the certificates with

@@ -32,12 +32,18 @@ var reasonNames = [...]string{"unspecified", "keyCompromise", "cACompromise", "a
 // Valid tells whether the reason can be given to a certificate for good. A hold
 // cannot: it needs a way back.
 func (r Reason) Valid() bool {
-	return r >= 0 && int(r) < len(reasonNames) && reasonNames[r] != "" && r != CertificateHold
+	return r.Listed() && r != CertificateHold
+}
+
+// Listed tells whether the reason can stand on a complete list. A hold that was given
+// elsewhere can: nobody here takes it back.
+func (r Reason) Listed() bool {
+	return r >= 0 && int(r) < len(reasonNames) && reasonNames[r] != ""
 }
 
 // String is the RFC's word, such as "keyCompromise".
 func (r Reason) String() string {
-	if r < 0 || int(r) >= len(reasonNames) || reasonNames[r] == "" {
+	if !r.Listed() {
 		return "unknown"
 	}
 	return reasonNames[r]
@@ -131,7 +137,8 @@ type RevokeAnswer struct {
 // A RevokedBody is the body of a REVOKED leaf. The revocation date is the leaf's
 // time.
 type RevokedBody struct {
-	// Intent is the index of the certificate's INTENT in the same log.
+	// Intent is the index of the certificate's INTENT in the same log, 0 for one that was
+	// made elsewhere: the book has no row of it, and none of its revocation but the event.
 	Intent int64  `json:"intent"`
 	Reason Reason `json:"reason"`
 	By     string `json:"by"`

@@ -182,7 +182,6 @@ func TestListsOfAnotherFormAreRefused(t *testing.T) {
 		{"serial number zero", "\x02\x02\x01\x02", "\x02\x02\x00\x00", "shortest"},
 		{"a serial number twice", "\x02\x02\x01\x03", "\x02\x02\x01\x02", "after"},
 		{"serial numbers falling", "\x02\x02\x01\x03", "\x02\x02\x01\x01", "after"},
-		{"a hold", "\x0a\x01\x01", "\x0a\x01\x06", "reason"},
 		{"unspecified written out", "\x0a\x01\x01", "\x0a\x01\x00", "reason"},
 		{"reason 7", "\x0a\x01\x01", "\x0a\x01\x07", "reason"},
 		{"removal", "\x0a\x01\x01", "\x0a\x01\x08", "reason"},

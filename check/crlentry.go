@@ -120,7 +120,7 @@ func (w *listWalk) entry() (e listEntry, err error) {
 }
 
 // reason reads the extensions of an entry: one, not critical, with a reason that
-// can be given and says something (RFC 5280 §5.3.1).
+// can stand on a list and says something (RFC 5280 §5.3.1).
 func reason(r *reader) (ca.Reason, error) {
 	list, err := r.content(tagSequence)
 	if err != nil {
@@ -138,8 +138,8 @@ func reason(r *reader) (ca.Reason, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(c) != 1 || ca.Reason(c[0]) == ca.Unspecified || !ca.Reason(c[0]).Valid() {
-		return 0, fmt.Errorf("%x is none that can be given", c)
+	if len(c) != 1 || ca.Reason(c[0]) == ca.Unspecified || !ca.Reason(c[0]).Listed() {
+		return 0, fmt.Errorf("%x is none that can stand on a list", c)
 	}
 	return ca.Reason(c[0]), in.end()
 }

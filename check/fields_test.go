@@ -204,6 +204,7 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		"Activated": {turns: turns{func(a *ca.Authority) { a.Activated++ }}, unwritten: true, unread: true},
 		"External":  {turns: turns{func(a *ca.Authority) { a.External = true }}, unwritten: true, unread: true},
 		"Earlier":   {turns: turns{func(a *ca.Authority) { a.Earlier = [][]byte{{1}} }}, unwritten: true, unread: true},
+		"Past":      {turns: turns{func(a *ca.Authority) { a.Past = &ca.Past{Awaited: true} }}, unwritten: true, unread: true},
 		"Cross":     {turns: turns{func(a *ca.Authority) { a.Cross = []ca.CrossCertificate{{By: "root-g2"}} }}, unwritten: true, unread: true},
 	}
 }

@@ -59,7 +59,7 @@ type List struct {
 // its size in octets. A header of DER says how long its content is, so entries is
 // called twice, once to measure and once to write, and must give the same both
 // times: serial numbers strictly ascending as integers, dates in whole seconds,
-// reasons that ca.Reason.Valid allows. Memory is constant, whatever their number.
+// reasons that ca.Reason.Listed allows. Memory is constant, whatever their number.
 // After an error what w holds is worthless.
 func (l List) TBS(w io.Writer, entries func() iter.Seq2[ca.Entry, error]) (size int64, err error) {
 	if size, err = l.tbs(w, entries); err != nil {
@@ -181,8 +181,8 @@ func writeEntries(w io.Writer, entries iter.Seq2[ca.Entry, error], limit int64) 
 // encode makes the entry's bytes (RFC 5280 §5.1.2.6): serial number, date, and
 // the reason, which is left out when it says nothing (§5.3.1).
 func (p *pass) encode(e ca.Entry) error {
-	if !e.Reason.Valid() {
-		return fmt.Errorf("the reason %d cannot be given", e.Reason)
+	if !e.Reason.Listed() {
+		return fmt.Errorf("the reason %d cannot stand on a list", e.Reason)
 	}
 	b := append(p.entry[:0], byte(asn1.SEQUENCE), 0)
 	b, err := p.appendSerial(b, e.Serial)

@@ -266,7 +266,6 @@ func TestListRefusesWhatCannotBeEncoded(t *testing.T) {
 		{"an entry without a date", "between 1950", entry(func(e *ca.Entry) { e.At = time.Time{} })},
 		{"a date within a second", "whole", entry(func(e *ca.Entry) { e.At = e.At.Add(time.Microsecond) })},
 		{"a date after 9999", "between 1950", entry(func(e *ca.Entry) { e.At = noon.AddDate(8000, 0, 0) })},
-		{"a hold", "reason", entry(func(e *ca.Entry) { e.Reason = ca.CertificateHold })},
 		{"the reason nobody uses", "reason", entry(func(e *ca.Entry) { e.Reason = 7 })},
 		{"removal, which deltas have", "reason", entry(func(e *ca.Entry) { e.Reason = 8 })},
 		{"a reason beyond the last", "reason", entry(func(e *ca.Entry) { e.Reason = 11 })},

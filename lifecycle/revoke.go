@@ -268,14 +268,18 @@ func (s *shift) stepRow(v *revoking, a ca.RevokeAnswer) (ca.Change, error) {
 	}), nil
 }
 
-// revocation makes the row of a REVOKED leaf.
+// revocation makes the row of a REVOKED leaf. A certificate that was made elsewhere has
+// no row, so that its revocation has that of the event alone.
 func revocation(logNo uint16, r Record, l audit.Leaf, b ca.RevokedBody) ca.Change {
 	id := ca.NewID(logNo, r.Index)
-	return ca.Change{
-		Revocation: &ca.Revocation{
-			ID: id, Certificate: ca.NewID(logNo, b.Intent), IssuerKey: l.Issuer, Serial: l.Serial, Step: int(l.Step),
-			Reason: b.Reason, At: leafTime(l), By: b.By,
-		},
+	c := ca.Change{
 		Event: ca.Event{ID: id, Kind: eventRevoked, By: b.By, At: leafTime(l), About: string(l.Serial) + " " + b.Reason.String(), Leaf: r.Leaf},
 	}
+	if b.Intent != 0 {
+		c.Revocation = &ca.Revocation{
+			ID: id, Certificate: ca.NewID(logNo, b.Intent), IssuerKey: l.Issuer, Serial: l.Serial, Step: int(l.Step),
+			Reason: b.Reason, At: leafTime(l), By: b.By,
+		}
+	}
+	return c
 }

@@ -151,18 +151,18 @@ func (m *memory) bundleLeaf(rec journal.Record) (about string, err error) {
 	return "bundle", nil
 }
 
-// keyLeaf remembers the init key when its leaf comes by, and which keys were brought.
+// keyLeaf remembers the init key when its leaf comes by, and which keys were made here.
 func (m *memory) keyLeaf(rec journal.Record) (about string, err error) {
 	var b KeyBody
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
 		return "", fmt.Errorf("read the step of a key: %w", err)
 	}
-	if b.Step == keyBrought {
-		m.brought[b.KeyID] = true
-		return "brought " + b.KeyID, nil
-	}
-	if b.KeyID != initKeyID || b.Step != keyMade {
+	if b.Step != keyMade && b.Step != keyBrought {
 		return "", nil
+	}
+	m.made[b.KeyID] = b.Step == keyMade
+	if b.KeyID != initKeyID {
+		return "key " + b.KeyID, nil
 	}
 	public, err := x509.ParsePKIXPublicKey(b.SPKI)
 	if err != nil {

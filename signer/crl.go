@@ -100,6 +100,9 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 	}
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
+	if err := a.listable(); err != nil {
+		return nil, err
+	}
 	before := s.lists[a.Name]
 	now, err := s.clock.read()
 	if err != nil {
@@ -108,7 +111,7 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 	s.spend()
 	now = now.UTC().Truncate(time.Second)
 	l := ca.List{
-		Authority: a.Name, Number: max(before.Number+1, now.UnixMilli()),
+		Authority: a.Name, Number: max(before.Number+1, now.UnixMilli(), a.aboveEarlier()),
 		ThisUpdate: now, NextUpdate: now.AddDate(0, 0, days),
 	}
 	if l.NextUpdate.After(a.NotAfter) {

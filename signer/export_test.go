@@ -34,6 +34,9 @@ func (s *Signer) Put(all ...journal.Entry) ([]journal.Placed, error) { return s.
 // Snapshot makes one now.
 func (s *Signer) Snapshot() { s.snapshot(context.Background()) }
 
+// Size is how many leaves the log has.
+func (s *Signer) Size() int64 { return s.journal.Size() }
+
 // Kept is how many leaves the start did not read.
 func (s *Signer) Kept() int64 { return s.kept }
 

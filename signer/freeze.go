@@ -41,7 +41,7 @@ import (
 // the leaves, and held against the tree.
 const (
 	snapshotMagic   = "\xC7CHSNP\r\n"
-	snapshotVersion = 1
+	snapshotVersion = 2
 	snapshotTag     = "chancery signer snapshot v1\x00"
 
 	stepSize   = 20 + 3*8 + 2

@@ -105,6 +105,9 @@ func (s *Signer) foreign(q Import, now time.Time) (all []*authority, key crypto.
 		if key, b.KeyType, err = s.keyOf(q, chain[0]); err == nil {
 			made, err = h.Brought(b, chain, real)
 		}
+		if err == nil {
+			made[len(made)-1].Past = s.past(q)
+		}
 	}
 	if err != nil {
 		return nil, nil, err

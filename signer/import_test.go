@@ -93,7 +93,22 @@ func (c *ceremony) imports(q signer.Import) ca.Authority {
 		c.t.Fatalf("import %s: %v", q.Name, err)
 	}
 	c.takes(made)
-	return made.Authority
+	if made.Authority.Past == nil {
+		return made.Authority
+	}
+	return c.inherits(signer.Inheritance{Authority: q.Name, None: true})
+}
+
+// inherits tells what a key from elsewhere revoked there.
+func (c *ceremony) inherits(q signer.Inheritance) ca.Authority {
+	c.t.Helper()
+	got, err := c.Inherit(q)
+	if err != nil {
+		c.t.Fatalf("what %s revoked: %v", q.Authority, err)
+	}
+	c.all[q.Authority] = got.Authority
+	c.remembered("after the earlier revocations of " + q.Authority)
+	return got.Authority
 }
 
 func (c *ceremony) importing(name string, kind ca.AuthorityKind, chain ...[]byte) signer.Import {

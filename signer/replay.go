@@ -35,6 +35,8 @@ type memory struct {
 	compromised map[ca.Digest]bool
 	abandoned   map[int64]bool
 	recent      *recent
+	// made are the names of the keys that were made here.
+	made map[string]bool
 }
 
 // newMemory is a memory before the first leaf.
@@ -44,7 +46,7 @@ func (s *Signer) newMemory() *memory {
 		rules:   &rules{profiles: map[string]ca.Profile{}, authorities: map[string]*authority{}},
 		lists:   map[string]ca.List{},
 		revoked: map[ca.Digest]*revoked{}, compromised: map[ca.Digest]bool{}, abandoned: map[int64]bool{},
-		recent: newRecent(s.remembers()),
+		recent: newRecent(s.remembers()), made: map[string]bool{},
 	}
 }
 
@@ -84,6 +86,8 @@ func (m *memory) take(rec journal.Record) (err error) {
 		about, err = m.listLeaf(rec)
 	case audit.Revoked:
 		err = m.revokedLeaf(rec)
+	case audit.Earlier:
+		err = m.earlierLeaf(rec)
 	case audit.Abandoned:
 		m.abandoned[rec.Leaf.Cites] = true
 	case audit.Intent:
@@ -203,7 +207,7 @@ func (s *Signer) replay() error {
 	}
 	s.genesis, s.initKey = m.genesis, m.initKey
 	s.revoked, s.lists, s.abandoned, s.compromised = m.revoked, m.lists, m.abandoned, m.compromised
-	s.recent = m.recent
+	s.recent, s.made = m.recent, m.made
 	s.clock.heard(m.time)
 	s.rules.Store(m.rules)
 	return nil

@@ -103,6 +103,7 @@ func (s *Signer) resigned(q Resigning, now time.Time) (c certifying, key crypto.
 	if err := policy.VetResigned(d); err != nil {
 		return c, nil, err
 	}
+	a.Past = s.past(q.Import)
 	a.Parent, a.Use, a.Certificate, a.NotBefore, a.NotAfter = q.Parent, d.Use, nil, d.NotBefore, d.NotAfter
 	if c, err = encoded(a, d, parent); err != nil {
 		return c, nil, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --resign").Because(err.Error())

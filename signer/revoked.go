@@ -60,6 +60,12 @@ func (r *revoked) put(s step) {
 	}
 }
 
+// putAll enters steps of serials that have none yet, in ascending order: so many at once
+// that each by itself would move all the others. The slice is not kept.
+func (r *revoked) putAll(sorted []step) {
+	r.main, r.young = slices.Collect(merged(slices.Collect(merged(r.main, r.young)), sorted)), nil
+}
+
 // steps gives what stands now, in ascending order of serial. It stays what it was
 // while more is put.
 func (r *revoked) steps() iter.Seq[step] { return merged(r.main, slices.Clone(r.young)) }

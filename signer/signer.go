@@ -79,6 +79,11 @@ type Signer struct {
 	lists    map[string]ca.List     // the newest of each generation
 	stepped  window
 
+	// ceremonies is held by whatever a person does at ceremony.sock with keys, one after
+	// another, and taken before flights. It guards made: the names of the keys that were made here, as the log has it.
+	ceremonies sync.Mutex
+	made       map[string]bool
+
 	// flights is held for reading while a batch is under way, and for writing by
 	// whatever must not overlap one: hello, settling, founding, a change of policy.
 	flights sync.RWMutex

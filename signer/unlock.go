@@ -88,7 +88,11 @@ func (s *Signer) keepKey(key crypto.Signer, as softkey.Sealing, step string) err
 	if err != nil {
 		return fmt.Errorf("encode the public key: %w", err)
 	}
-	return s.keyStep(KeyBody{Step: step, KeyID: as.ID, Purpose: as.Purpose, SPKI: spki})
+	if err := s.keyStep(KeyBody{Step: step, KeyID: as.ID, Purpose: as.Purpose, SPKI: spki}); err != nil {
+		return err
+	}
+	s.made[as.ID] = step == keyMade
+	return nil
 }
 
 // keyStep appends a KEY leaf.

@@ -27,6 +27,7 @@ type bringing struct {
 	chain, password string
 	keyFile, resign string
 	above           []string
+	earlier
 }
 
 func (a *app) caImport() *cobra.Command {
@@ -37,10 +38,14 @@ func (a *app) caImport() *cobra.Command {
 			"elsewhere. The files may be of any form; those above it, up to the root, belong to it, unless they are known here,\n" +
 			"and get names by --above, its parent's first. For an authority that is here already, the file brings a new\n" +
 			"certificate of the same key.\n\n" +
+			"A key from elsewhere may have revoked certificates, which a list made here without them would make good again: --crl\n" +
+			"brings its complete list, or --none-revoked says that there are none. For an authority that is here already, --crl\n" +
+			"adds a newer list from elsewhere, and goes on where an import was broken off.\n\n" +
 			"A certificate without CA:TRUE, as old guides made them, is refused by every verifier. With its key, --resign has an\n" +
 			"authority that is here certify the same name and key anew: what it signed verifies then.",
 		Example: "  chancery ca import-cert users-g1 users.pem --chain above.pem --above lab-root\n" +
-			"  chancery ca import-cert system-g1 system.pem --key system.key --resign root-g1 --for server --recovery-file words.txt",
+			"  chancery ca import-cert vpn-g1 vpn.pem --key vpn.key --crl vpn.crl --chain above.pem --above lab-root\n" +
+			"  chancery ca import-cert system-g1 system.pem --key system.key --resign root-g1 --for server --none-revoked --recovery-file words.txt",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) < 2 {
@@ -65,6 +70,7 @@ func (a *app) caImport() *cobra.Command {
 	f.StringVar(&q.resign, "resign", "", "authority that certifies its name and key anew")
 	f.IntVar(&q.days, "days", 0, "lifetime of the certificate by --resign (default: the usual one)")
 	f.BoolVar(&q.broken, "accept-broken", false, "go on though live certificates would break new name constraints")
+	earlierFlags(c, &q.earlier)
 	wordFlags(c, &q.creation)
 	planFlags(c, &q.dry, &q.yes)
 	a.completeFlag(c, "resign", completeAuthorities)
@@ -81,6 +87,10 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	if err != nil {
 		return err
 	}
+	list, err := c.earlierList(q.earlier)
+	if err != nil {
+		return err
+	}
 	w.Name, w.Line, w.PKI, w.Standby, w.Use, w.Above = q.name, q.line, c.pki, q.standby, q.use, q.above
 	if w.Line == "" {
 		w.Line, _ = generation(q.name)
@@ -91,7 +101,12 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	w.Kind = kindOf(chain, q)
 	old, err := c.named(q.name)
 	replaces := err == nil
-	if replaces {
+	switch {
+	case replaces && q.told() && (q.resign != "" || bytes.Equal(old.Certificate, w.Certificates[0])):
+		return c.inherit(ctx, old, q, list)
+	case len(w.Key) > 0 && !replaces && !q.told():
+		return untold(q)
+	case replaces:
 		w.Kind, w.Line = old.Kind, old.Line
 		if err := c.tried(ctx, chain[0], q); err != nil {
 			return err
@@ -113,6 +128,11 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 		return err
 	}
 	one := made.Authority
+	if one.Past != nil && q.told() {
+		if one, err = c.inherited(ctx, one, q.earlier, list); err != nil {
+			return err
+		}
+	}
 	if c.entered(ctx, one); one.Kind == ca.Issuing {
 		c.listed(ctx, one)
 	}

@@ -146,15 +146,15 @@ func TestR144_AnAuthorityWithoutCATrueIsCertifiedAnew(t *testing.T) {
 		h.tool("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=leaf.lab.example")
 		elsewhere{h, tt.name}.signs("leaf.csr", tt.name+"-leaf.pem", "300", "5", tt.leaf)
 		before := h.authorities()
-		s := h.refused("E2602", "ca", "import-cert", tt.name+"-g1", old, "--chain", h.file("old-root.pem"), "--key", h.file(tt.name+".key"), "--above", "old-root")
+		s := h.refused("E2602", "ca", "import-cert", tt.name+"-g1", old, "--chain", h.file("old-root.pem"), "--none-revoked", "--key", h.file(tt.name+".key"), "--above", "old-root")
 		if !strings.Contains(s.err, "--resign") || !strings.Contains(s.err, "CA:TRUE") || h.authorities() != before {
 			t.Errorf("%s", s.err)
 		}
-		h.refused("E3002", "ca", "import-cert", tt.name+"-g1", old, "--key", h.file(tt.name+".key"), "--resign", "root-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"))
+		h.refused("E3002", "ca", "import-cert", tt.name+"-g1", old, "--none-revoked", "--key", h.file(tt.name+".key"), "--resign", "root-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"))
 		if h.authorities() != before {
 			t.Error("wrong words left something behind")
 		}
-		h.done("ca", "import-cert", tt.name+"-g1", old, "--key", h.file(tt.name+".key"), "--resign", "root-g1", "--recovery-file", h.file("words"), "--for", "server")
+		h.done("ca", "import-cert", tt.name+"-g1", old, "--none-revoked", "--key", h.file(tt.name+".key"), "--resign", "root-g1", "--recovery-file", h.file("words"), "--for", "server")
 		h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
 		h.write("whole.pem", h.done("ca", "show", tt.name+"-g1", "-o", "pem").out)
 		h.tool("openssl", "verify", "-purpose", "sslserver", "-CAfile", "root.pem", "-untrusted", "whole.pem", tt.name+"-leaf.pem")

@@ -198,6 +198,11 @@ func call[A, Q any](ctx context.Context, c *Client, method string, q Q) (A, erro
 		return a, err
 	}
 	defer reply.Body.Close()
+	return answered[A](reply)
+}
+
+// answered reads the reply to a call.
+func answered[A any](reply *http.Response) (a A, err error) {
 	data, err := io.ReadAll(io.LimitReader(reply.Body, maxReply+1))
 	switch {
 	case err != nil:
@@ -213,12 +218,17 @@ func call[A, Q any](ctx context.Context, c *Client, method string, q Q) (A, erro
 	return a, refused(reply, data)
 }
 
-// post sends a call, once.
+// post sends a call with a JSON body, once.
 func (c *Client) post(ctx context.Context, method string, q any) (*http.Response, error) {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return nil, fmt.Errorf("write the call %s: %w", method, err)
 	}
+	return c.send(ctx, method, body, http.Header{"Content-Type": {"application/json"}})
+}
+
+// send sends a call, once.
+func (c *Client) send(ctx context.Context, method string, body []byte, head http.Header) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://signer/v1/"+method, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make the call %s: %w", method, err)
@@ -226,7 +236,7 @@ func (c *Client) post(ctx context.Context, method string, q any) (*http.Response
 	// Without GetBody the transport cannot send the body a second time by itself
 	// when a kept connection turns out to be dead.
 	r.GetBody = nil
-	r.Header.Set("Content-Type", "application/json")
+	r.Header = head
 	reply, err := c.http.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)

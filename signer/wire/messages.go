@@ -55,4 +55,8 @@ type listing struct {
 // JSON of ca.List.
 const listHeader = "Chancery-List"
 
+// inheritHeader is the header of a call that says what the list in its body is about, as
+// JSON of signer.Inheritance.
+const inheritHeader = "Chancery-Inheritance"
+
 type empty struct{}

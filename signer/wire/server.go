@@ -119,6 +119,7 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	handle(mux, s, "request", maxBody, tried(s, s.Signer.ExportCSR))
 	handle(mux, s, "import", maxBatchBody, tried(s, s.Signer.Import))
 	handle(mux, s, "resign", maxBatchBody, tried(s, s.Signer.Resign))
+	mux.HandleFunc("POST /v1/inherit", s.inherit)
 	handle(mux, s, "turn", maxBody, func(_ context.Context, t signer.Turn) (signer.Turned, error) { return s.Signer.Turn(t) })
 	handle(mux, s, "revoke-authority", maxBody, func(ctx context.Context, q signer.AuthorityRevoking) (signer.AuthorityRevoked, error) {
 		return tried(s, func(q signer.AuthorityRevoking) (signer.AuthorityRevoked, error) {

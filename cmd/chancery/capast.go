@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/signer"
+)
+
+// earlier says what a key revoked before it came here.
+type earlier struct {
+	crl  string
+	none bool
+}
+
+func (e earlier) told() bool { return e.crl != "" || e.none }
+
+func earlierFlags(c *cobra.Command, e *earlier) {
+	c.Flags().StringVar(&e.crl, "crl", "", "file with the complete revocation list that the key signed elsewhere")
+	c.Flags().BoolVar(&e.none, "none-revoked", false, "the key revoked nothing elsewhere")
+	c.MarkFlagsMutuallyExclusive("crl", "none-revoked")
+}
+
+// untold refuses a key from elsewhere of which nobody says what it revoked.
+func untold(q bringing) error {
+	return ca.Refused(ca.E2602, "nobody says what the key of "+q.name+" revoked elsewhere",
+		"the same again with --crl OLD.crl (openssl ca -gencrl -out OLD.crl), or with --none-revoked").
+		Because("a list made here without these revocations would make every one of those certificates good again")
+}
+
+// earlierList reads a list in DER or PEM. It may be longer than other files.
+func (c *ceremony) earlierList(e earlier) ([]byte, error) {
+	if e.crl == "" {
+		return nil, nil
+	}
+	f, err := os.Open(e.crl)
+	if err != nil {
+		return nil, unreadable(e.crl, err)
+	}
+	defer f.Close()
+	const most = signer.MaxPast / 2 * 3 // PEM needs four octets for three
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, unreadable(e.crl, err)
+	}
+	if block, _ := pem.Decode(data); block != nil && block.Type == "X509 CRL" {
+		data = block.Bytes
+	}
+	if len(data) == 0 || len(data) > signer.MaxPast {
+		return nil, ca.Refused(ca.E2602, fmt.Sprintf("%s has %d octets, and no list that is taken has none, or more than %d", e.crl, len(data), signer.MaxPast), "have it made again without what has ended")
+	}
+	return data, nil
+}
+
+// inherit tells for an authority that is here what it revoked elsewhere.
+func (c *ceremony) inherit(ctx context.Context, one ca.Authority, q bringing, list []byte) error {
+	if q.dry {
+		return c.give(authorityAnswer(one, "nothing was taken in\n"))
+	}
+	one, err := c.inherited(ctx, one, q.earlier, list)
+	if err != nil {
+		return err
+	}
+	if c.entered(ctx, one); one.Kind == ca.Issuing {
+		c.listed(ctx, one)
+	}
+	return c.give(authorityAnswer(one, c.described(one)+c.next("ca show "+one.Name, "look at all of it")))
+}
+
+// inherited has the signer take it. An outcome that is not known is cured by the same
+// command again.
+func (c *ceremony) inherited(ctx context.Context, one ca.Authority, e earlier, list []byte) (ca.Authority, error) {
+	got, err := c.signer.Inherit(ctx, signer.Inheritance{Authority: one.Name, None: e.none, List: list})
+	if err != nil {
+		fmt.Fprintf(c.err, "%s %s makes no list before it is known what it revoked elsewhere: the same command again goes on with that\n", c.mark(warned), one.Name)
+		return one, err
+	}
+	c.told(got.Notices)
+	if !e.none {
+		fmt.Fprintf(c.err, "  + %d revocations from elsewhere, %d of them new\n", got.Entries, got.Taken)
+	}
+	return got.Authority, nil
+}

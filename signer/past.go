@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/signer/journal"
+)
+
+// earlierMargin is how far above the number of a list from elsewhere those made here
+// begin: where the key was, more may have been made since, once a day for years, and a
+// number that comes again names two lists (RFC 5280 §5.2.3).
+const earlierMargin = 10_000
+
+// An Inheritance tells what the key of an imported authority revoked before it came here.
+type Inheritance struct {
+	Authority string `json:"authority"`
+	// None says that it revoked nothing. Otherwise List is its complete list in DER.
+	None bool   `json:"none,omitempty"`
+	List []byte `json:"-"`
+}
+
+// Inherited is what became of a list from elsewhere.
+type Inherited struct {
+	Authority ca.Authority `json:"authority"`
+	// Entries is how many the list has, Taken how many of them were not known.
+	Entries int `json:"entries"`
+	Taken   int `json:"taken"`
+	// Notices are for whoever brought it.
+	Notices []string `json:"notices,omitempty"`
+}
+
+// Inherit takes what the key of an imported authority revoked before it came here. The
+// entries are on the log before the AUTHORITY leaf that says that they are complete, and
+// only then a list is made: a call that was broken off is repeated, and goes on where it
+// was. A newer list adds to what was taken; nothing takes an entry back. What is not to
+// be taken is E2602, and leaves nothing behind.
+//
+// Issuing goes on meanwhile.
+func (s *Signer) Inherit(q Inheritance) (out Inherited, err error) {
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
+	now, err := s.ceremony()
+	if err != nil {
+		return out, err
+	}
+	a := s.rules.Load().authorities[q.Authority]
+	switch {
+	case a == nil:
+		return out, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.Authority), "chancery ca list")
+	case a.Past == nil:
+		return out, untakeable("the key of "+a.Name+" was made here or is elsewhere: what it revoked is on its own list", "leave --crl and --none-revoked out")
+	case s.full():
+		return out, nearlyFull()
+	}
+	var l pastList
+	if !q.None {
+		if l, err = readPast(q.List, a.Authority, now); err != nil {
+			return out, err
+		}
+	} else if n := s.inherited(a.Key); n > 0 {
+		return out, untakeable(fmt.Sprintf("%d certificates of %s are known to be revoked", n, a.Name), "chancery ca import-cert "+a.Name+" FILE --crl OLD.crl")
+	}
+	fresh := s.unknown(a.Key, l.entries)
+	for chunk := range slices.Chunk(fresh, ca.MaxEarlier) {
+		if err := s.earlier(a.Key, l.digest, chunk); err != nil {
+			return out, err
+		}
+	}
+	out.Entries, out.Taken = len(l.entries), len(fresh)
+	if !q.None && now.After(l.next) {
+		out.Notices = append(out.Notices, fmt.Sprintf("the list ended on %s: what was revoked since is not on it", l.next.Format(time.DateOnly)))
+	}
+	out.Authority, err = s.completePast(a.Name, l)
+	return out, err
+}
+
+// unknown gives the steps whose serial numbers have none yet.
+func (s *Signer) unknown(issuer ca.Digest, all []step) (fresh []step) {
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	known := s.revokedOf(issuer)
+	for _, one := range all {
+		if _, ok := known.find(one.serial); !ok {
+			fresh = append(fresh, one)
+		}
+	}
+	return fresh
+}
+
+// earlier journals a part of a list from elsewhere, and only then counts it.
+func (s *Signer) earlier(issuer, list ca.Digest, part []step) error {
+	var body ca.EarlierBody
+	for _, one := range part {
+		e, err := one.entry()
+		if err != nil {
+			return err
+		}
+		body.Entries = append(body.Entries, ca.EarlierEntry{Serial: e.Serial, At: one.at, Reason: int(e.Reason)})
+	}
+	content, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("write earlier revocations: %w", err)
+	}
+	s.flights.RLock()
+	defer s.flights.RUnlock()
+	if err := s.failure(); err != nil {
+		return err
+	}
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	placed, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.Earlier, Issuer: issuer, Digest: list}, Body: content}})
+	if err != nil {
+		return fmt.Errorf("journal earlier revocations: %w", err)
+	}
+	for i := range part {
+		part[i].leaf = placed[0].Index
+	}
+	s.revokedOf(issuer).putAll(part)
+	return nil
+}
+
+// completePast says on the log that all of a list was taken; from then on the key makes
+// lists.
+func (s *Signer) completePast(name string, l pastList) (ca.Authority, error) {
+	s.flights.Lock()
+	defer s.flights.Unlock()
+	if err := s.failure(); err != nil {
+		return ca.Authority{}, err
+	}
+	old := s.rules.Load().authorities[name]
+	past := ca.Past{List: l.digest, Number: max(old.Past.Number, l.number), Entries: s.inherited(old.Key)}
+	if l.digest.IsZero() { // none, which a list may have denied before
+		past.List = old.Past.List
+	}
+	if *old.Past == past {
+		return old.Authority, nil // the answer to the first call was lost
+	}
+	next := *old
+	next.Version++
+	next.Past = &past
+	return next.Authority, s.enterAll([]*authority{&next})
+}
+
+// inherited counts what a key revoked elsewhere: only that has no end.
+func (s *Signer) inherited(issuer ca.Digest) (n int) {
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	for one := range s.revokedOf(issuer).steps() {
+		if one.ends == ca.Never().Unix() {
+			n++
+		}
+	}
+	return n
+}
+
+// earlierLeaf enters what was revoked elsewhere.
+func (m *memory) earlierLeaf(rec journal.Record) error {
+	if rec.Erased {
+		return nil // retention took it, long after the authority ended
+	}
+	var body ca.EarlierBody
+	if err := json.Unmarshal(rec.Body, &body); err != nil {
+		return err
+	}
+	part := make([]step, len(body.Entries))
+	for i, e := range body.Entries {
+		part[i] = step{
+			serial: wide(e.Serial), at: e.At, ends: ca.Never().Unix(), leaf: rec.Index,
+			number: 1, reason: uint8(e.Reason), //nolint:gosec // as readPast let it pass
+		}
+	}
+	revokedIn(m.revoked, rec.Leaf.Issuer).putAll(part)
+	return nil
+}
+
+// past is what is to be told of the key of an import: nothing of one that was made here.
+// One that an import brought which then failed, or of which the log says nothing because
+// the power went, is from elsewhere.
+func (s *Signer) past(q Import) *ca.Past {
+	if len(q.Key) == 0 && s.made[q.Name] {
+		return nil
+	}
+	return &ca.Past{Awaited: true}
+}
+
+// listable refuses a list before it is known what the key revoked elsewhere.
+func (a *authority) listable() error {
+	if a.Past == nil || !a.Past.Awaited {
+		return nil
+	}
+	return ca.Refused(ca.E3004, "nobody has told yet what "+a.Name+" revoked before it came here", "chancery ca import-cert "+a.Name+" FILE --crl OLD.crl, or --none-revoked").
+		Because("a list without these revocations would make every one of those certificates good again")
+}
+
+// aboveEarlier is the least number of a list made here.
+func (a *authority) aboveEarlier() int64 {
+	if a.Past == nil {
+		return 0
+	}
+	return a.Past.Number + earlierMargin
+}
