@@ -5,6 +5,7 @@ package signer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"chancery/audit"
@@ -162,6 +163,8 @@ func (f Founding) sound() error {
 	case f.Single:
 	case f.Root.Name == f.Issuing.Name || f.Root.Line == f.Issuing.Line:
 		return ca.Invalid(ca.E1401, "root and issuing authority need names and lines of their own", "chancery init")
+	case slices.Equal(f.Root.Subject, f.Issuing.Subject):
+		return ca.Invalid(ca.E1401, "root and issuing authority need names of their own in their certificates", "chancery init --root-subject O=Lab,CN=… --subject O=Lab,CN=…")
 	case f.Issuing.Days >= f.Root.Days:
 		return ca.Invalid(ca.E1401, "the issuing authority must end before its root", "give the root a longer life")
 	}

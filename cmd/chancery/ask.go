@@ -13,6 +13,10 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"chancery/ca"
+	"chancery/encode"
+	"chancery/policy"
 )
 
 // maxTyped bounds what is read of an answer.
@@ -37,29 +41,68 @@ func (a *app) ask(ctx context.Context, p *plan) error {
 	}
 	fmt.Fprint(a.err, "Chancery sets up a root and an issuing authority on this machine. Enter accepts.\n")
 	_, domain, _ := strings.Cut(host, ".")
-	names, err := a.answer(ctx, "Names you will certify", domain)
+	_, err = a.sound(ctx, "Names you will certify", domain, func(typed string) error {
+		p.names = nil
+		for n := range strings.SplitSeq(typed, ",") {
+			if n = strings.TrimSpace(n); n != "" {
+				p.names = append(p.names, n)
+			}
+		}
+		if len(p.names) == 0 {
+			return usage("no name was typed", "a domain of yours, such as lab.example")
+		}
+		_, err := policy.Shipped(withBelow(p.names))
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	for n := range strings.SplitSeq(names, ",") {
-		if n = strings.TrimSpace(n); n != "" {
-			p.names = append(p.names, n)
-		}
-	}
-	if len(p.names) == 0 {
-		return nil // which the check of all answers will say
 	}
 	if p.org == "" {
 		p.org = organisation(p.names)
 	}
-	if p.org, err = a.answer(ctx, "Organisation", p.org); err != nil {
+	p.org, err = a.sound(ctx, "Organisation", p.org, func(typed string) error { return nameable(plan{org: typed}.subject("")) })
+	if err != nil {
+		return err
+	}
+	if err := a.askSubjects(ctx, p); err != nil {
 		return err
 	}
 	if p.hostname != "" {
 		host = p.hostname
 	}
-	p.hostname, err = a.answer(ctx, "This server's name", host)
+	p.hostname, err = a.sound(ctx, "This server's name", host, func(typed string) error {
+		named := plan{hostname: typed, pki: p.pki}
+		return named.address()
+	})
 	return err
+}
+
+// askSubjects asks for the names of the authorities, as far as no flag gave them.
+func (a *app) askSubjects(ctx context.Context, p *plan) (err error) {
+	ask := func(question string, to *string, usual ca.Subject) error {
+		if *to != "" {
+			return nil
+		}
+		*to, err = a.sound(ctx, question, ca.FormatDN(usual), func(typed string) error {
+			_, err := named(typed, nil)
+			return err
+		})
+		return err
+	}
+	if !p.single && !p.elsewhere {
+		if err := ask("Name of the root", &p.rootSubject, p.subject("Root CA G1")); err != nil {
+			return err
+		}
+	}
+	return ask("Name of the issuing CA", &p.issuingSubject, p.usualIssuing())
+}
+
+// nameable refuses a name that cannot stand in a certificate.
+func nameable(s ca.Subject) error {
+	if _, err := encode.SubjectDER(s); err != nil {
+		return ca.Invalid(ca.E2120, "the name "+ca.Show(s.String())+" cannot stand in a certificate", "such as O=Lab,CN=Lab Root CA G1").Because(err.Error())
+	}
+	return nil
 }
 
 // organisation is what the authorities are called without --org.
@@ -73,6 +116,22 @@ func (a *app) answer(ctx context.Context, question, otherwise string) (string, e
 		typed = otherwise
 	}
 	return typed, err
+}
+
+// sound asks one question until the answer is one that judge takes: what would be refused
+// later is asked for again now.
+func (a *app) sound(ctx context.Context, question, otherwise string, judge func(string) error) (string, error) {
+	for {
+		typed, err := a.answer(ctx, question, otherwise)
+		if err != nil {
+			return "", err
+		}
+		var p *ca.Problem
+		if err = judge(typed); !errors.As(err, &p) {
+			return typed, err
+		}
+		fmt.Fprintf(a.err, "    %s: %s\n", p.Detail, p.Fix)
+	}
 }
 
 // line reads one line of what is typed, without the blanks around it.

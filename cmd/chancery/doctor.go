@@ -59,6 +59,7 @@ var checks = [...]check{
 	{"policy", "", lookAtPolicy},
 	{"authorities", "", lookAtAuthorities},
 	{"lists", "docs/revocation.md", lookAtLists},
+	{"addresses", "docs/revocation.md", lookAtAddresses},
 	{"clock", "", lookAtClock},
 	{"disk", "", lookAtDisk},
 	{"unlock", "docs/files.md", lookAtUnlock},
@@ -197,8 +198,11 @@ func (a *app) diagnosis(found []finding) string {
 
 // counted is a number with its noun, such as "2 failures".
 func counted(n int, noun string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case strings.HasSuffix(noun, "s"):
+		noun += "e"
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

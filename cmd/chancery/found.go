@@ -101,7 +101,7 @@ func (a *app) ceremony(ctx context.Context, l layout, p plan, f signer.Founding)
 
 // asking is the request for the certificate of the first authority, whose root is elsewhere.
 func (p plan) asking() signer.KeyRequest {
-	return signer.KeyRequest{Name: firstIssuing, Kind: ca.Issuing, KeyType: p.key, Subject: p.subject("Issuing CA G1")}
+	return signer.KeyRequest{Name: firstIssuing, Kind: ca.Issuing, KeyType: p.key, Subject: p.called}
 }
 
 // firstIssuing is what a founding calls the authority that issues.

@@ -37,6 +37,9 @@ type plan struct {
 	assurance, unlock   string
 	key, rootKey        string
 	days, rootDays      int
+	rootSubject         string // whole names of the authorities; empty for the usual ones
+	issuingSubject      string
+	called              ca.Subject // the issuing authority
 	single, elsewhere   bool
 	request             string // new file of --csr-out
 	recovery, passwords string
@@ -77,6 +80,8 @@ func (a *app) initCommand() *cobra.Command {
 	f.StringVar(&p.passwords, "password-file", "", "file with the passphrase for --unlock prompt")
 	f.StringVar(&p.key, "key", "ecdsa-p256", "type of the issuing authority's key: "+strings.Join(authorityKeys, ", "))
 	f.StringVar(&p.rootKey, "root-key", "ecdsa-p384", "type of the root's key")
+	f.StringVar(&p.rootSubject, "root-subject", "", "whole name of the root, such as O=Lab,CN=Lab Root CA G1 (default: of --org)")
+	f.StringVar(&p.issuingSubject, "subject", "", "whole name of the issuing authority (default: of --org)")
 	f.IntVar(&p.days, "days", issuingDays, "lifetime of the issuing authority in days")
 	f.IntVar(&p.rootDays, "root-days", rootDays, "lifetime of the root in days")
 	f.BoolVar(&p.single, "single-tier", false, "found one authority that signs itself and everything else, without a root")
@@ -92,16 +97,16 @@ func (a *app) initCommand() *cobra.Command {
 
 // together refuses flags that do not go together.
 func (p plan) together(c *cobra.Command) error {
-	root := c.Flags().Changed("root-days") || c.Flags().Changed("root-key")
+	root := c.Flags().Changed("root-days") || c.Flags().Changed("root-key") || c.Flags().Changed("root-subject")
 	switch {
 	case c.Flags().Changed("root-days") && p.rootDays < 1:
 		return usage(fmt.Sprintf("--root-days %d is no lifetime", p.rootDays), "leave out --root-days for the usual one")
 	case p.single && p.elsewhere:
 		return usage("--single-tier has no root, and --root-csr-only one that is elsewhere", "use one of them")
 	case p.single && root:
-		return usage("--single-tier founds no root", "use --days and --key for the one authority")
+		return usage("--single-tier founds no root", "use --days, --key and --subject for the one authority")
 	case p.elsewhere && root:
-		return usage("--root-csr-only founds no root", "leave out --root-days and --root-key: the root is elsewhere")
+		return usage("--root-csr-only founds no root", "leave out --root-days, --root-key and --root-subject: the root is elsewhere")
 	case p.request != "" && !p.elsewhere:
 		return usage("--csr-out is for --root-csr-only", "chancery init --root-csr-only --csr-out FILE")
 	}
@@ -239,15 +244,21 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	}
 	f := signer.Founding{
 		Assurance: ca.Assurance(p.assurance), PKI: p.pki, Profiles: profiles,
-		Root: signer.Generation{Name: "root-g1", Line: "root", Subject: p.subject("Root CA G1"), KeyType: p.rootKey, Days: p.rootDays},
-		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: p.subject("Issuing CA G1"), KeyType: p.key, Days: p.days,
+		Root: signer.Generation{Name: "root-g1", Line: "root", KeyType: p.rootKey, Days: p.rootDays},
+		Issuing: signer.Generation{Name: firstIssuing, Line: "issuing", KeyType: p.key, Days: p.days,
 			Use: []string{"server", "client", "email", "ocsp"}},
 	}
-	if p.single {
-		f.Single, f.Root = true, signer.Generation{}
-		f.Issuing.Subject = p.subject("CA G1")
+	if f.Root.Subject, err = named(p.rootSubject, p.subject("Root CA G1")); err != nil {
+		return signer.Founding{}, err
 	}
-	if p.elsewhere {
+	if f.Issuing.Subject, err = named(p.issuingSubject, p.usualIssuing()); err != nil {
+		return signer.Founding{}, err
+	}
+	p.called = f.Issuing.Subject
+	switch {
+	case p.single:
+		f.Single, f.Root = true, signer.Generation{}
+	case p.elsewhere:
 		f.Elsewhere, f.Root, f.Issuing = true, signer.Generation{}, signer.Generation{}
 	}
 	if p.unlock == "prompt" {
@@ -343,4 +354,24 @@ func withBelow(names []string) []string {
 
 func (p plan) subject(what string) ca.Subject {
 	return ca.Subject{{OID: ca.OIDOrganization, Value: p.org}, {OID: ca.OIDCommonName, Value: p.org + " " + what}}
+}
+
+// usualIssuing is what the issuing authority is called without --subject.
+func (p plan) usualIssuing() ca.Subject {
+	if p.single {
+		return p.subject("CA G1")
+	}
+	return p.subject("Issuing CA G1")
+}
+
+// named is the name that was typed, or the usual one.
+func named(typed string, usual ca.Subject) (ca.Subject, error) {
+	if typed == "" {
+		return usual, nil
+	}
+	s, err := ca.ParseDN(typed)
+	if err != nil {
+		return nil, err
+	}
+	return s, nameable(s)
 }

@@ -103,17 +103,23 @@ func (a *app) beginsWith(ctx context.Context, l layout, settings config.Config) 
 // otherPort says that lists are served on another port than certificates name, or
 // nothing. Port 0 is for tests, and something may stand in front that forwards.
 func otherPort(c config.Config) string {
-	u, err := url.Parse(c.PKIURL)
-	_, served, silent := net.SplitHostPort(c.ListenHTTP)
-	if err != nil || silent != nil || served == "0" {
-		return ""
-	}
-	named := u.Port()
-	if named == "" {
-		named = "80"
-	}
-	if named == served {
+	named, served := ports(c)
+	if served == "0" || named == served {
 		return ""
 	}
 	return fmt.Sprintf("lists are served on port %s, and certificates name %s: unless something forwards port %s to %s, nobody finds them", served, c.PKIURL, named, served)
+}
+
+// ports are the port that certificates name for lists, and the one that serves them.
+func ports(c config.Config) (named, served string) {
+	if u, err := url.Parse(c.PKIURL); err == nil {
+		named = u.Port()
+	}
+	if named == "" {
+		named = "80"
+	}
+	if _, port, err := net.SplitHostPort(c.ListenHTTP); err == nil {
+		served = port
+	}
+	return named, served
 }

@@ -131,10 +131,28 @@ func fetchLists(ctx context.Context, q *verify.Question, path []*x509.Certificat
 	return found
 }
 
-// fetchedList gets one list by plain HTTP, where lists must be (RFC 5280 §8): whoever
-// changes it on the way breaks its signature. Redirections are not followed, nor are
-// proxies asked: an address in a stranger's certificate leads to that address alone.
+// fetchedList gets one list, in DER or PEM.
 func fetchedList(ctx context.Context, address string) (*x509.RevocationList, error) {
+	body, err := fetchAddress(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseRevocationList(unarmoured(body))
+}
+
+// unarmoured takes the first block out of PEM.
+func unarmoured(body []byte) []byte {
+	if block, _ := pem.Decode(body); block != nil {
+		return block.Bytes
+	}
+	return body
+}
+
+// fetchAddress gets what is at an address that a certificate carries, by plain HTTP, where
+// lists must be (RFC 5280 §8): whoever changes it on the way breaks its signature.
+// Redirections are not followed, nor are proxies asked: an address in a stranger's
+// certificate leads to that address alone.
+func fetchAddress(ctx context.Context, address string) ([]byte, error) {
 	if !strings.HasPrefix(address, "http://") {
 		return nil, errors.New("only http:// is fetched")
 	}
@@ -154,14 +172,8 @@ func fetchedList(ctx context.Context, address string) (*x509.RevocationList, err
 		return nil, fmt.Errorf("the answer is %s", ca.Show(answer.Status))
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxFetched+1))
-	if err != nil {
-		return nil, err
+	if err == nil && len(body) > maxFetched {
+		err = fmt.Errorf("it has more than %d octets", maxFetched)
 	}
-	if len(body) > maxFetched {
-		return nil, fmt.Errorf("it has more than %d octets", maxFetched)
-	}
-	if block, _ := pem.Decode(body); block != nil {
-		body = block.Bytes
-	}
-	return x509.ParseRevocationList(body)
+	return body, err
 }
