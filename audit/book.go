@@ -27,7 +27,7 @@ type Book struct {
 	// ids, each read once. Rows that came after the newest at the beginning are left out.
 	Certificates, Revocations, Events iter.Seq2[Row, error]
 	// Authorities are all generations.
-	Authorities []AuthorityRow
+	Authorities []ca.AuthorityRow
 	// Others are logs of other numbers that rows name, bounded by who reads them.
 	Others []OtherLog
 }
@@ -56,12 +56,6 @@ type Step struct {
 	By          string
 	// At is the revocation date in milliseconds.
 	At int64
-}
-
-// An AuthorityRow is a generation, and the leaf that entered it.
-type AuthorityRow struct {
-	ID ca.ID
-	ca.Authority
 }
 
 // An OtherLog is a log number that rows of the book name and that is not ours.

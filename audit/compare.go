@@ -136,7 +136,7 @@ type gap struct {
 
 // A generation is a row of authority and what the log says of it.
 type generation struct {
-	AuthorityRow
+	ca.AuthorityRow
 	seen bool
 	// said is what the row may say: the last below the mark, and all above.
 	said []ca.Authority
@@ -336,13 +336,6 @@ func (c *comparison) authority(r Record) bool {
 	}
 	g.said = append(g.said, said)
 	return true
-}
-
-// sameGeneration compares two as JSON, so that a field made later is compared too.
-func sameGeneration(a, b ca.Authority) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // lack notes a leaf without its row. Of one below the mark nothing can come that

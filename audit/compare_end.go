@@ -101,7 +101,9 @@ func (c *comparison) authorities() {
 		}
 		c.out.Authorities++
 		row := Row{ID: g.ID}
-		switch same := func(said ca.Authority) bool { return sameGeneration(g.Authority, said) }; {
+		switch same := func(said ca.Authority) bool { return g.Same(said) }; {
+		case g.Fault != nil:
+			c.differ(g.ID.Index(), &row, fmt.Sprintf("the row of the authority %s contradicts itself: %v", ca.Show(g.Name), g.Fault))
 		case !g.seen:
 			c.differ(g.ID.Index(), &row, fmt.Sprintf("the row of the authority %s has a key that no AUTHORITY leaf names", g.Name))
 		case len(g.said) == 0 || slices.ContainsFunc(g.said, same):

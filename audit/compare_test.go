@@ -42,7 +42,7 @@ func newStory(t testing.TB) *story {
 	}
 	at := s.leaf(Leaf{Kind: Authority, Cites: ca0, Digest: sha256.Sum256(der), Issuer: a.Key}, string(body))
 	s.row(ca0, ca.CACertificate)
-	s.book.Authorities = append(s.book.Authorities, AuthorityRow{ID: ca.NewID(1, at), Authority: a})
+	s.book.Authorities = append(s.book.Authorities, ca.AuthorityRow{ID: ca.NewID(1, at), Authority: a})
 	s.eventRow(at)
 	s.session()
 	s.settled()

@@ -34,7 +34,7 @@ func BundleOf(all []Authority, line string) Bundle {
 		if line != "" && one.Line != line {
 			continue
 		}
-		for _, a := range ancestry(all, one) {
+		for _, a := range Ancestry(all, one) {
 			counted[a.Name] = true
 			// One whose key is elsewhere never ends here: it belongs to everybody's bundle
 			// while something of ours below it lives, or it would be trusted for ever.
@@ -64,9 +64,9 @@ func (b Bundle) Certificates() [][]byte {
 	return out
 }
 
-// ancestry is a generation and those above it up to the root, itself first. A parent
-// that is not there, or was met already, ends it: both would be damage of the book.
-func ancestry(all []Authority, a Authority) []Authority {
+// Ancestry is a generation and those above it up to the root, itself first. A parent
+// that is not there, or was met already, ends it: then the last is no root.
+func Ancestry(all []Authority, a Authority) []Authority {
 	out := []Authority{a}
 	for {
 		last := out[len(out)-1]
@@ -88,7 +88,7 @@ func ChainOf(all []Authority, name, via string) ([][]byte, error) {
 	if start < 0 {
 		return nil, NotFound(E2101, "there is no authority "+Show(name), "chancery ca list")
 	}
-	path := ancestry(all, all[start])
+	path := Ancestry(all, all[start])
 	var chain [][]byte
 	for i := 0; i < len(path); i++ {
 		certificate, by := path[i].Certificate, ""
@@ -105,7 +105,7 @@ func ChainOf(all []Authority, name, via string) ([][]byte, error) {
 		if up < 0 {
 			return nil, NotFound(E2101, "the authority "+Show(by)+" that signed the cross-certificate is not here", "chancery ca list")
 		}
-		path, i = ancestry(all, all[up]), -1
+		path, i = Ancestry(all, all[up]), -1
 	}
 	if via != "" {
 		return nil, NotFound(E2101, "no certificate on the way from "+name+" to its root is one by or called "+Show(via), "chancery ca show "+name)

@@ -25,14 +25,17 @@ type Plan struct {
 	Notices []string `json:"notices,omitempty"`
 }
 
-// Counts are the certificates of the book by where they stand. Expiring is
-// counted within Valid; Revoked have not ended yet.
+// Counts are the end-entity certificates of the book by where they stand. Expiring is
+// counted within Valid; Revoked have not ended yet. Authorities are the generations that
+// are not retired.
 type Counts struct {
 	Valid    int64 `json:"valid"`
 	Expiring int64 `json:"expiring"` // ends within 30 days
 	Expired  int64 `json:"expired"`
 	Revoked  int64 `json:"revoked"`
 	Void     int64 `json:"void"`
+
+	Authorities int64 `json:"authorities"`
 }
 
 // A Status is how an installation is doing.

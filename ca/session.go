@@ -19,9 +19,11 @@ type Session struct {
 	// Sealed says that the signing keys are locked: nothing can be issued.
 	Sealed bool `json:"sealed"`
 	// Policy is the policy bundle in force, exact bytes.
-	Policy      []byte    `json:"bundle"`
-	Assurance   Assurance `json:"assurance"`
-	Unseparated bool      `json:"unseparated"`
+	Policy []byte `json:"bundle"`
+	// Authorities are all generations by name, as the newest leaf about each has it.
+	Authorities []Authority `json:"authorities"`
+	Assurance   Assurance   `json:"assurance"`
+	Unseparated bool        `json:"unseparated"`
 }
 
 // A Settlement closes one intent from the book's side: SettleFinal brings the

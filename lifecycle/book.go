@@ -34,12 +34,11 @@ type Book interface {
 
 // A Shelf is what the registrar reads for others.
 type Shelf interface {
+	Rows
 	// Find resolves a public name, a serial, a serial's tail or a name.
 	Find(ctx context.Context, ref string) ([]ca.Certificate, error)
 	// Certificates gives a page, newest first.
 	Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate, error)
-	// Authorities gives every generation, oldest first.
-	Authorities(ctx context.Context) ([]ca.Authority, error)
 	// CSR gives the request in DER that a row names; nil if it is not here.
 	CSR(ctx context.Context, id ca.RequestID) ([]byte, error)
 	// Counts says how many certificates stand where at a moment.

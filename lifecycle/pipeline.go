@@ -119,6 +119,8 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 			s.send(ctx, s.batch(w))
 		case <-s.r.decide:
 			s.over = true // and the settling that follows carries it out
+		case <-s.r.o.Vouched.doubt:
+			s.over = true // rows of authorities were read that are not those of the last settling
 		case v := <-steps:
 			s.r.steps = append(s.r.steps, v)
 		case f := <-s.answered:

@@ -41,12 +41,14 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 		return ca.Issued{}, ca.Invalid(ca.E2102, fmt.Sprintf("%s means more than one certificate", ca.Show(ref)), "use one of these names").
 			Because(strings.Join(names, ", "))
 	}
-	authorities, err := r.o.Shelf.Authorities(ctx)
-	if err != nil {
-		return ca.Issued{}, err
+	issued := ca.Issued{Certificate: found[0]}
+	if r.o.Vouched.isMet() { // before that nobody vouches for a chain
+		authorities, err := r.o.Vouched.Authorities(ctx)
+		if err != nil {
+			return ca.Issued{}, err
+		}
+		issued.Chain = (&view{authorities: authorities}).chain(found[0].Authority)
 	}
-	v := view{authorities: authorities}
-	issued := ca.Issued{Certificate: found[0], Chain: v.chain(found[0].Authority)}
 	issued.CSR, err = r.o.Shelf.CSR(ctx, found[0].Request)
 	return issued, err
 }
@@ -73,12 +75,19 @@ func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.C
 	return r.o.Shelf.Certificates(ctx, f)
 }
 
-// Authorities gives every generation, oldest first.
+// Authorities gives every generation, oldest first, as the signer's log has it. Before
+// the signer was met it waits, until ctx ends (E2301) or nothing is issued for a stated
+// reason.
 func (r *Registrar) Authorities(ctx context.Context, who ca.Actor) ([]ca.Authority, error) {
 	if err := r.allow(ctx, who, access.ReadPolicy); err != nil {
 		return nil, err
 	}
-	return r.o.Shelf.Authorities(ctx)
+	if !r.o.Vouched.isMet() {
+		if _, err := r.ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.o.Vouched.Authorities(ctx)
 }
 
 // Profiles gives the profiles in force, by name. Before the first settling it
@@ -118,6 +127,11 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 	defer r.mu.Unlock()
 	s.Problem = r.problem
 	if v := r.view; v != nil {
+		for _, a := range v.authorities {
+			if a.State != ca.Retired {
+				s.Counts.Authorities++
+			}
+		}
 		s.Log, s.LogNo, s.Sealed = v.session.Log, v.session.LogNo, r.sealed
 		s.Leaves, s.Unsettled = max(v.settled.next, mark), len(v.settled.unknown)
 		s.Assurance, s.Unseparated = v.session.Assurance, v.session.Unseparated

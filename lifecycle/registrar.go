@@ -36,6 +36,13 @@ type Options struct {
 	Issuer Issuer
 	Log    Log
 	Now    func() time.Time
+	// Vouched are the authorities, which the Registrar keeps as the log has them.
+	Vouched *Vouched
+	// Constraints reads the name constraints of certificates; see check.Constraints.
+	Constraints func(certificates ...[]byte) ([]ca.NameConstraints, error)
+	// CSR reads a certification request in DER, Profile the document of a profile.
+	CSR     func(der []byte) (ca.CSR, error)
+	Profile func(document []byte) (ca.Profile, error)
 	// Bundle reads the profiles of a policy bundle, by name.
 	Bundle func(document []byte) (map[string]ca.Profile, error)
 	// Account is the operating-system account of the front, which owns the book's
@@ -94,9 +101,10 @@ type Registrar struct {
 
 // A view is what a settling found to be in force. It is immutable.
 type view struct {
-	session     ca.Session
-	bundle      policy.Bundle
-	profiles    map[string]ca.Profile
+	session  ca.Session
+	bundle   policy.Bundle
+	profiles map[string]ca.Profile
+	// authorities are bound: they know what their chains let them sign.
 	authorities []ca.Authority
 	settled     settled
 }
@@ -118,8 +126,8 @@ type wish struct {
 
 // New makes a Registrar. Run makes it issue.
 func New(o Options) (*Registrar, error) {
-	if o.Book == nil || o.Shelf == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil {
-		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock and bundle reader")
+	if o.Book == nil || o.Shelf == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil || o.Vouched == nil || o.Constraints == nil {
+		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock, authorities, and readers of bundles and constraints")
 	}
 	if o.Report == nil {
 		o.Report = func(error) {}

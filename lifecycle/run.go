@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"chancery/ca"
@@ -135,9 +136,18 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the policy in force: %w", err)
 	}
+	known := make(map[string]ca.Authority, len(session.Authorities))
+	for _, a := range session.Authorities {
+		known[a.Name] = a
+	}
+	r.o.Vouched.hear(maps.Clone(known))
 	r.obey(rules)
-	s := settling{book: r.o.Book, shelf: r.o.Shelf, log: r.o.Log, session: session, mark: mark, waits: r.waits, decided: r.decisions()}
+	s := settling{book: r.o.Book, shelf: r.o.Shelf, log: r.o.Log, session: session, mark: mark, known: known, waits: r.waits, decided: r.decisions()}
 	done, err := s.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.restore(ctx, &s, max(mark, done.lowest))
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +155,11 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 	if v.profiles, err = r.o.Bundle(session.Policy); err != nil {
 		return nil, fmt.Errorf("read the profiles in force: %w", err)
 	}
-	if v.authorities, err = r.o.Shelf.Authorities(ctx); err != nil {
-		return nil, fmt.Errorf("read the authorities: %w", err)
+	r.o.Vouched.hear(known)
+	r.o.Vouched.judge(rows)
+	all := inOrder(known, rows)
+	for _, a := range all {
+		v.authorities = append(v.authorities, a.Bound(ca.Ancestry(all, a), r.o.Constraints))
 	}
 	return v, nil
 }

@@ -39,6 +39,9 @@ type settling struct {
 	session ca.Session
 	// mark is what the book said when the session was opened.
 	mark int64
+	// known are the generations as the log has them: what hello said, and the leaves read
+	// since.
+	known map[string]ca.Authority
 	// decided are what officers have said of intents that are unknown.
 	decided map[int64]ca.Decision
 	// waits tells whether a requester still waits, so that the row is delivered.
@@ -263,6 +266,7 @@ func (s *settling) authority(ctx context.Context, r Record, l audit.Leaf) error 
 	if err := json.Unmarshal(r.Body, &a); err != nil {
 		return fmt.Errorf("read the body of leaf %d: %w", r.Index, err)
 	}
+	s.known[a.Name] = a // leaves ascend, and hello has all below the first that is read
 	return s.add(ctx, ca.Change{Authority: &a, Event: ca.Event{
 		ID: ca.NewID(s.session.LogNo, r.Index), Kind: eventAuthority, At: leafTime(l), About: a.Name, Leaf: r.Leaf,
 	}})

@@ -125,6 +125,7 @@ func wishOf(n int, key string) (ca.Request, ca.CSR) {
 func (w *world) registrar() *Registrar {
 	r, err := New(Options{
 		Book: w, Shelf: w, Issuer: w, Log: w, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
+		Vouched: NewVouched(w), Constraints: func(...[]byte) ([]ca.NameConstraints, error) { return nil, nil },
 		Bundle: func([]byte) (map[string]ca.Profile, error) {
 			return map[string]ca.Profile{"server": profile()}, nil
 		},
@@ -246,7 +247,7 @@ func (w *world) Hello(_ context.Context, database string, next int64) (ca.Sessio
 		V: 1, Version: 4, Log: w.id.String(), Issued: time.Now(), Expires: time.Now().Add(time.Hour), Assurance: w.assurance, UID: hana.UID, Accounts: w.accounts, Profiles: shipped,
 	}.Marshal()
 	return ca.Session{
-		Number: w.session, Log: w.id.String(), LogNo: 1, Durable: int64(len(w.leaves)), Unsettled: unsettled, Policy: document,
+		Number: w.session, Log: w.id.String(), LogNo: 1, Durable: int64(len(w.leaves)), Unsettled: unsettled, Policy: document, Authorities: w.said(),
 	}, err
 }
 
@@ -537,13 +538,6 @@ func (w *world) Certificates(_ context.Context, f ca.Filter) ([]ca.Certificate, 
 	})
 	slices.SortFunc(out, func(a, b ca.Certificate) int { return cmp.Compare(b.ID, a.ID) })
 	return out[:min(f.Limit, len(out))], nil
-}
-
-// Authorities implements Shelf.
-func (w *world) Authorities(context.Context) ([]ca.Authority, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.authorities), nil
 }
 
 // CSR implements Shelf.

@@ -5,6 +5,8 @@ package signer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"chancery/audit"
 	"chancery/ca"
@@ -74,10 +76,14 @@ func (s *Signer) Hello(h Hello) (ca.Session, error) {
 // describe fills a session's facts. The caller holds mu.
 func (s *Signer) describe() ca.Session {
 	r := s.rules.Load()
+	all := make([]ca.Authority, 0, len(r.authorities))
+	for _, name := range slices.Sorted(maps.Keys(r.authorities)) {
+		all = append(all, r.authorities[name].Authority)
+	}
 	return ca.Session{
 		Number: s.session, Boot: s.boot, Log: s.journal.LogIDText(), LogNo: s.journal.LogNo(),
 		Durable: s.journal.Size(), Unsettled: len(s.recent.open), Sealed: !s.unlocked,
-		Policy: r.document, Assurance: r.bundle.Assurance, Unseparated: s.Unseparated,
+		Policy: r.document, Authorities: all, Assurance: r.bundle.Assurance, Unseparated: s.Unseparated,
 	}
 }
 

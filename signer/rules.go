@@ -6,7 +6,6 @@ import (
 	"crypto"
 	"fmt"
 	"slices"
-	"time"
 
 	"chancery/ca"
 	"chancery/check"
@@ -87,7 +86,7 @@ func (r *rules) withAuthority(a *authority) *rules {
 	for name, old := range next.authorities {
 		if chain, _ := next.chain(old.Authority); slices.ContainsFunc(chain, func(up ca.Authority) bool { return up.Name == a.Name }) {
 			own := *old
-			own.Constraints, own.Until = next.constraints(own.Authority), earliest(chain)
+			own.Authority = own.Bound(chain, check.Constraints)
 			next.authorities[name] = &own
 		}
 	}
@@ -108,28 +107,6 @@ func (r *rules) chain(a ca.Authority) (up []ca.Authority, whole bool) {
 		a = parent.Authority
 	}
 	return up, true
-}
-
-// earliest is when the first certificate of a chain ends (security rule PF-06).
-func earliest(chain []ca.Authority) time.Time {
-	return slices.MinFunc(chain, func(a, b ca.Authority) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
-}
-
-// constraints are the name constraints that whatever the authority signs must keep
-// (security rule PF-05): read from the certificates of its whole chain each time,
-// never stored, so that they cannot say anything else. A chain that cannot be read
-// gives one that refuses everything.
-func (r *rules) constraints(a ca.Authority) []ca.NameConstraints {
-	chain, whole := r.chain(a)
-	certificates := make([][]byte, len(chain))
-	for i, up := range chain {
-		certificates[i] = up.Certificate
-	}
-	read, err := check.Constraints(certificates...)
-	if err != nil || !whole {
-		return []ca.NameConstraints{{Permitted: []ca.Subtree{{}}}} // of no type: malformed
-	}
-	return read
 }
 
 // loadable says whether an online key may be loaded for an authority: an

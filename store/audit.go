@@ -41,7 +41,6 @@ const (
 	auditCertificates = `SELECT id, kind, issuer_key, serial, der FROM certificate WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 	auditRevocations  = `SELECT id, certificate, issuer_key, serial, step, reason, actor, revoked_at FROM revocation WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 	auditEvents       = `SELECT id, leaf FROM event WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
-	auditAuthorities  = `SELECT id, issuer_key, document FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
 )
 
 // An Audit reads the book to compare it with the log. It changes nothing and
@@ -93,7 +92,7 @@ func (a *Audit) Book(ctx context.Context, logNo uint16) (audit.Book, error) {
 	if err != nil {
 		return b, fmt.Errorf("read the newest row: %w", err)
 	}
-	if b.Authorities, err = a.authorities(ctx); err != nil {
+	if b.Authorities, err = authorities(ctx, a.s.reader); err != nil {
 		return b, fmt.Errorf("read the authorities: %w", err)
 	}
 	if b.Others, err = a.others(ctx, logNo, names); err != nil {
@@ -182,25 +181,6 @@ func (a *Audit) id(ctx context.Context, query string, value ca.ID) (id ca.ID, ok
 	}
 	return id, err == nil, err
 }
-
-func (a *Audit) authorities(ctx context.Context) ([]audit.AuthorityRow, error) {
-	rows, err := a.s.reader.QueryContext(ctx, auditAuthorities, maxAuthorities)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(row scanner) (r audit.AuthorityRow, err error) {
-		r.Authority, err = scanAuthority(behind{row, &r.ID})
-		return r, err
-	})
-}
-
-// behind scans a first column of its own, then what it is asked for.
-type behind struct {
-	row   scanner
-	first any
-}
-
-func (b behind) Scan(into ...any) error { return b.row.Scan(append([]any{b.first}, into...)...) }
 
 // others finds the log numbers of rows that are not ours. It jumps from number to
 // number along the primary keys, and reads one row of each.

@@ -50,7 +50,6 @@ func plannedQueries(t *testing.T) []planned {
 		{"auditCertificates", auditCertificates, []any{1, at, 10}},
 		{"auditRevocations", auditRevocations, []any{1, at, 10}},
 		{"auditEvents", auditEvents, []any{1, at, 10}},
-		{"auditAuthorities", auditAuthorities, []any{10}},
 	}
 	for name, f := range map[string]ca.Filter{
 		"all": {}, "name": {Name: "a"}, "below": {Name: "*.a.b"}, "authority": {Authority: "a"}, "profile": {Profile: "a"}, "owner": {Owner: "a"}, "key": {Key: ca.Digest{1}, Status: "valid"},

@@ -18,9 +18,6 @@ const (
 	// maxFound is the most certificates Find looks at: the newest of a name renewed
 	// for years, more than anybody reads as candidates.
 	maxFound = 100
-	// maxAuthorities is the most generations of one installation; a line makes a
-	// new one every few years.
-	maxAuthorities = 1000
 	// tailDigits is the least of a serial's end that finds it.
 	tailDigits = 8
 	// expiringWithin is what ca.Counts calls expiring.
@@ -159,17 +156,7 @@ func searched(name string) string {
 	return strings.ToLower(name)
 }
 
-// Authorities gives every generation, oldest first.
-func (s *Store) Authorities(ctx context.Context) ([]ca.Authority, error) {
-	rows, err := s.reader.QueryContext(ctx, selectAuthorities, maxAuthorities)
-	if err != nil {
-		return nil, fmt.Errorf("read the authorities: %w", err)
-	}
-	out, err := collect(rows, scanAuthority)
-	return out, wrap("read the authorities", err)
-}
-
-// Counts counts the book's certificates as they stand at now. The end of a
+// Counts counts the book's end-entity certificates as they stand at now. The end of a
 // certificate still belongs to its validity (RFC 5280 §4.1.2.5).
 func (s *Store) Counts(ctx context.Context, now time.Time) (ca.Counts, error) {
 	var n ca.Counts

@@ -54,26 +54,6 @@ type scanFunc func(into ...any) error
 
 func (f scanFunc) Scan(into ...any) error { return f(into...) }
 
-// scanAuthority reads the columns of a generation.
-func scanAuthority(row scanner) (a ca.Authority, err error) {
-	var key []byte
-	var document string
-	if err := row.Scan(&key, &document); err != nil {
-		return a, err
-	}
-	if err := json.Unmarshal([]byte(document), &a); err != nil {
-		return a, fmt.Errorf("read the document of an authority: %w", err)
-	}
-	var stored ca.Digest
-	if err := intoDigest(&stored, key); err != nil {
-		return a, err
-	}
-	if stored != a.Key {
-		return a, fmt.Errorf("the document of %s is about another key", a.Name)
-	}
-	return a, nil
-}
-
 // intoDigest takes a column of 32 octets.
 func intoDigest(d *ca.Digest, b []byte) error {
 	if len(b) != len(d) {

@@ -40,11 +40,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 ON CONFLICT (door, actor, door_key) DO UPDATE SET certificate = excluded.certificate, expires = excluded.expires WHERE idempotency.expires <= $6`
 	dropKeys = `DELETE FROM idempotency WHERE expires <= $1`
 
-	// A generation's name and key are for good; its document changes with its state.
+	// A generation's name and the leaf that entered it are for good; its document changes
+	// with its state. Its key never does: a row with another was written by somebody else,
+	// and must keep nobody from putting it right.
 	putAuthority = `INSERT INTO authority (name, id, issuer_key, document) VALUES ($1, $2, $3, $4)
-ON CONFLICT (name) DO UPDATE SET document = excluded.document WHERE authority.issuer_key = excluded.issuer_key`
+ON CONFLICT (name) DO UPDATE SET issuer_key = excluded.issuer_key, document = excluded.document`
 
-	selectAuthorities = `SELECT issuer_key, document FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
+	selectAuthorities = `SELECT id, name, issuer_key, document FROM authority WHERE id > 0 ORDER BY id LIMIT $1`
 
 	// columns are those of scanCertificate, in its order.
 	columns = `c.id, c.kind, c.issuer_key, c.serial, c.authority, COALESCE(c.request, ''), c.profile, c.profile_digest, c.owner, c.door, c.names, c.common, c.subject_key, c.key_type, c.not_before, c.not_after, c.issued_at, c.der, c.undelivered,
@@ -64,11 +66,12 @@ WHERE n.value = $1 AND c.kind <> 'void' ORDER BY n.certificate DESC LIMIT $2`
 	selectByKey = `SELECT ` + columns + `, r.id, r.csr, r.not_after, r.taken_at, r.line FROM idempotency i JOIN certificate c ON c.id = i.certificate JOIN request r ON r.id = c.request
 WHERE i.door = $1 AND i.actor = $2 AND i.door_key = $3 AND i.expires > $4`
 
+	// kind <> 'void' is that of the index, which nothing else lets a database use.
 	selectCounts = `SELECT
-(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND not_after >= $1),
-(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND not_after >= $2 AND not_after < $3),
-(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND not_after < $4),
+(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND kind = 'end-entity' AND not_after >= $1),
+(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND kind = 'end-entity' AND not_after >= $2 AND not_after < $3),
+(SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND kind = 'end-entity' AND not_after < $4),
 (SELECT COUNT(*) FROM certificate WHERE kind = 'void' AND id > 0),
-(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.not_after >= $5),
-(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.not_after >= $6 AND c.not_after < $7)`
+(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $5),
+(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $6 AND c.not_after < $7)`
 )

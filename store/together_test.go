@@ -22,6 +22,7 @@ import (
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/check"
 	"chancery/config"
 	"chancery/internal/csr"
 	"chancery/internal/pgtest"
@@ -173,6 +174,7 @@ func (w *world) startFront(dsn string) {
 	w.book = book
 	w.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: book, Shelf: book, Issuer: w, Log: w, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
+		Vouched: lifecycle.NewVouched(book), Constraints: check.Constraints,
 		Bundle: func(document []byte) (map[string]ca.Profile, error) {
 			b, err := policy.ParseBundle(document)
 			if err != nil {

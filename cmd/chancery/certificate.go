@@ -226,6 +226,7 @@ func statusText(s ca.Status) string {
 	fmt.Fprintf(&b, "  log           %s, %d entries, settled up to %d\n", s.Log, s.Leaves, s.Mark)
 	fmt.Fprintf(&b, "  database      %s %s\n  policy        version %d, assurance %s\n", s.Database, s.DatabaseID, s.BundleVersion, s.Assurance)
 	if s.Unseparated {
+	fmt.Fprintf(&b, "  authorities   %d\n", s.Counts.Authorities)
 		b.WriteString("! front and signer run under one account: a thief of the front can take the keys\n")
 	}
 	return b.String()

@@ -33,7 +33,9 @@ type chronicle struct {
 	report      audit.Report
 	initKey     ed25519.PublicKey
 	bundle      signer.BundleBody
-	authorities []ca.Authority   // the last state of each, in order of founding
+	authorities []ca.Authority      // the last state of each, in order of founding
+	said        map[string][]saying // by the name of the generation, in the order of the log
+	restored    []restoring
 	lists       map[string]int64 // the number of each one's newest revocation list
 	// requested is a key whose certificate is to be made elsewhere; empty if there is none.
 	requested string
@@ -73,7 +75,7 @@ func (c *chronicle) pass(ctx context.Context, l layout) (err error) {
 	if c.report, err = audit.Verify(v); err != nil {
 		return err
 	}
-	c.lists, c.waiting = map[string]int64{}, map[ca.Digest]int{}
+	c.lists, c.waiting, c.said = map[string]int64{}, map[ca.Digest]int{}, map[string][]saying{}
 	for _, l := range v.Lists.Agreement().Newest {
 		c.lists[l.Authority] = l.Number
 	}
@@ -142,6 +144,12 @@ func (c *chronicle) learn(r audit.Record) error {
 	case r.Leaf.Kind == audit.Bundle:
 		c.bundle = signer.BundleBody{}
 		return json.Unmarshal(r.Body, &c.bundle)
+	case r.Leaf.Kind == audit.FrontEvent:
+		var e ca.EventBody
+		if err := json.Unmarshal(r.Body, &e); err != nil {
+			return err
+		}
+		c.restores(e, time.UnixMilli(r.Leaf.Time))
 	case r.Leaf.Kind == audit.Key:
 		var k signer.KeyBody
 		if err := json.Unmarshal(r.Body, &k); err != nil {
@@ -168,6 +176,7 @@ func (c *chronicle) learn(r audit.Record) error {
 		} else {
 			c.authorities[at] = a
 		}
+		c.said[a.Name] = append(c.said[a.Name], saying{r.Leaf.Index, a})
 	}
 	return nil
 }
@@ -281,7 +290,7 @@ func lookAtAuthorities(ctx context.Context, p *patient) []finding {
 			found = append(found, lasting(fmt.Sprintf("%s %s (%s)", a.Kind, a.Name, key), a.NotAfter, p.now, "chancery ca show "+a.Name))
 		}
 	}
-	return found
+	return append(found, lookAtRows(ctx, p)...)
 }
 
 // maxBehind is how far the clock may lie behind the last entry: two processes

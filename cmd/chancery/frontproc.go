@@ -19,7 +19,9 @@ import (
 
 	"chancery/api"
 	"chancery/ca"
+	checker "chancery/check"
 	"chancery/config"
+	"chancery/internal/csr"
 	"chancery/lifecycle"
 	"chancery/policy"
 	"chancery/signer/wire"
@@ -112,10 +114,12 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		return f, errors.Join(err, f.book.Close())
 	}
 	signer := &bridge{client: wire.Dial(dialPath(l.socket("sign"))), boot: rand.Text()}
-	published := status.Options{Shelf: f.book, Lists: l.lists(), Log: log, Now: wallClock()}
+	vouched := lifecycle.NewVouched(f.book)
+	published := status.Options{Shelf: vouched, Lists: l.lists(), Log: log, Now: wallClock()}
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: f.book, Shelf: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle,
+		Book: f.book, Shelf: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Profile: config.Profile,
+		Vouched: vouched, Constraints: checker.Constraints,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, Revoked: f.publisher.Revoked,
 		Report: func(err error) { log.Error("front and signer", "error", err) },
@@ -124,6 +128,12 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		return f, errors.Join(err, f.book.Close())
 	}
 	return f, nil
+}
+
+// readRequest reads a certification request in DER.
+func readRequest(der []byte) (ca.CSR, error) {
+	p, err := csr.Parse(der)
+	return p.CSR, err
 }
 
 // readBundle reads the profiles of a policy bundle.

@@ -19,6 +19,7 @@ import (
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/check"
 	"chancery/config"
 	"chancery/internal/sim"
 	"chancery/internal/sim/vfs"
@@ -203,6 +204,7 @@ func (w *world) openFront() error {
 	w.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: gated{w.book, w}, Shelf: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle,
 		Account: hana.UID, Version: "test", Database: w.book.Engine(), DatabaseID: id,
+		Vouched: lifecycle.NewVouched(w.book), Constraints: check.Constraints,
 		Report: func(err error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
