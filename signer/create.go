@@ -63,13 +63,16 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 	if m.parent != nil && m.parent.State == ca.Retiring {
 		out.Notices = append(out.Notices, q.Parent+" is retiring: who takes it out of a trust store refuses "+q.Name+" too")
 	}
-	if q.DryRun {
-		out.Authority, err = s.foreseen(m, now)
+	if m.held {
+		out.Notices = append(out.Notices, "the key of "+q.Name+" that lies here is taken: it has no certificate")
+	}
+	if out.Authority, err = s.foreseen(m, now); err != nil || q.DryRun {
 		return out, err
 	}
+	m.notices = nil // they were told
 	defer func() { wipe(m.words) }()
 	if err := s.openFor(q, &m); err != nil {
-		return out, err
+		return Created{}, err
 	}
 	made, err := s.establish(m, now)
 	if err != nil {
@@ -148,7 +151,6 @@ func (s *Signer) openFor(q Creation, m *making) (err error) {
 	}
 	if m.held {
 		m.key, err = s.reopened(q)
-		*m.notices = append(*m.notices, "the key of "+q.Name+" that lay here was taken: it had no certificate")
 		return err
 	}
 	m.words, err = s.ownWords(q)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"chancery/audit"
@@ -83,7 +82,11 @@ func (s *Signer) RevokeAuthority(q AuthorityRevoking, uid int) (out AuthorityRev
 		}
 		out.Serials = append(out.Serials, serial)
 	}
-	out.Authority, out.Notices = c.now, s.rules.Load().bereaved(c.now)
+	h, err := s.rules.Load().hierarchy()
+	if err != nil {
+		return out, err
+	}
+	out.Authority, out.Notices = c.now, h.Bereaved(c.now)
 	if err := s.ceremonyLists(&out.Created, opened); err != nil {
 		return out, err
 	}
@@ -288,20 +291,4 @@ func (s *Signer) intentOfCA(issuer ca.Digest, serial ca.Serial) (found int64, er
 		}
 	}
 	return found, err
-}
-
-// bereaved says what no longer works when an authority is revoked and retired.
-func (r *rules) bereaved(a ca.Authority) (notices []string) {
-	if a.State != ca.Retired {
-		return nil
-	}
-	if below := r.livingBelow(&authority{Authority: a}); len(below) > 0 {
-		notices = append(notices, "below "+a.Name+" still stand "+strings.Join(below, ", ")+": whoever checks lists accepts nothing of theirs any more")
-	}
-	for _, one := range r.authorities {
-		if one.Line == a.Line && one.State == ca.Active {
-			return notices
-		}
-	}
-	return append(notices, "nobody signs for line "+a.Line+" now: make its next generation (chancery ca create) or activate one that is in standby")
 }

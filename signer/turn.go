@@ -4,12 +4,9 @@ package signer
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"time"
 
 	"chancery/ca"
+	"chancery/policy"
 	"chancery/signer/journal"
 )
 
@@ -19,6 +16,8 @@ type Turn struct {
 	To        ca.AuthorityState `json:"to"`
 	// Confirm is the name once more, to retire what has generations below that are not.
 	Confirm string `json:"confirm,omitempty"`
+	// DryRun is as in a Creation.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Turned are the generations whose state changed, as they stand now.
@@ -39,38 +38,23 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 		return out, err
 	}
 	r := s.rules.Load()
-	a := r.authorities[t.Authority]
-	if a == nil {
-		return out, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(t.Authority), "chancery ca list")
-	}
-	older := r.activeBeside(a)
-	if err := a.mayBecome(t.To, len(older) > 0); err != nil {
+	h, err := r.hierarchy()
+	if err != nil {
 		return out, err
 	}
-	if below := r.livingBelow(a); t.To == ca.Retired && len(below) > 0 && t.Confirm != a.Name {
-		return out, ca.Refused(ca.E2603, fmt.Sprintf("%s stands above %s", a.Name, strings.Join(below, ", ")),
-			"retire what is below it first, or chancery ca retire "+a.Name+" --confirm "+a.Name).
-			Because("it leaves every trust bundle, and whoever takes the next one refuses what is below it")
+	next, err := h.Turns(policy.Turning{Authority: t.Authority, To: t.To, Confirm: t.Confirm}, now)
+	if err != nil {
+		return out, err
 	}
-	if t.To == ca.Active && !now.Before(a.NotAfter) {
-		return out, ca.Refused(ca.E2603, fmt.Sprintf("%s ended on %s", a.Name, a.NotAfter.Format(time.DateOnly)), "found the next generation: chancery ca create")
+	if out.Authorities = next; t.DryRun {
+		return out, nil
 	}
 	// In this order, since a power cut may leave the first leaf alone, where a segment
 	// of the log ends between them: two are active then, the newer signs, and the same
 	// call makes it whole.
-	next := []authority{*a}
-	next[0].State = t.To
-	if t.To == ca.Active {
-		next[0].Activated = r.activations(a.Line) + 1
-		for _, one := range older {
-			one.State = ca.Retiring
-			next = append(next, one)
-		}
-	}
 	var entries []journal.Entry
-	for i := range next {
-		next[i].Version++
-		entry, err := authorityEntry(next[i].Authority, 0)
+	for _, a := range next {
+		entry, err := authorityEntry(a, 0)
 		if err != nil {
 			return out, err
 		}
@@ -79,74 +63,12 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	if _, err := s.journal.Append(entries); err != nil {
 		return out, fmt.Errorf("journal the authorities' states: %w", err)
 	}
-	for i := range next {
-		r = r.withAuthority(&next[i])
-		out.Authorities = append(out.Authorities, next[i].Authority)
+	for _, a := range next {
+		turned := *r.authorities[a.Name]
+		turned.Authority = a
+		r = r.withAuthority(&turned)
 	}
 	s.rules.Store(r)
 	s.closeSession()
 	return out, nil
-}
-
-// activations is the highest count of activations in a line. One that is active from the
-// start has none, and needs none: no other was active then.
-func (r *rules) activations(line string) int {
-	n := 0
-	for _, a := range r.authorities {
-		if a.Line == line {
-			n = max(n, a.Activated)
-		}
-	}
-	return n
-}
-
-// livingBelow are the generations that a signed and that are not retired, by name.
-func (r *rules) livingBelow(a *authority) (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(r.authorities)) {
-		if one := r.authorities[name]; one.Parent == a.Name && name != a.Name && one.State != ca.Retired {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// activeBeside gives the other active generations of a's line, by name.
-func (r *rules) activeBeside(a *authority) (out []authority) {
-	for _, name := range slices.Sorted(maps.Keys(r.authorities)) {
-		if other := r.authorities[name]; other.Line == a.Line && name != a.Name && other.State == ca.Active {
-			out = append(out, *other)
-		}
-	}
-	return out
-}
-
-// turns are the states that may follow each other. A generation that was retiring may
-// become active again: a rollover can be taken back while the older lives.
-var turns = map[ca.AuthorityState][]ca.AuthorityState{
-	ca.Active:   {ca.Standby, ca.Retiring},
-	ca.Retiring: {ca.Active},
-	ca.Retired:  {ca.Standby, ca.Retiring},
-}
-
-// mayBecome says whether a generation may go into a state; crowded, whether another
-// one of its line is active.
-func (a *authority) mayBecome(to ca.AuthorityState, crowded bool) error {
-	refused := func(why, fix string) error {
-		return ca.Refused(ca.E2603, fmt.Sprintf("%s is %s and cannot become %s", a.Name, a.State, ca.Show(string(to))), fix).Because(why)
-	}
-	if a.External {
-		return refused("its key is not here", "where its key is, its state is decided")
-	}
-	if slices.Contains(turns[to], a.State) || to == ca.Active && a.State == ca.Active && crowded {
-		return nil
-	}
-	switch {
-	case a.State == to:
-		return refused("it is that already", "chancery ca list")
-	case a.State == ca.Retired:
-		return refused("what is retired stays so", "found the next generation: chancery ca create")
-	case to == ca.Retired:
-		return refused("it signs new certificates", "activate another generation of "+a.Line+" first: chancery ca activate NAME")
-	}
-	return refused("no generation goes there", "chancery ca activate NAME, or chancery ca retire NAME")
 }

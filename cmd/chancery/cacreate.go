@@ -124,17 +124,15 @@ func (q creation) kind() (ca.AuthorityKind, error) {
 
 // create makes an authority.
 func (c *ceremony) create(ctx context.Context, q creation) error {
-	w, notices, err := c.creation(q)
+	w, foreseen, err := c.creation(ctx, q)
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(c.err, c.createPlan(w))
-	c.told(notices)
 	if err := c.bites(ctx, c.ofLine(w.Line), w.Constraints, q.broken); err != nil {
 		return err
 	}
 	if q.dry {
-		return c.give(answer{value: ca.Authority{Name: w.Name, Line: w.Line, Kind: w.Kind, Parent: w.Parent, KeyType: w.KeyType, Use: w.Use}, text: "nothing was made\n", names: []string{w.Name}})
+		return c.give(answer{value: foreseen, text: "nothing was made\n", names: []string{w.Name}})
 	}
 	if err := c.agreed(ctx, q.yes); err != nil {
 		return err
@@ -202,8 +200,26 @@ func (c *ceremony) make(ctx context.Context, w *signer.Creation, q creation) (ma
 	return made, nil
 }
 
-// creation makes the wish out of the flags, and judges it as the signer will.
-func (c *ceremony) creation(q creation) (w signer.Creation, notices []string, err error) {
+// creation asks the signer whether it would make what the flags say, and shows the plan:
+// before any words are asked for, and with every refusal that there can be.
+func (c *ceremony) creation(ctx context.Context, q creation) (w signer.Creation, foreseen ca.Authority, err error) {
+	w, notices, err := c.wish(q)
+	if err != nil {
+		return w, foreseen, err
+	}
+	dry := w
+	dry.DryRun = true
+	would, err := c.signer.Create(ctx, dry)
+	if err != nil {
+		return w, foreseen, err
+	}
+	fmt.Fprint(c.err, c.createPlan(w, would.Authority.NotAfter))
+	c.told(append(notices, would.Notices...))
+	return w, would.Authority, nil
+}
+
+// wish is what the flags say, as the signer takes it.
+func (c *ceremony) wish(q creation) (w signer.Creation, notices []string, err error) {
 	if w.Kind, err = q.kind(); err != nil {
 		return w, nil, err
 	}
@@ -228,8 +244,7 @@ func (c *ceremony) creation(q creation) (w signer.Creation, notices []string, er
 	}
 	w.KeyType, w.Use = keyFor(q.key, w.Kind), usesFor(q.use, w.Kind)
 	w.Days, notices = policy.Stagger(c.span(q, w, above, time.Now()))
-	more, err := c.vetted(w, above, time.Now())
-	return w, append(notices, more...), err
+	return w, notices, nil
 }
 
 // generation takes the name of a generation apart: users-g2 is the second of line
@@ -373,40 +388,9 @@ func (c *ceremony) span(q creation, w signer.Creation, above *ca.Authority, now 
 	return s
 }
 
-// vetted judges a wish by the rules that the signer goes by, before any words are
-// asked for.
-func (c *ceremony) vetted(w signer.Creation, above *ca.Authority, now time.Time) ([]string, error) {
-	pathLen := -1
-	switch {
-	case w.PathLen != nil:
-		pathLen = *w.PathLen
-	case w.Kind == ca.Issuing:
-		pathLen = 0
-	}
-	now = now.UTC().Truncate(time.Second)
-	d := ca.AuthorityDraft{
-		Subject: w.Subject, Use: w.Use, PathLen: pathLen, Constraints: w.Constraints, Policies: w.Policies,
-		NotBefore: now, NotAfter: now.AddDate(0, 0, w.Days).Add(-time.Second),
-	}
-	if above != nil {
-		issuer := *above
-		var err error
-		if issuer.Constraints, err = c.constraintsOf(issuer); err != nil {
-			return nil, err
-		}
-		d.Issuer = &issuer
-	}
-	_, notices, err := policy.VetAuthority(d, w.KeyType, now)
-	return notices, err
-}
-
 // createPlan shows what cannot be changed later.
-func (c *ceremony) createPlan(w signer.Creation) string {
+func (c *ceremony) createPlan(w signer.Creation, last time.Time) string {
 	var b strings.Builder
-	last := time.Now().AddDate(0, 0, w.Days)
-	if above, err := c.named(w.Parent); err == nil && above.NotAfter.Before(last) {
-		last = above.NotAfter
-	}
 	end := last.Format(time.DateOnly)
 	fmt.Fprintf(&b, "  + authority %s   %s of line %s, %s, %d days (until %s)\n    %s\n", w.Name, w.Kind, w.Line, w.KeyType, w.Days, end, w.Subject)
 	row := func(name, value string) {

@@ -112,14 +112,25 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 			return err
 		}
 	}
+	r, err := c.resigning(w, q)
+	if err != nil {
+		return err
+	}
+	r.DryRun = true
+	would, err := c.taken(ctx, r)
+	if err != nil {
+		return err
+	}
+	r.DryRun = false
 	c.importPlan(w, chain, q, replaces)
+	c.told(would.Notices)
 	if q.dry {
 		return c.give(authorityAnswer(ca.Authority{Name: w.Name, Line: w.Line, Kind: w.Kind, Certificate: chain[0].Raw}, "nothing was taken in\n"))
 	}
 	if err := c.agreed(ctx, q.yes); err != nil {
 		return err
 	}
-	made, err := c.taken(ctx, w, q)
+	made, err := c.worded(ctx, r, q)
 	if err != nil {
 		return err
 	}
@@ -139,37 +150,47 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	return c.give(authorityAnswer(one, c.described(one)+c.next("ca show "+one.Name, "look at all of it")))
 }
 
-// taken has the signer take it in, with the words that this takes.
-func (c *ceremony) taken(ctx context.Context, w signer.Import, q bringing) (made signer.Created, err error) {
+// resigning is what the signer is asked: to take it in, or, with a parent, to certify it
+// anew as well.
+func (c *ceremony) resigning(w signer.Import, q bringing) (r signer.Resigning, err error) {
+	if r.Import = w; q.resign == "" {
+		return r, nil
+	}
+	r.Parent, r.Days, r.Certificates, r.Use = q.resign, q.days, w.Certificates[:1], usesFor(w.Use, w.Kind)
+	parent, err := c.named(q.resign)
+	if r.Days == 0 {
+		r.Days = min(issuingDays, wholeDays(parent.NotAfter))
+	}
+	return r, err
+}
+
+// taken has the signer take it in.
+func (c *ceremony) taken(ctx context.Context, r signer.Resigning) (signer.Created, error) {
+	if r.Parent == "" {
+		return c.signer.Import(ctx, r.Import)
+	}
+	return c.signer.Resign(ctx, r)
+}
+
+// worded is taken with the words that this takes.
+func (c *ceremony) worded(ctx context.Context, r signer.Resigning, q bringing) (made signer.Created, err error) {
 	undo := func(err error) error { return err }
-	seals := w.Kind != ca.Issuing && len(w.Key) > 0
+	seals := r.Kind != ca.Issuing && len(r.Key) > 0
 	switch {
 	case seals && q.own != "":
-		w.OwnWords, undo, err = c.newWords(ctx, q.own)
+		r.OwnWords, undo, err = c.newWords(ctx, q.own)
 	case seals && q.resign == "":
-		w.Words, err = c.secret(ctx, q.recovery, true)
+		r.Words, err = c.secret(ctx, q.recovery, true)
 	}
 	if err != nil {
 		return made, err
 	}
-	if q.resign == "" {
-		made, err = c.signer.Import(ctx, w)
-		return made, undoIf(undo, err)
+	if q.resign != "" {
+		if r.ParentWords, err = c.secret(ctx, q.recovery, true); err != nil {
+			return made, undo(err)
+		}
 	}
-	r := signer.Resigning{Import: w, Parent: q.resign, Days: q.days}
-	r.Certificates = r.Certificates[:1]
-	r.Use = usesFor(r.Use, r.Kind)
-	parent, err := c.named(q.resign)
-	if err != nil {
-		return made, undo(err)
-	}
-	if r.Days == 0 {
-		r.Days = min(issuingDays, wholeDays(parent.NotAfter))
-	}
-	if r.ParentWords, err = c.secret(ctx, q.recovery, true); err != nil {
-		return made, undo(err)
-	}
-	made, err = c.signer.Resign(ctx, r)
+	made, err = c.taken(ctx, r)
 	return made, undoIf(undo, err)
 }
 

@@ -113,19 +113,6 @@ func (c *ceremony) chain(one ca.Authority) []ca.Authority {
 	return chain
 }
 
-// constraintsOf are the name constraints of an authority and of all above it.
-func (c *ceremony) constraintsOf(one ca.Authority) ([]ca.NameConstraints, error) {
-	var ders [][]byte
-	for _, up := range c.chain(one) {
-		ders = append(ders, up.Certificate)
-	}
-	n, err := checker.Constraints(ders...)
-	if err != nil {
-		return nil, fmt.Errorf("read the name constraints of %s: %w", one.Name, err)
-	}
-	return n, nil
-}
-
 // bites refuses name constraints that live certificates of the authorities break: those
 // would not be renewed any more, or, where the certificate above them is replaced,
 // would be refused by everybody from one day to the next.

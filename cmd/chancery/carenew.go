@@ -84,9 +84,16 @@ func (a *app) recertify(c *cobra.Command, name string, q renewal) error {
 		if by == "" {
 			by = one.Parent
 		}
+		dry := w
+		dry.DryRun = true
+		would, err := t.signer.Recertify(ctx, dry)
+		if err != nil {
+			return err
+		}
 		now := time.Now()
 		fmt.Fprintf(t.err, "  + certificate of %s, signed by %s, %d days (until %s); now until %s\n", one.Name, by, w.Days,
 			now.AddDate(0, 0, w.Days).Format(time.DateOnly), one.NotAfter.Format(time.DateOnly))
+		t.told(would.Notices)
 		if q.by == "" {
 			_, notices := policy.Stagger(policy.Span{Now: now, Days: w.Days, Given: true})
 			t.told(notices)

@@ -148,12 +148,10 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	if q.parent == "" && old.Kind != ca.Root && !q.itself {
 		q.parent = old.Parent
 	}
-	w, notices, err := c.creation(*q)
+	w, _, err := c.creation(ctx, *q)
 	if err != nil {
 		return old, err
 	}
-	fmt.Fprint(c.err, c.createPlan(w))
-	c.told(notices)
 	if err := c.agreed(ctx, q.yes); err != nil {
 		return old, err
 	}

@@ -226,7 +226,7 @@ func TestR17_WhatIsToldWhileAnAuthorityIsMade(t *testing.T) {
 		"ca create a-g1 --names dns:*.lab.example":                                "E2113",
 		"ca create a-g1 --for flying":                                             "E1101",
 		"ca create a-g1 --parent nobody":                                          "E2101",
-		"ca create a-g1 --parent issuing-g1":                                      "E3004",
+		"ca create a-g1 --parent issuing-g1":                                      "E2601",
 		"ca create a-g1 --root --parent root-g1":                                  "E1101",
 		"ca create issuing-g1 --recovery-file " + words:                           "E2601",
 		"ca create A_1 --line a --recovery-file " + words:                         "E2601",

@@ -32,11 +32,13 @@ func (a *app) caActivate() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				would, err := t.signer.Turn(ctx, signer.Turn{Authority: one.Name, To: ca.Active, DryRun: true})
+				if err != nil {
+					return err
+				}
 				fmt.Fprintf(t.err, "  ~ %s   %s → active\n", one.Name, one.State)
-				for _, other := range t.all {
-					if other.Line == one.Line && other.Name != one.Name && other.State == ca.Active {
-						fmt.Fprintf(t.err, "  ~ %s   active → retiring: it signs its revocation list, and nothing else\n", other.Name)
-					}
+				for _, other := range would.Authorities[1:] {
+					fmt.Fprintf(t.err, "  ~ %s   active → retiring: it signs its revocation list, and nothing else\n", other.Name)
 				}
 				if dry {
 					return t.give(authorityAnswer(one, "nothing was changed\n"))
@@ -96,20 +98,17 @@ func (a *app) caRetire() *cobra.Command {
 	return c
 }
 
-// unused has an active generation cease to sign if it has signed nothing and is alone in
-// its line: there is no other to be activated, and nobody misses it. Any other stays as it
-// is, and the signer says why it cannot be retired.
-func (c *ceremony) unused(ctx context.Context, one ca.Authority) (ca.Authority, error) {
-	for _, other := range c.all {
-		if other.Line == one.Line && other.Name != one.Name && other.State != ca.Retired {
-			return one, nil
-		}
+// idle tells whether an active generation has signed nothing and is alone in its line:
+// there is no other to be activated, and nobody misses it, so that it may cease to sign
+// and retire in one go. Any other stays as it is, and the signer says why it cannot.
+func (c *ceremony) idle(ctx context.Context, one ca.Authority) (bool, error) {
+	if one.State != ca.Active || slices.ContainsFunc(c.all, func(other ca.Authority) bool {
+		return other.Line == one.Line && other.Name != one.Name && other.State != ca.Retired
+	}) {
+		return false, nil
 	}
 	page, err := c.front.Certificates(ctx, ca.Filter{Authority: one.Name, Limit: ca.MaxPage})
-	if err != nil || slices.ContainsFunc(page.Items, func(signed ca.Certificate) bool { return signed.Key != one.Key }) {
-		return one, err
-	}
-	return c.turn(ctx, one, ca.Retiring, "")
+	return err == nil && !slices.ContainsFunc(page.Items, func(signed ca.Certificate) bool { return signed.Key != one.Key }), err
 }
 
 func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) error {
@@ -119,6 +118,18 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 	}
 	left, err := c.below(ctx, one)
 	if err != nil {
+		return err
+	}
+	idle, err := c.idle(ctx, one)
+	if err != nil {
+		return err
+	}
+	// What stands below is told of first, and confirmed afterwards.
+	ask := signer.Turn{Authority: one.Name, To: ca.Retired, Confirm: one.Name, DryRun: true}
+	if idle {
+		ask.To = ca.Retiring
+	}
+	if _, err := c.signer.Turn(ctx, ask); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs no certificate any more, and no trust bundle has it; its revocation list goes on until %s\n",
@@ -136,8 +147,8 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 			return err
 		}
 	}
-	if one.State == ca.Active {
-		if one, err = c.unused(ctx, one); err != nil {
+	if idle {
+		if one, err = c.turn(ctx, one, ca.Retiring, ""); err != nil {
 			return err
 		}
 	}
