@@ -223,10 +223,10 @@ func statusText(s ca.Status) string {
 	}
 	fmt.Fprintf(&b, "%s\n  certificates  %d valid, %d of them end within 30 days; %d revoked, %d expired, %d void\n", state,
 		s.Counts.Valid, s.Counts.Expiring, s.Counts.Revoked, s.Counts.Expired, s.Counts.Void)
+	fmt.Fprintf(&b, "  authorities   %d\n", s.Counts.Authorities)
 	fmt.Fprintf(&b, "  log           %s, %d entries, settled up to %d\n", s.Log, s.Leaves, s.Mark)
 	fmt.Fprintf(&b, "  database      %s %s\n  policy        version %d, assurance %s\n", s.Database, s.DatabaseID, s.BundleVersion, s.Assurance)
 	if s.Unseparated {
-	fmt.Fprintf(&b, "  authorities   %d\n", s.Counts.Authorities)
 		b.WriteString("! front and signer run under one account: a thief of the front can take the keys\n")
 	}
 	return b.String()

@@ -141,15 +141,15 @@ func (c *chronicle) learn(r audit.Record) error {
 	case r.Leaf.Kind == audit.CRL:
 		c.waiting[r.Leaf.Issuer] = 0
 	case r.Erased:
-	case r.Leaf.Kind == audit.Bundle:
-		c.bundle = signer.BundleBody{}
-		return json.Unmarshal(r.Body, &c.bundle)
 	case r.Leaf.Kind == audit.FrontEvent:
 		var e ca.EventBody
 		if err := json.Unmarshal(r.Body, &e); err != nil {
 			return err
 		}
 		c.restores(e, time.UnixMilli(r.Leaf.Time))
+	case r.Leaf.Kind == audit.Bundle:
+		c.bundle = signer.BundleBody{}
+		return json.Unmarshal(r.Body, &c.bundle)
 	case r.Leaf.Kind == audit.Key:
 		var k signer.KeyBody
 		if err := json.Unmarshal(r.Body, &k); err != nil {
@@ -170,13 +170,13 @@ func (c *chronicle) learn(r audit.Record) error {
 		if err := json.Unmarshal(r.Body, &a); err != nil {
 			return err
 		}
+		c.said[a.Name] = append(c.said[a.Name], saying{r.Leaf.Index, a})
 		at := slices.IndexFunc(c.authorities, func(b ca.Authority) bool { return b.Name == a.Name })
 		if at < 0 {
 			c.authorities = append(c.authorities, a)
 		} else {
 			c.authorities[at] = a
 		}
-		c.said[a.Name] = append(c.said[a.Name], saying{r.Leaf.Index, a})
 	}
 	return nil
 }
