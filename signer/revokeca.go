@@ -234,10 +234,6 @@ func (s *Signer) stepAgainst(c condemnation, x *x509.Certificate) (stepping, err
 	if err != nil {
 		return stepping{}, err
 	}
-	if intent == 0 {
-		return stepping{}, ca.Refused(ca.E2111, "a certificate of "+c.of.Name+" that is valid was not made here, so that no list here can name it", "have it revoked where it was made; then chancery ca retire "+c.of.Name).
-			Because("its serial number is " + string(serial))
-	}
 	before, _ := s.revokedOf(c.by.Key).find(wide(serial))
 	step := int(before.number) + 1
 	if before.number > 0 && before.reason == uint8(c.reason) { //nolint:gosec // it is valid
@@ -255,7 +251,8 @@ func (s *Signer) stepAgainst(c condemnation, x *x509.Certificate) (stepping, err
 // most on the log: words are stretched in between.
 const serialSlack = time.Hour
 
-// intentOfCA finds the INTENT of a certificate by its number, 0 if there is none. The
+// intentOfCA finds the INTENT of a certificate by its number, 0 if there is none: it was
+// made elsewhere, by a key that came here since. The
 // number says when it was made, so that a part of the log is read; all of it, if the
 // clock was set back since.
 func (s *Signer) intentOfCA(issuer ca.Digest, serial ca.Serial) (found int64, err error) {

@@ -356,3 +356,41 @@ func TestBK06_AnEarlierCertificateIsRevokedAlone(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// BK-06: what a key signed elsewhere before it came here is on its list, though the log
+// has no INTENT of it.
+func TestBK06_AnAuthorityThatWasMadeElsewhereIsRevoked(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	root := e.makes("root", "", "ec", 4000, rootExtensions)
+	sub := e.makes("sub", "root", "ec", 2000, issuingExtensions)
+	q := c.importing("corp-g1", ca.Root, root)
+	q.Key = e.key("root")
+	made, err := c.Import(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.takes(made)
+	q = c.importing("users-g1", ca.Issuing, sub, root)
+	q.Key, q.Above = e.key("sub"), nil
+	if made, err = c.Import(q); err != nil {
+		t.Fatal(err)
+	}
+	c.takes(made)
+	if first := c.revokesCA("users-g1", ca.CACompromise); first.Lists["corp-g1"] != nil || len(first.Notices) == 0 {
+		t.Errorf("a list before it is known what was revoked elsewhere: %v", first.Notices)
+	}
+	if _, err := c.Inherit(signer.Inheritance{Authority: "corp-g1", None: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.restarts()
+	made.Lists = c.revokesCA("users-g1", ca.CACompromise).Lists
+	l, err := x509.ParseRevocationList(made.Lists["corp-g1"])
+	if err != nil || len(l.RevokedCertificateEntries) != 1 || l.RevokedCertificateEntries[0].SerialNumber.Cmp(parsed(t, sub).SerialNumber) != 0 {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	if got := c.count(audit.Revoked); got != 1 {
+		t.Errorf("%d leaves", got)
+	}
+	q.Name, q.Line = "again-g1", "again"
+	c.untouched("the key once more", ca.E2204, func() error { _, err := c.Import(q); return err })
+}
