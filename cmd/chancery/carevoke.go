@@ -105,7 +105,7 @@ func (c *ceremony) revokeAuthority(ctx context.Context, w signer.AuthorityRevoki
 	}
 	text += c.next("crl show --ca "+by.Name+" -o pem", "the list that servers which read it from a file need (nginx: ssl_crl)")
 	if left.certificates > 0 {
-		text += c.next("list --ca "+one.Name+" --status valid", "who must get a new certificate")
+		text += c.next("list --ca "+one.Name+" --status valid --all", "who must get a new certificate")
 	}
 	return c.give(authorityAnswer(made.Authority, text))
 }

@@ -4,10 +4,13 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"chancery/ca"
 )
@@ -107,4 +110,51 @@ func (h hand) newestOf(name string) string {
 		h.t.Fatal(err)
 	}
 	return one.Serial
+}
+
+// drillTime is how long it may take from the freeze to the list at its address.
+const drillTime = 15 * time.Minute
+
+// BK-06: the drill at size: the time until the list is out does not grow with what the
+// authority has handed out, and nobody is missing among those who must ask again.
+// CHANCERY_SOAK=1 has 100 000 of them.
+func TestBK06_TheDrillIsOverInTime(t *testing.T) {
+	t.Parallel()
+	h, n := newHand(t), killings(2000, 100_000)
+	at := h.publishes()
+	csr, err := os.ReadFile(h.request("many.lab.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	const callers = 50
+	for range callers {
+		all.Go(func() {
+			if err := h.issuesMany(t.Context(), csr, n/callers); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	began := time.Now()
+	h.done("key", "lock")
+	h.done("ca", "revoke", "issuing-g1", "--reason", "cACompromise", "--recovery-file", h.file("words"), "--confirm", "issuing-g1")
+	h.fetched(at, "root-g1.crl")
+	published := time.Since(began)
+	if text := h.tool("openssl", "crl", "-inform", "DER", "-in", "root-g1.crl", "-noout", "-text"); !strings.Contains(text, "CA Compromise") {
+		t.Errorf("the list at its address:\n%s", text)
+	}
+	h.done("key", "unlock")
+	h.done("ca", "create", "issuing-g2", "--recovery-file", h.file("words"))
+	h.done("issue", "one.lab.example")
+	working := time.Since(began)
+	table := h.done("list", "--ca", "issuing-g1", "--status", "valid", "--all", "-q").out
+	t.Logf("%d certificates: the list is out after %s, the next generation signs after %s, and who must ask again is listed after %s",
+		n, published.Round(time.Millisecond), working.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	if got := strings.Count(table, "\n"); got != n {
+		t.Errorf("%d of %d are listed", got, n)
+	}
+	if published > drillTime {
+		t.Errorf("the list is out after %s", published)
+	}
 }

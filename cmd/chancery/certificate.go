@@ -91,15 +91,16 @@ func pemText(label string, all [][]byte) string {
 
 func (a *app) listCommand() *cobra.Command {
 	f := ca.Filter{Limit: listPage}
+	var all bool
 	c := &cobra.Command{
 		Use: "list", Short: "List certificates, newest first",
-		Example: "  chancery list\n  chancery list --name '*.lab.example' --status valid",
+		Example: "  chancery list\n  chancery list --name '*.lab.example' --status valid\n  chancery list --ca issuing-g1 --status valid --all -o csv",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.Limit < 1 || f.Limit > ca.MaxPage {
 				return usage("--limit "+fmt.Sprint(f.Limit)+" is no number of rows", fmt.Sprintf("chancery list --limit %d, 1 to %d", listPage, ca.MaxPage))
 			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
-				page, err := k.Certificates(ctx, f)
+				page, err := pages(ctx, k, f, all)
 				if err != nil {
 					return err
 				}
@@ -118,11 +119,38 @@ func (a *app) listCommand() *cobra.Command {
 	c.Flags().StringVar(&f.Authority, "ca", "", "only of this authority")
 	c.Flags().StringVar(&f.Status, "status", "", "valid, revoked, expired or void")
 	c.Flags().IntVar(&f.Limit, "limit", listPage, fmt.Sprintf("rows, 1 to %d", ca.MaxPage))
+	c.Flags().BoolVar(&all, "all", false, "every row, not a page")
+	c.MarkFlagsMutuallyExclusive("all", "limit")
 	a.completeFlag(c, "profile", completeProfiles)
 	a.completeFlag(c, "ca", completeAuthorities)
 	a.completeFlag(c, "name", completeCertificates)
 	_ = c.RegisterFlagCompletionFunc("status", fixed("valid", "revoked", "expired", "void")) // the flag is there
 	return c
+}
+
+// maxRows is how many rows a list holds at most: they are kept until all are there, and
+// some hundred megabytes are what a small machine can spare for them.
+const maxRows = 250_000
+
+// pages gives a page of a list, or all of them as one.
+func pages(ctx context.Context, k *client.Client, f ca.Filter, all bool) (client.Page, error) {
+	if !all {
+		return k.Certificates(ctx, f)
+	}
+	var whole client.Page
+	for f.Limit = ca.MaxPage; ; f.After = whole.Next {
+		page, err := k.Certificates(ctx, f)
+		if err != nil {
+			return whole, err
+		}
+		whole.Items, whole.Next = append(whole.Items, page.Items...), page.Next
+		switch {
+		case page.Next == 0:
+			return whole, nil
+		case len(whole.Items) > maxRows:
+			return whole, usage(fmt.Sprintf("there are more than %d rows", maxRows), "narrow the list: --ca, --profile, --status, --name")
+		}
+	}
 }
 
 // exist tells a filter that nothing passes from one that names what is not there.
