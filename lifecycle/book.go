@@ -39,6 +39,9 @@ type Shelf interface {
 	Find(ctx context.Context, ref string) ([]ca.Certificate, error)
 	// Certificates gives a page, newest first.
 	Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate, error)
+	// Asked gives a page of a profile's standing certificates with their requests, newest
+	// first, those below an id, zero for the first page.
+	Asked(ctx context.Context, profile string, below ca.ID, now time.Time, limit int) ([]ca.Asked, error)
 	// CSR gives the request in DER that a row names; nil if it is not here.
 	CSR(ctx context.Context, id ca.RequestID) ([]byte, error)
 	// Counts says how many certificates stand where at a moment.

@@ -21,6 +21,7 @@ import (
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/config"
 	"chancery/policy"
 )
 
@@ -49,6 +50,7 @@ type world struct {
 	rows        []ca.Certificate
 	events      map[ca.ID]ca.Event
 	keys        map[string]keyed
+	asked       []ca.Asked // newest first
 	authorities []ca.Authority
 	mark        int64
 	commits     int
@@ -126,6 +128,7 @@ func (w *world) registrar() *Registrar {
 	r, err := New(Options{
 		Book: w, Shelf: w, Issuer: w, Log: w, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
 		Vouched: NewVouched(w), Constraints: func(...[]byte) ([]ca.NameConstraints, error) { return nil, nil },
+		CSR: readRequest, Profile: config.Profile,
 		Bundle: func([]byte) (map[string]ca.Profile, error) {
 			return map[string]ca.Profile{"server": profile()}, nil
 		},

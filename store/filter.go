@@ -37,6 +37,9 @@ func (q *query) add(text string, values ...any) {
 	q.text.WriteString(text)
 }
 
+// standing is what a certificate is that nobody took back.
+const standing = ` AND c.kind <> 'void' AND (SELECT COUNT(*) FROM revocation r WHERE r.certificate = c.id) = 0`
+
 // listQuery makes the query of a list. Texts are fixed; what people typed is
 // only ever a value (security rule WB-07).
 func listQuery(f ca.Filter) (*query, error) {
@@ -68,7 +71,6 @@ func listQuery(f ca.Filter) (*query, error) {
 		q.add(` AND c.subject_key = ?`, f.Key[:])
 	}
 	now := millis(f.Now)
-	const standing = ` AND c.kind <> 'void' AND (SELECT COUNT(*) FROM revocation r WHERE r.certificate = c.id) = 0`
 	if !f.ExpiringBefore.IsZero() {
 		q.add(standing+` AND c.not_after >= ? AND c.not_after < ?`, now, millis(f.ExpiringBefore))
 	}

@@ -175,6 +175,7 @@ func (w *world) startFront(dsn string) {
 	w.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: book, Shelf: book, Issuer: w, Log: w, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
 		Vouched: lifecycle.NewVouched(book), Constraints: check.Constraints,
+		CSR: readRequest, Profile: config.Profile,
 		Bundle: func(document []byte) (map[string]ca.Profile, error) {
 			b, err := policy.ParseBundle(document)
 			if err != nil {
@@ -192,6 +193,11 @@ func (w *world) startFront(dsn string) {
 		t.Fatal(err)
 	}
 	w.stopFront = running(t, w.registrar.Run)
+}
+
+func readRequest(der []byte) (ca.CSR, error) {
+	p, err := csr.Parse(der)
+	return p.CSR, err
 }
 
 // reports are the last ten things that the front said went wrong.

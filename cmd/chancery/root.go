@@ -79,7 +79,7 @@ func (a *app) root() *cobra.Command {
 	f.StringSliceVar(&a.fields, "fields", nil, "only these fields, by their JSON names")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only the identifier")
 	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
-	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.caCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(), a.explainCommand(), a.versionCommand(), exitCodes())
+	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.caCommand(), a.profileCommand(), a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(), a.explainCommand(), a.versionCommand(), exitCodes())
 	// Cobra adds these when it runs, which is too late for strict.
 	c.InitDefaultHelpCmd()
 	c.InitDefaultCompletionCmd()

@@ -21,6 +21,7 @@ import (
 	"chancery/ca"
 	"chancery/check"
 	"chancery/config"
+	"chancery/internal/csr"
 	"chancery/internal/sim"
 	"chancery/internal/sim/vfs"
 	"chancery/internal/verifyall"
@@ -202,7 +203,7 @@ func (w *world) openFront() error {
 		return err
 	}
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: gated{w.book, w}, Shelf: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle,
+		Book: gated{w.book, w}, Shelf: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle, CSR: readRequest, Profile: config.Profile,
 		Account: hana.UID, Version: "test", Database: w.book.Engine(), DatabaseID: id,
 		Vouched: lifecycle.NewVouched(w.book), Constraints: check.Constraints,
 		Report: func(err error) {
@@ -271,6 +272,11 @@ func (g gated) Commit(ctx context.Context, changes []ca.Change, next int64) ([]c
 type careless struct{ *vfs.Mounted }
 
 func (careless) Open(string) (io.ReadCloser, error) { return nil, fs.ErrNotExist }
+
+func readRequest(der []byte) (ca.CSR, error) {
+	p, err := csr.Parse(der)
+	return p.CSR, err
+}
 
 func readBundle(document []byte) (map[string]ca.Profile, error) {
 	b, err := policy.ParseBundle(document)

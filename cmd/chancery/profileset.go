@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/config"
+	"chancery/policy"
+	"chancery/signer"
+)
+
+// A profileChange is what profile set was asked.
+type profileChange struct {
+	name, file         string
+	set, unset         []string
+	dns, ip, mail, uri []string
+	line               string
+	lines              []string
+	days, maxDays      int
+	remove, dry, yes   bool
+}
+
+func (a *app) profileSet() *cobra.Command {
+	var q profileChange
+	c := &cobra.Command{
+		Use: "set NAME", Short: "Change a profile, make one, or remove it",
+		Long: "Puts a changed profile in force. The difference is shown first, and what it would make of the certificates that stand if\n" +
+			"each was asked for again. A request that is under way is judged by the version it was made under, or refused.\n" +
+			"--set takes any key as the document has it, with its value in TOML: --set names.max=5 --set 'use=[\"server\"]'.",
+		Example: "  chancery profile set server --allow-dns '*.other.example'\n  chancery profile set client --lines users --dry-run\n" +
+			"  chancery profile set printers --file printers.toml --yes\n  chancery profile set server --set strict=true --max-days 90",
+		ValidArgsFunction: a.first(completeProfiles, cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("profile set takes the name of one profile", "chancery profile set server --allow-dns '*.other.example'")
+			}
+			q.name = args[0]
+			changes := 0
+			for _, f := range []string{"set", "unset", "allow-dns", "allow-ip", "allow-email", "allow-uri", "line", "lines", "days", "max-days"} {
+				if c.Flags().Changed(f) {
+					changes++
+				}
+			}
+			if one := []bool{q.file != "", q.remove, changes > 0}; countTrue(one) != 1 {
+				return usage("profile set takes changes, or --file with a whole document, or --remove", "chancery profile set server --days 60")
+			}
+			return a.ceremonialAs(c.Context(), answer{value: ca.Profile{}}, func(ctx context.Context, t *ceremony) error { return t.setProfile(ctx, c, q) })
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&q.set, "set", nil, "key=value, the value in TOML; may be repeated")
+	f.StringArrayVar(&q.unset, "unset", nil, "key that goes, so that its default holds")
+	f.StringSliceVar(&q.dns, "allow-dns", nil, "one more pattern of DNS names, such as '*.other.example'")
+	f.StringSliceVar(&q.ip, "allow-ip", nil, "one more address or prefix, such as 10.0.0.0/8")
+	f.StringSliceVar(&q.mail, "allow-email", nil, "one more address or domain, such as @lab.example")
+	f.StringSliceVar(&q.uri, "allow-uri", nil, "one more beginning of URIs, such as spiffe://lab.example/")
+	f.StringVar(&q.line, "line", "", "line of authorities that signs")
+	f.StringSliceVar(&q.lines, "lines", nil, "other lines that a request may name by --ca")
+	f.IntVar(&q.days, "days", 0, "usual lifetime in days")
+	f.IntVar(&q.maxDays, "max-days", 0, "longest lifetime in days")
+	f.StringVar(&q.file, "file", "", "whole document of the profile, - for standard input")
+	f.BoolVar(&q.remove, "remove", false, "remove the profile: nothing is issued under it any more")
+	planFlags(c, &q.dry, &q.yes)
+	return c
+}
+
+func countTrue(all []bool) (n int) {
+	for _, one := range all {
+		if one {
+			n++
+		}
+	}
+	return n
+}
+
+// setProfile has the bundle in force replaced by one with the change.
+func (c *ceremony) setProfile(ctx context.Context, cmd *cobra.Command, q profileChange) error {
+	state, err := c.signer.SetPolicy(ctx, signer.PolicyChange{})
+	if err != nil {
+		return err
+	}
+	b, err := policy.ParseBundle(state.Document)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(b.Profiles, func(d policy.Document) bool { return d.Name == q.name })
+	if at < 0 && q.file == "" {
+		_, err := profileNamed(ctx, c.front, q.name)
+		return errors.Join(err)
+	}
+	before := ""
+	if at >= 0 {
+		before = b.Profiles[at].Document
+	}
+	after, next, err := c.changed(cmd, q, before)
+	if err != nil {
+		return err
+	}
+	if before == after {
+		return c.give(answer{value: next, text: "the profile " + q.name + " says that already\n", names: []string{q.name}})
+	}
+	switch {
+	case q.remove:
+		b.Profiles = slices.Delete(b.Profiles, at, at+1)
+	case at < 0:
+		b.Profiles = append(b.Profiles, policy.Document{Name: q.name, Document: after})
+	default:
+		b.Profiles[at].Document = after
+	}
+	fmt.Fprint(c.err, difference(before, after))
+	if !q.remove {
+		if err := c.rehearse(ctx, after); err != nil {
+			return err
+		}
+	}
+	return c.putInForce(ctx, b, next, q)
+}
+
+// changed is the document after the change, and the profile that it is.
+func (c *ceremony) changed(cmd *cobra.Command, q profileChange, before string) (after string, p ca.Profile, err error) {
+	switch {
+	case q.remove:
+		return "", ca.Profile{Name: q.name}, nil
+	case q.file != "":
+		document, err := c.readInput(q.file)
+		if err != nil {
+			return "", p, err
+		}
+		after = string(document)
+	default:
+		if after, err = q.edited(cmd, before); err != nil {
+			return "", p, err
+		}
+	}
+	if p, err = policy.Load([]byte(after), config.Profile); err != nil {
+		return "", p, err
+	}
+	if p.Name != q.name {
+		return "", p, ca.Invalid(ca.E1003, "the document calls itself "+p.Name, "chancery profile set "+p.Name+" …, or correct its name").At("name")
+	}
+	return after, p, nil
+}
+
+// edited makes the changes of the flags in a document, in its place each.
+func (q profileChange) edited(cmd *cobra.Command, before string) (string, error) {
+	p, err := config.Profile([]byte(before))
+	if err != nil {
+		return "", err
+	}
+	type edit struct{ key, value string }
+	var all []edit
+	given := func(flag, key, value string) {
+		if cmd.Flags().Changed(flag) {
+			all = append(all, edit{key, value})
+		}
+	}
+	given("line", "line", listed([]string{q.line})[1:len(listed([]string{q.line}))-1])
+	given("lines", "lines", listed(q.lines))
+	given("days", "days", strconv.Itoa(q.days))
+	given("max-days", "max_days", strconv.Itoa(q.maxDays))
+	given("allow-dns", "names.dns", listed(more(p.Names.DNS, q.dns)))
+	given("allow-ip", "names.ip", listed(more(p.Names.IP, q.ip)))
+	given("allow-email", "names.email", listed(more(p.Names.Email, q.mail)))
+	given("allow-uri", "names.uri", listed(more(p.Names.URI, q.uri)))
+	for _, s := range q.set {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok || strings.TrimSpace(value) == "" {
+			return "", usage("--set "+ca.Show(s)+" is no key=value", "chancery profile set "+q.name+" --set names.max=5")
+		}
+		all = append(all, edit{strings.TrimSpace(key), value})
+	}
+	for _, key := range q.unset {
+		all = append(all, edit{key, ""})
+	}
+	document := []byte(before)
+	for _, e := range all {
+		if document, err = config.Set(document, e.key, e.value); err != nil {
+			return "", err
+		}
+	}
+	return string(document), nil
+}
+
+// more adds patterns to those there are, each once.
+func more(have, add []string) []string {
+	out := slices.Clone(have)
+	for _, s := range add {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// listed writes texts as a TOML list: JSON's texts are TOML's too.
+func listed(all []string) string {
+	texts := make([]string, len(all))
+	for i, s := range all {
+		text, _ := json.Marshal(s) // texts always can be
+		texts[i] = string(text)
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+// bundleLife is how long a changed bundle is valid, as that of a founding.
+const bundleLife = 10 // years
+
+// putInForce asks, and hands a changed bundle to the signer.
+func (c *ceremony) putInForce(ctx context.Context, b policy.Bundle, p ca.Profile, q profileChange) error {
+	now := time.Now().UTC().Truncate(time.Second)
+	b.Version, b.Issued, b.Expires = b.Version+1, now, now.AddDate(bundleLife, 0, 0)
+	document, err := b.Marshal()
+	if err != nil {
+		return err
+	}
+	if q.dry {
+		if _, err := c.signer.SetPolicy(ctx, signer.PolicyChange{Document: document, DryRun: true}); err != nil {
+			return err
+		}
+		return c.give(answer{value: p, text: "nothing was changed\n", names: []string{q.name}})
+	}
+	if err := c.agreed(ctx, q.yes); err != nil {
+		return err
+	}
+	state, err := c.signer.SetPolicy(ctx, signer.PolicyChange{Document: document})
+	if err != nil {
+		return err
+	}
+	c.told(state.Notices)
+	c.obeyed(ctx, q.name, p.Digest)
+	text := fmt.Sprintf("%s profile %s is in force, policy version %d\n", c.mark(fine), q.name, state.Version)
+	if q.remove {
+		text = fmt.Sprintf("%s profile %s is removed, policy version %d\n", c.mark(fine), q.name, state.Version)
+	}
+	return c.give(answer{value: p, text: text, names: []string{q.name}})
+}
+
+// obeyed waits until the service goes by a version of a profile, zero for none, so that
+// the next command does not come too early.
+func (c *ceremony) obeyed(ctx context.Context, name string, digest ca.Digest) {
+	if _, err := os.Stat(c.at.socket("admin")); err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, enterWait)
+	defer cancel()
+	for {
+		all, err := c.front.Profiles(ctx)
+		at := slices.IndexFunc(all, func(p ca.Profile) bool { return p.Name == name })
+		if err == nil && (at < 0 && digest.IsZero() || at >= 0 && all[at].Digest == digest) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(enterPause):
+		}
+	}
+}
+
+// thrownAway is a key for a request that nobody will certify.
+func thrownAway() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
