@@ -100,8 +100,8 @@ func profileNamed(ctx context.Context, k *client.Client, name string) (ca.Profil
 	return ca.Profile{}, ca.NotFound(ca.E2118, "there is no profile "+ca.Show(name), "use one of "+strings.Join(names, ", "))
 }
 
-// A testing is what profile test was asked.
-type testing struct {
+// A tryout is what profile test was asked.
+type tryout struct {
 	client.Order
 	names []string
 	file  string
@@ -109,7 +109,7 @@ type testing struct {
 }
 
 func (a *app) profileTest() *cobra.Command {
-	var q testing
+	var q tryout
 	c := &cobra.Command{
 		Use: "test PROFILE [NAME...]", Short: "Say what a profile makes of names, or of a request",
 		Long: "Judges names, or a certification request, as if they were asked for now, and signs nothing: what would be certified, what\n" +
@@ -140,7 +140,7 @@ func (a *app) profileTest() *cobra.Command {
 
 // test asks the service what a profile would make of a request. For names it makes one,
 // with a key that is thrown away.
-func (a *app) test(ctx context.Context, q testing) (err error) {
+func (a *app) test(ctx context.Context, q tryout) (err error) {
 	if q.file != "" {
 		document, err := a.readInput(q.file)
 		if err != nil {

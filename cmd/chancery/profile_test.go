@@ -13,7 +13,6 @@ func TestR15_ARequestNamesItsAuthority(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	words := h.file("words")
-	h.done("init", "--names", "lab.example", "--recovery-file", words)
 	h.serve()
 	h.done("ca", "create", "users-g1", "--for", "client,email", "--recovery-file", words)
 	h.refused("E2122", "issue", "amira.lab.example", "--profile", "client", "--ca", "users")

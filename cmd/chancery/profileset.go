@@ -169,14 +169,14 @@ func (q profileChange) edited(cmd *cobra.Command, before string) (string, error)
 			all = append(all, edit{key, value})
 		}
 	}
-	given("line", "line", listed([]string{q.line})[1:len(listed([]string{q.line}))-1])
-	given("lines", "lines", listed(q.lines))
+	given("line", "line", tomlList([]string{q.line})[1:len(tomlList([]string{q.line}))-1])
+	given("lines", "lines", tomlList(q.lines))
 	given("days", "days", strconv.Itoa(q.days))
 	given("max-days", "max_days", strconv.Itoa(q.maxDays))
-	given("allow-dns", "names.dns", listed(more(p.Names.DNS, q.dns)))
-	given("allow-ip", "names.ip", listed(more(p.Names.IP, q.ip)))
-	given("allow-email", "names.email", listed(more(p.Names.Email, q.mail)))
-	given("allow-uri", "names.uri", listed(more(p.Names.URI, q.uri)))
+	given("allow-dns", "names.dns", tomlList(more(p.Names.DNS, q.dns)))
+	given("allow-ip", "names.ip", tomlList(more(p.Names.IP, q.ip)))
+	given("allow-email", "names.email", tomlList(more(p.Names.Email, q.mail)))
+	given("allow-uri", "names.uri", tomlList(more(p.Names.URI, q.uri)))
 	for _, s := range q.set {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok || strings.TrimSpace(value) == "" {
@@ -207,8 +207,8 @@ func more(have, add []string) []string {
 	return out
 }
 
-// listed writes texts as a TOML list: JSON's texts are TOML's too.
-func listed(all []string) string {
+// tomlList writes texts as a TOML list: JSON's texts are TOML's too.
+func tomlList(all []string) string {
 	texts := make([]string, len(all))
 	for i, s := range all {
 		text, _ := json.Marshal(s) // texts always can be
