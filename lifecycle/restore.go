@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"chancery/audit"
 	"chancery/ca"
@@ -50,7 +52,7 @@ func (r *Registrar) restore(ctx context.Context, s *settling, mark int64) ([]ca.
 		}
 		r.o.Report(tampered(row.Name, what))
 	}
-	for name := range missing {
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		r.o.Report(tampered(name, "it is missing"))
 	}
 	if !restored {
