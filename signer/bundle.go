@@ -50,6 +50,8 @@ type PolicyState struct {
 // account that founded (security rule SG-05). It closes the session: the front
 // must settle under the new rules before it sends another wish.
 func (s *Signer) SetPolicy(p PolicyChange) (PolicyState, error) {
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	s.flights.Lock()
 	defer s.flights.Unlock()
 	if !s.founded() {

@@ -59,7 +59,7 @@ func (s *Signer) establish(m making, now time.Time) (*authority, error) {
 	c.own.key = key
 	// The leaf that tells of a key is written for one that lay here too: a crash may have
 	// come between the two.
-	if m.key != nil {
+	if m.held {
 		err = s.keyStep(KeyBody{Step: keyMade, KeyID: m.Name, Purpose: softkey.Authority, SPKI: spki})
 	} else {
 		err = s.sealKey(key, softkey.Sealing{ID: m.Name, Purpose: softkey.Authority, Log: s.log(), Words: m.words})

@@ -48,8 +48,8 @@ type Created struct {
 // otherwise. The session is closed: the front learns of it by settling. What cannot
 // be made is E2601, a locked key E3001, wrong words E3002; nothing is kept then.
 func (s *Signer) Create(q Creation) (out Created, err error) {
-	s.flights.Lock()
-	defer s.flights.Unlock()
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	now, err := s.ceremony()
 	if err != nil {
 		return out, err
@@ -74,6 +74,8 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 	if err := s.openFor(q, &m); err != nil {
 		return Created{}, err
 	}
+	s.flights.Lock()
+	defer s.flights.Unlock()
 	made, err := s.establish(m, now)
 	if err != nil {
 		return out, err
@@ -136,7 +138,8 @@ func (s *Signer) openSealed(name, text string) (opened *authority, err error) {
 	return opened, err
 }
 
-// openFor opens the keys that make an authority, and stretches the words that seal its own.
+// openFor opens the keys that make an authority, makes its own, and stretches the words that
+// seal that: what takes a second or more, and is done while others issue.
 func (s *Signer) openFor(q Creation, m *making) (err error) {
 	switch {
 	case m.parent != nil:
@@ -153,7 +156,9 @@ func (s *Signer) openFor(q Creation, m *making) (err error) {
 		m.key, err = s.reopened(q)
 		return err
 	}
-	m.words, err = s.ownWords(q)
+	if m.words, err = s.ownWords(q); err == nil {
+		m.key, err = s.keys.Generate(q.KeyType)
+	}
 	return err
 }
 

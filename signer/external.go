@@ -37,8 +37,8 @@ type Requested struct {
 // ExportCSR makes the key of an authority, if there is none yet, and a request for
 // its certificate. The octets that the key signs are on the log before it does.
 func (s *Signer) ExportCSR(q KeyRequest) (out Requested, err error) {
-	s.flights.Lock()
-	defer s.flights.Unlock()
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	if _, err := s.ceremony(); err != nil {
 		return out, err
 	}

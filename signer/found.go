@@ -78,6 +78,8 @@ const firstLogNo = 1
 // obeys. It fails with E1002 if there is an installation already, and leaves a
 // directory that refuses to start (E1408) if it dies half-way.
 func (s *Signer) Found(f Founding, uid int) (Founded, error) {
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	s.flights.Lock()
 	defer s.flights.Unlock()
 	if s.founded() {

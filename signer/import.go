@@ -49,8 +49,8 @@ func untakeable(detail, fix string) *ca.Problem { return ca.Refused(ca.E2602, de
 // as external ones; or a new certificate of one that is there, by its name. What is not
 // to be taken is E2602, and leaves nothing behind.
 func (s *Signer) Import(q Import) (out Created, err error) {
-	s.flights.Lock()
-	defer s.flights.Unlock()
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	now, err := s.ceremony()
 	if err != nil {
 		return out, err
@@ -67,6 +67,8 @@ func (s *Signer) Import(q Import) (out Created, err error) {
 	if err := s.bring(q, key); err != nil {
 		return out, err
 	}
+	s.flights.Lock()
+	defer s.flights.Unlock()
 	if err := s.enterAll(all); err != nil {
 		return out, err
 	}
@@ -107,6 +109,7 @@ func (s *Signer) foreign(q Import, now time.Time) (all []*authority, key crypto.
 		}
 		if err == nil {
 			made[len(made)-1].Past = s.past(q)
+			err = s.unclaimed(made[:len(made)-1])
 		}
 	}
 	if err != nil {
@@ -114,6 +117,21 @@ func (s *Signer) foreign(q Import, now time.Time) (all []*authority, key crypto.
 	}
 	all, err = r.sealedAll(made)
 	return all, key, err
+}
+
+// unclaimed refuses names for those above that a key has which lies here and waits for its
+// own certificate: an authority elsewhere would take its place.
+func (s *Signer) unclaimed(above []ca.Authority) error {
+	for _, a := range above {
+		held, err := s.held(a.Name)
+		if err != nil {
+			return err
+		}
+		if held != nil {
+			return untakeable("a key that lies here waits for its certificate under the name "+a.Name, "choose another name: chancery ca import-cert --above NAME,…")
+		}
+	}
+	return nil
 }
 
 // bringing is an import as policy judges it.

@@ -104,3 +104,18 @@ func TestSG03_WordsThatSealAKeyAreProvenOrSaidToBeNew(t *testing.T) {
 		t.Errorf("these words do not open it: %v", err)
 	}
 }
+
+// A key that waits for its certificate keeps its name: no authority above another one
+// takes it, whose import it would block.
+func TestSG03_TheNameOfAKeyThatWaitsIsNobodyElses(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	root := e.makes("root", "", "ec", 4000, rootExtensions)
+	if _, err := c.ExportCSR(signer.KeyRequest{Name: "next-g1", Kind: ca.Issuing, Subject: named("next"), KeyType: "ecdsa-p256"}); err != nil {
+		t.Fatal(err)
+	}
+	q := c.importing("issuing-g2", ca.Issuing, e.makes("sub", "root", "ec", 2000, issuingExtensions), root)
+	q.Key, q.Above = e.key("sub"), []string{"next-g1"}
+	c.untouched("its name for a root elsewhere", ca.E2602, func() error { _, err := c.Import(q); return err })
+	q.Above = []string{"corp"}
+	c.imports(q)
+}

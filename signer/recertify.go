@@ -35,8 +35,8 @@ type Recertification struct {
 // less than an authority's must, as some imported ones, is made whole (R144). What
 // cannot be is E2601, wrong words are E3002.
 func (s *Signer) Recertify(q Recertification) (out Created, err error) {
-	s.flights.Lock()
-	defer s.flights.Unlock()
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	now, err := s.ceremony()
 	if err != nil {
 		return out, err
@@ -57,6 +57,8 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 	if err := s.certifier(c.signer, a, q.Words); err != nil {
 		return out, err
 	}
+	s.flights.Lock()
+	defer s.flights.Unlock()
 	if c.own.key = a.key; c.signer.Name == a.Name { // its list lives as long as the new certificate
 		c.own.key, lister = c.signer.key, c.own
 	}

@@ -27,8 +27,8 @@ type Resigning struct {
 // that what it signed verifies again: the key identifier stays. What cannot be taken
 // is E2602 or E2601, and leaves nothing behind.
 func (s *Signer) Resign(q Resigning) (out Created, err error) {
-	s.flights.Lock()
-	defer s.flights.Unlock()
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	now, err := s.ceremony()
 	if err != nil {
 		return out, err
@@ -50,6 +50,8 @@ func (s *Signer) Resign(q Resigning) (out Created, err error) {
 	if err := s.bring(q.Import, key); err != nil {
 		return out, err
 	}
+	s.flights.Lock()
+	defer s.flights.Unlock()
 	made, err := s.certify(c)
 	if err != nil {
 		return out, err

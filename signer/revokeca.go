@@ -58,8 +58,8 @@ type condemnation struct {
 // The error is a Problem: E2101 for what is not there, E2111 for what cannot be revoked
 // so, E3002 for wrong words.
 func (s *Signer) RevokeAuthority(q AuthorityRevoking, uid int) (out AuthorityRevoked, err error) {
-	s.flights.Lock()
-	defer s.flights.Unlock()
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	now, err := s.ceremony()
 	if err != nil {
 		return out, err
@@ -72,6 +72,8 @@ func (s *Signer) RevokeAuthority(q AuthorityRevoking, uid int) (out AuthorityRev
 	if err != nil {
 		return out, err
 	}
+	s.flights.Lock()
+	defer s.flights.Unlock()
 	if err := s.carryOut(c); err != nil {
 		return out, err
 	}

@@ -28,8 +28,8 @@ type WholeList struct {
 // that of its list, and forgets it again. Such a key is open at a ceremony only, so
 // its list lives longer than others (security rule RV-04).
 func (s *Signer) ListRoot(q RootListing) (out WholeList, err error) {
-	s.flights.Lock()
-	defer s.flights.Unlock()
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	if !s.founded() {
 		return out, unfounded()
 	}
@@ -51,6 +51,8 @@ func (s *Signer) ListRoot(q RootListing) (out WholeList, err error) {
 	if err != nil {
 		return out, err
 	}
+	s.flights.RLock()
+	defer s.flights.RUnlock()
 	return s.wholeList(opened, q.Days)
 }
 

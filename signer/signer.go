@@ -79,8 +79,11 @@ type Signer struct {
 	lists    map[string]ca.List     // the newest of each generation
 	stepped  window
 
-	// ceremonies is held by whatever a person does at ceremony.sock with keys, one after
-	// another, and taken before flights. It guards made: the names of the keys that were made here, as the log has it.
+	// ceremonies is held by whatever a person does at ceremony.sock, one after another:
+	// whoever changes rules holds it, so that what a ceremony has judged stays so. It is
+	// taken before flights, which a ceremony does not hold while it stretches words, which
+	// takes the memory of one run at most, or makes a key: others issue meanwhile. It guards
+	// made: the names of the keys that were made here, as the log has it.
 	ceremonies sync.Mutex
 	made       map[string]bool
 

@@ -31,6 +31,8 @@ type Turned struct {
 // before it, or wholly after. One that retires leaves every bundle and signs no
 // certificate any more; its list goes on (BK-05). What cannot be is E2603.
 func (s *Signer) Turn(t Turn) (out Turned, err error) {
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	s.flights.Lock()
 	defer s.flights.Unlock()
 	now, err := s.ceremony()

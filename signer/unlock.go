@@ -119,14 +119,16 @@ func (s *Signer) keyStep(b KeyBody) error {
 // before the wait is over is E3002 of kind busy; it looks at no secret and leaves
 // no leaf, so that the waits bound what tries can add to the log.
 func (s *Signer) Unlock(u Unlocking) (KeyStates, error) {
-	s.flights.Lock()
-	defer s.flights.Unlock()
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	if !s.founded() {
 		return KeyStates{}, unfounded()
 	}
 	if err := s.openKeyring(u); err != nil {
 		return KeyStates{}, s.noteTry(u, err)
 	}
+	s.flights.Lock()
+	defer s.flights.Unlock()
 	if err := s.loadKeys(); err != nil {
 		s.keys.Lock()
 		return KeyStates{}, err
@@ -241,6 +243,8 @@ func (s *Signer) onlineKey(r *rules, a *authority) (crypto.Signer, error) {
 // Lock seals the online keys: nothing is issued until they are unlocked. Batches
 // under way are finished first.
 func (s *Signer) Lock() (KeyStates, error) {
+	s.ceremonies.Lock()
+	defer s.ceremonies.Unlock()
 	s.flights.Lock()
 	defer s.flights.Unlock()
 	if !s.founded() {
