@@ -3,6 +3,7 @@
 package signer_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +63,14 @@ func TestPF05_AKnownAuthorityAboveIsJudgedByItsCertificateHere(t *testing.T) {
 	wider := e.signs("middle", "root", 3000, rootExtensions)
 	sub := c.importing("issuing-g2", ca.Issuing, e.makes("sub", "middle", "ec", 2000, issuingExtensions), wider, root)
 	sub.Key = e.key("sub")
-	c.untouched("below a certificate that is not in force", ca.E2602, func() error { _, err := c.Import(sub); return err })
+	c.untouched("below a certificate that is not in force", ca.E2602, func() error {
+		_, err := c.Import(sub)
+		var p *ca.Problem
+		if errors.As(err, &p) && !strings.HasSuffix(p.Fix, ": chancery ca import-cert middle-g1 FILE") {
+			t.Errorf("the way on is %q", p.Fix)
+		}
+		return err
+	})
 	c.imports(c.importing("middle-g1", ca.Intermediate, wider, root))
 	a := c.imports(sub)
 	if out, err := verifiedBy(t, a.Certificate, [][]byte{c.all["middle-g1"].Certificate}, root); err != nil {
@@ -135,4 +143,37 @@ func TestPF05_NoTwoAuthoritiesHaveOneName(t *testing.T) {
 	c.untouched("the name of an imported one", ca.E2602, func() error { _, err := c.Import(q); return err })
 	r := signer.Resigning{Import: q, Parent: "root-g1", ParentWords: c.words, Days: 100}
 	c.untouched("the same, certified anew", ca.E2602, func() error { _, err := c.Resign(r); return err })
+}
+
+// Nor one that verifiers take for the same (RFC 5280 §7.1): in other letters, with other
+// spaces, as another type of string.
+func TestPF05_NoTwoAuthoritiesHaveNamesThatVerifiersTakeForOne(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	lab := func(cn string, kind ca.StringType) signer.Creation {
+		q := c.creation("lab-g1", "root-g1", ca.Issuing)
+		q.Subject = ca.Subject{{OID: ca.OIDCommonName, Value: cn, Type: kind}}
+		return q
+	}
+	const printable, utf8 = 19, 12
+	c.creates(lab("Lab CA", printable))
+	for _, q := range []signer.Creation{lab("LAB  ca", printable), lab("Lab CA", utf8), lab(" lab ca ", utf8)} {
+		q.Name, q.Line = "lab2-g1", "lab2"
+		c.untouched(q.Subject.String(), ca.E2601, func() error { _, err := c.Create(q); return err })
+	}
+	root := e.makes("root", "", "ec", 4000, rootExtensions)
+	for _, subject := range []string{"/CN=LAB  ca", "/CN=Lab CA"} {
+		e.openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "sub.key")
+		e.openssl("req", "-new", "-utf8", "-key", "sub.key", "-subj", subject, "-out", "sub.csr")
+		q := c.importing("users-g1", ca.Issuing, e.signs("sub", "root", 2000, issuingExtensions), root)
+		q.Key = e.key("sub")
+		c.untouched("imported as "+subject, ca.E2602, func() error { _, err := c.Import(q); return err })
+	}
+	e.openssl("req", "-x509", "-new", "-key", "sub.key", "-subj", "/O=Elsewhere/CN=ROOT", "-days", "4000", "-out", "second.pem",
+		"-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+	first := c.importing("old-g1", ca.Root, root)
+	first.Key = e.key("root")
+	c.imports(first)
+	q := c.importing("older-g1", ca.Root, e.openssl("x509", "-in", "second.pem", "-outform", "DER"))
+	q.Key = e.key("sub")
+	c.untouched("a root whose name is another's in other letters", ca.E2602, func() error { _, err := c.Import(q); return err })
 }
