@@ -117,8 +117,14 @@ func (s *Server) Ceremony(ctx context.Context, l net.Listener) error {
 	handle(mux, s, "create", maxBody, tried(s, s.Signer.Create))
 	handle(mux, s, "recertify", maxBody, tried(s, s.Signer.Recertify))
 	handle(mux, s, "request", maxBody, tried(s, s.Signer.ExportCSR))
-	handle(mux, s, "import", maxBatchBody, tried(s, s.Signer.Import))
-	handle(mux, s, "resign", maxBatchBody, tried(s, s.Signer.Resign))
+	handle(mux, s, "import", maxBatchBody, tried(s, func(q signer.Import) (signer.Created, error) {
+		defer clear(q.Key)
+		return s.Signer.Import(q)
+	}))
+	handle(mux, s, "resign", maxBatchBody, tried(s, func(q signer.Resigning) (signer.Created, error) {
+		defer clear(q.Key)
+		return s.Signer.Resign(q)
+	}))
 	mux.HandleFunc("POST /v1/inherit", s.inherit)
 	handle(mux, s, "turn", maxBody, func(_ context.Context, t signer.Turn) (signer.Turned, error) { return s.Signer.Turn(t) })
 	handle(mux, s, "revoke-authority", maxBody, func(ctx context.Context, q signer.AuthorityRevoking) (signer.AuthorityRevoked, error) {
@@ -211,16 +217,25 @@ func handle[Q, A any](mux *http.ServeMux, s *Server, name string, limit int64, d
 	})
 }
 
+// read takes a call's body. It is wiped when it was read: at ceremony.sock it holds
+// recovery words and keys (security rule KY-06).
 func read[Q any](r *http.Request, limit int64) (Q, error) {
 	var none Q
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil {
-		return none, ca.Invalid(ca.E1401, "the body did not arrive whole", "send it again").Because(err.Error())
+	// One octet more than there can be, so that the buffer never grows and leaves a copy.
+	size := limit + 1
+	if n := r.ContentLength; n >= 0 && n <= limit {
+		size = n + 1
 	}
-	if int64(len(body)) > limit {
+	buffer := make([]byte, size)
+	defer clear(buffer)
+	n, err := io.ReadFull(r.Body, buffer)
+	if err == nil { // there is more
 		return none, ca.Invalid(ca.E1401, fmt.Sprintf("the body is larger than %d octets", limit), "send less at a time")
 	}
-	q, err := strict.Decode[Q](body)
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || r.ContentLength >= 0 && int64(n) < r.ContentLength {
+		return none, ca.Invalid(ca.E1401, "the body did not arrive whole", "send it again").Because(err.Error())
+	}
+	q, err := strict.Decode[Q](buffer[:n])
 	if err != nil {
 		return none, ca.Invalid(ca.E1401, "the body is not what this method takes", "see docs/sockets.md").Because(err.Error())
 	}
