@@ -9,4 +9,9 @@
 // config). A rule has a file: door.go, names.go, subject.go, constraints.go, key.go,
 // use.go, lifetime.go. Start at Vet; sound.go says which profiles are worth obeying, and
 // bundle.go is the signed document they come in.
+//
+// It decides about authorities, too: which may be founded (generation.go, authority.go),
+// named (samename.go), renewed and crossed (recertify.go), brought from elsewhere
+// (chain.go, brought.go, replace.go) and activated or retired (turn.go). The signer alone
+// asks for that. Start at Hierarchy and Link, which are all that it knows of them.
 package policy

@@ -6,10 +6,12 @@
 // verifies what it signed (architecture §4, security §4).
 //
 // It never takes bytes to sign, has no network, no database and no timer of its
-// own, and makes CA certificates only in Found, which is reachable from the
-// ceremony socket alone. Its socket is package wire; its journal, package
-// journal; its keys at rest, package softkey.
+// own, and makes CA certificates only on the ceremony socket: in Found, Create,
+// Recertify and Resign. It decides nothing about them: it reads certificates into
+// values (link.go), asks policy.Hierarchy, and then opens keys, journals and signs. Its
+// socket is package wire; its journal, package journal; its keys at rest, package
+// softkey.
 //
 // Start reading at Issue, then Hello and Settle (docs/recovery.md is their
-// table), then Found.
+// table), then Found and Create.
 package signer
