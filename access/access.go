@@ -36,6 +36,11 @@ const (
 	ReadPolicy Action = "read-policy"
 	// Decide says what became of an intent that only a person can know of.
 	Decide Action = "decide"
+	// MakeToken makes, lists and revokes tokens of one's own; ReadTokens lists those of
+	// everybody, RevokeAnyToken revokes them.
+	MakeToken      Action = "make-token"
+	ReadTokens     Action = "read-tokens"
+	RevokeAnyToken Action = "revoke-any-token"
 	// Status sees whether the service is well, Operate stops and checks it.
 	Status  Action = "status"
 	Operate Action = "operate"
@@ -67,12 +72,27 @@ func rolesOf(a Action) []ca.Role {
 	case Lock:
 		// Stopping to sign is a safe state: whoever sees an attack may bring it about.
 		return []ca.Role{ca.SecurityAdmin, ca.CAAdmin, ca.SystemAdmin, ca.Auditor}
-	case ReadPolicy, Status:
+	case ReadTokens:
+		return []ca.Role{ca.SecurityAdmin, ca.SystemAdmin, ca.Auditor}
+	case RevokeAnyToken:
+		return []ca.Role{ca.SecurityAdmin, ca.SystemAdmin}
+	case ReadPolicy, Status, MakeToken: // a token never does more than its maker may
 		return []ca.Role{ca.SystemAdmin, ca.CAAdmin, ca.SecurityAdmin, ca.Auditor, ca.Requester}
 	case Operate:
 		return []ca.Role{ca.SystemAdmin}
 	}
 	return nil
+}
+
+// AllowNarrowed says whether somebody whose rights are narrowed to some profiles or names
+// may do it at all: only what is about certificates can be held against those. The error
+// is a ca.Problem (E1305).
+func AllowNarrowed(a Action) error {
+	switch a {
+	case Submit, RevokeOwn, RevokeAny, ReadOwn, ReadAll, ReadPolicy, Status:
+		return nil
+	}
+	return ca.Forbidden(ca.E1305, "a token for some profiles or names cannot be used for "+string(a), "use the account itself, or a token without them")
 }
 
 // Allow says whether somebody with these roles may do it. The error is a

@@ -13,28 +13,31 @@ import (
 
 var (
 	roles   = []ca.Role{ca.Requester, ca.CAAdmin, ca.SecurityAdmin, ca.SystemAdmin, ca.Auditor}
-	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate, access.RevokeOwn, access.RevokeAny, access.PublishList, access.Decide}
+	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate, access.RevokeOwn, access.RevokeAny, access.PublishList, access.Decide, access.MakeToken, access.ReadTokens, access.RevokeAnyToken}
 )
 
 // matrix is security.md's table for the actions that exist, in the order of roles:
 // written down a second time, so that a slip in the code shows.
 var matrix = map[access.Action]string{
 	//                  R C S Y A
-	access.Submit:      "+ + - - -",
-	access.RevokeOwn:   "+ + - - -",
-	access.RevokeAny:   "- + - - -",
-	access.PublishList: "- + + + -",
-	access.Decide:      "- - + - -",
-	access.ReadOwn:     "+ + - - +",
-	access.ReadAll:     "- + - - +",
-	access.ReadLog:     "- - - - +",
-	access.SignPolicy:  "- - + - -",
-	access.Found:       "- - + - -",
-	access.Unlock:      "- - + - -",
-	access.Lock:        "- + + + +",
-	access.ReadPolicy:  "+ + + + +",
-	access.Status:      "+ + + + +",
-	access.Operate:     "- - - + -",
+	access.Submit:         "+ + - - -",
+	access.RevokeOwn:      "+ + - - -",
+	access.RevokeAny:      "- + - - -",
+	access.PublishList:    "- + + + -",
+	access.Decide:         "- - + - -",
+	access.ReadOwn:        "+ + - - +",
+	access.ReadAll:        "- + - - +",
+	access.ReadLog:        "- - - - +",
+	access.SignPolicy:     "- - + - -",
+	access.Found:          "- - + - -",
+	access.Unlock:         "- - + - -",
+	access.Lock:           "- + + + +",
+	access.ReadPolicy:     "+ + + + +",
+	access.Status:         "+ + + + +",
+	access.Operate:        "- - - + -",
+	access.MakeToken:      "+ + + + +",
+	access.ReadTokens:     "- - + + +",
+	access.RevokeAnyToken: "- - + + -",
 }
 
 func TestRO05_EveryRoleAndActionIsAsTheMatrixSays(t *testing.T) {

@@ -10,11 +10,25 @@ type Actor struct {
 	ID string `json:"id"`
 	// Name is how people know the actor, such as "hana". For display only.
 	Name string `json:"name"`
-	// Method is how the identity was proven: "peer" for socket peer credentials.
+	// Method is how the identity was proven.
 	Method string `json:"method"`
-	// UID is the operating-system account for method "peer", else -1.
+	// UID is the operating-system account whose roles the actor has, -1 for none.
 	UID int `json:"uid"`
+	// Token is what the actor signed in with for method MethodToken, and narrows what
+	// it may do; else nil.
+	Token *Token `json:"-"`
 }
+
+// How actors prove who they are.
+const (
+	// MethodPeer is the kernel's word on a local socket.
+	MethodPeer = "peer"
+	// MethodToken is a secret that the actor made, MethodCertificate a client certificate.
+	MethodToken       = "token"
+	MethodCertificate = "certificate"
+	// MethodService is the service itself: no door gives it to anybody.
+	MethodService = "service"
+)
 
 // A Door is a way in: "cli", "api", "acme". It is recorded with each request.
 type Door string

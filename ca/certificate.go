@@ -115,6 +115,9 @@ type Change struct {
 	Authority *Authority
 	// Revocation is the row to insert, if the step is one.
 	Revocation *Revocation
+	// Token is the row to insert when one is made, TokenEnd when one is revoked.
+	Token    *Token
+	TokenEnd *TokenEnd
 	// Event is always there: state never changes without it.
 	Event Event
 }

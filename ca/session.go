@@ -20,6 +20,8 @@ type Session struct {
 	Sealed bool `json:"sealed"`
 	// Policy is the policy bundle in force, exact bytes.
 	Policy []byte `json:"bundle"`
+	// Tokens are the digests of those in force, as the log has them.
+	Tokens []Digest `json:"tokens,omitempty"`
 	// Authorities are all generations by name, as the newest leaf about each has it.
 	Authorities []Authority `json:"authorities"`
 	Assurance   Assurance   `json:"assurance"`

@@ -61,6 +61,9 @@ type shift struct {
 	// while the registrar has steps to take.
 	over, broken, progress, telling bool
 
+	// waiting is the errand that waits for quiet.
+	waiting *errand
+
 	answered chan *flight
 	written  chan group
 }
@@ -94,21 +97,32 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 			if stop == nil && !s.broken && len(s.lost) == 0 {
 				s.tell(ctx, true)
 			}
+			if s.waiting != nil {
+				s.waiting.done <- sendAgain() // nothing was done
+			}
 			return s.lost, s.progress
 		case quiet && len(s.r.steps) > 0:
 			s.revoke(ctx)
+			continue
+		case quiet && s.waiting != nil:
+			s.errand(ctx, s.waiting)
+			s.waiting = nil
 			continue
 		case quiet && s.telling:
 			s.tell(ctx, false)
 			s.telling = false
 			continue
 		}
+		var errands chan *errand
+		if !s.over && s.waiting == nil {
+			errands = s.r.errands
+		}
 		var intake chan *wish
 		var steps chan *revoking
 		if !s.over && len(s.r.steps) < maxBatch {
 			steps = s.r.revokings
 		}
-		if !s.over && !s.telling && len(s.r.steps) == 0 && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
+		if !s.over && !s.telling && s.waiting == nil && len(s.r.steps) == 0 && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
 			if intake = s.r.queue; len(s.r.again) > 0 {
 				s.send(ctx, s.batch(nil))
 				continue
@@ -117,6 +131,7 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 		select {
 		case w := <-intake:
 			s.send(ctx, s.batch(w))
+		case s.waiting = <-errands:
 		case <-s.r.decide:
 			s.over = true // and the settling that follows carries it out
 		case <-s.r.o.Vouched.doubt:

@@ -27,7 +27,9 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 		return ca.Issued{}, err
 	}
 	found, err := r.o.Shelf.Find(ctx, ref)
-	found = slices.DeleteFunc(found, func(c ca.Certificate) bool { return !all && c.Owner != who.ID && c.Kind != ca.CACertificate })
+	found = slices.DeleteFunc(found, func(c ca.Certificate) bool {
+		return c.Kind != ca.CACertificate && (!all && c.Owner != who.ID || inScope(who, c.Profile, c.Names) != nil)
+	})
 	switch {
 	case err != nil:
 		return ca.Issued{}, err
@@ -68,6 +70,9 @@ func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.C
 	}
 	if f.Limit < 1 || f.Limit > ca.MaxPage {
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a page has 1 to %d rows", ca.MaxPage), "ask for fewer and go on with the cursor").At("limit")
+	}
+	if f, err = narrowed(who, f); err != nil {
+		return nil, err
 	}
 	if f.Now.IsZero() {
 		f.Now = r.o.Now()

@@ -43,6 +43,8 @@ type Options struct {
 	// CSR reads a certification request in DER, Profile the document of a profile.
 	CSR     func(der []byte) (ca.CSR, error)
 	Profile func(document []byte) (ca.Profile, error)
+	// Tokens has the API tokens. It may be nil where nobody signs in with one.
+	Tokens Tokens
 	// Bundle reads the profiles of a policy bundle, by name.
 	Bundle func(document []byte) (map[string]ca.Profile, error)
 	// Account is the operating-system account of the front, which owns the book's
@@ -77,6 +79,10 @@ type Registrar struct {
 	steps     []*revoking
 	// decide says that an officer has decided something.
 	decide chan struct{}
+	// errands wait for the log.
+	errands chan *errand
+	// tokens are those in force.
+	tokens issuedTokens
 	// again are wishes the signer sent back untouched; Run's alone.
 	again []*wish
 
@@ -137,7 +143,7 @@ func New(o Options) (*Registrar, error) {
 	}
 	return &Registrar{
 		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, changed: make(chan struct{}),
-		decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
+		errands: make(chan *errand, maxErrands), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
 		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
 	}, nil
 }
@@ -177,7 +183,14 @@ func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 	if mine {
 		r.start(ctx, v, rules, w, c)
 	}
-	return r.wait(ctx, w)
+	issued, err := r.wait(ctx, w)
+	if err == nil { // it may be what another token of the same owner asked for
+		err = inScope(q.From, issued.Certificate.Profile, issued.Certificate.Names)
+	}
+	if err != nil {
+		return ca.Issued{}, err
+	}
+	return issued, nil
 }
 
 // full tells whether the book's disk is too full to issue (security rule IS-09). A
@@ -205,6 +218,9 @@ func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, 
 		return ca.Plan{}, err
 	}
 	cleared, err := policy.Vet(rules, q, c, r.o.Now())
+	if err == nil {
+		err = inScope(q.From, q.Profile, cleared.Draft().Names)
+	}
 	if err != nil {
 		return ca.Plan{}, err
 	}
@@ -343,7 +359,10 @@ func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *w
 		r.finish(w, ca.Issued{Certificate: before, Chain: v.chain(before.Authority), Repeated: true}, nil)
 		return
 	}
-	if w.cleared, err = policy.Vet(rules, w.request, c, r.o.Now()); err != nil {
+	if w.cleared, err = policy.Vet(rules, w.request, c, r.o.Now()); err == nil {
+		err = inScope(w.request.From, w.request.Profile, w.cleared.Draft().Names)
+	}
+	if err != nil {
 		r.Refuse(w.request.From, err)
 		r.finish(w, ca.Issued{}, err)
 		return

@@ -94,18 +94,18 @@ func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificat
 	default:
 		return ca.Busy(ca.E2301, "too many revocations are waiting", "try again in a minute")
 	}
-	return r.await(ctx, v)
+	return r.await(ctx, v.done)
 }
 
-// await waits for the end of a step, but not while nothing is answered: after a
+// await waits for the end of a step or an errand, but not while nothing is answered: after a
 // stall it is taken all the same, and asking again finds that out.
-func (r *Registrar) await(ctx context.Context, v *revoking) error {
+func (r *Registrar) await(ctx context.Context, done <-chan error) error {
 	for {
 		r.mu.Lock()
 		closed, problem, changed := r.closed, r.problem, r.changed
 		r.mu.Unlock()
 		select {
-		case err := <-v.done:
+		case err := <-done:
 			return err
 		default:
 		}
@@ -113,7 +113,7 @@ func (r *Registrar) await(ctx context.Context, v *revoking) error {
 			return problem
 		}
 		select {
-		case err := <-v.done:
+		case err := <-done:
 			return err
 		case <-changed:
 		case <-ctx.Done():

@@ -6,14 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"chancery/access"
 	"chancery/ca"
+	"chancery/policy"
 )
-
-// methodPeer is how actors of admin.sock are known: by the kernel's word.
-const methodPeer = "peer"
 
 // Admit says whether somebody has a role here at all (security rule PR-03): a
 // door asks before it reads a word of theirs. The Problem is E1305, or why the
@@ -45,7 +44,9 @@ func (r *Registrar) may(ctx context.Context, who ca.Actor, a access.Action) erro
 	case len(roles) == 0:
 		return r.stranger(who)
 	}
-	err = access.Allow(roles, a)
+	if err = access.Allow(roles, a); err == nil && who.Token != nil && who.Token.Scope.Narrow() {
+		err = access.AllowNarrowed(a)
+	}
 	var p *ca.Problem
 	if !errors.As(err, &p) {
 		return err
@@ -69,16 +70,14 @@ func (r *Registrar) reads(ctx context.Context, who ca.Actor) (all bool, err erro
 // front first met the signer no policy is known, and others than those who hold
 // the files wait for it.
 func (r *Registrar) rolesOf(ctx context.Context, who ca.Actor) ([]ca.Role, error) {
-	if who.Method != methodPeer {
-		return nil, nil
-	}
 	for {
 		r.mu.Lock()
 		rules, closed, problem, changed := r.rules, r.closed, r.problem, r.changed
 		r.mu.Unlock()
 		switch {
 		case rules != nil:
-			return rules.PeerRoles(who.UID), nil
+			return rolesIn(*rules, who), nil
+		case who.Method != ca.MethodPeer: // nobody has proven anything else to us
 		case who.UID == 0 || who.UID == r.o.Account:
 			// They can read the database without us, and learn why the signer is silent.
 			return []ca.Role{ca.SystemAdmin, ca.Auditor}, nil
@@ -93,6 +92,52 @@ func (r *Registrar) rolesOf(ctx context.Context, who ca.Actor) ([]ca.Role, error
 	}
 }
 
+// rolesIn are the roles that a policy gives an actor. Who signs in with a token has what
+// the token's maker has now, and of that what the token was made for.
+func rolesIn(rules policy.Bundle, who ca.Actor) []ca.Role {
+	switch who.Method {
+	case ca.MethodPeer:
+		return rules.PeerRoles(who.UID)
+	case ca.MethodCertificate:
+		return rules.AccountRoles(who.UID)
+	case ca.MethodService:
+		return []ca.Role{ca.Requester} // under a profile that nobody else can use
+	case ca.MethodToken:
+		if who.Token == nil {
+			return nil
+		}
+		return slices.DeleteFunc(rules.AccountRoles(who.UID), func(r ca.Role) bool { return !slices.Contains(who.Token.Scope.Roles, r) })
+	}
+	return nil
+}
+
+// inScope refuses what the token that somebody signed in with was not made for.
+func inScope(who ca.Actor, profile string, names []ca.Name) error {
+	if who.Token == nil || policy.Within(who.Token.Scope, profile, names) {
+		return nil
+	}
+	return ca.Forbidden(ca.E1305, "the token "+who.Token.Name+" is not for this profile and these names", "use one that is, or the account itself: chancery whoami says what it is for")
+}
+
+// narrowed restricts a list to what the token that somebody signed in with is for. One
+// that is for names lists nothing: a page is not chosen by patterns.
+func narrowed(who ca.Actor, f ca.Filter) (ca.Filter, error) {
+	if who.Token == nil || !who.Token.Scope.Narrow() {
+		return f, nil
+	}
+	only := who.Token.Scope.Profiles
+	if f.Profile == "" && len(only) == 1 {
+		f.Profile = only[0]
+	}
+	switch {
+	case len(who.Token.Scope.Names) > 0:
+		return f, ca.Forbidden(ca.E1305, "the token "+who.Token.Name+" is for certain names, and lists nothing", "ask for each certificate by its name, or use another token")
+	case !slices.Contains(only, f.Profile):
+		return f, ca.Forbidden(ca.E1305, "the token "+who.Token.Name+" is not for all profiles", "name one that it is for: "+strings.Join(only, ", ")).At("profile")
+	}
+	return f, nil
+}
+
 // stranger refuses somebody without a role.
 func (r *Registrar) stranger(who ca.Actor) *ca.Problem {
 	r.mu.Lock()
@@ -100,7 +145,7 @@ func (r *Registrar) stranger(who ca.Actor) *ca.Problem {
 	r.mu.Unlock()
 	p := ca.Forbidden(ca.E1305, "the account "+who.ID+" has no role here", "ask a security administrator for a role")
 	switch {
-	case who.Method != methodPeer || rules == nil:
+	case who.Method != ca.MethodPeer || rules == nil:
 		return p
 	case rules.Assurance != ca.Solo:
 		return p.Because("in a separated installation this socket is for system administrators (security rule RO-07)")

@@ -141,6 +141,7 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 		known[a.Name] = a
 	}
 	r.o.Vouched.hear(maps.Clone(known))
+	r.tokens.hear(session.Tokens)
 	r.obey(rules)
 	s := settling{book: r.o.Book, shelf: r.o.Shelf, log: r.o.Log, session: session, mark: mark, known: known, waits: r.waits, decided: r.decisions()}
 	done, err := s.run(ctx)

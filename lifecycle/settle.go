@@ -278,9 +278,16 @@ func (s *settling) event(ctx context.Context, r Record, l audit.Leaf) error {
 	if err := json.Unmarshal(r.Body, &e); err != nil {
 		return fmt.Errorf("read the body of leaf %d: %w", r.Index, err)
 	}
-	return s.add(ctx, ca.Change{Event: ca.Event{
+	c := ca.Change{Event: ca.Event{
 		ID: ca.NewID(s.session.LogNo, r.Index), Kind: e.Kind, By: e.By, At: leafTime(l), About: e.About, Leaf: r.Leaf,
-	}})
+	}}
+	// The row of a token that was made has what its leaf does not: it is lost with its
+	// secret, which nobody was told. A revocation is whole.
+	var token ca.Digest
+	if e.Kind == ca.EventTokenRevoked && token.UnmarshalText([]byte(e.About)) == nil {
+		c.TokenEnd = tokenEnd(c.Event, token)
+	}
+	return s.add(ctx, c)
 }
 
 // revoked commits a step of a certificate's history.

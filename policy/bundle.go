@@ -57,6 +57,8 @@ type Bundle struct {
 	Accounts map[int][]ca.Role `json:"accounts"`
 	// Profiles are the documents, exact bytes, names unique.
 	Profiles []Document `json:"profiles"`
+	// SignIns are the client certificates that act for an account.
+	SignIns []SignIn `json:"sign_ins,omitempty"`
 	// Exceptions are the weaknesses somebody answered for, by name.
 	Exceptions []string `json:"exceptions,omitempty"`
 }
@@ -121,7 +123,7 @@ func (b Bundle) check() error {
 	case len(b.Exceptions) > maxExceptions:
 		return badBundle(fmt.Sprintf("it has more than %d exceptions", maxExceptions))
 	}
-	return errors.Join(b.checkAccounts(), b.checkTexts())
+	return errors.Join(b.checkAccounts(), b.checkTexts(), b.checkSignIns())
 }
 
 // checkAccounts wants known accounts with known roles, each once.

@@ -41,10 +41,16 @@ func (s *Signer) Append(e FrontEvent) (ca.Placed, error) {
 	if err != nil {
 		return ca.Placed{}, fmt.Errorf("write the event: %w", err)
 	}
+	if err := s.admits(e.Event); err != nil {
+		return ca.Placed{}, err
+	}
 	placed, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.FrontEvent}, Body: body}})
 	if err != nil {
 		return ca.Placed{}, fmt.Errorf("journal the event: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens.take(e.Event)
 	return ca.Placed{Index: placed[0].Index, Leaf: placed[0].Bytes}, nil
 }
 

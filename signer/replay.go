@@ -36,7 +36,8 @@ type memory struct {
 	abandoned   map[int64]bool
 	recent      *recent
 	// made are the names of the keys that were made here.
-	made map[string]bool
+	made   map[string]bool
+	tokens tokens
 }
 
 // newMemory is a memory before the first leaf.
@@ -46,7 +47,7 @@ func (s *Signer) newMemory() *memory {
 		rules:   &rules{profiles: map[string]ca.Profile{}, authorities: map[string]*authority{}},
 		lists:   map[string]ca.List{},
 		revoked: map[ca.Digest]*revoked{}, compromised: map[ca.Digest]bool{}, abandoned: map[int64]bool{},
-		recent: newRecent(s.remembers()), made: map[string]bool{},
+		recent: newRecent(s.remembers()), made: map[string]bool{}, tokens: tokens{},
 	}
 }
 
@@ -96,6 +97,8 @@ func (m *memory) take(rec journal.Record) (err error) {
 		err = m.voidLeaf(rec)
 	case audit.Final, audit.Adopted:
 		m.settled(rec)
+	case audit.FrontEvent:
+		about, err = m.eventLeaf(rec)
 	}
 	if err != nil {
 		return err
@@ -207,6 +210,7 @@ func (s *Signer) replay() error {
 	}
 	s.genesis, s.initKey = m.genesis, m.initKey
 	s.revoked, s.lists, s.abandoned, s.compromised = m.revoked, m.lists, m.abandoned, m.compromised
+	s.tokens = m.tokens
 	s.recent, s.made = m.recent, m.made
 	s.clock.heard(m.time)
 	s.rules.Store(m.rules)

@@ -102,6 +102,7 @@ type Signer struct {
 	// abandoned are the revocations whose place in the book another one has.
 	abandoned map[int64]bool
 	refusals  map[refusal]int
+	tokens    tokens
 	fault     error
 }
 

@@ -25,7 +25,7 @@ const (
 
 // inserts are the statements of a commit, prepared once on the writer.
 type inserts struct {
-	request, certificate, name, event, key, authority, revocation *sql.Stmt
+	request, certificate, name, event, key, authority, revocation, token, tokenEnd *sql.Stmt
 }
 
 func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
@@ -36,7 +36,7 @@ func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
 	}{
 		{&in.request, insertRequest}, {&in.certificate, insertCertificate}, {&in.name, insertName},
 		{&in.event, insertEvent}, {&in.key, takeKey}, {&in.authority, putAuthority},
-		{&in.revocation, insertRevocation},
+		{&in.revocation, insertRevocation}, {&in.token, insertToken}, {&in.tokenEnd, insertTokenEnd},
 	} {
 		var err error
 		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
@@ -48,7 +48,7 @@ func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
 
 func (in inserts) close() error {
 	var errs []error
-	for _, st := range []*sql.Stmt{in.request, in.certificate, in.name, in.event, in.key, in.authority, in.revocation} {
+	for _, st := range []*sql.Stmt{in.request, in.certificate, in.name, in.event, in.key, in.authority, in.revocation, in.token, in.tokenEnd} {
 		if st != nil {
 			errs = append(errs, st.Close())
 		}
@@ -199,6 +199,9 @@ func (w *writing) rest(c ca.Change) error {
 		if err := w.authority(*c.Authority, c.Event.ID); err != nil {
 			return fmt.Errorf("write authority %q: %w", c.Authority.Name, err)
 		}
+	}
+	if err := w.tokens(c); err != nil {
+		return err
 	}
 	if c.Request != nil && c.Certificate != nil && c.Certificate.Kind != ca.Void && c.Request.Key != "" {
 		return w.key(*c.Request, c.Certificate.ID)

@@ -70,7 +70,7 @@ func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (ma
 			return made, ca.Invalid(ca.E1102, "the request cannot be written", "name a file that does not exist: --csr-out FILE").Because(err.Error())
 		}
 	}
-	return made, l.writeConfig(p.pki)
+	return made, l.writeConfig(p.pki, p.base)
 }
 
 // ceremony starts the signer for as long as founding takes, and brings it the

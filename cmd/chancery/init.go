@@ -33,6 +33,7 @@ const (
 // A plan is what init was asked for.
 type plan struct {
 	org, hostname, pki  string
+	base                string // where the API is, by hostname
 	names               []string
 	assurance, unlock   string
 	key, rootKey        string
@@ -242,6 +243,11 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	if err := p.address(); err != nil {
 		return signer.Founding{}, err
 	}
+	service, err := policy.Service(hostOf(p.base))
+	if err != nil {
+		return signer.Founding{}, err
+	}
+	profiles = append(profiles, service)
 	f := signer.Founding{
 		Assurance: ca.Assurance(p.assurance), PKI: p.pki, Profiles: profiles,
 		Root: signer.Generation{Name: "root-g1", Line: "root", KeyType: p.rootKey, Days: p.rootDays},
@@ -287,6 +293,11 @@ func (p *plan) address() error {
 		return usage("--pki-url "+ca.Show(p.pki)+" cannot be where lists are fetched", "the same again with --pki-url http://ca.lab.example:8080").Because(fault.Detail)
 	}
 	p.pki = c.PKIURL
+	host := p.hostname
+	if _, err := policy.Service(host); err != nil {
+		host = hostOf(p.pki) // a machine may have a name that no certificate can have
+	}
+	p.base = "https://" + net.JoinHostPort(host, "8443")
 	return nil
 }
 

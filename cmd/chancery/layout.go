@@ -27,6 +27,7 @@ func (l layout) front() string          { return filepath.Join(l.dir, "front") }
 func (l layout) database() string       { return filepath.Join(l.dir, "front", "db", "book.sqlite") }
 func (l layout) auditKey() string       { return filepath.Join(l.dir, "audit.pub") }
 func (l layout) logID() string          { return filepath.Join(l.dir, "front", "log_id") }
+func (l layout) serviceKey() string     { return filepath.Join(l.dir, "front", "tls", "service.pem") }
 func (l layout) lists() string          { return filepath.Join(l.dir, "front", "pki") }
 func (l layout) run() string            { return filepath.Join(l.dir, "run") }
 func (l layout) lock() string           { return filepath.Join(l.dir, "run", "lock") }
@@ -145,13 +146,13 @@ func (l layout) settings() (config.Config, error) {
 // founding: with it the directory counts as founded. Of what the environment says
 // it takes the database alone: that is where the book is from now on, and the rest
 // may be meant for this once.
-func (l layout) writeConfig(pki string) error {
+func (l layout) writeConfig(pki, base string) error {
 	now, err := l.settings()
 	if err != nil {
 		return err
 	}
 	c := config.Default()
-	c.Database, c.PKIURL = now.Database, pki
+	c.Database, c.PKIURL, c.BaseURL = now.Database, pki, base
 	if err := os.WriteFile(l.config(), c.Document(), 0o600); err != nil {
 		return unwritable(l.config(), err)
 	}

@@ -47,7 +47,7 @@ func TestR143_TheIssuersCertificateIsWhereTheLeafSays(t *testing.T) {
 	// The port stays taken, so a second service says so and how to go round it.
 	second := hand{t, h.file("second")}
 	second.done("init", "--names", "lab.example", "--recovery-file", h.file("words2"))
-	second.refused("E1202", "serve", "--listen-http", address[1])
+	second.refused("E1203", "serve", "--listen-http", address[1])
 	if _, _, err := net.SplitHostPort(address[1]); err != nil {
 		t.Error(err)
 	}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chancery/ca"
+)
+
+// A purse is a world that keeps tokens.
+type purse struct {
+	*world
+	tokens []ca.Token
+}
+
+func (p *purse) Commit(ctx context.Context, changes []ca.Change, next int64) ([]ca.RequestID, error) {
+	lost, err := p.world.Commit(ctx, changes, next)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range changes {
+		if err == nil && c.Token != nil {
+			p.tokens = append(p.tokens, *c.Token)
+		}
+		if at := slices.IndexFunc(p.tokens, func(t ca.Token) bool { return c.TokenEnd != nil && t.Digest() == c.TokenEnd.Token }); err == nil && at >= 0 {
+			p.tokens[at].Ended = c.TokenEnd
+		}
+	}
+	return lost, err
+}
+
+func (p *purse) TokenBySecret(_ context.Context, secret ca.Digest) (ca.Token, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := slices.IndexFunc(p.tokens, func(t ca.Token) bool { return t.Secret == secret })
+	if at < 0 {
+		return ca.Token{}, false, nil
+	}
+	return p.tokens[at], true, nil
+}
+
+func (p *purse) Tokens(_ context.Context, owner string, below ca.ID, _ int) (out []ca.Token, _ error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.tokens {
+		if (owner == "" || t.Owner == owner) && (below == 0 || t.ID < below) {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+func (p *purse) TokenUsed(context.Context, ca.Digest, time.Time) error { return nil }
+
+// withPurse runs a registrar over a world with tokens.
+func withPurse(t *testing.T, test func(t *testing.T, p *purse, r *Registrar)) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &purse{world: newWorld(t)}
+		r := p.registrar()
+		r.o.Book, r.o.Tokens = p, p
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		defer func() { stop(); <-ended }()
+		test(t, p, r)
+	})
+}
+
+// AN-04, RO-03: a token works from the moment it is made to the call after it was
+// revoked or ended, and says which of the two it was.
+func TestAN04_ATokenLivesUntilItIsRevokedOrEnds(t *testing.T) {
+	withPurse(t, func(t *testing.T, _ *purse, r *Registrar) {
+		ctx := t.Context()
+		made, text, err := r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if days := made.Expires.Sub(made.Made).Hours() / 24; days != ca.TokenDays {
+			t.Errorf("it lives %v days", days)
+		}
+		who, err := r.SignIn(ctx, text)
+		if err != nil || who.ID != hana.ID || who.Method != ca.MethodToken {
+			t.Fatalf("signs in as %+v, %v", who, err)
+		}
+		if _, err := r.RevokeToken(ctx, hana, "ci"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.SignIn(ctx, text); code(err) != ca.E1305 {
+			t.Errorf("after it was revoked: %v", err)
+		}
+		if _, err := r.RevokeToken(ctx, hana, made.PublicName()); err != nil {
+			t.Errorf("revoking twice: %v", err)
+		}
+		_, text, err = r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(48*time.Hour - time.Second) // of the bubble's clock
+		if _, err := r.SignIn(ctx, text); err != nil {
+			t.Errorf("a second before its end: %v", err)
+		}
+		time.Sleep(time.Second)
+		if _, err := r.SignIn(ctx, text); code(err) != ca.E1305 {
+			t.Errorf("at its end: %v", err)
+		}
+	})
+}
+
+// RO-02: rows that the log does not know are nobody's, whoever wrote them: a new one,
+// one with more roles, and one whose revocation was taken away.
+func TestRO02_ARowThatIsNotOnTheLogSignsNobodyIn(t *testing.T) {
+	withPurse(t, func(t *testing.T, p *purse, r *Registrar) {
+		ctx := t.Context()
+		_, text, err := r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		genuine := p.tokens[0]
+		refused := func(how, text string) {
+			t.Helper()
+			if _, err := r.SignIn(ctx, text); code(err) != ca.E1306 || err.Error() != unknownToken().Error() {
+				t.Errorf("%s: %v", how, err)
+			}
+		}
+		p.tokens[0].Scope.Roles = []ca.Role{ca.SecurityAdmin}
+		refused("more roles", text)
+		p.tokens[0] = genuine
+		p.tokens[0].Expires = genuine.Expires.Add(time.Hour)
+		refused("a later end", text)
+
+		secret := [ca.SecretOctets]byte{7}
+		forged := genuine
+		forged.Secret, _ = ca.TokenSecret(ca.TokenText(secret))
+		p.tokens = []ca.Token{genuine, forged}
+		refused("a row of its own", ca.TokenText(secret))
+		refused("no row at all", ca.TokenText([ca.SecretOctets]byte{8}))
+		refused("no token at all", "chy_nothing")
+
+		if _, err := r.RevokeToken(ctx, hana, "ci"); err != nil {
+			t.Fatal(err)
+		}
+		p.tokens = []ca.Token{genuine} // without its end
+		refused("a revocation that was taken away", text)
+	})
+}
+
+// A token never does more than its maker may, when it is made and whenever it is used.
+func TestRO03_ATokenLosesWhatItsMakerLoses(t *testing.T) {
+	withPurse(t, func(t *testing.T, p *purse, r *Registrar) {
+		ctx := t.Context()
+		requester := peer(1001)
+		if _, _, err := r.MakeToken(ctx, requester, "more", ca.Scope{Roles: []ca.Role{ca.CAAdmin}}, 1); code(err) != ca.E1305 {
+			t.Errorf("more than the maker has: %v", err)
+		}
+		_, text, err := r.MakeToken(ctx, requester, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		who, err := r.SignIn(ctx, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.MakeToken(ctx, who, "child", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1); code(err) != ca.E1305 {
+			t.Errorf("a token made a token: %v", err)
+		}
+		q, c := wishOf(1, "")
+		q.From = who
+		if _, err := r.Submit(ctx, q, c); err != nil {
+			t.Fatal(err)
+		}
+		p.mu.Lock()
+		delete(p.accounts, 1001)
+		p.stale = true // as after a change of policy
+		p.mu.Unlock()
+		time.Sleep(2 * time.Second) // of the bubble's clock: the next look at the signer
+		q, c = wishOf(2, "")
+		q.From = who
+		if _, err := r.Submit(ctx, q, c); code(err) != ca.E1305 {
+			t.Errorf("after the maker's role was withdrawn: %v", err)
+		}
+	})
+}
+
+// HX-02: what a token is not for is refused, and what it may not see is not there; so it
+// is with certificates that another token of the same owner got.
+func TestHX02_ATokenKeepsToItsProfilesAndNames(t *testing.T) {
+	withPurse(t, func(t *testing.T, _ *purse, r *Registrar) {
+		ctx := t.Context()
+		sign := func(scope ca.Scope) ca.Actor {
+			t.Helper()
+			scope.Roles = []ca.Role{ca.Requester, ca.CAAdmin, ca.Auditor, ca.SecurityAdmin}
+			_, text, err := r.MakeToken(ctx, hana, "ci", scope, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			who, err := r.SignIn(ctx, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return who
+		}
+		wide, names, profiles := sign(ca.Scope{}), sign(ca.Scope{Names: []string{"host1.lab.example"}}), sign(ca.Scope{Profiles: []string{"client"}})
+		submit := func(n int, key string, who ca.Actor) (ca.Issued, error) {
+			q, c := wishOf(n, key)
+			q.From = who
+			return r.Submit(ctx, q, c)
+		}
+		if _, err := submit(1, "", names); err != nil {
+			t.Errorf("a name it is for: %v", err)
+		}
+		if _, err := submit(2, "", names); code(err) != ca.E1305 {
+			t.Errorf("another name: %v", err)
+		}
+		if _, err := submit(3, "", profiles); code(err) != ca.E1305 {
+			t.Errorf("another profile: %v", err)
+		}
+		other, err := submit(4, "k", wide)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The same key by another token of the same owner leads to the same certificate.
+		if got, err := submit(4, "k", names); code(err) != ca.E1305 || len(got.Certificate.DER) > 0 {
+			t.Errorf("the answer to another token: %v", err)
+		}
+		for who, how := range map[*ca.Actor]string{&names: "names", &profiles: "profiles"} {
+			if _, err := r.Find(ctx, *who, string(other.Certificate.Serial)); code(err) != ca.E2101 {
+				t.Errorf("by %s finds: %v", how, err)
+			}
+			if _, err := r.Revoke(ctx, *who, string(other.Certificate.Serial), ca.Superseded); code(err) != ca.E2101 {
+				t.Errorf("by %s revokes: %v", how, err)
+			}
+			if _, err := r.List(ctx, *who, ca.Filter{Limit: 9, Profile: "server"}); code(err) != ca.E1305 {
+				t.Errorf("by %s lists: %v", how, err)
+			}
+			if _, err := r.Unknown(ctx, *who); code(err) != ca.E1305 {
+				t.Errorf("by %s decides: %v", how, err)
+			}
+			q, c := wishOf(5, "")
+			q.From = *who
+			if _, err := r.Plan(ctx, q, c); code(err) != ca.E1305 {
+				t.Errorf("by %s plans: %v", how, err)
+			}
+		}
+	})
+}

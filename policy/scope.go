@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"chancery/ca"
+)
+
+// CheckPatterns finds what is no pattern of names; the Problem is E2110.
+func CheckPatterns(patterns []string) error {
+	_, _, _, err := sortNames(patterns)
+	return err
+}
+
+// Within tells whether a certificate of a profile, with these names, is in a scope. It
+// compares names as profiles do. Without a name a certificate is in no scope of names: an
+// empty list would else be a way around it.
+func Within(s ca.Scope, profile string, names []ca.Name) bool {
+	if len(s.Profiles) > 0 && !slices.Contains(s.Profiles, profile) {
+		return false
+	}
+	if len(s.Names) == 0 {
+		return true
+	}
+	outside := func(n ca.Name) bool {
+		return !slices.ContainsFunc(s.Names, func(pattern string) bool { return nameMatches(pattern, n) })
+	}
+	return len(names) > 0 && !slices.ContainsFunc(names, outside)
+}
+
+// nameMatches compares a name of any type with a pattern of any.
+func nameMatches(pattern string, n ca.Name) bool {
+	mail := strings.Contains(pattern, "@")
+	switch n.Type {
+	case ca.DNS:
+		return !mail && dnsMatches(pattern, n.Value)
+	case ca.IP:
+		a, err := netip.ParseAddr(n.Value)
+		return err == nil && ipMatches(pattern, a)
+	case ca.Email:
+		return mail && emailMatches(pattern, n.Value)
+	}
+	return false // nobody can write a pattern for it
+}
