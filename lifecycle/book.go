@@ -34,7 +34,6 @@ type Book interface {
 
 // A Shelf is what the registrar reads for others.
 type Shelf interface {
-	Rows
 	// Find resolves a public name, a serial, a serial's tail or a name.
 	Find(ctx context.Context, ref string) ([]ca.Certificate, error)
 	// Certificates gives a page, newest first.

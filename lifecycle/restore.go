@@ -25,7 +25,7 @@ const EventRestored = "authority-restored"
 // Rows of another log have no one here to vouch for them. A number is quickly written
 // into a row, so they are judged as all others are.
 func (r *Registrar) restore(ctx context.Context, s *settling, mark int64) ([]ca.AuthorityRow, error) {
-	rows, err := s.shelf.Authorities(ctx)
+	rows, err := r.o.Vouched.rows.Authorities(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the authorities: %w", err)
 	}
@@ -58,7 +58,7 @@ func (r *Registrar) restore(ctx context.Context, s *settling, mark int64) ([]ca.
 	if !restored {
 		return rows, nil
 	}
-	if rows, err = s.shelf.Authorities(ctx); err != nil {
+	if rows, err = r.o.Vouched.rows.Authorities(ctx); err != nil {
 		return nil, fmt.Errorf("read the authorities: %w", err)
 	}
 	return rows, nil
