@@ -42,7 +42,7 @@ func (h Hierarchy) Brought(b Bringing, chain, real []Link) ([]ca.Authority, erro
 	if parent != "" {
 		a.Parent = parent
 	}
-	a.Use, err = UsesAbove(a.Use, real)
+	a.Use, err = usesAbove(a.Use, real)
 	return append(above, a), err
 }
 

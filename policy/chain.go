@@ -11,11 +11,11 @@ import (
 	"chancery/ca"
 )
 
-// SoundChain demands certificates of authorities, each signed by the next, the last
+// soundChain demands certificates of authorities, each signed by the next, the last
 // by itself, all of them valid now, and a kind that fits; and of all of them together
 // what verifiers demand of a path (RFC 5280 §6.1): what nobody would accept must not
 // begin to sign. Own says that the first has its key here. The Problem is E2602.
-func SoundChain(chain []Link, kind ca.AuthorityKind, now time.Time, own bool) error {
+func soundChain(chain []Link, kind ca.AuthorityKind, now time.Time, own bool) error {
 	if alone := len(chain) == 1; alone && kind == ca.Intermediate || !alone && kind == ca.Root {
 		return untakeable(fmt.Sprintf("a chain of %d does not make an authority of kind %s", len(chain), kind), "a root is alone, and an intermediate authority comes with those above it")
 	}
@@ -136,10 +136,10 @@ func allowedAbove(chain []Link, i int) error {
 	return nil
 }
 
-// UsesAbove demands that those above an authority allow what it is for, and gives an
+// usesAbove demands that those above an authority allow what it is for, and gives an
 // authority that is for anything what is left of that (as verifiers take it: each
 // extended key usage must be allowed all the way up). The Problem is E2602.
-func UsesAbove(use []string, chain []Link) ([]string, error) {
+func usesAbove(use []string, chain []Link) ([]string, error) {
 	for _, up := range chain[min(1, len(chain)):] {
 		if up.AnyUse {
 			continue
@@ -159,10 +159,10 @@ func UsesAbove(use []string, chain []Link) ([]string, error) {
 	return use, nil
 }
 
-// InForce is a chain with what is known here in the place of what was brought: from the
+// inForce is a chain with what is known here in the place of what was brought: from the
 // first authority whose key is known, the certificates that are handed out and signed
 // under. Known is that authority, with no name if there is none.
-func (h Hierarchy) InForce(chain []Link) (real []Link, known Standing) {
+func (h Hierarchy) inForce(chain []Link) (real []Link, known Standing) {
 	for i, x := range chain[1:] {
 		if s, is := h.withKey(x.Key); is {
 			return append(slices.Clone(chain[:i+1]), links(h.chain(s))...), s
@@ -175,10 +175,10 @@ func (h Hierarchy) InForce(chain []Link) (real []Link, known Standing) {
 // what is brought of a known authority changes nothing about it. It gives that chain.
 // The Problem is E2602.
 func (h Hierarchy) SoundHere(chain []Link, kind ca.AuthorityKind, now time.Time, own bool) ([]Link, error) {
-	if err := SoundChain(chain, kind, now, own); err != nil {
+	if err := soundChain(chain, kind, now, own); err != nil {
 		return nil, err
 	}
-	real, known := h.InForce(chain)
+	real, known := h.inForce(chain)
 	if known.Name == "" {
 		return real, nil
 	}
@@ -187,7 +187,7 @@ func (h Hierarchy) SoundHere(chain []Link, kind ca.AuthorityKind, now time.Time,
 			return nil, untakeable("the key of "+x.Title+" is known here under another name, "+s.Name, "bring the chain that has the name of "+s.Name)
 		}
 	}
-	if err := SoundChain(real, kind, now, false); err != nil {
+	if err := soundChain(real, kind, now, false); err != nil {
 		return nil, untakeable("the chain does not hold with the certificate that "+known.Name+" has here", h.instead(chain, known, now)).Because(err.Error())
 	}
 	return real, nil

@@ -62,26 +62,26 @@ func TestPF05_AChainIsJudgedAsVerifiersDo(t *testing.T) {
 		if c.words == "" {
 			code = ""
 		}
-		judged(t, c.name, SoundChain(c.change(chained()), ca.Issuing, noon, true), code, c.words)
+		judged(t, c.name, soundChain(c.change(chained()), ca.Issuing, noon, true), code, c.words)
 	}
-	judged(t, "an intermediate alone", SoundChain(chained()[2:], ca.Intermediate, noon, true), ca.E2602, "a chain of 1")
-	judged(t, "a root below others", SoundChain(chained(), ca.Root, noon, true), ca.E2602, "a chain of 3")
+	judged(t, "an intermediate alone", soundChain(chained()[2:], ca.Intermediate, noon, true), ca.E2602, "a chain of 1")
+	judged(t, "a root below others", soundChain(chained(), ca.Root, noon, true), ca.E2602, "a chain of 3")
 }
 
 // R16: usages are allowed all the way up.
 func TestR16_UsagesAreThoseOfTheWholeChain(t *testing.T) {
 	c := chained()
-	if use, err := UsesAbove([]string{"server"}, c); err != nil || !slices.Equal(use, []string{"server"}) {
+	if use, err := usesAbove([]string{"server"}, c); err != nil || !slices.Equal(use, []string{"server"}) {
 		t.Error(use, err)
 	}
 	c[1].Use, c[1].AnyUse = []string{"client", "email"}, false
-	_, err := UsesAbove([]string{"server"}, c)
+	_, err := usesAbove([]string{"server"}, c)
 	judged(t, "more than above", err, ca.E2602, "mid above it is not")
-	if use, err := UsesAbove(nil, c); err != nil || !slices.Equal(use, c[1].Use) {
+	if use, err := usesAbove(nil, c); err != nil || !slices.Equal(use, c[1].Use) {
 		t.Error("what is for anything is for", use, err)
 	}
 	c[1].UseUnread = errors.New("broken")
-	_, err = UsesAbove(nil, c)
+	_, err = usesAbove(nil, c)
 	judged(t, "usages that cannot be read", err, ca.E2602, "not to be taken")
 }
 

@@ -12,8 +12,8 @@ import (
 
 // Bounds of a generation.
 const (
-	// MaxLife of a CA certificate, in days.
-	MaxLife = 100 * 366
+	// maxLife of a CA certificate, in days.
+	maxLife = 100 * 366
 	// MaxGenerations of an installation: what the book gives in one page.
 	MaxGenerations = 1000
 )
@@ -70,8 +70,8 @@ func (h Hierarchy) Admits(n Newcomer) error {
 
 // livesFor refuses a lifetime out of bounds.
 func livesFor(days int, fix string) error {
-	if days < 1 || days > MaxLife {
-		return unmakeable(fmt.Sprintf("a life of %d days is not between 1 and %d", days, MaxLife), fix)
+	if days < 1 || days > maxLife {
+		return unmakeable(fmt.Sprintf("a life of %d days is not between 1 and %d", days, maxLife), fix)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func TestSG04_WhatANewGenerationMayBe(t *testing.T) {
 		{"a line whose key is elsewhere", changed("issuing-g1", func(s *Standing) { s.External = true }), func(n *Newcomer) { n.Line = "issuing" }, ca.E2601, "of another kind"},
 		{"no kind", lab(), func(n *Newcomer) { n.Kind = "leaf" }, ca.E2601, "a root, an intermediate"},
 		{"a life of no day", lab(), func(n *Newcomer) { n.Days = 0 }, ca.E2601, "a life of 0 days"},
-		{"a life of more than a century", lab(), func(n *Newcomer) { n.Days = MaxLife + 1 }, ca.E2601, "a life of"},
+		{"a life of more than a century", lab(), func(n *Newcomer) { n.Days = maxLife + 1 }, ca.E2601, "a life of"},
 		{"an address that needs a certificate", lab(), func(n *Newcomer) { n.PKI = "https://ca.lab.example" }, ca.E2601, "no http://"},
 		{"SG-04: room below one that signs online", lab(), func(c *Newcomer) { c.PathLen = n(1) }, ca.E2601, "path length 0"},
 		{"no room below one that signs none else", lab(), func(c *Newcomer) { c.Kind, c.PathLen = ca.Intermediate, n(0) }, ca.E2601, "could sign no other"},
@@ -168,7 +168,7 @@ func TestPF05_NamesThatVerifiersTakeForOneAreOne(t *testing.T) {
 		{"fields that stand together, and apart", pair(cn, o), DN{{cn}, {o}}, false},
 		{"another field", DN{{cn}}, DN{{{OID: ca.OIDOrganization, Value: cn.Value}}}, false},
 	} {
-		if SameName(c.a, c.b) != c.same || SameName(c.b, c.a) != c.same {
+		if sameName(c.a, c.b) != c.same || sameName(c.b, c.a) != c.same {
 			t.Errorf("%s: %v and %v", c.name, c.a, c.b)
 		}
 	}
@@ -232,7 +232,7 @@ func TestPF06_WhoRenewsAndCrossesWhat(t *testing.T) {
 		{"one that names its own certificate", changed("issuing-g1", func(s *Standing) { s.AKI = ca.AKIIssuer }), Renewal{Authority: "issuing-g1", By: "other-g1", Days: 9}, ca.E2601, "names its own"},
 		{"a retired one", changed("issuing-g1", func(s *Standing) { s.State = ca.Retired }), Renewal{Authority: "issuing-g1", Days: 3600}, ca.E2601, "is retired"},
 		{"a signer elsewhere", changed("middle-g1", func(s *Standing) { s.External = true }), Renewal{Authority: "issuing-g1", Days: 3600}, ca.E2601, "is not here"},
-		{"too many", changed("issuing-g1", func(s *Standing) { s.Earlier = make([][]byte, MaxCross) }), Renewal{Authority: "issuing-g1", Days: 3600}, ca.E2601, "as many certificates"},
+		{"too many", changed("issuing-g1", func(s *Standing) { s.Earlier = make([][]byte, maxCross) }), Renewal{Authority: "issuing-g1", Days: 3600}, ca.E2601, "as many certificates"},
 		{"outside the constraints above", changed("middle-g1", func(s *Standing) { s.Constraints = limits(t, "dn:O=Other") }), Renewal{Authority: "issuing-g1", Days: 3600}, ca.E2114, ""},
 	} {
 		a, p, err := with(c.h).Certifies(c.q)

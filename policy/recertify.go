@@ -20,11 +20,11 @@ type Renewal struct {
 
 // Bounds of the certificates that one key has.
 const (
-	// MaxCross bounds them, the newest not counted.
-	MaxCross = 32
-	// MaxOctets is how long they may be in all before one more is signed: a leaf of the
+	// maxCross bounds them, the newest not counted.
+	maxCross = 32
+	// maxOctets is how long they may be in all before one more is signed: a leaf of the
 	// log must have room for them in base64, and for the newest's key and name once more.
-	MaxOctets = 64 << 10
+	maxOctets = 64 << 10
 )
 
 // Certifies gives the generation of a renewal and the one that will sign it, or refuses
@@ -71,7 +71,7 @@ func (s Standing) full() bool {
 	for _, c := range s.Cross {
 		n += len(c.Certificate)
 	}
-	return len(s.Cross)+len(s.Earlier) >= MaxCross || n > MaxOctets
+	return len(s.Cross)+len(s.Earlier) >= maxCross || n > maxOctets
 }
 
 // VetRenewal is VetAuthority for one more certificate of a key: its type, and the form

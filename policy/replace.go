@@ -30,7 +30,7 @@ func (h Hierarchy) Replaces(old Standing, kind ca.AuthorityKind, chain []Link, n
 	if next.Use, err = usesWithin(next.Use, x); err != nil {
 		return next, err
 	}
-	if next.Use, err = UsesAbove(next.Use, chain); err != nil {
+	if next.Use, err = usesAbove(next.Use, chain); err != nil {
 		return next, err
 	}
 	next.Version++
@@ -105,9 +105,9 @@ func (h Hierarchy) holdsBelow(a Standing, now time.Time) error {
 // holds tells whether a generation that stands verifies.
 func (h Hierarchy) holds(s Standing, now time.Time) error {
 	chain := links(h.chain(s))
-	err := SoundChain(chain, s.Kind, now, false)
+	err := soundChain(chain, s.Kind, now, false)
 	if err == nil {
-		_, err = UsesAbove(s.Use, chain)
+		_, err = usesAbove(s.Use, chain)
 	}
 	return err
 }

@@ -15,11 +15,11 @@ import (
 // stand together in one set, mostly one. String types do not count.
 type DN [][]ca.Attribute
 
-// SameName tells whether verifiers may take two names for one (RFC 5280 §7.1): letters
+// sameName tells whether verifiers may take two names for one (RFC 5280 §7.1): letters
 // in either case, one space for several, whatever string type they were written in, and
 // the fields of a part in any order. It makes more names equal than any verifier does,
 // so that no two of them can be confused by one.
-func SameName(a, b DN) bool {
+func sameName(a, b DN) bool {
 	return slices.EqualFunc(a, b, func(a, b []ca.Attribute) bool { return slices.Equal(folded(a), folded(b)) })
 }
 
@@ -33,12 +33,12 @@ func folded(part []ca.Attribute) []ca.Attribute {
 	return out
 }
 
-// CalledSo is the generation that has a name with another key than this one: verifiers,
+// calledSo is the generation that has a name with another key than this one: verifiers,
 // and whoever looks for a list, find an authority by its name (RFC 5280 §4.1.2.4), and
 // one with the name of its signer would pass for a root.
-func (h Hierarchy) CalledSo(name DN, key ca.Digest) (Standing, bool) {
+func (h Hierarchy) calledSo(name DN, key ca.Digest) (Standing, bool) {
 	for _, s := range h {
-		if s.Key != key && SameName(s.Link.Called, name) {
+		if s.Key != key && sameName(s.Link.Called, name) {
 			return s, true
 		}
 	}
@@ -48,7 +48,7 @@ func (h Hierarchy) CalledSo(name DN, key ca.Digest) (Standing, bool) {
 // FreeName refuses the name of another authority for a new one, whatever its line. The
 // Problem is E2601.
 func (h Hierarchy) FreeName(name DN) error {
-	if other, taken := h.CalledSo(name, ca.Digest{}); taken {
+	if other, taken := h.calledSo(name, ca.Digest{}); taken {
 		return unmakeable("the authority "+other.Name+" has this name", "choose another one: chancery ca create --subject O=Lab,CN=…").Because("whoever verifies finds an authority by its name")
 	}
 	return nil
@@ -58,14 +58,14 @@ func (h Hierarchy) FreeName(name DN) error {
 // has its certificate first. The Problem is E2602.
 func (h Hierarchy) OwnName(chain []Link) error {
 	x := chain[0]
-	if other, taken := h.CalledSo(x.Called, x.Key); taken {
+	if other, taken := h.calledSo(x.Called, x.Key); taken {
 		return untakeable("the authority "+other.Name+" has the name "+x.Title+" with another key", "have it made again with a name of its own, such as one with a number")
 	}
 	for i, up := range chain[1:] {
-		if slices.ContainsFunc(chain[:i+1], func(down Link) bool { return SameName(down.Called, up.Called) }) {
+		if slices.ContainsFunc(chain[:i+1], func(down Link) bool { return sameName(down.Called, up.Called) }) {
 			return untakeable("two authorities of the chain have the name "+up.Title, "have the lower one made again with a name of its own")
 		}
-		if other, taken := h.CalledSo(up.Called, up.Key); taken && !other.External {
+		if other, taken := h.calledSo(up.Called, up.Key); taken && !other.External {
 			return untakeable("the authority "+other.Name+" has the name "+up.Title+" with another key", "bring an authority that is below another one")
 		}
 	}

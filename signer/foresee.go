@@ -32,15 +32,15 @@ func (s *Signer) foreseen(m making, now time.Time) (a ca.Authority, err error) {
 	return a, nil
 }
 
-// standIn is a public key of a type, the same at each call. Nobody has the private half,
-// and nothing signs it. Of a type that is not made here it is empty, which policy refuses.
-func standIn(keyType string) ([]byte, error) {
+// standIn is a public key of a type, the same at each call: nothing that it stands in is
+// ever signed. Of a type that is not made here it is empty, which policy refuses.
+func standIn(keyType string) (spki []byte, err error) {
 	var key crypto.PublicKey
 	switch keyType {
 	case "ecdsa-p256":
-		key = generator(elliptic.P256())
+		key, err = first(elliptic.P256(), 32)
 	case "ecdsa-p384":
-		key = generator(elliptic.P384())
+		key, err = first(elliptic.P384(), 48)
 	case "ed25519":
 		key = make(ed25519.PublicKey, ed25519.PublicKeySize)
 	case "rsa-3072":
@@ -50,19 +50,27 @@ func standIn(keyType string) ([]byte, error) {
 	default:
 		return nil, nil
 	}
-	spki, err := x509.MarshalPKIXPublicKey(key)
+	if err == nil {
+		spki, err = x509.MarshalPKIXPublicKey(key)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("encode a stand-in for a key: %w", err)
+		return nil, fmt.Errorf("make a stand-in for a key: %w", err)
 	}
 	return spki, nil
 }
 
-// generator is the base point of a curve: the public half of the private key 1.
-func generator(curve elliptic.Curve) *ecdsa.PublicKey {
-	return &ecdsa.PublicKey{Curve: curve, X: curve.Params().Gx, Y: curve.Params().Gy}
+// first is the public half of the private key 1 of a curve.
+func first(curve elliptic.Curve, size int) (crypto.PublicKey, error) {
+	one := make([]byte, size)
+	one[size-1] = 1
+	key, err := ecdsa.ParseRawPrivateKey(curve, one)
+	if err != nil {
+		return nil, err
+	}
+	return key.Public(), nil
 }
 
-// odd is an RSA key of a length, whose modulus is no product of two known primes.
+// odd is an RSA key of a length, whose modulus is nobody's product of two primes.
 func odd(bits uint) *rsa.PublicKey {
 	n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 	return &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}
