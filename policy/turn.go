@@ -126,7 +126,7 @@ func (h Hierarchy) Bereaved(a ca.Authority) (notices []string) {
 		notices = append(notices, "below "+a.Name+" still stand "+strings.Join(below, ", ")+": whoever checks lists accepts nothing of theirs any more")
 	}
 	for _, s := range h {
-		if s.Line == a.Line && s.State == ca.Active {
+		if s.Line == a.Line && s.State == ca.Active && s.Name != a.Name {
 			return notices
 		}
 	}

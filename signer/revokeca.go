@@ -29,6 +29,8 @@ type AuthorityRevoking struct {
 	// Certificate is the SHA-256 of one of the certificates; nil means all that have not
 	// ended.
 	Certificate *ca.Digest `json:"certificate,omitempty"`
+	// DryRun has it judged and nothing done; it needs no words.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // An AuthorityRevoked is what came of it: the authority as it stands now, the numbers of
@@ -48,9 +50,9 @@ type condemnation struct {
 	now   ca.Authority
 }
 
-// RevokeAuthority revokes an authority on the word of the account uid (BK-06): it
-// has the certificates of its key that one issuer signed revoked, and signs that issuer's list while its key is
-// open. If its own certificate is among them, or the key may be somebody else's, the
+// RevokeAuthority revokes an authority on the word of the account uid (BK-06): it has
+// the certificates of its key that one issuer signed revoked, and signs that issuer's
+// list while its key is open. If its own certificate is among them, or the key may be somebody else's, the
 // generation is retired with it, also if it is the one that signs for its line. The
 // session is closed then. What was done before is done again to the same end, so that a
 // call whose answer was lost, or that a power cut broke off, is repeated.
@@ -68,15 +70,26 @@ func (s *Signer) RevokeAuthority(q AuthorityRevoking, uid int) (out AuthorityRev
 	if err != nil {
 		return out, err
 	}
+	if out, err = s.tells(c); err != nil || q.DryRun {
+		return out, err
+	}
 	opened, err := s.openSealed(c.by.Name, q.Words)
 	if err != nil {
-		return out, err
+		return AuthorityRevoked{}, err
 	}
 	s.flights.Lock()
 	defer s.flights.Unlock()
 	if err := s.carryOut(c); err != nil {
+		return AuthorityRevoked{}, err
+	}
+	if err := s.ceremonyLists(&out.Created, opened); err != nil {
 		return out, err
 	}
+	return out, s.journal.Sync()
+}
+
+// tells is what is said of a revocation, all but the list.
+func (s *Signer) tells(c condemnation) (out AuthorityRevoked, err error) {
 	for _, t := range c.steps {
 		serial, err := ca.SerialFromBytes(t.serial[:])
 		if err != nil {
@@ -84,15 +97,11 @@ func (s *Signer) RevokeAuthority(q AuthorityRevoking, uid int) (out AuthorityRev
 		}
 		out.Serials = append(out.Serials, serial)
 	}
-	h, err := s.rules.Load().hierarchy()
-	if err != nil {
-		return out, err
+	out.Authority = c.now
+	if h, err := s.rules.Load().hierarchy(); err == nil { // what cannot be told must not keep it valid
+		out.Notices = h.Bereaved(c.now)
 	}
-	out.Authority, out.Notices = c.now, h.Bereaved(c.now)
-	if err := s.ceremonyLists(&out.Created, opened); err != nil {
-		return out, err
-	}
-	return out, s.journal.Sync()
+	return out, nil
 }
 
 // carryOut puts the steps and the generation's new state on the log. In this order,

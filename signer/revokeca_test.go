@@ -150,7 +150,15 @@ func TestBK06_AnAuthorityIsRevokedByItsParent(t *testing.T) {
 	if out := c.checked(bad.DER, above, "-crl_check_all", c.listsWith("issuing-g1")...); !strings.Contains(out, ": OK") {
 		t.Fatalf("before: %s", out)
 	}
+	before := len(c.leaves())
+	dry, err := c.RevokeAuthority(signer.AuthorityRevoking{Authority: "issuing-g1", Reason: ca.CACompromise, DryRun: true}, 7)
+	if err != nil || len(c.leaves()) != before {
+		t.Errorf("a dry run left %d leaves: %v", len(c.leaves())-before, err)
+	}
 	first := c.revokesCA("issuing-g1", ca.CACompromise)
+	if !slices.Equal(dry.Serials, first.Serials) || !slices.Equal(dry.Notices, first.Notices) || dry.Authority.State != ca.Retired || dry.Lists != nil {
+		t.Errorf("the dry run said %+v", dry)
+	}
 	if len(first.Serials) != 2 || first.Authority.State != ca.Retired || len(first.Authority.Revoked) != 1 || !strings.Contains(strings.Join(first.Notices, " "), "nobody signs for line issuing") {
 		t.Errorf("%+v", first)
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 
 // A caRevocation is what ca revoke was asked.
 type caRevocation struct {
-	by, recovery, confirm, reason, fingerprint string
+	by, recovery, confirm, reason, certificate string
 	dry                                        bool
 }
 
@@ -44,19 +45,13 @@ func (a *app) caRevoke() *cobra.Command {
 			if w.Reason, err = ca.ParseReason(q.reason); err != nil {
 				return err
 			}
-			if q.fingerprint != "" {
-				w.Certificate = &ca.Digest{}
-				if err := w.Certificate.UnmarshalText([]byte(strings.ReplaceAll(strings.ToLower(q.fingerprint), ":", ""))); err != nil {
-					return usage("--certificate is no SHA-256 in hex", "chancery ca show "+args[0]+" --json")
-				}
-			}
 			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error { return t.revokeAuthority(ctx, w, q) })
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&q.reason, "reason", ca.Unspecified.String(), "why, see above")
 	f.StringVar(&q.by, "by", "", "root that cross-certified it (default: its parent)")
-	f.StringVar(&q.fingerprint, "certificate", "", "SHA-256 of one of its certificates (default: all that are valid)")
+	f.StringVar(&q.certificate, "certificate", "", "serial number or SHA-256 of one of its certificates (default: all that are valid)")
 	f.StringVar(&q.recovery, "recovery-file", "", "file with the recovery words of what signed it (CHANCERY_PASSWORD_FILE)")
 	f.StringVar(&q.confirm, "confirm", "", "name of the authority, instead of typing it when asked")
 	f.BoolVar(&q.dry, "dry-run", false, "say what would be revoked, and revoke nothing")
@@ -70,26 +65,33 @@ func (c *ceremony) revokeAuthority(ctx context.Context, w signer.AuthorityRevoki
 	if err != nil {
 		return err
 	}
-	by, err := c.named(cmp.Or(w.By, one.Parent))
-	if err != nil {
+	if w.Certificate, err = oneOf(one, q.certificate); err != nil {
 		return err
 	}
 	left, err := c.below(ctx, one)
 	if err != nil {
 		return err
 	}
-	if by.Name != one.Name { // the signer says what is to be done with a root
-		c.revocationPlan(one, by, w, left)
-		if q.dry {
-			return c.give(authorityAnswer(one, "nothing was revoked\n"))
-		}
-		if err := c.confirmed(ctx, one.Name, q.confirm, "revoking "+one.Name+" cannot be undone"); err != nil {
-			return err
-		}
-		if w.Words, err = c.secret(ctx, q.recovery, true); err != nil {
-			return err
-		}
+	w.DryRun = true
+	judged, err := c.signer.RevokeAuthority(ctx, w)
+	if err != nil {
+		return err
 	}
+	by, err := c.named(cmp.Or(w.By, one.Parent))
+	if err != nil {
+		return err
+	}
+	c.revocationPlan(one, by, w.Reason, judged, left)
+	if q.dry {
+		return c.give(authorityAnswer(one, "nothing was revoked\n"))
+	}
+	if err := c.confirmed(ctx, one.Name, q.confirm, "revoking "+one.Name+" cannot be undone"); err != nil {
+		return err
+	}
+	if w.Words, err = c.secret(ctx, q.recovery, true); err != nil {
+		return err
+	}
+	w.DryRun = false
 	made, err := c.signer.RevokeAuthority(ctx, w)
 	if err != nil {
 		return err
@@ -110,35 +112,50 @@ func (c *ceremony) revokeAuthority(ctx context.Context, w signer.AuthorityRevoki
 	return c.give(authorityAnswer(made.Authority, text))
 }
 
-// revocationPlan shows what revoking an authority does, and to whom.
-func (c *ceremony) revocationPlan(one, by ca.Authority, w signer.AuthorityRevoking, left signedBelow) {
-	what := "each certificate of its key that " + by.Name + " signed and that is valid"
-	if w.Certificate != nil {
-		what = "its certificate " + w.Certificate.String()
+// oneOf finds the certificate of an authority that a serial number or a SHA-256 in hex
+// means; nothing means all.
+func oneOf(one ca.Authority, text string) (*ca.Digest, error) {
+	if text == "" {
+		return nil, nil
 	}
-	fmt.Fprintf(c.err, "  - %s   revoked by %s, for %s: %s\n", one.Name, by.Name, w.Reason, what)
-	compromised := w.Reason == ca.KeyCompromise || w.Reason == ca.CACompromise
-	switch {
-	case by.Name != one.Parent && !compromised:
-		fmt.Fprintf(c.err, "    who trusts %s alone accepts nothing below it by that certificate any more; by %s it stays what it is\n", by.Name, one.Parent)
-	case w.Certificate != nil && *w.Certificate != sha256.Sum256(one.Certificate) && !compromised:
-		fmt.Fprintf(c.err, "    it is not the present one: %s stays what it is\n", one.Name)
-	case one.State != ca.Retired:
-		fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs no certificate any more, and no trust bundle has it\n", one.Name, one.State)
-		if one.State == ca.Active && !slices.ContainsFunc(c.all, func(other ca.Authority) bool {
-			return other.Line == one.Line && other.State == ca.Active && other.Name != one.Name
-		}) {
-			fmt.Fprintf(c.err, "%s nobody signs for line %s then\n", c.mark(warned), one.Line)
+	text = strings.TrimLeft(strings.ReplaceAll(strings.ToLower(text), ":", ""), "0")
+	all := append([][]byte{one.Certificate}, one.Earlier...)
+	for _, x := range one.Cross {
+		all = append(all, x.Certificate)
+	}
+	for _, der := range all {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("read a certificate of %s: %w", one.Name, err)
+		}
+		sum := ca.Digest(sha256.Sum256(der))
+		if text == cert.SerialNumber.Text(16) || text == strings.TrimLeft(sum.String(), "0") {
+			return &sum, nil
 		}
 	}
-	if compromised {
-		fmt.Fprintf(c.err, "    its key is never certified again\n")
+	return nil, usage("--certificate names none of the certificates of "+one.Name, "chancery ca show "+one.Name)
+}
+
+// revocationPlan shows what revoking an authority does, and to whom, as the signer has
+// judged it.
+func (c *ceremony) revocationPlan(one, by ca.Authority, why ca.Reason, judged signer.AuthorityRevoked, left signedBelow) {
+	fmt.Fprintf(c.err, "  - %s   revoked by %s, for %s: %s\n", one.Name, by.Name, why, counted(len(judged.Serials), "certificate"))
+	switch {
+	case judged.Authority.State != one.State:
+		fmt.Fprintf(c.err, "  ~ %s   %s → %s: it signs no certificate any more, and no trust bundle has it\n", one.Name, one.State, judged.Authority.State)
+	case one.State != ca.Retired:
+		fmt.Fprintf(c.err, "    %s stays %s, by the certificates that it has beside\n", one.Name, one.State)
+	}
+	c.told(judged.Notices)
+	if why == ca.KeyCompromise || why == ca.CACompromise {
+		fmt.Fprintf(c.err, "    Its key is never certified again.\n")
 	}
 	if !left.empty() {
-		fmt.Fprintf(c.err, "%s still valid below it, and refused by whoever checks all lists of a chain: %s, the last until %s\n", c.mark(warned), left, left.last.Local().Format(time.DateOnly))
+		fmt.Fprintf(c.err, "%s still valid below it: %s, the last until %s; whoever checks all lists of a chain refuses it by what is revoked\n",
+			c.mark(warned), left, left.last.Local().Format(time.DateOnly))
 	}
 	for _, x := range one.Cross {
-		if w.By == "" && !slices.ContainsFunc(one.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == x.By }) {
+		if x.By != by.Name && !slices.ContainsFunc(one.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == x.By }) {
 			fmt.Fprintf(c.err, "%s %s certified it too, and is asked by itself: %s\n", c.mark(warned), x.By, c.says("ca revoke "+one.Name+" --by "+x.By))
 		}
 	}

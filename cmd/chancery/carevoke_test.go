@@ -47,7 +47,7 @@ func TestBK06_AnAuthorityWhoseKeyWasStolen(t *testing.T) {
 	}
 	h.done("key", "lock")
 	plan := h.done("ca", "revoke", "issuing-g1", "--reason", "cACompromise", "--dry-run")
-	for _, want := range []string{"retired", "nobody signs for line issuing", "2 certificates", "never certified again", "/pki/root-g1.crl"} {
+	for _, want := range []string{"retired", "nobody signs for line issuing", "2 certificates", "for cACompromise: 1 certificate", "never certified again", "/pki/root-g1.crl"} {
 		if !strings.Contains(plan.err, want) {
 			t.Errorf("the plan lacks %q:\n%s", want, plan.err)
 		}
