@@ -85,6 +85,9 @@ type Authority struct {
 	// stored: whoever loads an authority reads them from the certificates with
 	// check.Constraints, so that the two cannot differ.
 	Constraints []NameConstraints `json:"-"`
+	// Fields are those of Subject, read like Constraints by whoever loads it: what a
+	// profile's match is held against.
+	Fields Subject `json:"-"`
 	// Until is the earliest end in its chain, if the one who loads it read that too.
 	Until time.Time `json:"-"`
 }

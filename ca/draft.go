@@ -24,7 +24,9 @@ type Draft struct {
 	Use []string `json:"use"`
 	// KeyUsage are key usage bits by name; none are those that key type and use need.
 	KeyUsage []string `json:"key_usage,omitempty"`
-	// Extensions are those beside our own, in their order.
+	// Policies are certificate policies; none leave the extension out.
+	Policies []CertPolicy `json:"policies,omitempty"`
+	// Extensions are those beside our own, in their order, all Grantable.
 	Extensions []Extension `json:"extensions,omitempty"`
 	// Authority is the generation that signs.
 	Authority string `json:"authority"`

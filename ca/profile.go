@@ -35,9 +35,6 @@ type Profile struct {
 	// Days is the usual lifetime, MaxDays the longest; both at least 1.
 	Days    int `toml:"days" json:"days"`
 	MaxDays int `toml:"max_days" json:"max_days"`
-	// Presets are lifetimes in days by name, such as short = 7, which a request may
-	// name instead of a number; each is at most MaxDays.
-	Presets map[string]int `toml:"presets" json:"presets,omitempty"`
 	// Strict refuses a certificate that would outlive its issuer instead of
 	// shortening it.
 	Strict bool `toml:"strict" json:"strict"`
@@ -146,7 +143,7 @@ type AddedExtension struct {
 	// OID is dotted decimal; Critical is for it alone.
 	OID      string `toml:"oid" json:"oid,omitempty"`
 	Critical bool   `toml:"critical" json:"critical,omitempty"`
-	// Hex or Base64 is the value in DER.
+	// Hex or Base64 is the value: one element of DER.
 	Hex    string `toml:"hex" json:"hex,omitempty"`
 	Base64 string `toml:"base64" json:"base64,omitempty"`
 	// Policies are certificate policies (RFC 5280 §4.2.1.4).

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"chancery/ca"
 )
@@ -32,16 +34,20 @@ func neverCA(c *certificate) error {
 		switch string(e.oid) {
 		case oidKeyUsage:
 			var usage int
-			if usage, err = keyUsage(e.value); err == nil && usage&^(digitalSignature|keyEncipherment) != 0 {
+			if usage, err = keyUsage(e.value); err == nil && usage&(keyCertSign|cRLSign) != 0 {
 				err = fmt.Errorf("the bits are 0x%03x", usage)
 			}
 		case oidExtKeyUsage:
 			err = uses(e.value, func([]byte) error { return nil })
 		case oidBasicConstraints:
 			err = constraintsAre(false, -1)(e.value)
+		case oidPolicies:
+			err = notForAny(e.value)
 		case oidSubjectKeyID, oidAuthorityKeyID, oidAuthorityInfo, oidSubjectAltName, oidCRLPoints:
 		default:
-			err = errors.New("it is not on the list")
+			if slices.ContainsFunc(never[:], func(beginning string) bool { return strings.HasPrefix(string(e.oid), beginning) }) {
+				err = errors.New("it stands in no end-entity certificate")
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("extension %x: %w", e.oid, err)

@@ -21,6 +21,15 @@ func Names(certificate []byte) (ca.Subject, []ca.Name, error) {
 	return s, names, nil
 }
 
+// Subject reads the fields of a distinguished name in DER.
+func Subject(name []byte) (ca.Subject, error) {
+	s, err := readName(name)
+	if err != nil {
+		return nil, fmt.Errorf("read a name: %w", err)
+	}
+	return untyped(s), nil
+}
+
 func names(certificate []byte) (ca.Subject, []ca.Name, error) {
 	c, err := open(certificate)
 	if err != nil {

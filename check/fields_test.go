@@ -93,7 +93,7 @@ func flip(b []byte) []byte {
 
 // Each field of a draft.
 func TestMutatedDraftIsCaught(t *testing.T) {
-	w := good(t, "rsa-2048")
+	w := extended(t, "rsa-2048")
 	other := spki(t, "ecdsa-p256")
 	subject := func(turn func(ca.Subject) ca.Subject) func(*ca.Draft) {
 		return func(d *ca.Draft) { d.Subject = turn(slices.Clone(d.Subject)) }
@@ -124,9 +124,10 @@ func TestMutatedDraftIsCaught(t *testing.T) {
 			names(func(n []ca.Name) []ca.Name { n[3].Value = "::ffff:10.0.0.7"; return n }),
 			names(func(n []ca.Name) []ca.Name { n[5].Value += "/"; return n }),
 		}},
-		"SPKI":    {turns: []func(*ca.Draft){func(d *ca.Draft) { d.SPKI = other }, func(d *ca.Draft) { d.SPKI = flip(d.SPKI) }}},
-		"Key":     {turns: []func(*ca.Draft){func(d *ca.Draft) { d.Key[0] ^= 1 }}, unwritten: true},
-		"KeyType": {turns: []func(*ca.Draft){func(d *ca.Draft) { d.KeyType = "ecdsa-p256" }}},
+		"SPKI": {turns: []func(*ca.Draft){func(d *ca.Draft) { d.SPKI = other }, func(d *ca.Draft) { d.SPKI = flip(d.SPKI) }}},
+		"Key":  {turns: []func(*ca.Draft){func(d *ca.Draft) { d.Key[0] ^= 1 }}, unwritten: true},
+		// It shows in the key usage, which is the draft's own here.
+		"KeyType": {turns: []func(*ca.Draft){func(d *ca.Draft) { d.KeyType = "ecdsa-p256" }}, unwritten: true},
 		"NotBefore": {turns: []func(*ca.Draft){
 			func(d *ca.Draft) { d.NotBefore = d.NotBefore.Add(time.Second) },
 			func(d *ca.Draft) { d.NotBefore = d.NotBefore.Add(-time.Second) },
@@ -143,6 +144,34 @@ func TestMutatedDraftIsCaught(t *testing.T) {
 			func(d *ca.Draft) { d.Use = []string{"server", "server"} },
 			func(d *ca.Draft) { d.Use = []string{"server", "client", "email"} },
 			func(d *ca.Draft) { d.Use = []string{"server", "ocsp"} },
+		}},
+		"KeyUsage": {turns: []func(*ca.Draft){
+			func(d *ca.Draft) { d.KeyUsage = nil },
+			func(d *ca.Draft) { d.KeyUsage = []string{"digital_signature"} },
+			func(d *ca.Draft) { d.KeyUsage = append(slices.Clone(d.KeyUsage), "data_encipherment") },
+			func(d *ca.Draft) { d.KeyUsage = append(slices.Clone(d.KeyUsage), "key_agreement") },
+			func(d *ca.Draft) { d.KeyUsage = append(slices.Clone(d.KeyUsage), "decipher_only") },
+			func(d *ca.Draft) { d.KeyUsage = append(slices.Clone(d.KeyUsage), "key_cert_sign") },
+		}},
+		"Policies": {turns: []func(*ca.Draft){
+			func(d *ca.Draft) { d.Policies = nil },
+			func(d *ca.Draft) { d.Policies = d.Policies[1:] },
+			func(d *ca.Draft) { d.Policies = append(slices.Clone(d.Policies), ca.CertPolicy{OID: "1.2.3"}) },
+			func(d *ca.Draft) { d.Policies = append(slices.Clone(d.Policies), ca.CertPolicy{OID: ca.OIDAnyPolicy}) },
+			func(d *ca.Draft) { d.Policies = []ca.CertPolicy{{OID: d.Policies[0].OID}, d.Policies[1]} },
+		}},
+		"Extensions": {turns: []func(*ca.Draft){
+			func(d *ca.Draft) { d.Extensions = nil },
+			func(d *ca.Draft) { d.Extensions = d.Extensions[1:] },
+			func(d *ca.Draft) { d.Extensions = d.Extensions[:1] },
+			func(d *ca.Draft) { d.Extensions = slices.Clone(d.Extensions); slices.Reverse(d.Extensions) },
+			func(d *ca.Draft) { d.Extensions = append(slices.Clone(d.Extensions), d.Extensions[0]) },
+			func(d *ca.Draft) { d.Extensions = slices.Clone(d.Extensions); d.Extensions[0].Critical = false },
+			func(d *ca.Draft) { d.Extensions = slices.Clone(d.Extensions); d.Extensions[1].Critical = true },
+			func(d *ca.Draft) { d.Extensions = slices.Clone(d.Extensions); d.Extensions[0].Value = []byte{5, 0} },
+			func(d *ca.Draft) {
+				d.Extensions = append(slices.Clone(d.Extensions), ca.Extension{OID: "2.5.29.36", Value: []byte{0x30, 0}})
+			},
 		}},
 		"Authority":     {turns: []func(*ca.Draft){func(d *ca.Draft) { d.Authority = "issuing-g2" }}},
 		"Profile":       {turns: []func(*ca.Draft){func(d *ca.Draft) { d.Profile = "vpn" }}, unwritten: true},
@@ -204,6 +233,8 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		"Activated": {turns: turns{func(a *ca.Authority) { a.Activated++ }}, unwritten: true, unread: true},
 		"External":  {turns: turns{func(a *ca.Authority) { a.External = true }}, unwritten: true, unread: true},
 		"Earlier":   {turns: turns{func(a *ca.Authority) { a.Earlier = [][]byte{{1}} }}, unwritten: true, unread: true},
+		"Fields":    {turns: turns{func(a *ca.Authority) { a.Fields = ca.Subject{{OID: "1.2"}} }}, unwritten: true, unread: true},
+		"Revoked":   {turns: turns{func(a *ca.Authority) { a.Revoked = []ca.AuthorityRevocation{{By: "root-g2"}} }}, unwritten: true, unread: true},
 		"Past":      {turns: turns{func(a *ca.Authority) { a.Past = &ca.Past{Awaited: true} }}, unwritten: true, unread: true},
 		"Cross":     {turns: turns{func(a *ca.Authority) { a.Cross = []ca.CrossCertificate{{By: "root-g2"}} }}, unwritten: true, unread: true},
 	}
@@ -295,7 +326,7 @@ func TestMutatedAuthorityDraftIsCaught(t *testing.T) {
 // Each field of a profile that shows in a certificate: bytes that say what the
 // draft says are refused if the profile does not allow it.
 func TestLeafObeysEachRuleOfTheProfile(t *testing.T) {
-	w := good(t, "rsa-2048")
+	w := extended(t, "rsa-2048")
 	type turns = []func(*ca.Profile)
 	table := map[string]field[ca.Profile]{
 		"Schema":  {turns: turns{func(p *ca.Profile) { p.Schema = 2 }}, unwritten: true, unread: true},
@@ -312,8 +343,31 @@ func TestLeafObeysEachRuleOfTheProfile(t *testing.T) {
 			func(p *ca.Profile) { p.Names.URI = []string{"spiffe://other.example/"} }, func(p *ca.Profile) { p.Names.Wildcards = false }}, unwritten: true},
 		"Subject": {turns: turns{func(p *ca.Profile) { p.Subject.CommonName = "drop" }, func(p *ca.Profile) { p.Subject.Organization = "" },
 			func(p *ca.Profile) { p.Subject.Country = "fixed:FR" }, func(p *ca.Profile) { p.Subject.State = "supplied" },
-			func(p *ca.Profile) { p.Subject.Unit = "fixed:A" }}, unwritten: true},
-		"Digest": {turns: turns{func(p *ca.Profile) { p.Digest[0] ^= 1 }}, unwritten: true},
+			func(p *ca.Profile) { p.Subject.Unit = "fixed:A" }, func(p *ca.Profile) { p.Subject.Title = "supplied" },
+			func(p *ca.Profile) { p.Subject.Organization = "match" }, func(p *ca.Profile) { p.Subject.Country = "match" },
+			func(p *ca.Profile) { p.Subject.Domain = "match" }}, unwritten: true},
+		"KeyUsage": {turns: turns{func(p *ca.Profile) { p.KeyUsage = nil }, func(p *ca.Profile) { p.KeyUsage = p.KeyUsage[1:] }, func(p *ca.Profile) { p.KeyUsage = p.KeyUsage[:1] }}, unwritten: true},
+		"Extensions": {turns: turns{func(p *ca.Profile) { p.Extensions.Take = nil }, func(p *ca.Profile) { p.Extensions.Take = []string{"1.2.3"} },
+			func(p *ca.Profile) { p.Extensions.Add = nil }, func(p *ca.Profile) { p.Extensions.Add = p.Extensions.Add[1:] }, func(p *ca.Profile) { p.Extensions.Add = p.Extensions.Add[:1] },
+			func(p *ca.Profile) {
+				p.Extensions.Add = slices.Clone(p.Extensions.Add)
+				p.Extensions.Add[0].Hex = "0500"
+			},
+			func(p *ca.Profile) {
+				p.Extensions.Add = slices.Clone(p.Extensions.Add)
+				p.Extensions.Add[0].Critical = false
+			},
+			func(p *ca.Profile) {
+				p.Extensions.Add = append(slices.Clone(p.Extensions.Add), ca.AddedExtension{OID: "1.2", Base64: "BQA="})
+			}}, unwritten: true},
+		// What decides whether there is a certificate at all, and not what is in it.
+		"Lines":         {turns: turns{func(p *ca.Profile) { p.Lines = []string{"vpn"} }}, unwritten: true, unread: true},
+		"ServerKeys":    {turns: turns{func(p *ca.Profile) { p.ServerKeys = "never" }}, unwritten: true, unread: true},
+		"KeyEncryption": {turns: turns{func(p *ca.Profile) { p.KeyEncryption = "required" }}, unwritten: true, unread: true},
+		"Unique":        {turns: turns{func(p *ca.Profile) { p.Unique = "subject" }}, unwritten: true, unread: true},
+		"Rules":         {turns: turns{func(p *ca.Profile) { p.Rules = []ca.Rule{{Require: "false"}} }}, unwritten: true, unread: true},
+		"Document":      {turns: turns{func(p *ca.Profile) { p.Document = "x" }}, unwritten: true, unread: true},
+		"Digest":        {turns: turns{func(p *ca.Profile) { p.Digest[0] ^= 1 }}, unwritten: true},
 	}
 	mutate(t, w.profile, table,
 		func(ca.Profile) ([]byte, error) { return w.tbs, nil },

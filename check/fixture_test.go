@@ -3,6 +3,7 @@
 package check_test
 
 import (
+	"strings"
 	"testing"
 
 	"chancery/ca"
@@ -60,6 +61,29 @@ func good(t testing.TB, keyType string) want {
 	t.Helper()
 	_, a := issuing(t, keyType)
 	w := want{draft: draft(t, keyType), serial: "410001699999990102030405060708090a0b0c", profile: profile(), authority: a}
+	w.tbs = build(t, w)
+	if err := w.check(w.tbs); err != nil {
+		t.Fatalf("the unchanged certificate is refused: %v", err)
+	}
+	return w
+}
+
+// extended is a leaf with all that a profile can give beside the usual.
+func extended(t testing.TB, keyType string) want {
+	t.Helper()
+	w := good(t, keyType)
+	w.profile.KeyUsage = []string{"digital_signature", "non_repudiation", "key_encipherment", "key_agreement", "decipher_only"}
+	w.draft.KeyUsage = []string{"digital_signature", "non_repudiation"}
+	switch {
+	case strings.HasPrefix(keyType, "rsa"):
+		w.draft.KeyUsage = append(w.draft.KeyUsage, "key_encipherment")
+	case strings.HasPrefix(keyType, "ecdsa"):
+		w.draft.KeyUsage = append(w.draft.KeyUsage, "key_agreement", "decipher_only")
+	}
+	w.draft.Policies = []ca.CertPolicy{{OID: "1.3.6.1.4.1.32473.1", CPS: "https://pki.lab.example/cps"}, {OID: "1.3.6.1.4.1.32473.2"}}
+	w.profile.Extensions = ca.ExtensionRules{Take: []string{"tls-feature"},
+		Add: []ca.AddedExtension{{OID: "1.3.6.1.4.1.32473.9", Critical: true, Hex: "0c024f4b"}, {Policies: w.draft.Policies}}}
+	w.draft.Extensions = []ca.Extension{{OID: "1.3.6.1.4.1.32473.9", Critical: true, Value: []byte{0x0c, 2, 'O', 'K'}}, {OID: ca.OIDTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}}}
 	w.tbs = build(t, w)
 	if err := w.check(w.tbs); err != nil {
 		t.Fatalf("the unchanged certificate is refused: %v", err)

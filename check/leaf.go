@@ -48,7 +48,7 @@ func leaf(tbs []byte, d *ca.Draft, serial ca.Serial, p *ca.Profile, a *ca.Author
 	if err := subjectIs(c.subject, d.Subject); err != nil {
 		return fmt.Errorf("subject: %w", err)
 	}
-	if err := subjectWithin(d.Subject, p.Subject); err != nil {
+	if err := subjectWithin(d, p.Subject, a); err != nil {
 		return fmt.Errorf("subject: %w", err)
 	}
 	key, err := leafKey(c, d, p)
@@ -56,6 +56,9 @@ func leaf(tbs []byte, d *ca.Draft, serial ca.Serial, p *ca.Profile, a *ca.Author
 		return fmt.Errorf("public key: %w", err)
 	}
 	if err := leafExtensions(c, d, a, key); err != nil {
+		return err
+	}
+	if err := grantedWithin(d, p); err != nil {
 		return err
 	}
 	if err := namesWithin(d.Names, p.Names); err != nil {
@@ -78,7 +81,7 @@ func leafParties(d *ca.Draft, p *ca.Profile, a *ca.Authority) error {
 		return fmt.Errorf("the draft is for authority %q, not %q", d.Authority, a.Name)
 	case d.Profile != p.Name || d.ProfileDigest != p.Digest:
 		return fmt.Errorf("the draft was not cleared under profile %q as it is", p.Name)
-	case p.Line != a.Line:
+	case a.Line == "" || p.Line != a.Line && !slices.Contains(p.Lines, a.Line):
 		return fmt.Errorf("the profile's line is %q, the authority's %q", p.Line, a.Line)
 	case len(d.Use) == 0:
 		return errors.New("the draft has no use")
@@ -164,9 +167,15 @@ func rsaSize(keyType string) (int, bool) {
 
 // leafExtensions is the closed list of an end-entity certificate.
 func leafExtensions(c *certificate, d *ca.Draft, a *ca.Authority, key publicKey) error {
-	usage := digitalSignature
-	if isRSA(key.keyType) && slices.Contains(d.Use, "server") {
-		usage |= keyEncipherment
+	usage, err := usageOf(d.KeyUsage)
+	if err != nil {
+		return err
+	}
+	if usage == 0 {
+		usage = digitalSignature
+		if isRSA(key.keyType) && slices.Contains(d.Use, "server") {
+			usage |= keyEncipherment
+		}
 	}
 	signer, err := identifierOf(a, a.AKI)
 	if err != nil {
@@ -185,6 +194,12 @@ func leafExtensions(c *certificate, d *ca.Draft, a *ca.Authority, key publicKey)
 	list = append(list, due{"subjectAltName", oidSubjectAltName, len(d.Subject) == 0, func(v []byte) error { return namesAre(v, d.Names) }})
 	if a.CRL != "" {
 		list = append(list, due{"cRLDistributionPoints", oidCRLPoints, false, crlPointsAre(a.CRL)})
+	}
+	if len(d.Policies) > 0 {
+		list = append(list, due{"certificatePolicies", oidPolicies, false, policiesAre(d.Policies)})
+	}
+	for _, e := range d.Extensions {
+		list = append(list, grantedIs(e))
 	}
 	return c.extensionsAre(list)
 }

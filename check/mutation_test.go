@@ -4,6 +4,7 @@ package check_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -27,6 +28,10 @@ func specimens(t testing.TB) []specimen {
 	for _, keyType := range keyTypes {
 		w := good(t, keyType)
 		list = append(list, specimen{"leaf " + keyType, w.tbs, w.check})
+	}
+	for _, keyType := range []string{"ecdsa-p256", "rsa-2048", "ed25519"} {
+		w := extended(t, keyType)
+		list = append(list, specimen{"leaf with everything, " + keyType, w.tbs, w.check})
 	}
 	w := good(t, "ecdsa-p256")
 	w.draft.Subject, w.profile.Subject = nil, ca.SubjectRules{}
@@ -199,7 +204,7 @@ func TestMutatedExtensionsAreRefused(t *testing.T) {
 			list := root.kids[len(root.kids)-1].kids[0]
 			for i, e := range list.kids {
 				oid, value := e.kids[0], e.kids[len(e.kids)-1]
-				name := "extension " + string([]byte("0123456789")[i])
+				name := fmt.Sprintf("extension %d", i)
 				for what, kids := range map[string][]*node{
 					"critical": {oid, leafNode(1, 0xff), value}, "not critical": {oid, value},
 					"FALSE in full": {oid, leafNode(1, 0), value}, "TRUE as 01": {oid, leafNode(1, 1), value},

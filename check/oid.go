@@ -55,3 +55,6 @@ func oidIs(content []byte, want string) bool {
 	got, ok := dotted(room[:0], content)
 	return ok && string(got) == want
 }
+
+// parseArc reads an arc in decimal, below 2^31.
+func parseArc(s string) (uint64, error) { return strconv.ParseUint(s, 10, 31) }

@@ -44,7 +44,6 @@ func TestSG02BytesOfACAAreRefused(t *testing.T) {
 		{"cRLSign", keyUsage, der(3, []byte{1, 0x82})},
 		{"keyCertSign and cRLSign alone", keyUsage, der(3, []byte{1, 6})},
 		{"keyCertSign in a second octet's company", keyUsage, der(3, []byte{7, 0x84, 0x80})},
-		{"nonRepudiation", keyUsage, der(3, []byte{6, 0xc0})},
 		{"any use", extKeyUsage, der(0x30, anyUse)},
 		{"any use behind another", extKeyUsage, der(0x30, server, anyUse)},
 		{"no use at all", extKeyUsage, der(0x30)},

@@ -5,6 +5,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -113,7 +114,7 @@ func fits(tag byte, value []byte) bool {
 // longest is the upper bound of a field in characters (RFC 5280 appendix A.1).
 func longest(oid string) int {
 	switch oid {
-	case ca.OIDCommonName, ca.OIDSerialNumber, ca.OIDOrganization, ca.OIDUnit:
+	case ca.OIDCommonName, ca.OIDSerialNumber, ca.OIDOrganization, ca.OIDUnit, ca.OIDTitle, ca.OIDSurname, ca.OIDGivenName:
 		return 64
 	case ca.OIDLocality, ca.OIDState:
 		return 128
@@ -121,35 +122,76 @@ func longest(oid string) int {
 	return 255
 }
 
-// subjectWithin holds the subject against the profile's rules: no field beside
-// the six, none that is dropped, all that are due.
-func subjectWithin(s ca.Subject, rules ca.SubjectRules) error {
-	fields := []struct{ oid, rule string }{
-		{ca.OIDCommonName, rules.CommonName}, {ca.OIDOrganization, rules.Organization}, {ca.OIDUnit, rules.Unit},
-		{ca.OIDCountry, rules.Country}, {ca.OIDState, rules.State}, {ca.OIDLocality, rules.Locality},
+// subjectWithin holds the subject of a draft against the profile's rules: no field that
+// has none, none that is dropped, all that are due, in order.
+func subjectWithin(d *ca.Draft, rules ca.SubjectRules, a *ca.Authority) error {
+	fields := [...]struct{ oid, rule string }{
+		{ca.OIDDomain, rules.Domain}, {ca.OIDCountry, rules.Country}, {ca.OIDState, rules.State}, {ca.OIDLocality, rules.Locality},
+		{ca.OIDOrganization, rules.Organization}, {ca.OIDUnit, rules.Unit}, {ca.OIDTitle, rules.Title}, {ca.OIDSurname, rules.Surname},
+		{ca.OIDGivenName, rules.GivenName}, {ca.OIDSerialNumber, rules.SerialNumber}, {ca.OIDUserID, rules.UserID},
+		{ca.OIDCommonName, rules.CommonName},
 	}
-	known := 0
+	known, last := 0, 0
 	for _, f := range fields {
-		n, fixed, isFixed := 0, "", false
-		fixed, isFixed = strings.CutPrefix(f.rule, "fixed:")
-		for _, a := range s {
-			if a.OID != f.oid {
+		n := 0
+		fixed, isFixed := strings.CutPrefix(f.rule, "fixed:")
+		for i, one := range d.Subject {
+			if one.OID != f.oid {
 				continue
 			}
-			if n++; isFixed && a.Value != fixed {
+			if !rules.Preserve && i < last {
+				return fmt.Errorf("%s stands out of order", f.oid)
+			}
+			last = i
+			if n++; isFixed && one.Value != fixed {
 				return fmt.Errorf("the profile fixes %s to another value", f.oid)
 			}
 		}
 		switch {
 		case n > 0 && (f.rule == "" || f.rule == "drop"):
 			return fmt.Errorf("the profile drops %s", f.oid)
-		case n == 0 && (f.rule == "supplied" || isFixed):
+		case n == 0 && (f.rule == "supplied" || f.rule == "match" || isFixed):
 			return fmt.Errorf("the profile wants %s", f.oid)
+		case n > 1 && f.oid != ca.OIDUnit && f.oid != ca.OIDDomain:
+			return fmt.Errorf("it has %s more than once", f.oid)
+		}
+		if f.rule == "match" {
+			if err := matches(d.Subject, f.oid, a); err != nil {
+				return err
+			}
 		}
 		known += n
 	}
-	if known != len(s) {
-		return errors.New("it has a field that no profile names")
+	for i, one := range d.Subject {
+		if one.OID != ca.OIDEmail || rules.Email != "copy" || !slices.Contains(d.Names, ca.Name{Type: ca.Email, Value: one.Value}) {
+			continue
+		}
+		if known++; !rules.Preserve && i < last {
+			return errors.New("an e-mail address stands out of order")
+		}
+	}
+	if known != len(d.Subject) {
+		return errors.New("it has a field that the profile does not name")
+	}
+	return nil
+}
+
+// matches demands the values that the authority's own name has.
+func matches(s ca.Subject, oid string, a *ca.Authority) error {
+	name, err := readName(a.Subject)
+	if err != nil {
+		return fmt.Errorf("the authority's name: %w", err)
+	}
+	of := func(s ca.Subject) (values []string) {
+		for _, one := range s {
+			if one.OID == oid {
+				values = append(values, one.Value)
+			}
+		}
+		return values
+	}
+	if !slices.Equal(of(s), of(name)) {
+		return fmt.Errorf("%s is not that of the authority", oid)
 	}
 	return nil
 }

@@ -77,9 +77,6 @@ func tooDeep(document []byte) bool {
 	return false
 }
 
-// anyKey stands in a list of keys for those that whoever writes the document chooses.
-const anyKey = ".*"
-
 // keysOf lists the dotted keys of a structure, tables and lists of tables included.
 func keysOf(t reflect.Type, prefix string, keys []string) []string {
 	for i := range t.NumField() {
@@ -93,12 +90,8 @@ func keysOf(t reflect.Type, prefix string, keys []string) []string {
 		if of.Kind() == reflect.Slice {
 			of = of.Elem()
 		}
-		switch of.Kind() {
-		case reflect.Struct:
+		if of.Kind() == reflect.Struct {
 			keys = keysOf(of, prefix+name+".", keys)
-		case reflect.Map:
-			keys = append(keys, prefix+name+anyKey)
-		default:
 		}
 	}
 	return keys
@@ -149,29 +142,20 @@ func (w *walk) value(v *unstable.Node, path string) {
 	}
 }
 
-// knows tells whether a dotted key is one of ours.
-func (w *walk) knows(path string) bool {
-	if slices.Contains(w.known, path) {
-		return true
-	}
-	at := strings.LastIndexByte(path, '.')
-	return at >= 0 && slices.Contains(w.known, path[:at]+anyKey)
-}
-
 // path joins a node's key to the table it stands in and notes it if it is
 // unknown, unless a table around it was.
 func (w *walk) path(e *unstable.Node, table string) string {
 	path := table
 	for it := e.Key(); it.Next(); {
 		n := it.Node()
-		if path != "" && !w.knows(path) {
+		if path != "" && !slices.Contains(w.known, path) {
 			return path
 		}
 		if path != "" {
 			path += "."
 		}
 		path += string(n.Data)
-		if !w.knows(path) {
+		if !slices.Contains(w.known, path) {
 			line := w.parser.Shape(n.Raw).Start.Line
 			fix := "remove it"
 			if near := Nearest(path, w.known); near != "" {

@@ -23,7 +23,6 @@ doors = ["cli", "api"]
 use = ["server"]
 days = 90
 max_days = 397
-presets = { short = 7, long = 396 }
 strict = true
 keys = ["ecdsa-p256", "rsa-2048"]
 server_keys = "never"
@@ -69,7 +68,7 @@ func TestProfileReadsEveryKey(t *testing.T) {
 	}
 	want := ca.Profile{
 		Schema: 1, Name: "server", Line: "issuing", Doors: []ca.Door{"cli", "api"}, Use: []string{"server"},
-		Days: 90, MaxDays: 397, Presets: map[string]int{"short": 7, "long": 396}, Strict: true, Keys: []string{"ecdsa-p256", "rsa-2048"},
+		Days: 90, MaxDays: 397, Strict: true, Keys: []string{"ecdsa-p256", "rsa-2048"},
 		ServerKeys: "never", KeyEncryption: "required", KeyUsage: []string{"digital_signature"}, Unique: "subject",
 		Names: ca.NameRules{Max: 20, DNS: []string{"lab.example", "*.lab.example"}, IP: []string{"10.0.0.0/8"}, Wildcards: true, Granted: true},
 		Subject: ca.SubjectRules{CommonName: "optional", Organization: `fixed:Lab "One"`, GivenName: "match", Email: "move", Preserve: true,
@@ -104,8 +103,6 @@ func TestProfileRefusesFaults(t *testing.T) {
 		{"unknown dotted key", "subject.comon_name = \"drop\"\n", "line 1:", "did you mean subject.common_name?", "subject.comon_name"},
 		{"unknown key in a list of tables", "[[rule]]\nrequire = \"true\"\n[[rule]]\nmesage = \"x\"\n", `line 4: there is no key "rule.mesage"`, "did you mean rule.message?", "rule.mesage"},
 		{"unknown key in a list within a list", "[[extensions.add]]\npolicies = [{ oid = \"1.2\" }, { odi = \"1.2\" }]\n", `line 2: there is no key "extensions.add.policies.odi"`, "did you mean extensions.add.policies.oid?", "extensions.add.policies.odi"},
-		{"a table below a preset", "presets.short.days = 7\n", `there is no key "presets.short.days"`, "", "presets.short.days"},
-		{"a text for a preset", "presets.short = \"7\"\n", "line 1:", "", ""},
 		{"a key that a program sets", "[[rule]]\nholds = true\n", `there is no key "rule.holds"`, "", "rule.holds"},
 		{"a key in another case", "Days = 1\n", `there is no key "Days"`, "did you mean days?", "Days"},
 		{"a key twice in two cases", "days = 1\nDAYS = 2\n", `line 2: there is no key "DAYS"`, "did you mean days?", "DAYS"},
@@ -165,7 +162,7 @@ func FuzzProfile(f *testing.F) {
 	f.Add([]byte("\"days\" = 1\r\n['names']\r\nmax=0x10"))
 	f.Add([]byte("names.dns = [\n# one\n'*', ]\n"))
 	f.Add([]byte("Days = 1\n"))
-	f.Add([]byte("[[rule]]\nrequire = \"true\"\n[presets]\na = 1\n[[extensions.add]]\npolicies = [{ oid = \"1.2\" }]\n"))
+	f.Add([]byte("[[rule]]\nrequire = \"true\"\n[[extensions.add]]\npolicies = [{ oid = \"1.2\" }]\n"))
 	f.Add([]byte("[[names]]\nmax = 1\n"))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		p, err := Profile(doc)

@@ -16,9 +16,6 @@ func Nearest(key string, known []string) string {
 	last := key[strings.LastIndexByte(key, '.')+1:]
 	best, least := "", max(1, len(last)/3)+1
 	for _, k := range known {
-		if strings.HasSuffix(k, anyKey) {
-			continue
-		}
 		d := distance(key, k)
 		if k[strings.LastIndexByte(k, '.')+1:] == last {
 			d = min(d, 1)

@@ -5,6 +5,7 @@ package encode
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -59,6 +60,35 @@ func addExtension(b *cryptobyte.Builder, oid string, m mark, value cryptobyte.Bu
 // addKeyUsage writes a key usage: the count of unused bits, then the bits.
 func addKeyUsage(b *cryptobyte.Builder, bits string) {
 	addExtension(b, oidKeyUsage, critical, func(b *cryptobyte.Builder) { addString(b, asn1.BIT_STRING, bits) })
+}
+
+// addUsageBits writes a key usage of named bits, in the shortest form (X.690 §11.2.2).
+// The bits of an authority have no name.
+func addUsageBits(b *cryptobyte.Builder, names []string) {
+	var set [2]byte
+	for _, name := range names {
+		bit, ok := ca.UsageBit(name)
+		if !ok {
+			b.SetError(fmt.Errorf("no key usage is called %q", name))
+			return
+		}
+		set[bit/8] |= 0x80 >> (bit % 8)
+	}
+	used := set[:1]
+	if set[1] != 0 {
+		used = set[:]
+	}
+	addKeyUsage(b, string(append([]byte{byte(bits.TrailingZeros8(used[len(used)-1]))}, used...)))
+}
+
+// addGranted writes an extension that a profile adds or takes. It is never one that we
+// write, or that an authority has.
+func addGranted(b *cryptobyte.Builder, e ca.Extension) {
+	if !ca.Grantable(e.OID) || len(e.Value) == 0 {
+		b.SetError(fmt.Errorf("the extension %s is not written here, or has no value", ca.Show(e.OID)))
+		return
+	}
+	addExtension(b, e.OID, mark(e.Critical), func(b *cryptobyte.Builder) { b.AddBytes(e.Value) })
 }
 
 // addUses writes an extended key usage of named purposes, whose DER oids gives.

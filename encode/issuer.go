@@ -122,8 +122,8 @@ func signerPart(a *ca.Authority) ([]byte, error) {
 
 // TBS writes the TBSCertificate (RFC 5280 §4.1) of an end-entity draft. The
 // extensions are keyUsage, extKeyUsage, basicConstraints, key identifiers,
-// caIssuers, subjectAltName and CRL distribution points, in this order. A draft
-// that cannot be encoded is refused; whether it should be is not asked here.
+// caIssuers, subjectAltName, CRL distribution points, certificate policies and those
+// of the draft, in this order. A draft that cannot be encoded is refused; whether it should be is not asked here.
 func (i *Issuer) TBS(d ca.Draft, serial ca.Serial) ([]byte, error) {
 	if d.Authority != i.name {
 		return nil, fmt.Errorf("the draft is for authority %q, not %q", d.Authority, i.name)
@@ -153,9 +153,12 @@ func (i *Issuer) TBS(d ca.Draft, serial ca.Serial) ([]byte, error) {
 }
 
 func (i *Issuer) addExtensions(b *cryptobyte.Builder, d *ca.Draft, id []byte) {
-	if strings.HasPrefix(d.KeyType, "rsa-") && slices.Contains(d.Use, "server") {
+	switch {
+	case len(d.KeyUsage) > 0:
+		addUsageBits(b, d.KeyUsage)
+	case strings.HasPrefix(d.KeyType, "rsa-") && slices.Contains(d.Use, "server"):
 		b.AddBytes(i.usageWrap)
-	} else {
+	default:
 		b.AddBytes(i.usage)
 	}
 	addUses(b, d.Use, i.uses)
@@ -168,6 +171,12 @@ func (i *Issuer) addExtensions(b *cryptobyte.Builder, d *ca.Draft, id []byte) {
 	}
 	addExtension(b, oidSubjectAltName, san, func(b *cryptobyte.Builder) { addNames(b, d.Names) })
 	b.AddBytes(i.list)
+	if len(d.Policies) > 0 {
+		addPolicies(b, d.Policies)
+	}
+	for _, e := range d.Extensions {
+		addGranted(b, e)
+	}
 }
 
 // addVersionSerial writes version 3 and the serial number.

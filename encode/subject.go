@@ -100,7 +100,7 @@ func upperBound(oid string) int {
 	switch oid {
 	case ca.OIDCountry:
 		return 2
-	case ca.OIDCommonName, ca.OIDSerialNumber, ca.OIDOrganization, ca.OIDUnit:
+	case ca.OIDCommonName, ca.OIDSerialNumber, ca.OIDOrganization, ca.OIDUnit, ca.OIDTitle, ca.OIDSurname, ca.OIDGivenName:
 		return 64
 	case ca.OIDLocality, ca.OIDState:
 		return 128

@@ -40,6 +40,9 @@ type Options struct {
 	Vouched *Vouched
 	// Constraints reads the name constraints of certificates; see check.Constraints.
 	Constraints func(certificates ...[]byte) ([]ca.NameConstraints, error)
+	// Subject reads the fields of a distinguished name in DER; see check.Subject. It may
+	// be nil where no profile says match.
+	Subject func(name []byte) (ca.Subject, error)
 	// CSR reads a certification request in DER, Profile the document of a profile.
 	CSR     func(der []byte) (ca.CSR, error)
 	Profile func(document []byte) (ca.Profile, error)
@@ -137,6 +140,9 @@ func New(o Options) (*Registrar, error) {
 	}
 	if o.Report == nil {
 		o.Report = func(error) {}
+	}
+	if o.Subject == nil {
+		o.Subject = func([]byte) (ca.Subject, error) { return nil, nil }
 	}
 	if o.Revoked == nil {
 		o.Revoked = func(string) {}
@@ -273,7 +279,7 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	}
 	switch {
 	case newest != nil:
-		return policy.Rules{Profile: p, Authority: *newest}, nil
+		return policy.Rules{Profile: p, Authority: *newest, Grants: v.bundle.Grants}, nil
 	case len(v.authorities) == 0:
 		return policy.Rules{}, noAuthority()
 	}

@@ -160,7 +160,10 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 	r.o.Vouched.judge(rows)
 	all := inOrder(known, rows)
 	for _, a := range all {
-		v.authorities = append(v.authorities, a.Bound(ca.Ancestry(all, a), r.o.Constraints))
+		bound := a.Bound(ca.Ancestry(all, a), r.o.Constraints)
+		// What cannot be read matches nothing.
+		bound.Fields, _ = r.o.Subject(a.Subject)
+		v.authorities = append(v.authorities, bound)
 	}
 	return v, nil
 }

@@ -57,6 +57,8 @@ type Bundle struct {
 	Accounts map[int][]ca.Role `json:"accounts"`
 	// Profiles are the documents, exact bytes, names unique.
 	Profiles []Document `json:"profiles"`
+	// Grants are the names that requesters were granted.
+	Grants []Grant `json:"grants,omitempty"`
 	// SignIns are the client certificates that act for an account.
 	SignIns []SignIn `json:"sign_ins,omitempty"`
 	// Exceptions are the weaknesses somebody answered for, by name.
@@ -123,7 +125,7 @@ func (b Bundle) check() error {
 	case len(b.Exceptions) > maxExceptions:
 		return badBundle(fmt.Sprintf("it has more than %d exceptions", maxExceptions))
 	}
-	return errors.Join(b.checkAccounts(), b.checkTexts(), b.checkSignIns())
+	return errors.Join(b.checkAccounts(), b.checkTexts(), b.checkGrants(), b.checkSignIns())
 }
 
 // checkAccounts wants known accounts with known roles, each once.

@@ -22,6 +22,7 @@ type wish struct {
 	authority ca.Authority
 	request   ca.Request
 	csr       ca.CSR
+	grants    []Grant
 	now       time.Time
 }
 
@@ -59,7 +60,7 @@ func good() wish {
 }
 
 func (w wish) vet() (Cleared, error) {
-	return Vet(Rules{Profile: w.profile, Authority: w.authority}, w.request, w.csr, w.now)
+	return Vet(Rules{Profile: w.profile, Authority: w.authority, Grants: w.grants}, w.request, w.csr, w.now)
 }
 
 // A trial changes a good wish and says what becomes of it: a code, or "" if it

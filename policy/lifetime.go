@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"chancery/ca"
@@ -16,6 +17,8 @@ const (
 	backdate = 5 * time.Minute
 	// lastDay is what an authority must have left to sign at all (PF-06).
 	lastDay = day
+	// longForClients is the life from which a certificate that signs in is spoken of (R70).
+	longForClients = 90 * day
 )
 
 // lifetime sets both ends from the clock it is given and nothing else: neither
@@ -68,6 +71,9 @@ func (v *vetting) withinIssuer(begin, end time.Time) error {
 	}
 	if last.Sub(v.now) < 2*time.Duration(p.Days)*day {
 		v.notice(fmt.Sprintf("authority %s ends %s, within two usual lifetimes: found its successor", a.Name, date(last)))
+	}
+	if end.Sub(begin) >= longForClients && slices.Contains(p.Use, "client") {
+		v.notice(fmt.Sprintf("the certificate signs in for more than %d days; one that is renewed often need not be revoked when it is lost", int(longForClients/day)))
 	}
 	v.draft.NotBefore, v.draft.NotAfter = begin, end
 	return nil

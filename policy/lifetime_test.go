@@ -45,6 +45,10 @@ func TestPF06_TheSpanCountsBothEndSeconds(t *testing.T) {
 		{"the maximum", func(w *wish) { w.request.NotAfter = noon.Add(397 * day) }, noon.Add(-backdate), noon.Add(-backdate + 397*day - time.Second), ""},
 		{"a young authority", func(w *wish) { w.authority.NotBefore = noon.Add(-time.Minute + time.Millisecond) }, noon.Add(-time.Minute + time.Second), noon.Add(-time.Minute + 90*day), ""},
 		{"an old authority", func(w *wish) { w.authority.NotAfter = noon.Add(30*day + time.Millisecond) }, noon.Add(-backdate), noon.Add(30 * day), "shortened"},
+		{"R70: a client for a long time", func(w *wish) {
+			w.profile.Use, w.request.NotAfter = []string{"server", "client"}, noon.Add(100*day)
+		}, noon.Add(-backdate), noon.Add(100 * day), "more than 90 days"},
+		{"R70: a client for 90 days", func(w *wish) { w.profile.Use = []string{"client"} }, noon.Add(-backdate), noon.Add(-backdate + 90*day - time.Second), ""},
 		{"an authority within two lifetimes", func(w *wish) { w.authority.NotAfter = noon.Add(180*day - time.Second) }, noon.Add(-backdate), noon.Add(-backdate + 90*day - time.Second), "successor"},
 	}
 	for _, c := range cases {

@@ -15,8 +15,18 @@ import (
 // allowed: a certificate with fewer names than asked for fails at the customer.
 func names(v *vetting) error {
 	p, asked := v.profile, v.csr.Names
-	if len(asked) == 0 {
+	moved, err := subjectEmails(v)
+	if err != nil {
+		return err
+	}
+	if len(asked)+len(moved) == 0 {
 		return nameFromSubject(v)
+	}
+	asked = slices.Clone(asked)
+	for _, n := range moved {
+		if !slices.Contains(asked, n) {
+			asked = append(asked, n)
+		}
 	}
 	if len(asked) > p.Names.Max {
 		return ca.Refused(ca.E2109, fmt.Sprintf("the request has %d names, profile %s allows %d", len(asked), p.Name, p.Names.Max), "split it into several requests").
@@ -33,8 +43,18 @@ func names(v *vetting) error {
 		}
 		counts[k]++
 	}
-	v.draft.Names = slices.Clone(asked)
+	v.draft.Names = asked
+	v.deep()
 	return nil
+}
+
+// deep says how far wildcards reach: most expect more, or less (RFC 9525 §6.3).
+func (v *vetting) deep() {
+	for _, n := range v.draft.Names {
+		if below, ok := strings.CutPrefix(n.Value, "*."); ok && n.Type == ca.DNS {
+			v.notice(fmt.Sprintf("%s stands for one label: a.%s, and neither a.b.%s nor %s itself", n.Value, below, below, below))
+		}
+	}
 }
 
 // nameTypes are the types that can be asked for; faultOfName refuses others.
@@ -50,6 +70,10 @@ func nameFromSubject(v *vetting) error {
 			Because("every certificate carries subject alternative names (security rule PF-02)")
 	}
 	n, err := ca.NewName(ca.DNS, cn)
+	if ip, bad := netip.ParseAddr(cn); bad == nil {
+		return ca.Refused(ca.E2106, "the request has no names, and its common name "+cn+" is an address", "ask for the address: `openssl req -new … -addext subjectAltName=IP:"+ip.String()+"`").
+			Because("programs look for addresses among the names only (RFC 9525 §6.5)").At("subject.CN")
+	}
 	if err != nil {
 		return ca.Refused(ca.E2106, "the request has no names, and its common name "+ca.Show(cn)+" is no DNS name", "ask for names: `openssl req -new … -addext subjectAltName=DNS:NAME`").
 			At("subject.CN")
@@ -68,34 +92,49 @@ func faultOfName(p *ca.Profile, n ca.Name) *ca.Problem {
 	if canonical, err := ca.NewName(n.Type, n.Value); err != nil || canonical != n {
 		return ca.Invalid(ca.E2110, ca.Show(n.Value)+" is not in the form a certificate carries", "correct the name and make the request again")
 	}
-	var allowed []string
-	ok := false
+	if n.Type == ca.DNS && strings.HasPrefix(n.Value, "*.") && !p.Names.Wildcards {
+		return ca.Refused(ca.E2107, fmt.Sprintf("%q is a wildcard, which profile %s does not allow", n.Value, p.Name), "ask for each name, or use a profile with wildcards").
+			Because("rule names.wildcards is off")
+	}
+	allowed := patternsOf(&p.Names, n.Type)
+	if matches(allowed, n) {
+		return nil
+	}
+	return ca.Refused(ca.E2107, fmt.Sprintf("%q is not allowed by profile %s", n.Value, p.Name), "use a name the profile allows, or ask a security administrator to widen it").
+		Because(fmt.Sprintf("allowed %s names are %s (rule names.%s)", n.Type, list(allowed), n.Type))
+}
+
+// patternsOf are the patterns for a type of name.
+func patternsOf(r *ca.NameRules, t ca.NameType) []string {
+	switch t {
+	case ca.DNS:
+		return r.DNS
+	case ca.IP:
+		return r.IP
+	case ca.Email:
+		return r.Email
+	case ca.URI:
+		return r.URI
+	}
+	return nil
+}
+
+// matches tells whether one of the patterns of its type allows a name.
+func matches(patterns []string, n ca.Name) bool {
 	switch n.Type {
 	case ca.DNS:
-		allowed = p.Names.DNS
-		if strings.HasPrefix(n.Value, "*.") && !p.Names.Wildcards {
-			return ca.Refused(ca.E2107, fmt.Sprintf("%q is a wildcard, which profile %s does not allow", n.Value, p.Name), "ask for each name, or use a profile with wildcards").
-				Because("rule names.wildcards is off")
-		}
-		ok = slices.ContainsFunc(allowed, func(pattern string) bool { return dnsMatches(pattern, n.Value) })
+		return slices.ContainsFunc(patterns, func(pattern string) bool { return dnsMatches(pattern, n.Value) })
 	case ca.IP:
-		allowed = p.Names.IP
 		a, err := netip.ParseAddr(n.Value)
-		ok = err == nil && slices.ContainsFunc(allowed, func(pattern string) bool { return ipMatches(pattern, a) })
+		return err == nil && slices.ContainsFunc(patterns, func(pattern string) bool { return ipMatches(pattern, a) })
 	case ca.Email:
-		allowed = p.Names.Email
-		ok = slices.ContainsFunc(allowed, func(pattern string) bool { return emailMatches(pattern, n.Value) })
+		return slices.ContainsFunc(patterns, func(pattern string) bool { return emailMatches(pattern, n.Value) })
 	case ca.URI:
-		allowed = p.Names.URI
-		ok = slices.ContainsFunc(allowed, func(pattern string) bool {
+		return slices.ContainsFunc(patterns, func(pattern string) bool {
 			return strings.HasSuffix(pattern, "/") && strings.HasPrefix(n.Value, pattern)
 		})
 	}
-	if ok {
-		return nil
-	}
-	return ca.Refused(ca.E2107, fmt.Sprintf("%q is not allowed by profile %s", n.Value, p.Name), nameFor(p, n)).
-		Because(fmt.Sprintf("allowed %s names are %s (rule names.%s)", n.Type, list(allowed), n.Type))
+	return false
 }
 
 // dnsMatches compares on label boundaries: "*.lab.example" allows what ends in

@@ -64,6 +64,32 @@ func TestNames(t *testing.T) {
 	})
 }
 
+// R132: names without a public suffix, single labels and private addresses.
+func TestR132_NamesOfPrivateNetworks(t *testing.T) {
+	for _, n := range []ca.Name{{Type: ca.DNS, Value: "nas"}, {Type: ca.DNS, Value: "nas.lan"}, {Type: ca.DNS, Value: "nas.home.arpa"}, {Type: ca.DNS, Value: "db.corp.internal"},
+		{Type: ca.IP, Value: "10.1.2.3"}, {Type: ca.IP, Value: "172.16.0.1"}, {Type: ca.IP, Value: "192.168.1.1"}, {Type: ca.IP, Value: "fd00::1"}, {Type: ca.Email, Value: "root@nas"}} {
+		w := good()
+		w.csr.Subject, w.csr.Names = nil, []ca.Name{n}
+		w.profile.Names = ca.NameRules{Max: 1, DNS: []string{"nas", "*.lan", "*.home.arpa", "*.internal"}, IP: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"}, Email: []string{"@nas"}}
+		if err := Check(w.profile); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.vet(); err != nil {
+			t.Errorf("%v: %v", n, err)
+		}
+	}
+}
+
+func TestHowFarAWildcardReachesIsTold(t *testing.T) {
+	_, notices := draft(t, func(w *wish) {
+		w.profile.Names.Wildcards, w.csr.Subject = true, nil
+		w.csr.Names = []ca.Name{{Type: ca.DNS, Value: "*.lab.example"}}
+	})
+	if !says(notices, "*.lab.example stands for one label: a.lab.example, and neither a.b.lab.example nor lab.example itself") {
+		t.Errorf("notices are %q", notices)
+	}
+}
+
 func TestPF02_EveryCertificateCarriesAName(t *testing.T) {
 	none := func(cn string, from bool) func(*wish) {
 		return func(w *wish) {

@@ -39,7 +39,7 @@ func Load(document []byte, decode func([]byte) (ca.Profile, error)) (ca.Profile,
 	if p, err = Sound(p); err != nil {
 		return ca.Profile{}, err
 	}
-	p.Digest = ca.ProfileDigest(document)
+	p.Digest, p.Document = ca.ProfileDigest(document), string(document)
 	return p, nil
 }
 
@@ -62,21 +62,52 @@ func Sound(p ca.Profile) (ca.Profile, error) {
 	if p.Names.Max == 0 {
 		p.Names.Max = defaultNames
 	}
-	for i := range subjectFields {
-		if rule := subjectFields[i].rule(&p.Subject); *rule == "" {
-			*rule = drop
+	for _, word := range []struct {
+		of      *string
+		usually string
+	}{{&p.ServerKeys, warn}, {&p.KeyEncryption, optional}, {&p.Unique, no}} {
+		if *word.of == "" {
+			*word.of = word.usually
 		}
 	}
+	unnamed := drop
+	if p.Subject.Preserve {
+		unnamed = optional
+	}
+	for i := range subjectFields {
+		rule := subjectFields[i].rule(&p.Subject)
+		switch {
+		case *rule != "":
+		case subjectFields[i].oid == ca.OIDEmail:
+			*rule = drop
+		default:
+			*rule = unnamed
+		}
+	}
+	p.Rules = slices.Clone(p.Rules) // they are compiled in their place
 	f := faults{name: p.Name}
 	f.head(p)
+	f.keys(p)
 	f.names(p.Names)
 	f.subject(p)
 	f.identity(p)
+	f.extensions(p.Extensions)
+	f.rules(p.Rules)
 	if err := errors.Join(f.all...); err != nil {
 		return ca.Profile{}, err
 	}
 	return p, nil
 }
+
+// The words of unique, server_keys and key_encryption beside those of subjects.
+const (
+	no       = "no"
+	ofName   = "common_name"
+	ofAll    = "subject"
+	never    = "never"
+	warn     = "warn"
+	required = "required"
+)
 
 // faults collects what is wrong with one profile.
 type faults struct {
@@ -104,6 +135,20 @@ func (f *faults) head(p ca.Profile) {
 		_, known := ca.UseOID(u)
 		return known && u != "ocsp" // an OCSP responder speaks for the authority
 	})
+	f.word("unique", p.Unique, no, ofAll, ofName)
+	// Who has no common name would be as everybody else who has none.
+	f.add(p.Unique == no || p.Subject.CommonName == supplied, "unique", `compares common names: set subject.common_name = "supplied"`)
+}
+
+// keys checks what is said of keys, and of what they may do.
+func (f *faults) keys(p ca.Profile) {
+	f.word("server_keys", p.ServerKeys, never, warn)
+	f.word("key_encryption", p.KeyEncryption, required, optional)
+	entries(f, "key_usage", p.KeyUsage, strings.Join(ca.UsageBits(), ", "), func(bit string) bool { _, ok := ca.UsageBit(bit); return ok })
+	has := func(bit string) bool { return slices.Contains(p.KeyUsage, bit) }
+	signs := slices.ContainsFunc(p.Use, func(u string) bool { return u != "email" })
+	f.add(len(p.KeyUsage) == 0 || !signs || has("digital_signature"), "key_usage", "lacks digital_signature, without which nobody signs in, serves TLS 1.3 or signs code")
+	f.add(!has("encipher_only") && !has("decipher_only") || has("key_agreement") && has("encipher_only") != has("decipher_only"), "key_usage", "encipher_only and decipher_only each narrow key_agreement, and mean nothing without it or together (RFC 5280 §4.2.1.3)")
 	set(f, "keys", p.Keys, "ecdsa-p256, ecdsa-p384, ecdsa-p521, ed25519, or rsa-2048 to rsa-8192", func(k string) bool {
 		bits, ok := rsaBits(k)
 		return ok && k == fmt.Sprintf("rsa-%d", bits) || slices.Contains([]string{"ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519"}, k)
@@ -114,6 +159,11 @@ func (f *faults) head(p ca.Profile) {
 func set[T ~string](f *faults, field string, words []T, allowed string, ok func(T) bool) {
 	f.add(len(words) > 0, field, "must not be empty: what is not named is refused; allowed are "+allowed)
 	entries(f, field, words, allowed, ok)
+}
+
+// word wants one of a few.
+func (f *faults) word(field, value string, allowed ...string) {
+	f.add(slices.Contains(allowed, value), field, ca.Show(value)+" is none of "+strings.Join(allowed, ", "))
 }
 
 // entries checks each word of a list.
@@ -177,15 +227,20 @@ func isEmailPattern(s string) bool {
 
 // subject checks the words of the subject rules.
 func (f *faults) subject(p ca.Profile) {
+	f.word("subject.email", p.Subject.Email, drop, copyEmail, moveEmail)
+	f.add(p.Subject.Email == drop || len(p.Names.Email) > 0, "subject.email", "makes names of addresses, and names.email allows none")
 	for i := range subjectFields {
 		s := &subjectFields[i]
 		rule := *s.rule(&p.Subject)
+		if s.oid == ca.OIDEmail {
+			continue
+		}
 		if value, ok := strings.CutPrefix(rule, fixed); ok {
 			fault := faultOfValue(s, value)
 			f.add(fault == "", "subject."+s.key, "the fixed value "+fault)
 			continue
 		}
-		f.add(rule == drop || rule == optional || rule == supplied, "subject."+s.key, ca.Show(rule)+` is not "drop", "optional", "supplied" or "fixed:VALUE"`)
+		f.add(slices.Contains([]string{drop, optional, supplied, match}, rule), "subject."+s.key, ca.Show(rule)+` is not "drop", "optional", "supplied", "match" or "fixed:VALUE"`)
 	}
 	f.add(!p.Subject.CommonNameInNames || !strings.HasPrefix(p.Subject.CommonName, fixed), "subject.common_name_in_names", "contradicts a fixed common name")
 }
@@ -197,9 +252,66 @@ func (f *faults) identity(p ca.Profile) {
 	if !slices.Contains(p.Use, "client") {
 		return
 	}
-	f.add(!slices.Contains(p.Names.DNS, "*"), "names.dns", `"*" with use client lets anybody be anybody`)
-	free := p.Subject.CommonName == optional || p.Subject.CommonName == supplied
-	f.add(!free || p.Subject.CommonNameInNames, "subject.common_name", "a free common name with use client lets anybody be anybody; set common_name_in_names")
+	const anybody = " with use client lets anybody be anybody"
+	f.add(!slices.Contains(p.Names.DNS, "*") || p.Names.Granted, "names.dns", `"*"`+anybody+"; set names.granted")
+	for _, all := range []string{"0.0.0.0/0", "::/0"} {
+		f.add(!slices.Contains(p.Names.IP, all) || p.Names.Granted, "names.ip", all+anybody+"; set names.granted")
+	}
+	for i := range subjectFields {
+		s := &subjectFields[i]
+		rule := *s.rule(&p.Subject)
+		if rule != optional && rule != supplied {
+			continue
+		}
+		switch s.oid {
+		case ca.OIDCountry, ca.OIDState, ca.OIDLocality: // where somebody is, and not who
+		case ca.OIDCommonName:
+			f.add(p.Subject.CommonNameInNames, "subject.common_name", "a free common name"+anybody+"; set common_name_in_names")
+		default:
+			// Kubernetes takes an organization for a group, others a unit, title or user id.
+			f.add(false, "subject."+s.key, "a free "+s.name+anybody+` or in any group; say "fixed:VALUE", "match" or "drop"`)
+		}
+	}
+}
+
+// extensions checks what is taken and added (security rule PF-09).
+func (f *faults) extensions(r ca.ExtensionRules) {
+	f.add(len(r.Take) <= maxExtensions && len(r.Add) <= maxExtensions, "extensions", fmt.Sprintf("takes or adds more than %d", maxExtensions))
+	entries(f, "extensions.take", r.Take, "tls-feature, and object identifiers of extensions that are not ours, and cannot make an authority, a purpose or somebody else of the holder", func(word string) bool {
+		oid := ca.ExtensionOID(word)
+		return oid != "" && ca.Grantable(oid) && (word != oid || oid != ca.OIDTLSFeature)
+	})
+	taken := map[string]bool{}
+	for _, word := range r.Take {
+		taken[ca.ExtensionOID(word)] = true
+	}
+	for i, a := range r.Add[:min(len(r.Add), maxExtensions)] {
+		at := fmt.Sprintf("extensions.add[%d]", i)
+		oid := ca.OIDPolicies
+		if len(a.Policies) > 0 {
+			f.policies(at, a)
+		} else {
+			e, fault := added(a)
+			f.add(fault == "", at, fault)
+			oid = e.OID
+		}
+		f.add(oid == "" || !taken[oid], at, extensionName(oid)+" is taken or added already")
+		taken[oid] = true
+	}
+}
+
+// policies checks certificate policies that are added. Any policy is for authorities.
+func (f *faults) policies(at string, a ca.AddedExtension) {
+	f.add(a.OID == "" && a.Hex == "" && a.Base64 == "" && len(a.TLSFeature) == 0 && !a.Critical, at, "policies stand alone: the extension has a place and criticality of its own")
+	f.add(len(a.Policies) <= ca.MaxPolicies, at+".policies", fmt.Sprintf("has more than %d", ca.MaxPolicies))
+	seen := map[string]bool{}
+	for k, p := range a.Policies[:min(len(a.Policies), ca.MaxPolicies)] {
+		place := fmt.Sprintf("%s.policies[%d]", at, k)
+		err := p.Check()
+		f.add(err == nil, place, shown(fmt.Sprint(err)))
+		f.add(p.OID != ca.OIDAnyPolicy && !seen[p.OID], place, ca.Show(p.OID)+" is any policy, or stands twice")
+		seen[p.OID] = true
+	}
 }
 
 // isWord is the form of names of profiles and lines: they become file names and

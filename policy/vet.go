@@ -19,6 +19,8 @@ type Rules struct {
 	// Authority is the newest active generation of the profile's line, with the name
 	// constraints of its chain.
 	Authority ca.Authority
+	// Grants are those of the bundle, whoever they are to.
+	Grants []Grant
 }
 
 // Cleared is a draft that has passed every rule. Only Vet makes one, so content
@@ -51,6 +53,10 @@ func (c Cleared) Draft() ca.Draft {
 	}
 	d := c.c.draft
 	d.Subject, d.Names, d.SPKI, d.Use = slices.Clone(d.Subject), slices.Clone(d.Names), slices.Clone(d.SPKI), slices.Clone(d.Use)
+	d.KeyUsage, d.Policies, d.Extensions = slices.Clone(d.KeyUsage), slices.Clone(d.Policies), slices.Clone(d.Extensions)
+	for i, e := range d.Extensions {
+		d.Extensions[i].Value = slices.Clone(e.Value)
+	}
 	return d
 }
 
@@ -69,6 +75,7 @@ type vetting struct {
 	authority *ca.Authority
 	request   *ca.Request
 	csr       *ca.CSR
+	grants    []Grant
 	now       time.Time
 	draft     ca.Draft
 	notices   []string
@@ -76,13 +83,14 @@ type vetting struct {
 
 // rules in their order: cheap and general first, so that the message names the
 // first thing to mend. Each may only refuse, or fill in its part of the draft.
-var rules = [...]func(*vetting) error{door, use, key, names, subject, constraints, lifetime}
+var rules = [...]func(*vetting) error{door, use, key, names, granted, subject, constraints, lifetime, usage, extensions, expressions}
 
 // Vet runs every rule over a request. c must be r.CSR as internal/csr parsed it;
 // whether its signature verifies is not asked here. The error is a ca.Problem:
-// E2107 to E2110, E2112 to E2115, E2118 to E2120, E2106, E2203, E2204, E3004.
+// E2106 to E2110, E2112 to E2115, E2118 to E2120, E2122 to E2124, E2126, E2203, E2204,
+// E3004.
 func Vet(by Rules, r ca.Request, c ca.CSR, now time.Time) (Cleared, error) {
-	v := vetting{profile: &by.Profile, authority: &by.Authority, request: &r, csr: &c, now: now.UTC().Truncate(time.Second)}
+	v := vetting{profile: &by.Profile, authority: &by.Authority, request: &r, csr: &c, grants: by.Grants, now: now.UTC().Truncate(time.Second)}
 	if len(c.SPKI) == 0 || !bytes.Equal(c.Raw, r.CSR) {
 		return Cleared{}, ca.Invalid(ca.E2203, "the request and what was read of it differ", "send the request again")
 	}

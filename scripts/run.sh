@@ -14,11 +14,6 @@ fi
 
 work=$(mktemp -d)
 service=
-# At a terminal the service becomes its foreground job, so that Ctrl-C is for it alone: make
-# would call an end that was wished an interrupt. Job control does that.
-if [[ -t 0 && -t 2 ]]; then
-	set -m
-fi
 # Whatever ends this script ends the service with it, and is not the script's fault.
 finish() {
 	rm -rf "$work"
@@ -54,9 +49,6 @@ Next, in another terminal:
        bin/chancery --dir chancery-data list
        bin/chancery --dir chancery-data audit verify
 TEXT
-if [[ $service && $- == *m* ]]; then
-	fg >/dev/null
-	service=
-elif [[ $service ]]; then
+if [[ $service ]]; then
 	wait "$service"
 fi

@@ -83,6 +83,8 @@ func (r *rules) withAuthority(a *authority) *rules {
 		next.authorities[name] = old
 	}
 	next.authorities[a.Name] = a
+	// What cannot be read matches nothing.
+	a.Fields, _ = check.Subject(a.Subject)
 	for name, old := range next.authorities {
 		if chain, _ := next.chain(old.Authority); slices.ContainsFunc(chain, func(up ca.Authority) bool { return up.Name == a.Name }) {
 			own := *old

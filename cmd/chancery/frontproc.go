@@ -119,7 +119,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: f.book, Shelf: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Profile: config.Profile,
-		Vouched: vouched, Constraints: checker.Constraints,
+		Vouched: vouched, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, Revoked: f.publisher.Revoked,
 		Report: func(err error) { log.Error("front and signer", "error", err) },
