@@ -14,6 +14,11 @@ fi
 
 work=$(mktemp -d)
 service=
+# At a terminal the service becomes its foreground job, so that Ctrl-C is for it alone: make
+# would call an end that was wished an interrupt. Job control does that.
+if [[ -t 0 && -t 2 ]]; then
+	set -m
+fi
 # Whatever ends this script ends the service with it, and is not the script's fault.
 finish() {
 	rm -rf "$work"
@@ -49,6 +54,9 @@ Next, in another terminal:
        bin/chancery --dir chancery-data list
        bin/chancery --dir chancery-data audit verify
 TEXT
-if [[ $service ]]; then
+if [[ $service && $- == *m* ]]; then
+	fg >/dev/null
+	service=
+elif [[ $service ]]; then
 	wait "$service"
 fi

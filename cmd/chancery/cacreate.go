@@ -169,7 +169,7 @@ func (c *ceremony) profilesOf(ctx context.Context, line string) string {
 	if len(names) == 0 {
 		return fmt.Sprintf("%s no profile names line %s, so that nothing is issued by it\n", c.mark(warned), line) +
 			c.next("profile set client --lines "+line, "let those who ask under a profile choose it") +
-			c.next("issue NAME --profile client --ca "+line, "a certificate by it")
+			c.next("issue NAME --profile client --ca "+line, "then, a certificate by it")
 	}
 	return fmt.Sprintf("  It signs for the profiles %s.\n", strings.Join(names, ", "))
 }

@@ -25,11 +25,13 @@ type rollover struct {
 	// crossed tells that each of two roots has certified the other.
 	crossed bool
 	left    signedBelow
+	// hosts are who must have the bundle first, as far as they were named.
+	hosts relying
 }
 
 func (a *app) caRollover() *cobra.Command {
 	var q creation
-	var activate bool
+	var n activation
 	c := &cobra.Command{
 		Use: "rollover NAME", Short: "Follow a generation by the next, step by step",
 		Long: "Shows where the succession of a generation stands and takes the next step: make the successor, in standby; hand out the\n" +
@@ -38,8 +40,11 @@ func (a *app) caRollover() *cobra.Command {
 			"The successor of a root gets recovery words of its own, and both roots certify each other, so that either of them in\n" +
 			"a trust store accepts what is below both. Roll over the authorities below afterwards: --parent.\n\n" +
 			"An authority that signs itself without a root (init --single-tier) is followed by another such, by the words of the\n" +
-			"installation. Whoever trusts the old one must trust the new one too before it is activated.",
+			"installation. Whoever trusts the old one must trust the new one too before it is activated.\n\n" +
+			"Chancery cannot see who has the bundle. It keeps a list for you: name who must have it (--expects), tick off who has it\n" +
+			"(--mark); while somebody is missing, --activate is refused unless --accept-missing says how many.",
 		Example: "  chancery ca rollover issuing-g1 --recovery-file words.txt\n  chancery ca rollover issuing-g1 --activate\n" +
+			"  chancery ca rollover issuing-g1 --expects mqtt-02,printer-gw\n  chancery ca rollover issuing-g1 --mark mqtt-02\n" +
 			"  chancery ca rollover root-g1 --recovery-file words.txt --own-recovery-file words2.txt",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -50,11 +55,14 @@ func (a *app) caRollover() *cobra.Command {
 				return err
 			}
 			q.given, q.pathLen = c.Flags().Changed("days"), -1
-			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error { return t.rollover(ctx, args[0], q, activate) })
+			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error { return t.rollover(ctx, args[0], q, n) })
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&activate, "activate", false, "activate the successor: relying parties have the bundle")
+	f.StringSliceVar(&n.expects, "expects", nil, "hosts that must have the bundle before the successor is activated")
+	f.StringSliceVar(&n.marked, "mark", nil, "of these hosts, those that have it")
+	f.IntVar(&n.accepted, "accept-missing", 0, "with --activate: go on though this many hosts lack it")
+	f.BoolVar(&n.activate, "activate", false, "activate the successor: relying parties have the bundle")
 	f.StringVar(&q.parent, "parent", "", "authority that signs the successor (default: the one that signed the old one)")
 	f.IntVar(&q.days, "days", 0, "lifetime of the successor (default: the usual one)")
 	f.StringVar(&q.key, "key", "", "type of the successor's key (default: that of the old one)")
@@ -65,14 +73,35 @@ func (a *app) caRollover() *cobra.Command {
 	return c
 }
 
+// An activation is what a rollover is told of its relying parties, and whether to activate.
+type activation struct {
+	expects, marked []string
+	accepted        int
+	activate        bool
+}
+
+// ticking tells whether only the list of relying parties is changed: that takes no step.
+func (n activation) ticking() bool { return len(n.expects)+len(n.marked) > 0 && !n.activate }
+
 // rollover takes the next step.
-func (c *ceremony) rollover(ctx context.Context, name string, q creation, activate bool) error {
+func (c *ceremony) rollover(ctx context.Context, name string, q creation, n activation) error {
 	r, err := c.succession(ctx, name)
 	if err != nil {
 		return err
 	}
+	if r.hosts, err = c.at.readRelying(); err != nil {
+		return err
+	}
+	if err := r.hosts.ticked(name, n.expects, n.marked); err != nil {
+		return err
+	}
+	if len(n.expects)+len(n.marked) > 0 && !q.dry {
+		if err := c.at.writeRelying(r.hosts); err != nil {
+			return err
+		}
+	}
 	switch {
-	case q.dry:
+	case q.dry || n.ticking():
 	case r.next.Name == "":
 		if r.next, err = c.succeed(ctx, r.old, &q); err != nil {
 			return err
@@ -82,7 +111,10 @@ func (c *ceremony) rollover(ctx context.Context, name string, q creation, activa
 		}
 	case r.old.Kind == ca.Root && !r.crossed && r.old.State != ca.Retired:
 		err = c.cross(ctx, &r, q)
-	case activate && r.next.State == ca.Standby:
+	case n.activate && r.next.State == ca.Standby:
+		if err = r.hosts.lacking(name, n.accepted); err != nil {
+			return err
+		}
 		if err = c.agreed(ctx, q.yes); err == nil {
 			r.next, err = c.turn(ctx, r.next, ca.Active, "")
 			r.old.State = ca.Retiring
@@ -238,6 +270,12 @@ func (c *ceremony) steps(r rollover) string {
 	case r.old.Kind == ca.Root:
 		wait = "each relying party needs both roots: " + c.says("ca bundle")
 	}
+	if missing := r.hosts.missing(r.old.Name); len(r.hosts[r.old.Name]) > 0 {
+		wait += fmt.Sprintf("\n%42s%d of %d named hosts have it", "", len(r.hosts[r.old.Name])-len(missing), len(r.hosts[r.old.Name]))
+		if len(missing) > 0 {
+			wait += "; missing: " + short(missing)
+		}
+	}
 	step(3, "wait for relying parties", active, wait)
 	activated := "waiting"
 	if active {
@@ -263,6 +301,8 @@ func (c *ceremony) nextStep(r rollover) string {
 		return c.next(rollover, "make the successor")
 	case r.old.Kind == ca.Root && !r.crossed && r.old.State != ca.Retired:
 		return c.next(rollover+" --own-recovery-file FILE", "let the roots certify each other; FILE has the words of "+r.next.Name)
+	case r.next.State == ca.Standby && len(r.hosts.missing(r.old.Name)) > 0:
+		return c.next(rollover+" --mark HOST", "for each that has the bundle; then --activate")
 	case r.next.State == ca.Standby:
 		return c.next(rollover+" --activate", "once relying parties have the bundle")
 	case r.old.Kind != ca.Issuing && len(r.left.authorities) > 0:

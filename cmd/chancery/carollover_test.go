@@ -137,6 +137,34 @@ func TestR6_AnAuthorityWithoutARootIsFollowedByTheNext(t *testing.T) {
 	h.refused("E1101", "ca", "create", "issuing-g3", "--recovery-file", h.file("words")) // below what?
 }
 
+// What relying parties have is ticked off by hand; a successor is not activated past those
+// that are missing, unless they were counted.
+func TestASuccessorWaitsForTheHostsThatWereNamed(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.done("ca", "rollover", "issuing-g1", "--recovery-file", h.file("words"))
+	if s := h.done("ca", "rollover", "issuing-g1", "--expects", "mqtt-02,printer-gw,web-legacy"); !strings.Contains(s.out, "0 of 3 named hosts have it; missing: mqtt-02, printer-gw, web-legacy") {
+		t.Errorf("%s", s.out)
+	}
+	h.refused("E1101", "ca", "rollover", "issuing-g1", "--mark", "mqtt-03")
+	if s := h.done("ca", "rollover", "issuing-g1", "--mark", "mqtt-02"); !strings.Contains(s.out, "1 of 3") || !strings.Contains(s.out, "--mark HOST") {
+		t.Errorf("%s", s.out)
+	}
+	for _, more := range [][]string{nil, {"--accept-missing", "1"}} {
+		s := h.refused("E2603", append([]string{"ca", "rollover", "issuing-g1", "--activate"}, more...)...)
+		if !strings.Contains(s.err, "--accept-missing 2") || !strings.Contains(s.err, "printer-gw, web-legacy") {
+			t.Errorf("%s", s.err)
+		}
+	}
+	h.done("ca", "rollover", "issuing-g1", "--mark", "printer-gw", "--activate", "--accept-missing", "1")
+	if s := h.done("ca", "list"); !strings.Contains(s.out, "retiring") {
+		t.Errorf("%s", s.out)
+	}
+	if found, code := h.examined("--only", "modes"); code != 0 {
+		t.Errorf("%+v", found)
+	}
+}
+
 // BK-05: what is alone in its line and has signed nothing is retired as it is; whatever has
 // signed is followed first.
 func TestBK05_AnAuthorityThatSignedNothingIsRetired(t *testing.T) {

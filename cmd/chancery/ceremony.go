@@ -129,6 +129,9 @@ func (c *ceremony) newWords(ctx context.Context, path string) (text string, undo
 	}
 	if path != "" {
 		fmt.Fprintf(c.err, "%s move %s away from this machine: its words open the key\n", c.mark(warned), path)
+		if err := c.at.noteWords(path); err != nil {
+			return "", nil, errors.Join(err, os.Remove(path))
+		}
 	}
 	return words.Reveal(), func(err error) error {
 		var refused *ca.Problem

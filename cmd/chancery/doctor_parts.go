@@ -133,22 +133,24 @@ func lookAtSeparation(ctx context.Context, p *patient) []finding {
 	return []finding{ok("front and signer run under accounts of their own")}
 }
 
-// wordsNote is the file that says where init wrote the recovery words.
+// wordsNote is the file that says where recovery words were written.
 func (l layout) wordsNote() string { return filepath.Join(l.front(), "recovery_file") }
 
-// noteWords writes down where the words lie, for the doctor to nag about.
+// noteWords writes down where words lie, a line for each file, for the doctor to nag about.
 func (l layout) noteWords(path string) error {
 	if path == "" {
 		return nil
 	}
-	if err := os.WriteFile(l.wordsNote(), []byte(path+"\n"), fileMode); err != nil {
+	f, err := os.OpenFile(l.wordsNote(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, fileMode)
+	if err != nil {
 		return unwritable(l.wordsNote(), err)
 	}
-	return nil
+	_, err = f.WriteString(path + "\n")
+	return errors.Join(err, f.Close())
 }
 
-// lookAtWords nags until the recovery words have left the machine. It looks at
-// the file's name and mode, and never into it.
+// lookAtWords nags until the recovery words have left the machine. It looks at the files'
+// names and modes, and never into them.
 func lookAtWords(_ context.Context, p *patient) []finding {
 	note, err := os.ReadFile(p.layout.wordsNote())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -157,14 +159,21 @@ func lookAtWords(_ context.Context, p *patient) []finding {
 	if err != nil {
 		return []finding{illness(p.layout.wordsNote()+" cannot be read", err)}
 	}
-	path := strings.TrimSuffix(string(note), "\n")
-	info, err := os.Lstat(path)
-	hint := "write the words down, or take the file to a safe, and remove it: shred -u " + path
-	switch {
-	case err != nil:
-		return []finding{ok("the recovery words are no longer where init wrote them, %s", path)}
-	case info.Mode().Perm()&0o077 != 0:
-		return []finding{failure(hint, "the recovery words lie in %s, and others can read them (mode %04o): they open the root and every key", path, info.Mode().Perm())}
+	var found []finding
+	for path := range strings.Lines(string(note)) {
+		path = strings.TrimSuffix(path, "\n")
+		info, err := os.Lstat(path)
+		hint := "write the words down, or take the file to a safe, and remove it: shred -u " + path
+		switch {
+		case err != nil:
+		case info.Mode().Perm()&0o077 != 0:
+			found = append(found, failure(hint, "recovery words lie in %s, and others can read them (mode %04o): they open the keys that they seal", path, info.Mode().Perm()))
+		default:
+			found = append(found, warning(hint, "recovery words still lie in %s: whoever reads them can open the keys that they seal", path))
+		}
 	}
-	return []finding{warning(hint, "the recovery words still lie in %s: whoever reads them can open the root and every key", path)}
+	if len(found) == 0 {
+		return []finding{ok("recovery words are no longer where they were written")}
+	}
+	return found
 }
