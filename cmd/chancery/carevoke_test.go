@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -156,5 +157,47 @@ func TestBK06_TheDrillIsOverInTime(t *testing.T) {
 	}
 	if published > drillTime {
 		t.Errorf("the list is out after %s", published)
+	}
+}
+
+// BK-06: a cross-certificate, or an earlier certificate, is revoked alone, and the
+// authority stays what it is.
+func TestBK06_OneCertificateOfAnAuthorityIsRevokedAlone(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	words := h.file("words")
+	h.done("ca", "rollover", "root-g1", "--recovery-file", words, "--own-recovery-file", h.file("words2"))
+	h.done("ca", "renew", "issuing-g1", "--days", "2000", "--recovery-file", words)
+	h.refused("E1101", "ca", "revoke", "issuing-g1", "--certificate", "4711", "--dry-run")
+	var one shownAuthority
+	if err := json.Unmarshal([]byte(h.done("ca", "show", "issuing-g1", "--json").out), &one); err != nil || len(one.Earlier) != 1 {
+		t.Fatalf("%+v, %v", one, err)
+	}
+	earlier, err := x509.ParseCertificate(one.Earlier[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		says  string
+		words string
+		line  []string
+	}{
+		{"issuing-g1 stays active", words, []string{"issuing-g1", "--certificate", earlier.SerialNumber.Text(16)}},
+		{"root-g2 stays standby", words, []string{"root-g2", "--by", "root-g1"}},
+		{"issuing-g1   active → retired", words, []string{"issuing-g1", "--certificate", one.Fingerprint}},
+	} {
+		line := append([]string{"ca", "revoke"}, append(tt.line, "--reason", "cessationOfOperation", "--recovery-file", tt.words, "--confirm", tt.line[0])...)
+		if s := h.done(line...); !strings.Contains(s.err, tt.says) || !strings.Contains(s.out, "1 certificate on its list") {
+			t.Errorf("%s%s", s.out, s.err)
+		}
+	}
+	if s := h.done("ca", "show", "root-g2"); !strings.Contains(s.out, "by root-g1, since") {
+		t.Errorf("%s", s.out)
+	}
+	if s := h.done("crl", "show", "--ca", "root-g1"); !strings.Contains(s.out, "3: 3 cessationOfOperation") {
+		t.Errorf("%s", s.out)
+	}
+	if v := h.agrees(); v.Book.Count+v.Lists.Count != 0 {
+		t.Errorf("%+v", v)
 	}
 }
