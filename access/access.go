@@ -16,6 +16,8 @@ type Action string
 const (
 	// Submit asks for a certificate in one's own name.
 	Submit Action = "submit"
+	// Renew has one's own certificate issued once more.
+	Renew Action = "renew"
 	// RevokeOwn revokes one's own certificate, RevokeAny that of anybody; PublishList
 	// has a revocation list made and published.
 	RevokeOwn   Action = "revoke-own"
@@ -32,6 +34,8 @@ const (
 	Found      Action = "found"
 	Unlock     Action = "unlock"
 	Lock       Action = "lock"
+	// DraftPolicy tries what a change of policy would make of what stands.
+	DraftPolicy Action = "draft-policy"
 	// ReadPolicy sees what is in force: authorities and profiles.
 	ReadPolicy Action = "read-policy"
 	// Decide says what became of an intent that only a person can know of.
@@ -51,7 +55,7 @@ const (
 // begin. A switch, because a table in a variable could be changed.
 func rolesOf(a Action) []ca.Role {
 	switch a {
-	case Submit:
+	case Submit, Renew:
 		return []ca.Role{ca.Requester, ca.CAAdmin}
 	case RevokeOwn:
 		return []ca.Role{ca.Requester, ca.CAAdmin}
@@ -65,6 +69,8 @@ func rolesOf(a Action) []ca.Role {
 	case ReadAll:
 		// Who decides on requests and revokes must see what is there.
 		return []ca.Role{ca.CAAdmin, ca.Auditor}
+	case DraftPolicy:
+		return []ca.Role{ca.CAAdmin, ca.SecurityAdmin}
 	case ReadLog:
 		return []ca.Role{ca.Auditor}
 	case SignPolicy, Found, Unlock, Decide:

@@ -13,7 +13,7 @@ import (
 
 var (
 	roles   = []ca.Role{ca.Requester, ca.CAAdmin, ca.SecurityAdmin, ca.SystemAdmin, ca.Auditor}
-	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate, access.RevokeOwn, access.RevokeAny, access.PublishList, access.Decide, access.MakeToken, access.ReadTokens, access.RevokeAnyToken}
+	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate, access.RevokeOwn, access.RevokeAny, access.PublishList, access.Decide, access.DraftPolicy, access.Renew, access.MakeToken, access.ReadTokens, access.RevokeAnyToken}
 )
 
 // matrix is security.md's table for the actions that exist, in the order of roles:
@@ -21,10 +21,12 @@ var (
 var matrix = map[access.Action]string{
 	//                  R C S Y A
 	access.Submit:         "+ + - - -",
+	access.Renew:          "+ + - - -",
 	access.RevokeOwn:      "+ + - - -",
 	access.RevokeAny:      "- + - - -",
 	access.PublishList:    "- + + + -",
 	access.Decide:         "- - + - -",
+	access.DraftPolicy:    "- + + - -",
 	access.ReadOwn:        "+ + - - +",
 	access.ReadAll:        "- + - - +",
 	access.ReadLog:        "- - - - +",
