@@ -22,6 +22,8 @@ const (
 	// key; honest requests have four of each.
 	maxAttributes = 32
 	maxExtensions = 32
+	// maxPurposes bounds the extended key usages asked for.
+	maxPurposes = 32
 )
 
 // Object identifiers of attributes (RFC 2985 §5.4), extensions (RFC 5280 §4.2.1)
@@ -87,7 +89,9 @@ func (p *Parsed) readExtensions(list cryptobyte.String) error {
 	for !list.Empty() {
 		extension, ok1 := child(&list, asn1.SEQUENCE)
 		id, ok2 := oid(&extension)
-		ok3 := extension.SkipOptionalASN1(asn1.BOOLEAN)
+		var flag cryptobyte.String
+		critical := false
+		ok3 := extension.ReadOptionalASN1(&flag, &critical, asn1.BOOLEAN)
 		value, ok4 := child(&extension, asn1.OCTET_STRING)
 		if !ok1 || !ok2 || !ok3 || !ok4 || !extension.Empty() {
 			return malformed("list of extensions")
@@ -99,30 +103,34 @@ func (p *Parsed) readExtensions(list cryptobyte.String) error {
 			return ca.Invalid(ca.E2205, "the request has the extension "+dotted(id)+" twice", "make the request again")
 		}
 		seen = append(seen, id)
-		if err := p.readExtension(id, value); err != nil {
+		critical = critical && flag[0] != 0 // FALSE written out is still its default
+		if err := p.readExtension(id, critical, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readExtension judges one. What it does not know it only names: nothing but
-// names is ever taken from a request (security rule SG-01).
-func (p *Parsed) readExtension(id string, value cryptobyte.String) error {
+// readExtension judges one. What it does not know it passes on as it is, if it is DER:
+// a profile may take it (security rule SG-01).
+func (p *Parsed) readExtension(id string, critical bool, value cryptobyte.String) error {
 	switch id {
 	case oidSAN:
 		return p.readNames(value)
 	case oidBasic:
 		return faultOfBasic(value)
 	case oidKeyUsage:
-		p.Dropped = append(p.Dropped, "key usage")
-		return faultOfUsage(value)
+		return p.readUsage(value)
 	case oidEKU:
 		return p.readPurposes(value)
 	case oidSKI:
 		p.Dropped = append(p.Dropped, "subject key identifier")
 	default:
-		p.Dropped = append(p.Dropped, "extension "+dotted(id))
+		if len(value) == 0 || canonical(value, 0) != nil {
+			p.Dropped = append(p.Dropped, "extension "+dotted(id)+", which is not in DER")
+			return nil
+		}
+		p.Extensions = append(p.Extensions, ca.Extension{OID: dotted(id), Critical: critical, Value: value})
 	}
 	return nil
 }
@@ -147,8 +155,9 @@ func faultOfBasic(value cryptobyte.String) error {
 	return nil
 }
 
-// faultOfUsage refuses keyCertSign and cRLSign, bits 5 and 6 of RFC 5280 §4.2.1.3.
-func faultOfUsage(value cryptobyte.String) error {
+// readUsage refuses keyCertSign and cRLSign, bits 5 and 6 of RFC 5280 §4.2.1.3, and
+// notes the others: the profile decides.
+func (p *Parsed) readUsage(value cryptobyte.String) error {
 	if canonical(value, 0) != nil {
 		return malformed("key usage")
 	}
@@ -158,6 +167,12 @@ func faultOfUsage(value cryptobyte.String) error {
 	}
 	if len(bits) > 1 && bits[1]&0x06 != 0 {
 		return forbidden("the request asks for the key usage of an authority", ownUse)
+	}
+	for _, name := range ca.UsageBits() {
+		at, _ := ca.UsageBit(name)
+		if octet := 1 + at/8; octet < len(bits) && bits[octet]&(0x80>>(at%8)) != 0 {
+			p.KeyUsage = append(p.KeyUsage, name)
+		}
 	}
 	return nil
 }
@@ -180,8 +195,15 @@ func (p *Parsed) readPurposes(value cryptobyte.String) error {
 		if id == oidAnyEKU {
 			return forbidden("the request asks for a certificate for any purpose", "make the request again without extended key usage; the profile sets it")
 		}
+		if len(p.Use) == maxPurposes {
+			return malformed("extended key usage")
+		}
+		use := dotted(id)
+		if name, known := ca.UseName(use); known {
+			use = name
+		}
+		p.Use = append(p.Use, use)
 	}
-	p.Dropped = append(p.Dropped, "extended key usage")
 	return nil
 }
 

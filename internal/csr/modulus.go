@@ -30,6 +30,8 @@ func faultOfModulus(n *big.Int) string {
 		return "its modulus is even"
 	case hasSmallFactor(n):
 		return "its modulus has a small factor"
+	case isROCA(n):
+		return "its primes are those of a smartcard library whose keys can be factored (ROCA, CVE-2017-15361)"
 	case closePrimes(n):
 		return "the two primes of its modulus are so close that it can be factored"
 	}
@@ -54,6 +56,32 @@ func hasSmallFactor(n *big.Int) bool {
 		}
 	}
 	return false
+}
+
+// rocaOrders are, for the primes from 3 to 167, the orders of 65537 in their groups.
+// The library of CVE-2017-15361 took primes that are powers of 65537 modulo the product
+// of many small primes, to find them faster; so is their product, modulo each of them.
+var rocaOrders = [...]uint8{
+	2, 4, 6, 2, 6, 8, 9, 22, 28, 30, 3, 40, 42, 46, 26, 58, 20, 66, 35, 24, 13, 82, 88, 6,
+	100, 51, 53, 54, 112, 42, 130, 136, 138, 148, 50, 78, 162, 166,
+}
+
+// isROCA tells whether a modulus has the fingerprint of that library: modulo each of
+// those primes it is a power of 65537, which is what the elements are whose power with
+// the order of 65537 is 1. One honest modulus in two hundred million has it too.
+func isROCA(n *big.Int) bool {
+	words := n.Bits()
+	for i, order := range rocaOrders {
+		p := uint64(smallPrimes[i])
+		rest, power := modWord(words, p), uint64(1)
+		for range order {
+			power = power * rest % p
+		}
+		if power != 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // modWord is the number modulo m.

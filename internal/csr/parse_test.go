@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,7 +56,7 @@ func TestR47_RequestsOfOpenSSLAreReadAndTheirSignatureChecked(t *testing.T) {
 					{OID: ca.OIDCommonName, Value: "NAS.lab.example", Type: ca.UTF8String}},
 				Names: []ca.Name{{Type: ca.DNS, Value: "nas.lab.example"}, {Type: ca.IP, Value: "10.0.0.7"},
 					{Type: ca.Email, Value: "hana@lab.example"}, {Type: ca.URI, Value: "https://lab.example/x"}},
-				Dropped: []string{"key usage"},
+				KeyUsage: []string{"digital_signature"},
 			}
 			if !reflect.DeepEqual(p.CSR, want) {
 				t.Errorf("got  %+v\nwant %+v", p.CSR, want)
@@ -244,6 +245,7 @@ func TestPF07_BadKeys(t *testing.T) {
 		{"RSA with the factor 3", rsaSPKI(new(big.Int).Mul(new(big.Int).SetBit(new(big.Int).Rsh(good, 1), 0, 1), big.NewInt(3)), 65537), "small factor"},
 		{"RSA of close primes", rsaSPKI(new(big.Int).Mul(start, next), 65537), "close"},
 		{"RSA of one prime squared", rsaSPKI(new(big.Int).Mul(start, start), 65537), "close"},
+		{"RSA of a smartcard library", rsaSPKI(new(big.Int).Mul(rocaPrime(t), rocaPrime(t)), 65537), "ROCA"},
 		{"RSA without NULL", spki(id(oidRSA), element(asn1.SEQUENCE, join(integer(good), integer(big.NewInt(65537))))), "malformed"},
 		{"RSA with a third number", spki(join(id(oidRSA), []byte{5, 0}), element(asn1.SEQUENCE, join(integer(good), integer(big.NewInt(65537)), integer(big.NewInt(1))))), "malformed"},
 		{"DSA", spki(join(id(oidDSA), element(asn1.SEQUENCE, join(integer(d.P), integer(d.Q), integer(d.G)))), integer(d.G)), "DSA"},
@@ -326,15 +328,24 @@ func TestWhatIsDroppedIsSaid(t *testing.T) {
 		attribute("\x2b\x06\x01\x04\x01\x82\x37\x0d\x02\x03", element(asn1.IA5String, []byte("10.0"))),
 		attribute(oidUnstructuredName, element(asn1.UTF8String, []byte("x"))),
 		extensions(extension(oidSKI, element(asn1.OCTET_STRING, make([]byte, 20))), extension("\x55\x1d\x20", []byte{5, 0}),
-			extension(oidEKU, element(asn1.SEQUENCE, element(asn1.OBJECT_IDENTIFIER, []byte("\x2b\x06\x01\x05\x05\x07\x03\x01")))))),
+			element(asn1.SEQUENCE, join(element(asn1.OBJECT_IDENTIFIER, []byte("\x2a\x04")), element(asn1.BOOLEAN, []byte{0xff}), element(asn1.OCTET_STRING, []byte{5, 0}))),
+			extension("\x2a\x03", []byte("text")), extension(oidKeyUsage, element(asn1.BIT_STRING, []byte{7, 0x88, 0x80})),
+			extension(oidEKU, element(asn1.SEQUENCE, join(element(asn1.OBJECT_IDENTIFIER, []byte("\x2b\x06\x01\x05\x05\x07\x03\x01")),
+				element(asn1.OBJECT_IDENTIFIER, []byte("\x2b\x06\x01\x05\x05\x07\x03\x11"))))))),
 		subject: join(field("\x55\x04\x0b", asn1.UTF8String, ""), field("\x55\x04\x03", asn1.Tag(30), "\x00L\x00\xfc"), field("\x55\x04\x05", asn1.PrintableString, "7")),
 	}.der(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"an empty subject field", "challenge password", "attribute 1.3.6.1.4.1.311.13.2.3", "attribute unstructured name", "subject key identifier", "extension 2.5.29.32", "extended key usage"}
+	want := []string{"an empty subject field", "challenge password", "attribute 1.3.6.1.4.1.311.13.2.3", "attribute unstructured name", "subject key identifier", "extension 1.2.3, which is not in DER"}
 	if !reflect.DeepEqual(p.Dropped, want) || !p.Challenge {
 		t.Errorf("got %q, challenge %v", p.Dropped, p.Challenge)
+	}
+	if got := []ca.Extension{{OID: "2.5.29.32", Value: []byte{5, 0}}, {OID: "1.2.4", Critical: true, Value: []byte{5, 0}}}; !reflect.DeepEqual(p.Extensions, got) {
+		t.Errorf("extensions are %+v, want %+v", p.Extensions, got)
+	}
+	if !slices.Equal(p.Use, []string{"server", "1.3.6.1.5.5.7.3.17"}) || !slices.Equal(p.KeyUsage, []string{"digital_signature", "key_agreement", "decipher_only"}) {
+		t.Errorf("uses %q, key usage %q", p.Use, p.KeyUsage)
 	}
 	if strings.Contains(fmt.Sprint(p.Dropped), "secret") {
 		t.Error("the password shows")
