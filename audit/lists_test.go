@@ -37,6 +37,15 @@ func (s *listing) revokes(serial ca.Serial, end int) {
 	s.json(Leaf{Kind: Revoked, Issuer: digestOf(1), Serial: serial, Step: 1}, ca.RevokedBody{Intent: 1, Reason: ca.Superseded, NotAfter: day(end)})
 }
 
+// inherits is an EARLIER leaf: certificates that were revoked before their issuer was here.
+func (s *listing) inherits(serials ...ca.Serial) {
+	var body ca.EarlierBody
+	for _, one := range serials {
+		body.Entries = append(body.Entries, ca.EarlierEntry{Serial: one, At: 1, Reason: int(ca.CertificateHold)})
+	}
+	s.json(Leaf{Kind: Earlier, Issuer: digestOf(1), Digest: digestOf(7)}, body)
+}
+
 // makes is a CRL leaf.
 func (s *listing) makes(number int64, made int) {
 	s.json(Leaf{Kind: CRL, Issuer: digestOf(1), Digest: digestOf(byte(number))}, ca.List{Authority: "issuing-g1", Number: number, ThisUpdate: day(made)})
@@ -90,6 +99,8 @@ func TestRV04_RV05_PublishedListsAreHeldAgainstTheLog(t *testing.T) {
 			s.makes(5, 21)
 			s.publishes(5)
 		}},
+		"revoked elsewhere":                    {tell: func(s *listing) { s.makes(5, 1); s.inherits("41", "43"); s.makes(6, 2); s.publishes(6, "41", "43") }},
+		"revoked elsewhere, and missing":       {tell: func(s *listing) { s.makes(5, 1); s.inherits("41", "43"); s.makes(6, 2); s.publishes(6, "43") }, says: []string{"serial 41: it is revoked, and not on list 6"}},
 		"a number twice (RV-04)":               {tell: func(s *listing) { s.makes(5, 1); s.makes(5, 2) }, says: []string{"list 5 of issuing-g1 follows list 5: numbers must rise"}},
 		"a lower number (RV-04)":               {tell: func(s *listing) { s.makes(5, 1); s.makes(4, 2); s.makes(6, 3) }, says: []string{"list 4 of issuing-g1 follows list 5"}},
 		"lower than any (RV-04)":               {tell: func(s *listing) { s.makes(6, 1); s.makes(4, 2); s.makes(5, 3) }, says: []string{"list 4", "list 5 of issuing-g1 follows list 6"}},

@@ -12,6 +12,7 @@ import (
 
 	"chancery/ca"
 	"chancery/signer/journal"
+	"chancery/signer/softkey"
 )
 
 // WrapKeys puts another key in the place of each authority's that is unlocked,
@@ -33,6 +34,45 @@ func (s *Signer) Put(all ...journal.Entry) ([]journal.Placed, error) { return s.
 
 // Snapshot makes one now.
 func (s *Signer) Snapshot() { s.snapshot(context.Background()) }
+
+// InheritPart takes the first part of a list from elsewhere, and leaves it at that.
+func (s *Signer) InheritPart(name string, der []byte) error {
+	a := s.rules.Load().authorities[name]
+	l, err := readPast(der, a.Authority, s.Now())
+	if err != nil {
+		return err
+	}
+	return s.earlier(a.Key, l.digest, l.entries[:ca.MaxEarlier])
+}
+
+// Bring seals the key of an import, and leaves it at that.
+func (s *Signer) Bring(q Import) error {
+	key, _, err := softkey.Import(q.Key)
+	if err != nil {
+		return err
+	}
+	return s.bring(q, key)
+}
+
+// Past reads the entries of a list, whoever signed it, and writes them as a list made here.
+func Past(der []byte) (entries []ca.Entry, err error) {
+	l, err := parsedPast(der)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := pastEntries(l)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range steps {
+		e, err := one.entry()
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
 
 // Size is how many leaves the log has.
 func (s *Signer) Size() int64 { return s.journal.Size() }

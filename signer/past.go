@@ -190,6 +190,13 @@ func (s *Signer) past(q Import) *ca.Past {
 	return &ca.Past{Awaited: true}
 }
 
+// fromElsewhere tells whether the log says that a key was brought. Of one that lies here
+// since the power went as it was sealed, it says nothing.
+func (s *Signer) fromElsewhere(name string) bool {
+	here, known := s.made[name]
+	return known && !here
+}
+
 // listable refuses a list before it is known what the key revoked elsewhere.
 func (a *authority) listable() error {
 	if a.Past == nil || !a.Past.Awaited {

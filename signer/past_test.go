@@ -311,3 +311,26 @@ func TestR26_AListFromElsewhereThatIsNotItsOwnIsRefused(t *testing.T) {
 	}
 	i.inherits(i.old)
 }
+
+// A key that an import brought which then broke off stays one from elsewhere: it is
+// imported without bringing it again, and not taken for a new one.
+func TestR26_AKeyFromElsewhereStaysOne(t *testing.T) {
+	for _, restarts := range []bool{false, true} {
+		c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+		root := e.makes("root", "", "ec", 4000, rootExtensions)
+		q := c.importing("users-g1", ca.Issuing, e.makes("sub", "root", "ec", 2000, issuingExtensions), root)
+		q.Key = e.key("sub")
+		if err := c.Bring(q); err != nil {
+			t.Fatal(err)
+		}
+		if restarts {
+			c.restarts()
+		}
+		c.untouched("an authority of it", ca.E2601, func() error { _, err := c.Create(c.creation("users-g1", "root-g1", ca.Issuing)); return err })
+		q.Key = nil
+		made, err := c.Import(q)
+		if a := made.Authority; err != nil || a.Past == nil || !a.Past.Awaited {
+			t.Errorf("imported as %+v, %v", a.Past, err)
+		}
+	}
+}

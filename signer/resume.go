@@ -27,6 +27,8 @@ func (s *Signer) unused(q Creation) (bool, error) {
 	switch {
 	case held.Purpose != softkey.Authority || s.rules.Load().withKey(held.SPKI) != nil:
 		return false, s.taken(q, "it is another's")
+	case s.fromElsewhere(q.Name):
+		return false, unmakeable("the key of "+q.Name+" was made elsewhere, and may have signed there", "chancery ca import-cert "+q.Name+" FILE --crl OLD.crl, or choose another name")
 	case held.KeyType != q.KeyType:
 		return false, s.taken(q, "it is of type "+held.KeyType)
 	case slices.Contains(held.Methods, softkey.ByKEK) != (q.Kind == ca.Issuing):

@@ -63,7 +63,14 @@ func (r *revoked) put(s step) {
 // putAll enters steps of serials that have none yet, in ascending order: so many at once
 // that each by itself would move all the others. The slice is not kept.
 func (r *revoked) putAll(sorted []step) {
-	r.main, r.young = slices.Collect(merged(slices.Collect(merged(r.main, r.young)), sorted)), nil
+	next := make([]step, 0, len(r.main)+len(r.young)+len(sorted)) // once: a list from elsewhere may have a million
+	for one := range r.steps() {
+		for len(sorted) > 0 && sorted[0].compare(one.serial) < 0 {
+			next, sorted = append(next, sorted[0]), sorted[1:]
+		}
+		next = append(next, one)
+	}
+	r.main, r.young = append(next, sorted...), nil
 }
 
 // steps gives what stands now, in ascending order of serial. It stays what it was

@@ -88,6 +88,9 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 		return err
 	}
 	list, err := c.earlierList(q.earlier)
+	if err == nil {
+		err = fitting(chain[0], q.earlier, list)
+	}
 	if err != nil {
 		return err
 	}
@@ -140,6 +143,7 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	}
 	one := made.Authority
 	if one.Past != nil && q.told() {
+		c.entered(ctx, one) // so that the same command goes on from here
 		if one, err = c.inherited(ctx, one, q.earlier, list); err != nil {
 			return err
 		}

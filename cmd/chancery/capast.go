@@ -3,8 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,6 +61,25 @@ func (c *ceremony) earlierList(e earlier) ([]byte, error) {
 		return nil, ca.Refused(ca.E2602, fmt.Sprintf("%s has %d octets, and no list that is taken has none, or more than %d", e.crl, len(data), signer.MaxPast), "have it made again without what has ended")
 	}
 	return data, nil
+}
+
+// fitting refuses a list that is not the certificate's, before anything is taken in. The
+// signer looks closer.
+func fitting(by *x509.Certificate, e earlier, list []byte) error {
+	if list == nil {
+		return nil
+	}
+	l, err := x509.ParseRevocationList(list)
+	if err == nil && !bytes.Equal(l.RawIssuer, by.RawSubject) {
+		err = errors.New("its issuer is another one: " + ca.Show(l.Issuer.String()))
+	}
+	if err == nil {
+		err = by.CheckSignature(l.SignatureAlgorithm, l.RawTBSRevocationList, l.Signature)
+	}
+	if err != nil {
+		return ca.Refused(ca.E2602, e.crl+" is no revocation list of version 2 that this authority signed", "chancery show "+e.crl+"; openssl ca -gencrl makes one").Because(err.Error())
+	}
+	return nil
 }
 
 // inherit tells for an authority that is here what it revoked elsewhere.
