@@ -15,7 +15,6 @@ import (
 
 	"chancery/ca"
 	"chancery/internal/respond"
-	"chancery/internal/socket"
 
 	"github.com/google/uuid"
 )
@@ -106,7 +105,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(respond.RequestIDHeader, string(newID(d.o.Now())))
 	defer d.survive(w, r)
 	who := asker(r)
-	if who.UID == socket.Nobody {
+	if who.ID == "" {
 		respond.Fail(w, r, d.o.Log, ca.Forbidden(ca.E1303, "the account at the other end of the connection is not known", "connect to the local socket"))
 		return
 	}

@@ -8,12 +8,16 @@ import (
 	"strconv"
 
 	"chancery/ca"
+	"chancery/internal/respond"
 	"chancery/internal/socket"
 )
 
-// asker is the account behind a request; its UID is nobody if it could not be
-// proven.
+// asker is who has signed in before this door, else the account behind a local socket;
+// without an ID if neither could be proven.
 func asker(r *http.Request) ca.Actor {
+	if who, ok := respond.Actor(r.Context()); ok {
+		return who
+	}
 	uid := socket.Peer(r.Context())
 	if uid == socket.Nobody {
 		return ca.Actor{UID: uid}
@@ -26,6 +30,9 @@ func asker(r *http.Request) ca.Actor {
 // that cannot be looked up is no error, and one that is renamed keeps its old name
 // until the next start.
 func (d *door) named(a ca.Actor) ca.Actor {
+	if a.Method != ca.MethodPeer {
+		return a
+	}
 	if name, ok := d.names.Load(a.UID); ok {
 		a.Name, _ = name.(string)
 		return a

@@ -17,6 +17,8 @@ type Actor struct {
 	// Token is what the actor signed in with for method MethodToken, and narrows what
 	// it may do; else nil.
 	Token *Token `json:"-"`
+	// Shown is the live certificate that the actor's connection proved, else nil.
+	Shown *Certificate `json:"-"`
 }
 
 // How actors prove who they are.
@@ -26,6 +28,8 @@ const (
 	// MethodToken is a secret that the actor made, MethodCertificate a client certificate.
 	MethodToken       = "token"
 	MethodCertificate = "certificate"
+	// MethodRenewal is a certificate that is nobody's sign-in: it renews itself.
+	MethodRenewal = "renewal"
 	// MethodService is the service itself: no door gives it to anybody.
 	MethodService = "service"
 )

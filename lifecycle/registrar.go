@@ -166,11 +166,19 @@ func New(o Options) (*Registrar, error) {
 // E2301 if the outcome is not known, or too many wait. When ctx ends, a request
 // that is already at the signer goes on, and asking again finds its certificate.
 func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issued, error) {
-	v, err := r.ready(ctx)
-	if err != nil {
+	if _, err := r.ready(ctx); err != nil {
 		return ca.Issued{}, err
 	}
 	if err := r.allow(ctx, q.From, access.Submit); err != nil {
+		return ca.Issued{}, err
+	}
+	return r.submit(ctx, q, c)
+}
+
+// submit is Submit for whom that, or a renewal, was allowed.
+func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issued, error) {
+	v, err := r.ready(ctx)
+	if err != nil {
 		return ca.Issued{}, err
 	}
 	if r.full() {

@@ -44,6 +44,9 @@ func (r *Registrar) may(ctx context.Context, who ca.Actor, a access.Action) erro
 	case len(roles) == 0:
 		return r.stranger(who)
 	}
+	if who.Method == ca.MethodRenewal && a != access.Renew {
+		return ca.Forbidden(ca.E1305, "this certificate renews itself and does nothing else", "use a token, or a certificate that the policy maps to an account")
+	}
 	if err = access.Allow(roles, a); err == nil && who.Token != nil && who.Token.Scope.Narrow() {
 		err = access.AllowNarrowed(a)
 	}
@@ -98,7 +101,7 @@ func rolesIn(rules policy.Bundle, who ca.Actor) []ca.Role {
 	switch who.Method {
 	case ca.MethodPeer:
 		return rules.PeerRoles(who.UID)
-	case ca.MethodCertificate:
+	case ca.MethodCertificate, ca.MethodRenewal:
 		return rules.AccountRoles(who.UID)
 	case ca.MethodService:
 		return []ca.Role{ca.Requester} // under a profile that nobody else can use

@@ -15,7 +15,7 @@ CGO_ENABLED=0 go build -trimpath -o bin/chancery ./cmd/chancery
 dir=$(mktemp -d)
 tracer=
 trap 'test -z "$tracer" || { kill -INT $(cat "/proc/$tracer/task/$tracer/children") || true; wait "$tracer" || true; }; rm -r "$dir"' EXIT
-export CHANCERY_DIR=$dir/ca CHANCERY_LISTEN_HTTP=127.0.0.1:0
+export CHANCERY_DIR=$dir/ca CHANCERY_LISTEN_HTTP=127.0.0.1:0 CHANCERY_LISTEN=off CHANCERY_LISTEN_MTLS=off
 
 bin/chancery init --names lab.example --recovery-file "$dir/words" >/dev/null 2>&1
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -batch -keyout "$dir/key" -subj /CN=nas.lab.example -addext subjectAltName=DNS:nas.lab.example -out "$dir/csr" 2>/dev/null

@@ -48,7 +48,7 @@ type said struct {
 
 func (h hand) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, os.Args[0], args...)
-	c.Env = append(os.Environ(), "CHANCERY_TEST_MAIN=1", "CHANCERY_DIR="+h.dir, "CHANCERY_LISTEN_HTTP=127.0.0.1:0", "CHANCERY_FAULT_LIGHT=1")
+	c.Env = append(os.Environ(), "CHANCERY_TEST_MAIN=1", "CHANCERY_DIR="+h.dir, "CHANCERY_LISTEN_HTTP=127.0.0.1:0", "CHANCERY_LISTEN=off", "CHANCERY_LISTEN_MTLS=off", "CHANCERY_FAULT_LIGHT=1")
 	c.Dir = filepath.Dir(h.dir)
 	return c
 }

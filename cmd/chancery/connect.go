@@ -14,6 +14,7 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/config"
 )
 
 // lockPause is how long to wait before looking again whether another command is
@@ -92,7 +93,7 @@ func isHeld(err error) bool {
 
 // alone runs the processes while do runs, and ends with do's error.
 func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *client.Client) error) error {
-	f, done, err := a.household(l, "command", "")
+	f, done, err := a.household(l, "command", nil)
 	if err != nil {
 		return err
 	}
@@ -127,9 +128,9 @@ func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *cli
 
 // household makes the parent of front and signer, with the sockets they listen
 // on. The front's own is called admin.sock only where it will stay: others wait
-// for the end of a command instead of calling in on it. A door at a TCP address,
-// if there is one, is the front's too. done closes all of them.
-func (a *app) household(l layout, door, http string) (f *family, done func(), err error) {
+// for the end of a command instead of calling in on it. The doors at TCP addresses that
+// settings name are the front's too. done closes all of them.
+func (a *app) household(l layout, door string, settings *config.Config) (f *family, done func(), err error) {
 	var listeners []net.Listener
 	done = func() {
 		for _, listener := range listeners {
@@ -151,15 +152,15 @@ func (a *app) household(l layout, door, http string) (f *family, done func(), er
 			return nil, done, err
 		}
 	}
-	front, address := map[string]*os.File{"admin": files[door]}, ""
-	if http != "" {
-		if err := open("http", func() (net.Listener, error) { return bindAddress(http) }); err != nil {
+	front, at := map[string]*os.File{"admin": files[door]}, map[string]string{}
+	for name, address := range addresses(settings) {
+		if err := open(name, func() (net.Listener, error) { return bindAddress(address) }); err != nil {
 			return nil, done, err
 		}
-		front["http"], address = files["http"], listeners[len(listeners)-1].Addr().String()
+		front[name], at[name] = files[name], listeners[len(listeners)-1].Addr().String()
 	}
 	return &family{
-		layout: l, args: a.args, stderr: a.err, log: slog.New(slog.NewTextHandler(a.err, nil)).With("role", "parent"), http: address,
+		layout: l, args: a.args, stderr: a.err, log: slog.New(slog.NewTextHandler(a.err, nil)).With("role", "parent"), at: at, env: settingsOf(settings),
 		members: []child{
 			{role: "signer", files: map[string]*os.File{"sign": files["sign"], "ceremony": files["ceremony"]}},
 			{role: "front", files: front},

@@ -90,7 +90,7 @@ func runScript(t *testing.T, lines string) {
 	c := exec.CommandContext(t.Context(), "sh", "-eux", "-c",
 		"service=\ntrap 'test -z \"$service\" || { kill -INT $service; wait $service; }' EXIT\n"+lines)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CHANCERY_LISTEN_HTTP=127.0.0.1:0", "CHANCERY_FAULT_LIGHT=1")
+	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CHANCERY_LISTEN_HTTP=127.0.0.1:0", "CHANCERY_LISTEN=127.0.0.1:0", "CHANCERY_LISTEN_MTLS=127.0.0.1:0", "CHANCERY_FAULT_LIGHT=1")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -50,6 +50,9 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 	if admin != nil {
 		group.Go(func() error { return serveDoor(ctx, admin, f, log) })
 	}
+	if err := f.serveTLS(ctx, group, l, fds, log); err != nil {
+		return err
+	}
 	public, err := fds.listener("http")
 	if err != nil {
 		return err
@@ -71,11 +74,16 @@ func unlessCanceled(err error) error {
 	return err
 }
 
+// door is the API, whoever proves who asks.
+func (f front) door(log *slog.Logger) http.Handler {
+	return api.New(api.Options{
+		Submitter: f.registrar, Reader: f.registrar, Revoker: f.registrar, Officer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
+	})
+}
+
 // serveDoor answers on admin.sock until ctx ends, and finishes what is under way.
 func serveDoor(ctx context.Context, l net.Listener, f front, log *slog.Logger) error {
-	server := api.Server(api.New(api.Options{
-		Submitter: f.registrar, Reader: f.registrar, Revoker: f.registrar, Officer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
-	}), log)
+	server := api.Server(f.door(log), log)
 	done := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait/2)
@@ -94,6 +102,7 @@ type front struct {
 	registrar *lifecycle.Registrar
 	publisher *status.Publisher
 	public    http.Handler // what everybody may fetch
+	vouched   *lifecycle.Vouched
 }
 
 // openFront opens the book, and makes what works on it.
@@ -114,12 +123,12 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		return f, errors.Join(err, f.book.Close())
 	}
 	signer := &bridge{client: wire.Dial(dialPath(l.socket("sign"))), boot: rand.Text()}
-	vouched := lifecycle.NewVouched(f.book)
-	published := status.Options{Shelf: vouched, Lists: l.lists(), Log: log, Now: wallClock()}
+	f.vouched = lifecycle.NewVouched(f.book)
+	published := status.Options{Shelf: f.vouched, Lists: l.lists(), Log: log, Now: wallClock()}
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: f.book, Shelf: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Profile: config.Profile,
-		Vouched: vouched, Constraints: checker.Constraints, Subject: checker.Subject,
+		Vouched: f.vouched, Tokens: f.book, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, Revoked: f.publisher.Revoked,
 		Report: func(err error) { log.Error("front and signer", "error", err) },

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -12,13 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"chancery/ca"
 	"chancery/client"
 	"chancery/config"
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var listen string
+	var flags listening
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the service until Ctrl-C",
 		Example: "  chancery serve\n  chancery serve --dir ./chancery-data",
@@ -27,16 +25,20 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.serve(c.Context(), l, listen)
+			return a.serve(c.Context(), l, flags)
 		},
 	}
-	c.Flags().StringVar(&listen, "listen-http", "", "host:port for CA certificates and revocation lists (default: listen_http, :8080)")
+	f := c.Flags()
+	f.StringVar(&flags.https, "listen", "", "host:port of the API over TLS, or off (default: listen, :8443)")
+	f.StringVar(&flags.mtls, "listen-mtls", "", "host:port for renewal and sign-in by certificate, or off (default: listen_mtls, :8444)")
+	f.StringVar(&flags.http, "listen-http", "", "host:port for CA certificates and revocation lists (default: listen_http, :8080)")
+	f.StringVar(&flags.base, "base-url", "", "where people and programs reach --listen (default: base_url)")
 	return c
 }
 
 // serve is the parent: it holds the lock and the listening sockets, so that a
 // child that is started again finds its callers still in the queue.
-func (a *app) serve(ctx context.Context, l layout, listen string) error {
+func (a *app) serve(ctx context.Context, l layout, flags listening) error {
 	began := time.Now()
 	// Before anything is read or made: the service of another account could not open
 	// what this one leaves.
@@ -47,26 +49,22 @@ func (a *app) serve(ctx context.Context, l layout, listen string) error {
 	if err != nil {
 		return err
 	}
-	if listen != "" {
-		settings.ListenHTTP = listen
-		var fault *ca.Problem
-		if err := settings.Check(); errors.As(err, &fault) {
-			return usage("--listen-http "+ca.Show(listen)+" is no address to listen on", "chancery serve --listen-http 127.0.0.1:8080").Because(fault.Detail)
-		}
+	if settings, err = flags.over(settings); err != nil {
+		return err
 	}
 	lock, err := hold(ctx, l)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	f, done, err := a.household(l, "admin", settings.ListenHTTP)
+	f, done, err := a.household(l, "admin", &settings)
 	if err != nil {
 		return err
 	}
 	defer done()
 	return f.run(ctx, func() {
-		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands             %s\n  lists of revocation  %s, in certificates as %s\nready in %.1f s - stop with Ctrl-C\n",
-			version(), l.dir, l.socket("admin"), f.http, settings.PKIURL, time.Since(began).Seconds())
+		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands             %s\n%s  lists of revocation  %s, in certificates as %s\nready in %.1f s - stop with Ctrl-C\n",
+			version(), l.dir, l.socket("admin"), f.doors(settings), f.at["http"], settings.PKIURL, time.Since(began).Seconds())
 		a.beginsWith(ctx, l, settings)
 	})
 }

@@ -46,7 +46,8 @@ type family struct {
 	args    []string // how this program was called: argv[0]
 	stderr  io.Writer
 	log     *slog.Logger
-	http    string // where the front listens for everybody; empty for nowhere
+	at      map[string]string // where the front listens, by the name of the door
+	env     []string          // settings that flags made, for the children
 	members []child
 }
 
@@ -137,7 +138,7 @@ func (f *family) start(ctx context.Context, c child) (*process, error) {
 	}
 	cmd := exec.Command(self, "run", c.role, "--dir", f.layout.dir)
 	cmd.Args[0] = f.args[0]
-	cmd.Env = append(os.Environ(), "CHANCERY_FDS="+strings.Join(names, ","))
+	cmd.Env = append(append(os.Environ(), f.env...), "CHANCERY_FDS="+strings.Join(names, ","))
 	cmd.ExtraFiles = files
 	cmd.Stderr = f.stderr
 	// A Ctrl-C at the terminal is for the parent, which stops its children in

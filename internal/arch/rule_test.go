@@ -29,6 +29,7 @@ var may = map[string]string{
 	"signer/wire":    "ca policy audit signer",
 	"store":          "ca audit",
 	"status":         "ca format",
+	"listen":         "ca internal/csr internal/respond",
 	"verify":         "ca",
 	"trust":          "ca",
 	"config":         "ca",

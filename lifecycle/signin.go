@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"chancery/access"
+	"chancery/ca"
+)
+
+// Standing gives a certificate of ours as the book has it, found by its issuer's key and
+// its serial number and by nothing that it says (security rule AN-02). A generation that
+// is retired or revoked issued nothing any more that counts. The Problem is E2101 if it is
+// no certificate of ours; any other error says that it is not known how it stands.
+func (r *Registrar) Standing(ctx context.Context, der []byte) (ca.Certificate, error) {
+	unknown := ca.NotFound(ca.E2101, "the certificate is not one of this authority", "chancery list")
+	x, err := x509.ParseCertificate(der)
+	if err != nil {
+		return ca.Certificate{}, unknown
+	}
+	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
+	if err != nil {
+		return ca.Certificate{}, unknown
+	}
+	all, err := r.o.Vouched.Authorities(ctx)
+	if err != nil {
+		return ca.Certificate{}, err
+	}
+	for _, a := range all {
+		if a.Kind != ca.Issuing || a.State == ca.Retired || len(a.Revoked) > 0 || !bytes.Equal(a.Subject, x.RawIssuer) {
+			continue
+		}
+		issuer, err := x509.ParseCertificate(a.Certificate)
+		if err != nil || issuer.CheckSignature(x.SignatureAlgorithm, x.RawTBSCertificate, x.Signature) != nil {
+			continue
+		}
+		row, ok, err := r.o.Book.Serial(ctx, a.Key, serial)
+		switch {
+		case err != nil:
+			return ca.Certificate{}, err
+		case ok && row.Kind == ca.EndEntity && bytes.Equal(row.DER, der):
+			return row, nil
+		}
+	}
+	return ca.Certificate{}, unknown
+}
+
+// SignInBy gives the actor of a client certificate whose key was proven. Chain, validity
+// and revocation are looked at with each call; what cannot be known is refused (AN-02). If
+// the policy maps the certificate to an account and it is for clients, that account asks;
+// else the certificate may renew itself and nothing more.
+func (r *Registrar) SignInBy(ctx context.Context, der []byte) (ca.Actor, error) {
+	row, err := r.Standing(ctx, der)
+	now := r.o.Now()
+	var p *ca.Problem
+	switch {
+	case errors.As(err, &p) && p.Kind == ca.NotFoundKind:
+		return ca.Actor{}, unknownCertificate()
+	case err != nil:
+		r.o.Report(fmt.Errorf("look a client certificate up: %w", err))
+		return ca.Actor{}, ca.Unavailable(ca.E2301, "it is not known how this certificate stands, so it is refused", "try again in a moment")
+	case row.Revoked != nil:
+		return ca.Actor{}, ca.Forbidden(ca.E1305, "this certificate is revoked", "ask for a new one")
+	case now.Before(row.NotBefore) || now.After(row.NotAfter):
+		return ca.Actor{}, ca.Forbidden(ca.E1305, "this certificate is not valid now", "ask for a new one")
+	}
+	x, err := x509.ParseCertificate(der)
+	if err != nil {
+		return ca.Actor{}, unknownCertificate()
+	}
+	r.mu.Lock()
+	rules := r.rules
+	r.mu.Unlock()
+	if rules == nil {
+		return ca.Actor{}, ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment")
+	}
+	uid, mapped := rules.SignedIn(row.IssuerKey, row.Serial, sha256.Sum256(x.RawSubjectPublicKeyInfo))
+	if mapped && slices.Contains(x.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		return ca.Actor{ID: "uid:" + strconv.Itoa(uid), Name: "certificate " + row.PublicName(), Method: ca.MethodCertificate, UID: uid, Shown: &row}, nil
+	}
+	return ca.Actor{ID: row.Owner, Name: "certificate " + row.PublicName(), Method: ca.MethodRenewal, UID: uidOf(row.Owner), Shown: &row}, nil
+}
+
+func unknownCertificate() *ca.Problem {
+	return ca.Forbidden(ca.E1306, "this certificate is not known here", "present one that this authority issued and that stands in its book")
+}
+
+// uidOf is the account that an actor's ID names, -1 for none.
+func uidOf(id string) int {
+	digits, ok := strings.CutPrefix(id, "uid:")
+	uid, err := strconv.Atoi(digits)
+	if !ok || err != nil || uid < 0 {
+		return -1
+	}
+	return uid
+}
+
+// Renew has the certificate that who asks has shown issued once more: the same names,
+// subject, profile and owner, by the line that signed it, with the key of the request c,
+// or with its own if c is nil (security rule PF-08). Whoever sends the same again within
+// 24 hours is given the same certificate. The error is as Submit's; E1305 if no live
+// certificate was shown, or its owner may not ask any more.
+func (r *Registrar) Renew(ctx context.Context, who ca.Actor, id ca.RequestID, c *ca.CSR) (ca.Issued, error) {
+	if who.Shown == nil {
+		return ca.Issued{}, ca.Forbidden(ca.E1305, "a certificate is renewed by whoever shows it", "present it, with its key, on the port for certificates (listen_mtls)")
+	}
+	old := *who.Shown
+	owner := ca.Actor{ID: old.Owner, Name: "certificate " + old.PublicName(), Method: ca.MethodRenewal, UID: uidOf(old.Owner), Shown: &old}
+	if err := r.allow(ctx, owner, access.Renew); err != nil {
+		return ca.Issued{}, err
+	}
+	first, err := r.first(ctx, old)
+	if err != nil {
+		return ca.Issued{}, err
+	}
+	if c == nil {
+		c = &first
+	}
+	if err := sameWish(first, *c); err != nil {
+		return ca.Issued{}, r.refused(owner, err)
+	}
+	digest := sha256.Sum256(c.Raw)
+	q := ca.Request{
+		ID: id, Door: ca.DoorAPI, Key: fmt.Sprintf("renew %s %x", old.Serial, digest[:16]), From: owner,
+		Profile: old.Profile, CSR: c.Raw, At: r.o.Now(),
+	}
+	all, err := r.o.Vouched.Authorities(ctx)
+	if err != nil {
+		return ca.Issued{}, err
+	}
+	for _, a := range all {
+		if a.Name == old.Authority {
+			q.Line = a.Line
+		}
+	}
+	return r.submit(ctx, q, *c)
+}
+
+// first is the request that a certificate came of.
+func (r *Registrar) first(ctx context.Context, old ca.Certificate) (ca.CSR, error) {
+	der, err := r.o.Shelf.CSR(ctx, old.Request)
+	if err != nil {
+		return ca.CSR{}, err
+	}
+	if der == nil {
+		return ca.CSR{}, ca.Refused(ca.E2204, "the request of this certificate is not kept any more", "ask for a new certificate")
+	}
+	return r.o.CSR(der)
+}
+
+// sameWish refuses a request for more than another key.
+func sameWish(first, next ca.CSR) error {
+	if slices.Equal(first.Subject, next.Subject) && slices.Equal(first.Names, next.Names) {
+		return nil
+	}
+	return ca.Refused(ca.E2204, "a renewal asks for the same names and the same subject", "send a request like the first one, with a new key; anything more is a new request").
+		Because("the first asked for " + ca.Show(first.Subject.String()) + " (security rule PF-08)").At("csr")
+}
+
+// Ready says why nothing is issued now; nil if certificates are issued.
+func (r *Registrar) Ready(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.problem != nil:
+		return r.problem
+	case r.view == nil:
+		return ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment")
+	case r.sealed:
+		return ca.Locked(ca.E3001, "the signing keys are locked", "chancery key unlock")
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package listen
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"chancery/ca"
+	"chancery/internal/respond"
+)
+
+// maxQuery is how many parameters a call may have (security rule WB-03).
+const maxQuery = 32
+
+// A Gate finds out who asks; see lifecycle.Registrar. It is asked anew with each call,
+// so that nothing outlives what was withdrawn (security rule RO-03).
+type Gate interface {
+	// SignIn gives the actor of a token.
+	SignIn(ctx context.Context, token string) (ca.Actor, error)
+	// SignInBy gives the actor of a client certificate whose key the connection proved.
+	SignInBy(ctx context.Context, der []byte) (ca.Actor, error)
+	// Ready says what keeps the service from issuing; nil if nothing does.
+	Ready(ctx context.Context) error
+}
+
+// Guarded are what a Guard needs. All must be set.
+type Guarded struct {
+	Gate Gate
+	// Door is the API; Public answers what everybody may fetch, below /pki/.
+	Door, Public http.Handler
+	// Hosts are the names of this service: hosts without a port.
+	Hosts []string
+	Log   *slog.Logger
+	Now   func() time.Time
+	// NewID makes the id of a call.
+	NewID func() ca.RequestID
+}
+
+// A guard stands before the door of a listener over TLS.
+type guard struct {
+	Guarded
+	failures failures
+}
+
+// Guard makes the handler of a listener over TLS.
+func Guard(o Guarded) http.Handler { return &guard{Guarded: o} }
+
+// ServeHTTP answers what needs no sign-in, and lets in who has signed in.
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	headers(w.Header())
+	w.Header().Set(respond.RequestIDHeader, string(g.NewID()))
+	switch r.URL.Path {
+	case "/healthz", "/readyz": // for probes, which know an address and no name
+		g.health(w, r)
+		return
+	}
+	if !slices.Contains(g.Hosts, hostOf(r.Host)) {
+		// An answer made for one name and fetched by another is how rebinding works
+		// (security rule WB-08).
+		g.fail(w, r, &respond.Refusal{Status: http.StatusMisdirectedRequest, Problem: ca.Refused(ca.E1308, "this service does not answer for the host that the call names", "call it by the name in base_url")})
+		return
+	}
+	if strings.Count(r.URL.RawQuery, "&") >= maxQuery {
+		g.fail(w, r, ca.Invalid(ca.E1401, "the query has too many parameters", "send 32 at most"))
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/pki/") {
+		w.Header().Del("Cache-Control")
+		g.Public.ServeHTTP(w, r)
+		return
+	}
+	who, err := g.who(r)
+	if err != nil {
+		g.refuse(w, r, err)
+		return
+	}
+	g.Door.ServeHTTP(w, r.WithContext(respond.AsActor(r.Context(), who)))
+}
+
+// headers are those of every answer. There is no Strict-Transport-Security: it would
+// cover the host's every port, and lists are served without TLS (RFC 6797 §8.3).
+func headers(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// who finds out who asks: by the token, if the call brings one, else by the certificate
+// that the connection proved. A header of any other kind grants nothing.
+func (g *guard) who(r *http.Request) (ca.Actor, error) {
+	if lines := r.Header.Values("Authorization"); len(lines) > 0 {
+		scheme, token, ok := strings.Cut(lines[0], " ")
+		if len(lines) > 1 || !ok || !strings.EqualFold(scheme, "Bearer") { // RFC 6750 §2.1
+			return ca.Actor{}, notSignedIn()
+		}
+		return g.Gate.SignIn(r.Context(), token)
+	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		return g.Gate.SignInBy(r.Context(), r.TLS.PeerCertificates[0].Raw)
+	}
+	return ca.Actor{}, notSignedIn()
+}
+
+func notSignedIn() *ca.Problem {
+	return ca.Forbidden(ca.E1306, "nobody has signed in", "send a token: Authorization: Bearer chy_…, made with chancery token create")
+}
+
+// refuse answers a call that did not sign in, and counts it. Whose token is good is never
+// refused for what others at the same address do.
+func (g *guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var p *ca.Problem
+	if errors.As(err, &p) && p.Kind == ca.ForbiddenKind {
+		status := http.StatusUnauthorized
+		w.Header().Set("WWW-Authenticate", `Bearer realm="chancery"`)
+		if g.failures.add(r.RemoteAddr, g.Now()) {
+			w.Header().Del("WWW-Authenticate")
+			w.Header().Set("Connection", "close")
+			status, p = http.StatusTooManyRequests, ca.Busy(ca.E1307, "too many calls from this address failed to sign in", "wait a minute, and correct the token")
+		}
+		err = &respond.Refusal{Status: status, Problem: p}
+	}
+	g.fail(w, r, err)
+}
+
+func (g *guard) fail(w http.ResponseWriter, r *http.Request, err error) {
+	respond.Fail(w, r, g.Log, err)
+}
+
+// health answers /healthz, whether the process lives, and /readyz, whether it issues. Both
+// are for everybody, so they say no more than a code.
+func (g *guard) health(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		g.fail(w, r, &respond.Refusal{Status: http.StatusMethodNotAllowed, Problem: ca.Invalid(ca.E1401, "this path does not take that method", "use GET")})
+		return
+	}
+	answer := struct {
+		Status string `json:"status"`
+		Code   string `json:"code,omitempty"`
+	}{Status: "ok"}
+	status := http.StatusOK
+	if r.URL.Path == "/readyz" {
+		if err := g.Gate.Ready(r.Context()); err != nil {
+			status, answer.Status, answer.Code = http.StatusServiceUnavailable, "not ready", string(ca.E9000)
+			var p *ca.Problem
+			if errors.As(err, &p) {
+				answer.Code = string(p.Code)
+			}
+		}
+	}
+	respond.JSON(w, g.Log, status, answer)
+}
+
+// hostOf is the host of a Host header, without its port, as names are compared.
+func hostOf(header string) string {
+	host, _, err := net.SplitHostPort(header)
+	if err != nil {
+		host = strings.Trim(header, "[]")
+	}
+	return strings.TrimSuffix(strings.ToLower(host), ".")
+}
+
+// HostOf is the host of an address such as base_url, in the form of Guarded.Hosts.
+func HostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return hostOf(u.Host)
+}
+
+// clientCAs are the authorities whose certificates may be presented: each generation
+// that is standby, active or retiring and whose own certificate nobody revoked, so that
+// what an older one signed renews itself (R76).
+func clientCAs(all []ca.Authority) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, a := range all {
+		if a.Kind != ca.Issuing || a.State == ca.Retired || len(a.Revoked) > 0 {
+			continue
+		}
+		for _, der := range append([][]byte{a.Certificate}, a.Earlier...) {
+			if c, err := x509.ParseCertificate(der); err == nil {
+				pool.AddCert(c)
+			}
+		}
+	}
+	return pool
+}
