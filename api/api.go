@@ -30,7 +30,7 @@ const (
 )
 
 // A Submitter takes requests; see lifecycle.Registrar for what the errors are. It
-// decides who may do what, as the Reader does; the door says who asks.
+// decides who may do what, as the others do; the door says who asks.
 type Submitter interface {
 	// Admit says whether somebody may use this door at all.
 	Admit(ctx context.Context, who ca.Actor) error
@@ -40,6 +40,8 @@ type Submitter interface {
 	Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issued, error)
 	// Plan says what Submit would make of a request now.
 	Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, error)
+	// Request gives a request that was submitted, with its certificate.
+	Request(ctx context.Context, who ca.Actor, id ca.RequestID) (ca.Asked, error)
 }
 
 // A Reader tells what there is.
@@ -47,19 +49,31 @@ type Reader interface {
 	// Find gives the one certificate that a public name, a serial, a serial's tail
 	// or a name means: E2101 if there is none, E2102 if there are more.
 	Find(ctx context.Context, who ca.Actor, ref string) (ca.Issued, error)
-	// List gives a page, newest first.
+	// List gives a page.
 	List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.Certificate, error)
 	Authorities(ctx context.Context, who ca.Actor) ([]ca.Authority, error)
 	Profiles(ctx context.Context, who ca.Actor) ([]ca.Profile, error)
 	Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 }
 
+// A Recorder tells what happened.
+type Recorder interface {
+	// Count says how many certificates a List has in all pages.
+	Count(ctx context.Context, who ca.Actor, f ca.Filter) (int64, error)
+	// Events gives a page of events, newest first.
+	Events(ctx context.Context, who ca.Actor, f ca.EventFilter) ([]ca.Event, error)
+	// Leaves gives durable leaves of the log from an index on, without gaps.
+	Leaves(ctx context.Context, who ca.Actor, from int64, limit int) ([][]byte, error)
+}
+
 // Options are what the door needs. All must be set.
 type Options struct {
 	Submitter Submitter
 	Reader    Reader
+	Recorder  Recorder
 	Revoker   Revoker
 	Officer   Officer
+	Rehearser Rehearser
 	Lists     Lists
 	// Public is the door that everybody has: its /pki/ is here too, for who may use
 	// this socket and no other address.
@@ -80,18 +94,8 @@ type door struct {
 // a request whose account is not known is refused with E1303.
 func New(o Options) http.Handler {
 	d := &door{o: o, mux: http.NewServeMux()}
-	d.route("/api/v1/certificates", map[string]verb{http.MethodGet: d.list, http.MethodPost: d.submit})
-	d.route("/api/v1/certificates/{ref}", map[string]verb{http.MethodGet: d.find})
-	d.route("/api/v1/authorities", map[string]verb{http.MethodGet: d.authorities})
-	d.route("/api/v1/authorities/{name}", map[string]verb{http.MethodGet: d.authority})
-	d.route("/api/v1/revocations", map[string]verb{http.MethodPost: d.revoke})
-	d.route("/api/v1/crls", map[string]verb{http.MethodGet: d.lists})
-	d.route("/api/v1/crls/{name}", map[string]verb{http.MethodPost: d.publish})
-	d.route("/api/v1/unsettled", map[string]verb{http.MethodGet: d.unsettled})
-	d.route("/api/v1/unsettled/{index}", map[string]verb{http.MethodPost: d.decide})
+	d.route(operations())
 	d.mux.Handle("GET /pki/", o.Public)
-	d.route("/api/v1/profiles", map[string]verb{http.MethodGet: d.profiles})
-	d.route("/api/v1/status", map[string]verb{http.MethodGet: d.status})
 	d.mux.HandleFunc("/", d.answer(func(http.ResponseWriter, *http.Request) error { return noSuchPath() }))
 	return d
 }
@@ -122,27 +126,6 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(w, r)
 }
 
-// route serves the verbs of a path. Other methods get 405 with what there is
-// (RFC 9110 §15.5.6), as a problem document and not as the mux's line of text.
-func (d *door) route(pattern string, verbs map[string]verb) {
-	allow := ""
-	for _, m := range []string{http.MethodGet, http.MethodPost} {
-		v, ok := verbs[m]
-		if !ok {
-			continue
-		}
-		if allow != "" {
-			allow += ", "
-		}
-		allow += m
-		d.mux.HandleFunc(m+" "+pattern, d.answer(v))
-	}
-	d.mux.HandleFunc(pattern, d.answer(func(w http.ResponseWriter, _ *http.Request) error {
-		w.Header().Set("Allow", allow)
-		return &respond.Refusal{Status: http.StatusMethodNotAllowed, Problem: ca.Invalid(ca.E1401, "this path does not take that method", "use "+allow)}
-	}))
-}
-
 func (d *door) answer(v verb) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := v(w, r); err != nil {
@@ -152,7 +135,7 @@ func (d *door) answer(v verb) http.HandlerFunc {
 }
 
 func noSuchPath() *ca.Problem {
-	return ca.NotFound(ca.E2101, "there is nothing at this path", "the paths begin with /api/v1/")
+	return ca.NotFound(ca.E2101, "there is nothing at this path", "the paths begin with /api/v1/; /api/v1/openapi.json describes them")
 }
 
 // newID makes a UUIDv7 (RFC 9562 §5.7) of the door's own clock, which the

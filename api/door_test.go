@@ -39,7 +39,9 @@ type desk struct {
 	planned int
 	refs    []string
 	filters []ca.Filter
-	err     error // what everything fails with
+	// eventFilters are those of lists of events.
+	eventFilters []ca.EventFilter
+	err          error // what everything fails with
 	// admitted are who asked to come in, shut is what they are told.
 	admitted []ca.Actor
 	shut     error
@@ -111,6 +113,49 @@ func (d *desk) Revoke(_ context.Context, who ca.Actor, ref string, why ca.Reason
 	return ca.Certificate{Owner: who.ID, Serial: ca.Serial(ref), DER: []byte("der"), Revoked: &ca.Revoked{Reason: why, Step: 1}}, d.err
 }
 
+func (d *desk) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+	d.mu.Lock()
+	d.planned++
+	d.mu.Unlock()
+	return d.Revoke(ctx, who, ref, why)
+}
+
+// Request knows those that were asked.
+func (d *desk) Request(_ context.Context, who ca.Actor, id ca.RequestID) (ca.Asked, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, q := range d.asked {
+		if q.ID == id && q.From.ID == who.ID {
+			return ca.Asked{Request: q, Certificate: d.rows[0]}, d.err
+		}
+	}
+	return ca.Asked{}, ca.NotFound(ca.E2101, "there is no such request", "ask for one")
+}
+
+func (d *desk) Count(context.Context, ca.Actor, ca.Filter) (int64, error) { return 1284, d.err }
+
+func (d *desk) Events(_ context.Context, _ ca.Actor, f ca.EventFilter) ([]ca.Event, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.eventFilters = append(d.eventFilters, f)
+	return []ca.Event{{ID: ca.NewID(40, 9), Kind: "issued", By: "uid:1", At: clock, About: "x", Leaf: []byte("leaf")}}, d.err
+}
+
+// Leaves has five.
+func (d *desk) Leaves(_ context.Context, _ ca.Actor, from int64, limit int) ([][]byte, error) {
+	all := [][]byte{[]byte("0"), []byte("1"), []byte("2"), []byte("3"), []byte("4")}
+	all = all[min(from, 5):]
+	return all[:min(len(all), limit)], d.err
+}
+
+func (d *desk) Rehearse(_ context.Context, _ ca.Actor, t ca.Trial) (ca.Rehearsal, error) {
+	return ca.Rehearsal{Profile: t.Document}, d.err
+}
+
+func (d *desk) Try(_ context.Context, q ca.Request, _ ca.CSR, document string) (ca.Plan, error) {
+	return ca.Plan{Draft: ca.Draft{Profile: document}}, d.err
+}
+
 func (d *desk) Unknown(context.Context, ca.Actor) ([]ca.Unknown, error) { return nil, d.err }
 
 func (d *desk) Decide(context.Context, ca.Actor, int64, ca.Decision) error { return d.err }
@@ -148,7 +193,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Revoker: b.desk, Officer: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Revoker: b.desk, Officer: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{
@@ -210,10 +255,16 @@ func (b *bench) problem(a answer) respond.Document {
 	if err := json.Unmarshal(a.body, &d); err != nil {
 		b.t.Fatal(err)
 	}
-	if d.Status != a.status || d.Instance != a.header.Get("X-Request-Id") || d.Instance == "" || d.Title == "" || d.Type != "urn:chancery:error:"+string(d.Code) {
+	if d.Status != a.status || d.Instance != a.header.Get("X-Request-Id") || d.Instance == "" || d.Title == "" || d.Type != respond.TypePrefix+words(d.Code) {
 		b.t.Errorf("the document does not fit its answer: %s", a.body)
 	}
 	return d
+}
+
+// words are those of a code.
+func words(c ca.Code) string {
+	e, _ := ca.Explain(c)
+	return e.Words
 }
 
 // request makes a certification request in DER.
@@ -250,8 +301,11 @@ func TestWhoHasNoRoleIsRefusedUnread(t *testing.T) {
 	b := open(t)
 	b.shut = ca.Forbidden(ca.E1305, "the account has no role here", "ask for one")
 	for _, c := range [][3]string{
-		{"POST", "/api/v1/certificates", "{"},
-		{"POST", "/api/v1/certificates?dry_run=maybe", ""},
+		{"POST", "/api/v1/requests", "{"},
+		{"POST", "/api/v1/requests?dry_run=maybe", ""},
+		{"POST", "/api/v1/requests:batch", "{"},
+		{"GET", "/api/v1/requests/x", ""},
+		{"GET", "/api/v1/openapi.json", ""},
 		{"DELETE", "/api/v1/certificates", ""},
 		{"GET", "/api/v1/certificates", ""},
 		{"GET", "/api/v1/certificates/x", ""},
@@ -279,12 +333,12 @@ func TestNobodyChoosesTheirDoor(t *testing.T) {
 	b := open(t)
 	for i, h := range [][]string{{}, {"Door", "api"}, {"X-Door", "acme"}, {"X-Forwarded-For", "10.0.0.1"}, {"Forwarded", "for=10.0.0.1"}, {"Via", "1.1 proxy"}} {
 		good := body(t, map[string]any{"csr": asPEM("CERTIFICATE REQUEST", request(t)), "profile": "server"})
-		if a := b.send("POST", "/api/v1/certificates", good, h...); a.status != http.StatusCreated || b.asked[i].Door != ca.DoorCLI || b.asked[i].From.UID != os.Getuid() {
+		if a := b.send("POST", "/api/v1/requests", good, h...); a.status != http.StatusCreated || b.asked[i].Door != ca.DoorCLI || b.asked[i].From.UID != os.Getuid() {
 			t.Errorf("%v: %d, %+v", h, a.status, b.asked[i])
 		}
 	}
 	for _, field := range []string{"door", "actor", "uid", "id"} {
-		if a := b.send("POST", "/api/v1/certificates", body(t, map[string]any{"csr": "x", "profile": "server", field: "api"})); a.status != http.StatusBadRequest {
+		if a := b.send("POST", "/api/v1/requests", body(t, map[string]any{"csr": "x", "profile": "server", field: "api"})); a.status != http.StatusBadRequest {
 			t.Errorf("the body may say %s: %d", field, a.status)
 		}
 	}

@@ -4,11 +4,9 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 
 	"chancery/ca"
-	"chancery/internal/respond"
 )
 
 // An Officer decides what only a person can know; see lifecycle.Registrar.
@@ -18,38 +16,27 @@ type Officer interface {
 }
 
 // unsettled answers GET /unsettled.
-func (d *door) unsettled(w http.ResponseWriter, r *http.Request) error {
-	all, err := d.o.Officer.Unknown(r.Context(), asker(r))
-	if err != nil {
-		return err
-	}
-	respond.JSON(w, d.o.Log, http.StatusOK, whole(all))
-	return nil
+func (c *call) unsettled() (page[ca.Unknown], error) {
+	all, err := c.o.Officer.Unknown(c.r.Context(), c.who())
+	return whole(all), err
 }
 
-// A decision is the body of POST /unsettled/{index}: void, or the certificate in
-// DER, in base64.
+// A decision is the body of POST /unsettled/{index}: one of the two.
 type decision struct {
-	Void        bool   `json:"void"`
-	Certificate []byte `json:"certificate"`
+	// Void gives the intent up: its serial number counts as revoked for good.
+	Void bool `json:"void,omitempty"`
+	// Certificate is the certificate that was handed out, in DER.
+	Certificate []byte `json:"certificate,omitempty"`
 }
 
 // decide answers POST /unsettled/{index}.
-func (d *door) decide(w http.ResponseWriter, r *http.Request) error {
-	index, err := strconv.ParseInt(r.PathValue("index"), 10, 64)
+func (c *call) decide(body decision) (struct{}, error) {
+	index, err := strconv.ParseInt(c.r.PathValue("index"), 10, 64)
 	if err != nil {
-		return ca.NotFound(ca.E2101, "there is no such intent", "chancery recover")
-	}
-	body, err := respond.Body[decision](w, r)
-	if err != nil {
-		return err
+		return struct{}{}, ca.NotFound(ca.E2101, "there is no such intent", "chancery recover")
 	}
 	if body.Void == (len(body.Certificate) > 0) {
-		return ca.Invalid(ca.E1401, "a decision is either void or a certificate", "set one of them")
+		return struct{}{}, ca.Invalid(ca.E1401, "a decision is either void or a certificate", "set one of them")
 	}
-	if err := d.o.Officer.Decide(r.Context(), asker(r), index, ca.Decision{Void: body.Void, DER: body.Certificate}); err != nil {
-		return err
-	}
-	respond.JSON(w, d.o.Log, http.StatusOK, struct{}{})
-	return nil
+	return struct{}{}, c.o.Officer.Decide(c.r.Context(), c.who(), index, ca.Decision{Void: body.Void, DER: body.Certificate})
 }

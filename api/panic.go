@@ -19,5 +19,10 @@ func (d *door) survive(w http.ResponseWriter, r *http.Request) {
 	if v == nil {
 		return
 	}
-	respond.Fail(w, r, d.o.Log, fmt.Errorf("panic %d since the start: %v\n%s", d.panics.Add(1), v, debug.Stack()))
+	respond.Fail(w, r, d.o.Log, d.panicked(v))
+}
+
+// panicked counts a panic and makes an error of it, for the log.
+func (d *door) panicked(v any) error {
+	return fmt.Errorf("panic %d since the start: %v\n%s", d.panics.Add(1), v, debug.Stack())
 }

@@ -26,6 +26,16 @@ func asker(r *http.Request) ca.Actor {
 	return ca.Actor{ID: id, Name: id, Method: "peer", UID: uid}
 }
 
+// doorOf is the way in that somebody's request is recorded with. What comes by the local
+// socket comes by way of the command line, whatever program speaks there: a header that
+// named another door would be an authority's word from a requester's mouth.
+func doorOf(who ca.Actor) ca.Door {
+	if who.Method == ca.MethodPeer {
+		return ca.DoorCLI
+	}
+	return ca.DoorAPI
+}
+
 // named looks up how people know an account. That is for display only, so one
 // that cannot be looked up is no error, and one that is renamed keeps its old name
 // until the next start.

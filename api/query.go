@@ -5,6 +5,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,40 +24,57 @@ const (
 	maxValue = 1024
 )
 
+// maxParameters is how many a query may have (security rule WB-03).
+const maxParameters = 32
+
 // query reads the parameters of a request. One that is not known, stands twice,
 // is too long or shows as something else than it is, is an error: a filter that is
 // silently dropped would list too much.
-func query(r *http.Request, known ...string) (url.Values, error) {
+func query(r *http.Request, known []parameter) (url.Values, error) {
+	if strings.Count(r.URL.RawQuery, "&") >= maxParameters {
+		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("the query has more than %d parameters", maxParameters), "send fewer")
+	}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, ca.Invalid(ca.E1401, "the query cannot be read", "encode it as a URL demands")
 	}
 	for name, values := range q {
+		at := slices.IndexFunc(known, func(p parameter) bool { return p.name == name })
 		switch {
-		case !slices.Contains(known, name):
-			return nil, ca.Invalid(ca.E1401, "there is no parameter "+ca.Show(name), "known are: "+strings.Join(known, ", "))
+		case at < 0:
+			return nil, ca.Invalid(ca.E1401, "there is no parameter "+ca.Show(name), "known are: "+names(known))
 		case len(values) > 1:
 			return nil, ca.Invalid(ca.E1401, "the parameter stands more than once", "send it once").At(name)
 		case len(values[0]) > maxValue || !ca.PlainText(values[0]):
 			return nil, ca.Invalid(ca.E1401, "the parameter's value is too long or not plain text", fmt.Sprintf("send at most %d octets", maxValue)).At(name)
+		case len(known[at].words) > 0 && !slices.Contains(known[at].words, values[0]):
+			return nil, ca.Invalid(ca.E1401, "there is no "+name+" "+ca.Show(values[0]), "use one of "+strings.Join(known[at].words, ", ")).At(name)
 		}
 	}
 	return q, nil
 }
 
-// boolean reads true or false; absent is false. Anything else is an error, since
-// a misspelt dry_run would issue.
-func boolean(q url.Values, name string) (bool, error) {
-	if !q.Has(name) {
-		return false, nil
+// names are those of parameters, for people.
+func names(known []parameter) string {
+	if len(known) == 0 {
+		return "none"
 	}
-	switch q.Get(name) {
-	case "true":
-		return true, nil
-	case "false":
-		return false, nil
+	out := make([]string, len(known))
+	for i, p := range known {
+		out[i] = p.name
 	}
-	return false, ca.Invalid(ca.E1401, name+" is neither true nor false", "write "+name+"=true").At(name)
+	return strings.Join(out, ", ")
+}
+
+// booleans sees that parameters of that form are true or false: a misspelt dry_run would
+// issue.
+func booleans(q url.Values, known []parameter) error {
+	for _, p := range known {
+		if v := q.Get(p.name); p.form == "boolean" && q.Has(p.name) && v != "true" && v != "false" {
+			return ca.Invalid(ca.E1401, p.name+" is neither true nor false", "write "+p.name+"=true").At(p.name)
+		}
+	}
+	return nil
 }
 
 // instant reads RFC 3339.
@@ -68,37 +86,88 @@ func instant(field, text string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
+// pageLimit and pageCursor are the parameters of every list that has pages.
+var (
+	pageLimit  = parameter{name: "limit", form: "integer", tell: fmt.Sprintf("How many rows a page has, 1 to %d; %d without it.", ca.MaxPage, usualPage)}
+	pageCursor = parameter{name: "cursor", form: "string", tell: "next_cursor of the page before."}
+)
+
+// limit is the length of a page.
+func (c *call) limit() (int, error) {
+	if !c.query.Has("limit") {
+		return usualPage, nil
+	}
+	n, err := strconv.Atoi(c.query.Get("limit"))
+	if err != nil || n < 1 || n > ca.MaxPage {
+		return 0, ca.Invalid(ca.E1401, "limit is not a number of rows", fmt.Sprintf("ask for 1 to %d", ca.MaxPage)).At("limit")
+	}
+	return n, nil
+}
+
+// cursor is the row that the page before ended with, zero for the first page.
+func (c *call) cursor() (ca.ID, error) {
+	if !c.query.Has("cursor") {
+		return 0, nil
+	}
+	after, err := strconv.ParseInt(c.query.Get("cursor"), 10, 64)
+	if err != nil || after < 1 {
+		return 0, ca.Invalid(ca.E1401, "this is not a cursor of ours", "take next_cursor of the page before").At("cursor")
+	}
+	return ca.ID(after), nil
+}
+
+// following is the cursor of the page after one that ended with a row, and says so in the
+// Link header (RFC 8288). A full page may be followed by an empty one; that costs less
+// than counting.
+func (c *call) following(last ca.ID, rows, limit int) *string {
+	if rows == 0 || rows < limit {
+		return nil
+	}
+	next := strconv.FormatInt(int64(last), 10)
+	q := maps.Clone(c.query)
+	q.Set("cursor", next)
+	c.w.Header().Set("Link", "<"+c.r.URL.Path+"?"+q.Encode()+`>; rel="next"`)
+	return &next
+}
+
+// filters are the parameters of the list of certificates, named as the command line's
+// flags.
+func filters() []parameter {
+	return []parameter{
+		{name: "name", form: "string", tell: "A whole name, or a pattern: *.lab.example is all below it, nas* all that begin so; * stands for any characters elsewhere too."},
+		{name: "search", form: "string", tell: "A part of a name or e-mail address, at least three characters."},
+		{name: "authority", form: "string", tell: "Only of this generation."},
+		{name: "line", form: "string", tell: "Only of this line of authorities."},
+		{name: "profile", form: "string", tell: "Only of this profile."},
+		{name: "owner", form: "string", tell: "Only of this account, such as uid:1000."},
+		{name: "source", form: "string", tell: "Only of those that came in by this door, such as cli."},
+		{name: "status", form: "string", words: ca.Statuses(), tell: "Only those that stand like this now."},
+		{name: "issued_since", form: "date-time", tell: "Only those issued at this moment or later."},
+		{name: "expiring_before", form: "date-time", tell: "Only those that are valid now and end before it."},
+		{name: "sort", form: "string", words: ca.Sorts(), tell: "newest (the usual), expiry with the next to end first, or name, by common name. The last two leave void rows out."},
+		{name: "count", form: "boolean", tell: "Also say how many there are in all pages."},
+		pageLimit, pageCursor,
+	}
+}
+
 // filter reads what a list is restricted to.
-func filter(r *http.Request, now time.Time) (ca.Filter, error) {
-	q, err := query(r, "name", "authority", "profile", "owner", "status", "expiring_before", "limit", "cursor")
-	if err != nil {
-		return ca.Filter{}, err
+func (c *call) filter(now time.Time) (f ca.Filter, err error) {
+	q := c.query
+	f = ca.Filter{
+		Name: q.Get("name"), Search: q.Get("search"), Authority: q.Get("authority"), Line: q.Get("line"), Profile: q.Get("profile"), Owner: q.Get("owner"),
+		Door: ca.Door(q.Get("source")), Status: q.Get("status"), Sort: q.Get("sort"), Now: now,
 	}
-	f := ca.Filter{
-		Name: q.Get("name"), Authority: q.Get("authority"), Profile: q.Get("profile"), Owner: q.Get("owner"),
-		Status: q.Get("status"), Now: now, Limit: usualPage,
+	if f.IssuedSince, err = c.at("issued_since"); err != nil {
+		return f, err
 	}
-	if !slices.Contains([]string{"", "valid", "revoked", "expired", "void"}, f.Status) {
-		return ca.Filter{}, ca.Invalid(ca.E1401, "there is no status "+ca.Show(f.Status), "use valid, revoked, expired or void").At("status")
+	if f.ExpiringBefore, err = c.at("expiring_before"); err != nil {
+		return f, err
 	}
-	if q.Has("expiring_before") {
-		if f.ExpiringBefore, err = instant("expiring_before", q.Get("expiring_before")); err != nil {
-			return ca.Filter{}, err
-		}
+	if f.Limit, err = c.limit(); err != nil {
+		return f, err
 	}
-	if q.Has("limit") {
-		if f.Limit, err = strconv.Atoi(q.Get("limit")); err != nil || f.Limit < 1 || f.Limit > ca.MaxPage {
-			return ca.Filter{}, ca.Invalid(ca.E1401, "limit is not a number of rows", fmt.Sprintf("ask for 1 to %d", ca.MaxPage)).At("limit")
-		}
-	}
-	if q.Has("cursor") {
-		after, err := strconv.ParseInt(q.Get("cursor"), 10, 64)
-		if err != nil || after < 1 {
-			return ca.Filter{}, ca.Invalid(ca.E1401, "this is not a cursor of ours", "take next_cursor of the page before").At("cursor")
-		}
-		f.After = ca.ID(after)
-	}
-	return f, nil
+	f.After, err = c.cursor()
+	return f, err
 }
 
 // at names the field of a problem that does not name one itself.

@@ -4,26 +4,31 @@ package api
 
 import (
 	"encoding/pem"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"chancery/ca"
-	"chancery/internal/respond"
+	"chancery/format"
 )
 
-// The forms of a certificate beside JSON: RFC 8555 §9.1 and RFC 2585 §4.1.
+// The forms of a certificate beside JSON: RFC 8555 §9.1, RFC 2585 §4.1, what servers call
+// PKCS#7, and RFC 5967.
 const (
-	pemType = "application/pem-certificate-chain"
-	derType = "application/pkix-cert"
-	csrType = "application/pkcs10" // RFC 5967
+	pemType  = "application/pem-certificate-chain"
+	derType  = "application/pkix-cert"
+	p7Type   = "application/x-pkcs7-certificates"
+	textType = "text/plain"
+	csrType  = "application/pkcs10"
+	crlType  = "application/pkix-crl"
 )
 
-// A page is a list as it is answered. NextCursor is null on the last page.
+// A page is a part of a list as it is answered.
 type page[T any] struct {
-	Items      []T     `json:"items"`
+	Items []T `json:"items"`
+	// NextCursor is null on the last page.
 	NextCursor *string `json:"next_cursor"`
+	// Count is how many there are in all pages, if that was asked for.
+	Count *int64 `json:"count,omitempty"`
 }
 
 // whole is a list of one page. No items are an empty array and not null.
@@ -31,153 +36,211 @@ func whole[T any](items []T) page[T] { return page[T]{Items: append([]T{}, items
 
 // list answers GET /certificates. The rows come without their DER, which would
 // make a page of 500 some megabytes that hardly anybody reads.
-func (d *door) list(w http.ResponseWriter, r *http.Request) error {
-	f, err := filter(r, d.o.Now())
+func (c *call) list() (page[ca.Certificate], error) {
+	f, err := c.filter(c.o.Now())
 	if err != nil {
-		return err
+		return page[ca.Certificate]{}, err
 	}
-	rows, err := d.o.Reader.List(r.Context(), asker(r), f)
+	rows, err := c.o.Reader.List(c.r.Context(), c.who(), f)
 	if err != nil {
-		return err
+		return page[ca.Certificate]{}, err
 	}
 	p := whole(rows)
 	for i := range p.Items {
 		p.Items[i].DER, p.Items[i].Status = nil, p.Items[i].Standing(f.Now)
 	}
-	// A full page may be followed by an empty one; that costs less than counting.
-	if n := len(rows); n > 0 && n >= f.Limit {
-		next := strconv.FormatInt(int64(rows[n-1].ID), 10)
-		p.NextCursor = &next
-		q := r.URL.Query()
-		q.Set("cursor", next)
-		w.Header().Set("Link", "<"+r.URL.Path+"?"+q.Encode()+`>; rel="next"`)
+	if n := len(rows); n > 0 {
+		p.NextCursor = c.following(rows[n-1].ID, n, f.Limit)
 	}
-	respond.JSON(w, d.o.Log, http.StatusOK, p)
-	return nil
+	if c.query.Get("count") == "true" {
+		n, err := c.o.Recorder.Count(c.r.Context(), c.who(), f)
+		if err != nil {
+			return p, err
+		}
+		p.Count = &n
+	}
+	return p, nil
 }
+
+// A found is a certificate as it is answered.
+type found struct{ ca.Issued }
 
 // find answers GET /certificates/{ref}. The reference is a name in our book and
 // never part of a path; what is refused here could not be one anyway, and is
 // refused so that it never reaches a log or a query.
-func (d *door) find(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	ref := r.PathValue("ref")
+func (c *call) find() (found, error) {
+	ref := c.r.PathValue("ref")
 	climbs := slices.ContainsFunc(strings.FieldsFunc(ref, func(c rune) bool { return c == '/' || c == '\\' }),
 		func(step string) bool { return step == "." || step == ".." })
 	if len(ref) > maxValue || climbs || !ca.PlainText(ref) || strings.TrimSpace(ref) == "" {
-		return ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "use a name, or a serial number in hex").At("ref")
+		return found{}, ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "use a name, or a serial number in hex").At("ref")
 	}
-	form, err := respond.Accept(r, respond.JSONType, pemType, derType, csrType)
-	if err != nil {
-		return err
-	}
-	found, err := d.o.Reader.Find(r.Context(), asker(r), ref)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Vary", "Accept")
-	if form == respond.JSONType {
-		found.Certificate.Status = found.Certificate.Standing(d.o.Now())
-		respond.JSON(w, d.o.Log, http.StatusOK, found)
-		return nil
-	}
+	f, err := c.o.Reader.Find(c.r.Context(), c.who(), ref)
+	f.Certificate.Status = f.Certificate.Standing(c.o.Now())
+	return found{f}, err
+}
+
+func (f found) file(form string) ([]byte, error) {
 	if form == csrType {
-		if len(found.CSR) == 0 {
-			return ca.NotFound(ca.E2101, "this certificate came of no request", "ask for JSON to see the row")
+		if len(f.CSR) == 0 {
+			return nil, ca.NotFound(ca.E2101, "this certificate came of no request", "ask for JSON to see the row")
 		}
-		respond.File(w, form, found.CSR)
-		return nil
+		return f.CSR, nil
 	}
-	der := found.Certificate.DER
+	der := f.Certificate.DER
 	if len(der) == 0 {
-		return ca.NotFound(ca.E2101, "there is no certificate under this serial number: its issuing was given up", "ask for JSON to see the row")
+		return nil, ca.NotFound(ca.E2101, "there is no certificate under this serial number: its issuing was given up", "ask for JSON to see the row")
 	}
-	if form == derType {
-		respond.File(w, form, der)
-		return nil
+	chain := append([][]byte{der}, f.Chain...)
+	switch form {
+	case derType:
+		return der, nil
+	case p7Type:
+		return format.P7B(chain, nil)
+	case textType:
+		text, err := format.CertificateText(der)
+		return []byte(text), err
 	}
 	// R126: leaf and intermediates. The root is left out, because whoever trusts it
 	// has it and whoever has not must not take it from here. It is the chain's last.
-	respond.File(w, form, chainPEM(der, found.Chain[:max(len(found.Chain)-1, 0)]))
-	return nil
+	return chainPEM(chain[:max(len(chain)-1, 1)]), nil
+}
+
+// An authority is one as it is answered.
+type authority struct{ ca.Authority }
+
+func (a authority) file(form string) ([]byte, error) {
+	if form == derType {
+		return a.Certificate, nil
+	}
+	return chainPEM([][]byte{a.Certificate}), nil
+}
+
+func (c *call) allAuthorities() ([]ca.Authority, error) {
+	return c.o.Reader.Authorities(c.r.Context(), c.who())
 }
 
 // authorities answers GET /authorities.
-func (d *door) authorities(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	all, err := d.o.Reader.Authorities(r.Context(), asker(r))
-	if err != nil {
-		return err
-	}
-	respond.JSON(w, d.o.Log, http.StatusOK, whole(all))
-	return nil
+func (c *call) authorities() (page[ca.Authority], error) {
+	all, err := c.allAuthorities()
+	return whole(all), err
 }
 
-// authority answers GET /authorities/{name}. Its PEM is the one certificate, so
-// that a root can be fetched to be trusted and nothing else comes with it.
-func (d *door) authority(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	form, err := respond.Accept(r, respond.JSONType, pemType, derType)
+// authority answers GET /authorities/{name}.
+func (c *call) authority() (authority, error) {
+	all, err := c.allAuthorities()
 	if err != nil {
-		return err
+		return authority{}, err
 	}
-	all, err := d.o.Reader.Authorities(r.Context(), asker(r))
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == r.PathValue("name") })
+	name := c.r.PathValue("name")
+	i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == name })
 	if i < 0 {
-		return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(r.PathValue("name")), "chancery ca list").At("name")
+		return authority{}, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(name), "chancery ca list").At("name")
 	}
-	w.Header().Set("Vary", "Accept")
-	switch form {
-	case derType:
-		respond.File(w, form, all[i].Certificate)
-	case pemType:
-		respond.File(w, form, chainPEM(all[i].Certificate, nil))
-	default:
-		respond.JSON(w, d.o.Log, http.StatusOK, all[i])
+	return authority{all[i]}, nil
+}
+
+// A succession is a line of authorities.
+type succession struct {
+	// Line is its name.
+	Line string `json:"line"`
+	// Signs is the generation that signs; empty while none can.
+	Signs string `json:"signs,omitempty"`
+	// Generations are the names of all, oldest first.
+	Generations []string `json:"generations"`
+	// Bundle is the number of the line's trust bundle, Hash the SHA-256 of its certificates.
+	Bundle int       `json:"bundle"`
+	Hash   ca.Digest `json:"sha256"`
+}
+
+// successions are the lines in the order of their first generation.
+func (c *call) successions() ([]succession, error) {
+	all, err := c.allAuthorities()
+	var out []succession
+	newest := map[string]ca.Authority{}
+	for _, a := range all {
+		i := slices.IndexFunc(out, func(s succession) bool { return s.Line == a.Line })
+		if i < 0 {
+			b := ca.BundleOf(all, a.Line)
+			i, out = len(out), append(out, succession{Line: a.Line, Bundle: b.Number, Hash: b.Hash})
+		}
+		out[i].Generations = append(out[i].Generations, a.Name)
+		if before, has := newest[a.Line]; a.State == ca.Active && (!has || a.NewerThan(before)) {
+			newest[a.Line], out[i].Signs = a, a.Name
+		}
 	}
-	return nil
+	return out, err
+}
+
+// lines answers GET /lines.
+func (c *call) lines() (page[succession], error) {
+	all, err := c.successions()
+	return whole(all), err
+}
+
+// line answers GET /lines/{line}.
+func (c *call) line() (succession, error) {
+	all, err := c.successions()
+	name := c.r.PathValue("line")
+	i := slices.IndexFunc(all, func(s succession) bool { return s.Line == name })
+	if err == nil && i < 0 {
+		err = ca.NotFound(ca.E2101, "there is no line "+ca.Show(name), "chancery ca list").At("line")
+	}
+	if err != nil {
+		return succession{}, err
+	}
+	return all[i], nil
+}
+
+// A bundle is one as it is answered.
+type bundle struct{ ca.Bundle }
+
+func (b bundle) file(string) ([]byte, error) { return chainPEM(b.Certificates()), nil }
+
+// bundle answers GET /bundles and GET /bundles/{line}.
+func (c *call) bundle() (bundle, error) {
+	all, err := c.allAuthorities()
+	if err != nil {
+		return bundle{}, err
+	}
+	line := c.r.PathValue("line")
+	b := ca.BundleOf(all, line)
+	if len(b.Members) == 0 && line != "" {
+		return bundle{}, ca.NotFound(ca.E2101, "there is no authority of the line "+ca.Show(line)+" to trust", "chancery ca list").At("line")
+	}
+	return bundle{b}, nil
 }
 
 // profiles answers GET /profiles.
-func (d *door) profiles(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	all, err := d.o.Reader.Profiles(r.Context(), asker(r))
-	if err != nil {
-		return err
-	}
-	respond.JSON(w, d.o.Log, http.StatusOK, whole(all))
-	return nil
+func (c *call) profiles() (page[ca.Profile], error) {
+	all, err := c.o.Reader.Profiles(c.r.Context(), c.who())
+	return whole(all), err
 }
 
-// status answers GET /status. It is 200 even while nothing is issued: that the
+// profile answers GET /profiles/{name}.
+func (c *call) profile() (ca.Profile, error) {
+	all, err := c.o.Reader.Profiles(c.r.Context(), c.who())
+	name := c.r.PathValue("name")
+	i := slices.IndexFunc(all, func(p ca.Profile) bool { return p.Name == name })
+	if err == nil && i < 0 {
+		err = ca.NotFound(ca.E2118, "there is no profile "+ca.Show(name), "GET /api/v1/profiles lists them").At("name")
+	}
+	if err != nil {
+		return ca.Profile{}, err
+	}
+	return all[i], nil
+}
+
+// standing answers GET /status. It is 200 even while nothing is issued: that the
 // status can be told is what was asked, and its problem says the rest.
-func (d *door) status(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	s, err := d.o.Reader.Status(r.Context(), asker(r))
-	if err != nil {
-		return err
-	}
-	respond.JSON(w, d.o.Log, http.StatusOK, s)
-	return nil
+func (c *call) standing() (ca.Status, error) {
+	return c.o.Reader.Status(c.r.Context(), c.who())
 }
 
-// chainPEM writes certificates in the order of a TLS server's file.
-func chainPEM(leaf []byte, chain [][]byte) []byte {
+// chainPEM writes certificates one after another.
+func chainPEM(chain [][]byte) []byte {
 	var out []byte
-	for _, der := range append([][]byte{leaf}, chain...) {
+	for _, der := range chain {
 		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}
 	return out

@@ -4,16 +4,16 @@ package api
 
 import (
 	"context"
-	"net/http"
 
 	"chancery/ca"
-	"chancery/internal/respond"
 )
 
 // A Revoker takes trust away; see lifecycle.Registrar for what the errors are.
 type Revoker interface {
 	// Revoke revokes one certificate, as Find takes it, and waits for it.
 	Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error)
+	// PlanRevoke says what Revoke would do, as far as the book knows.
+	PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error)
 	// PublishList has an authority's list made and published, valid for so many days,
 	// zero for the usual.
 	PublishList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error)
@@ -21,27 +21,23 @@ type Revoker interface {
 
 // A revocation is the body of POST /revocations.
 type revocation struct {
+	// Certificate is a public name, a serial number, its tail, or a name.
 	Certificate string    `json:"certificate"`
 	Reason      ca.Reason `json:"reason"`
 }
 
 // revoke answers POST /revocations with the certificate as it stands then.
-func (d *door) revoke(w http.ResponseWriter, r *http.Request) error {
-	body, err := respond.Body[revocation](w, r)
-	if err != nil {
-		d.o.Submitter.Refuse(asker(r), err)
-		return err
-	}
+func (c *call) revoke(body revocation) (ca.Certificate, error) {
 	if body.Certificate == "" {
-		return ca.Invalid(ca.E1401, "no certificate is named", "set certificate to a serial number").At("certificate")
+		return ca.Certificate{}, ca.Invalid(ca.E1401, "no certificate is named", "set certificate to a serial number").At("certificate")
 	}
-	c, err := d.o.Revoker.Revoke(r.Context(), asker(r), body.Certificate, body.Reason)
-	if err != nil {
-		return err
+	revoke := c.o.Revoker.Revoke
+	if c.planned() {
+		revoke = c.o.Revoker.PlanRevoke
 	}
-	c.DER, c.Status = nil, c.Standing(d.o.Now())
-	respond.JSON(w, d.o.Log, http.StatusOK, c)
-	return nil
+	of, err := revoke(c.r.Context(), c.who(), body.Certificate, body.Reason)
+	of.DER, of.Status = nil, of.Standing(c.o.Now())
+	return of, err
 }
 
 // Lists knows the published lists.
@@ -52,40 +48,47 @@ type Lists interface {
 
 // lists answers GET /crls with the heads of all lists that there are. Who may see
 // the authorities may see them; the lists are for everybody.
-func (d *door) lists(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	all, err := d.o.Reader.Authorities(r.Context(), asker(r))
-	if err != nil {
-		return err
-	}
+func (c *call) lists() (page[ca.ListHead], error) {
+	all, err := c.allAuthorities()
 	var heads []ca.ListHead
 	for _, a := range all {
-		if h, ok := d.o.Lists.Published(a.Name); ok {
+		if h, ok := c.o.Lists.Published(a.Name); ok {
 			heads = append(heads, h)
 		}
 	}
-	respond.JSON(w, d.o.Log, http.StatusOK, whole(heads))
-	return nil
+	return whole(heads), err
+}
+
+// crl answers GET /crls/{name}. The list itself is the one that everybody gets, however
+// long, straight from its file.
+func (c *call) crl() (ca.ListHead, error) {
+	all, err := c.lists()
+	if err != nil {
+		return ca.ListHead{}, err
+	}
+	name := c.r.PathValue("name")
+	for _, h := range all.Items {
+		if h.Authority != name {
+			continue
+		}
+		if c.form == crlType {
+			r := c.r.Clone(c.r.Context())
+			r.URL.Path, r.URL.RawPath = "/pki/"+name+".crl", ""
+			c.o.Public.ServeHTTP(c.w, r)
+			return h, errAnswered
+		}
+		return h, nil
+	}
+	return ca.ListHead{}, ca.NotFound(ca.E2101, "no revocation list of "+ca.Show(name)+" is published", "chancery crl publish --ca NAME").At("name")
 }
 
 // A publication is the body of POST /crls/{name}.
 type publication struct {
-	Days int `json:"days"`
+	// Days is how long the list is valid; 0 is the usual time.
+	Days int `json:"days,omitempty"`
 }
 
 // publish answers POST /crls/{name} with what the new list says of itself.
-func (d *door) publish(w http.ResponseWriter, r *http.Request) error {
-	body, err := respond.Body[publication](w, r)
-	if err != nil {
-		d.o.Submitter.Refuse(asker(r), err)
-		return err
-	}
-	l, err := d.o.Revoker.PublishList(r.Context(), asker(r), r.PathValue("name"), body.Days)
-	if err != nil {
-		return err
-	}
-	respond.JSON(w, d.o.Log, http.StatusOK, l)
-	return nil
+func (c *call) publish(body publication) (ca.List, error) {
+	return c.o.Revoker.PublishList(c.r.Context(), c.who(), c.r.PathValue("name"), body.Days)
 }

@@ -4,6 +4,7 @@ package api
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,7 +12,6 @@ import (
 
 	"chancery/ca"
 	"chancery/internal/csr"
-	"chancery/internal/respond"
 )
 
 const (
@@ -26,76 +26,91 @@ type order struct {
 	// CSR is the request (PKCS#10) as PEM text, or a file of PEM or DER in base64.
 	CSR     string `json:"csr"`
 	Profile string `json:"profile"`
-	// Authority is the line that shall sign, or its active generation; empty takes the
-	// profile's.
-	Authority string `json:"authority"`
-	// NotAfter is the wished end, RFC 3339; Days the same counted from now. At most
-	// one of them is set; neither takes the profile's usual lifetime.
-	NotAfter string `json:"not_after"`
-	Days     *int   `json:"days"`
+	// Authority is the line that shall sign, or its active generation; without it the
+	// profile's signs.
+	Authority string `json:"authority,omitempty"`
+	// NotAfter is the wished end, RFC 3339; at most one of it and days is set. Without
+	// both it is the profile's usual lifetime.
+	NotAfter string `json:"not_after,omitempty"`
+	// Days is the wished end counted from now.
+	Days *int `json:"days,omitempty"`
+	// Document is a profile in TOML that is not in force, to be judged by with dry_run.
+	Document string `json:"document,omitempty"`
 }
 
-// submit answers POST /certificates.
-func (d *door) submit(w http.ResponseWriter, r *http.Request) error {
-	request, parsed, dry, err := d.take(w, r)
-	if err != nil {
-		d.o.Submitter.Refuse(asker(r), err)
-		return err
+// A submitted is what came of a request, or, with dry_run, what would.
+type submitted struct {
+	*ca.Issued
+	*ca.Plan
+}
+
+// MarshalJSON gives the one that there is.
+func (s submitted) MarshalJSON() ([]byte, error) {
+	if s.Plan != nil {
+		return json.Marshal(s.Plan)
 	}
-	if dry {
-		plan, err := d.o.Submitter.Plan(r.Context(), request, parsed)
-		if err != nil {
-			return err
+	return json.Marshal(s.Issued)
+}
+
+// submit answers POST /requests.
+func (c *call) submit(o order) (submitted, error) {
+	key, err := idempotencyKey(c.r)
+	if err != nil {
+		c.o.Submitter.Refuse(c.who(), err)
+		return submitted{}, err
+	}
+	s, err := c.process(o, c.id(), key)
+	if err == nil && s.Issued != nil {
+		c.w.Header().Set("Location", root+"certificates/"+s.Certificate.PublicName())
+		if s.Repeated {
+			c.status = http.StatusOK
 		}
-		respond.JSON(w, d.o.Log, http.StatusOK, plan)
-		return nil
+	} else {
+		c.status = http.StatusOK
 	}
-	issued, err := d.o.Submitter.Submit(r.Context(), request, parsed)
-	if err != nil {
-		return err
-	}
-	status := http.StatusCreated
-	if issued.Repeated {
-		status = http.StatusOK
-	}
-	w.Header().Set("Location", "/api/v1/certificates/"+issued.Certificate.PublicName())
-	issued.Certificate.Status = issued.Certificate.Standing(d.o.Now())
-	respond.JSON(w, d.o.Log, status, issued)
-	return nil
+	return s, err
 }
 
-// take reads what is asked for, and whether it is only to be planned.
-func (d *door) take(w http.ResponseWriter, r *http.Request) (q ca.Request, c ca.CSR, dry bool, err error) {
-	parameters, err := query(r, "dry_run")
+// process has one request judged and carried out, or only judged.
+func (c *call) process(o order, id ca.RequestID, key string) (submitted, error) {
+	q, parsed, err := c.read(o, id, key)
 	if err != nil {
-		return q, c, dry, err
+		c.o.Submitter.Refuse(c.who(), err)
+		return submitted{}, err
 	}
-	if dry, err = boolean(parameters, "dry_run"); err != nil {
-		return q, c, dry, err
+	if c.planned() {
+		plan, err := c.plan(q, parsed, o.Document)
+		return submitted{Plan: &plan}, err
 	}
-	body, err := respond.Body[order](w, r)
-	if err != nil {
-		return q, c, dry, err
+	issued, err := c.o.Submitter.Submit(c.r.Context(), q, parsed)
+	issued.Certificate.Status = issued.Certificate.Standing(c.o.Now())
+	return submitted{Issued: &issued}, err
+}
+
+// plan says what would come of a request, by what is in force or by a document.
+func (c *call) plan(q ca.Request, parsed ca.CSR, document string) (ca.Plan, error) {
+	if document != "" {
+		return c.o.Rehearser.Try(c.r.Context(), q, parsed, document)
 	}
-	// What comes by this socket comes by way of the command line, whatever program
-	// speaks here: a header that named another door would be an authority's word
-	// from a requester's mouth.
-	q = ca.Request{
-		ID: ca.RequestID(w.Header().Get(respond.RequestIDHeader)), Door: ca.DoorCLI, From: d.named(asker(r)),
-		Profile: body.Profile, Line: body.Authority, At: d.o.Now(),
+	return c.o.Submitter.Plan(c.r.Context(), q, parsed)
+}
+
+// read makes a request of an order.
+func (c *call) read(o order, id ca.RequestID, key string) (q ca.Request, parsed ca.CSR, err error) {
+	who := c.who()
+	q = ca.Request{ID: id, Door: doorOf(who), Key: key, From: c.named(who), Profile: o.Profile, Line: o.Authority, At: c.o.Now()}
+	if q.NotAfter, err = o.end(q.At); err != nil {
+		return q, parsed, err
 	}
-	if q.Key, err = idempotencyKey(r); err != nil {
-		return q, c, dry, err
+	if o.Document != "" && !c.planned() {
+		return q, parsed, ca.Invalid(ca.E1401, "document is for dry_run: nothing is issued under a profile that is not in force", "leave it out").At("document")
 	}
-	if q.NotAfter, err = body.end(q.At); err != nil {
-		return q, c, dry, err
+	if q.Profile == "" && o.Document == "" {
+		return q, parsed, ca.Invalid(ca.E1401, "the body names no profile", "GET /api/v1/profiles lists them").At("profile")
 	}
-	if q.Profile == "" {
-		return q, c, dry, ca.Invalid(ca.E1401, "the body names no profile", "GET /api/v1/profiles lists them").At("profile")
-	}
-	c, err = readCSR(body.CSR, dry)
-	q.CSR = c.Raw
-	return q, c, dry, err
+	parsed, err = readCSR(o.CSR, c.planned())
+	q.CSR = parsed.Raw
+	return q, parsed, err
 }
 
 // end is the wished end of the certificate; zero if none is wished.

@@ -26,7 +26,7 @@ func TestARequestReachesTheRegistrarAsItWasMade(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := open(t)
-			a := b.send("POST", "/api/v1/certificates", body(t, map[string]any{"csr": c.csr, "profile": "server", "days": 30}), "Idempotency-Key", "k1")
+			a := b.send("POST", "/api/v1/requests", body(t, map[string]any{"csr": c.csr, "profile": "server", "days": 30}), "Idempotency-Key", "k1")
 			if a.status != http.StatusCreated || a.header.Get("Location") != "/api/v1/certificates/issuing-g1-0a1b2c3d4e5f6071" {
 				t.Fatalf("%d %v %s", a.status, a.header, a.body)
 			}
@@ -51,7 +51,7 @@ func TestARequestReachesTheRegistrarAsItWasMade(t *testing.T) {
 func TestWhatWasIssuedBeforeIsNotCreated(t *testing.T) {
 	b := open(t)
 	good := body(t, map[string]any{"csr": asPEM("CERTIFICATE REQUEST", request(t)), "profile": "server"})
-	if a := b.send("POST", "/api/v1/certificates", good, "Idempotency-Key", "again"); a.status != http.StatusOK {
+	if a := b.send("POST", "/api/v1/requests", good, "Idempotency-Key", "again"); a.status != http.StatusOK {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if !b.asked[0].NotAfter.IsZero() {
@@ -62,7 +62,7 @@ func TestWhatWasIssuedBeforeIsNotCreated(t *testing.T) {
 func TestADryRunSubmitsNothing(t *testing.T) {
 	b := open(t)
 	good := body(t, map[string]any{"csr": asPEM("CERTIFICATE REQUEST", request(t)), "profile": "server", "not_after": "2027-01-31T12:00:00+02:00"})
-	a := b.send("POST", "/api/v1/certificates?dry_run=true", good)
+	a := b.send("POST", "/api/v1/requests?dry_run=true", good)
 	var plan ca.Plan
 	if err := json.Unmarshal(a.body, &plan); err != nil || a.status != http.StatusOK {
 		t.Fatalf("%d %v %s", a.status, err, a.body)
@@ -84,7 +84,7 @@ func TestHostileRequestsAreRefusedBeforeTheRegistrar(t *testing.T) {
 		}
 		return body(t, m)
 	}
-	const path = "/api/v1/certificates"
+	const path = "/api/v1/requests"
 	for _, c := range []struct {
 		name, path, body string
 		header           []string
@@ -97,7 +97,7 @@ func TestHostileRequestsAreRefusedBeforeTheRegistrar(t *testing.T) {
 		{"a repeated key in another case", path, `{"profile":"server","Profile":"ca"}`, nil, 400, ca.E1401, "cannot be read", ""},
 		{"an unknown field", path, members("is_ca", true), nil, 400, ca.E1401, "is_ca", ""},
 		{"a long unknown field", path, members(strings.Repeat("x", 9000), true), nil, 400, ca.E1401, "x…", ""},
-		{"a wrong type", path, members("days", "30"), nil, 400, ca.E1401, "days", ""},
+		{"a wrong type", path, members("days", "30"), nil, 400, ca.E1401, "days", "days"},
 		{"two values", path, members() + "{}", nil, 400, ca.E1401, "something after", ""},
 		{"nothing", path, "", nil, 400, ca.E1401, "too early", ""},
 		{"deep nesting", path, `{"csr":` + strings.Repeat("[", 100000), nil, 400, ca.E1401, "cannot be read", ""},

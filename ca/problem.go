@@ -31,7 +31,7 @@ type Problem struct {
 	// Why is the rule or fact behind it.
 	Why string `json:"why,omitempty"`
 	// Fix is what to type or do next; the command line prints it after "hint:".
-	Fix string `json:"fix,omitempty"`
+	Fix string `json:"hint,omitempty"`
 	// Field is where, for forms and JSON: "dns[2]".
 	Field string `json:"field,omitempty"`
 }

@@ -28,6 +28,8 @@ type Order struct {
 	// set. Neither takes the profile's usual lifetime.
 	NotAfter time.Time
 	Days     int
+	// Document judges a Plan by a profile's document that is not in force; Issue takes none.
+	Document string
 	// Key is the idempotency key, 1 to 128 printable ASCII characters, or empty. The
 	// same key gives the same certificate for 24 hours.
 	Key string
@@ -48,6 +50,7 @@ type order struct {
 	Authority string `json:"authority,omitempty"`
 	NotAfter  string `json:"not_after,omitempty"`
 	Days      int    `json:"days,omitempty"`
+	Document  string `json:"document,omitempty"`
 }
 
 // items is a list as it is answered.
@@ -58,11 +61,11 @@ type items[T any] struct {
 
 func (o Order) call(dry bool) call {
 	// A file goes as it is, in base64: the service says best what is wrong with it.
-	b := order{Profile: o.Profile, Authority: o.Authority, Days: o.Days, CSR: base64.StdEncoding.EncodeToString(o.CSR)}
+	b := order{Profile: o.Profile, Authority: o.Authority, Days: o.Days, Document: o.Document, CSR: base64.StdEncoding.EncodeToString(o.CSR)}
 	if !o.NotAfter.IsZero() {
 		b.NotAfter = o.NotAfter.UTC().Format(time.RFC3339)
 	}
-	c := call{method: http.MethodPost, path: "certificates", body: b, key: o.Key}
+	c := call{method: http.MethodPost, path: "requests", body: b, key: o.Key}
 	if dry {
 		c.query = url.Values{"dry_run": {"true"}}
 	}
@@ -77,6 +80,11 @@ func (c *Client) Issue(ctx context.Context, o Order) (ca.Issued, error) {
 // Plan says what Issue would give; nothing is signed or stored.
 func (c *Client) Plan(ctx context.Context, o Order) (ca.Plan, error) {
 	return do[ca.Plan](ctx, c, o.call(true))
+}
+
+// Rehearse says what a profile's document would make of the certificates that stand.
+func (c *Client) Rehearse(ctx context.Context, t ca.Trial) (ca.Rehearsal, error) {
+	return do[ca.Rehearsal](ctx, c, call{method: http.MethodPost, path: "policy/plan", body: t})
 }
 
 // Certificates gives a page. The filter's Now is the service's, whatever it says

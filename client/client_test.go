@@ -82,6 +82,33 @@ func (d *desk) Revoke(_ context.Context, _ ca.Actor, ref string, why ca.Reason) 
 	return ca.Certificate{Serial: "4107", Revoked: &ca.Revoked{Reason: why, Step: 1, At: clock}}, d.err
 }
 
+func (d *desk) PlanRevoke(_ context.Context, _ ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+	d.ref = "plan " + ref
+	return ca.Certificate{Revoked: &ca.Revoked{Reason: why, Step: 1}}, d.err
+}
+
+func (d *desk) Request(_ context.Context, _ ca.Actor, id ca.RequestID) (ca.Asked, error) {
+	return ca.Asked{Request: ca.Request{ID: id, Profile: "server", At: clock}, Certificate: row}, d.err
+}
+
+func (d *desk) Count(context.Context, ca.Actor, ca.Filter) (int64, error) { return 1284, d.err }
+
+func (d *desk) Events(_ context.Context, _ ca.Actor, f ca.EventFilter) ([]ca.Event, error) {
+	return []ca.Event{{ID: 9, Kind: f.Kind, By: f.Actor, At: f.Since, Leaf: []byte("leaf")}}, d.err
+}
+
+func (d *desk) Leaves(context.Context, ca.Actor, int64, int) ([][]byte, error) {
+	return [][]byte{[]byte("leaf")}, d.err
+}
+
+func (d *desk) Rehearse(_ context.Context, _ ca.Actor, t ca.Trial) (ca.Rehearsal, error) {
+	return ca.Rehearsal{Profile: t.Document}, d.err
+}
+
+func (d *desk) Try(_ context.Context, _ ca.Request, _ ca.CSR, document string) (ca.Plan, error) {
+	return ca.Plan{Draft: ca.Draft{Profile: document}}, d.err
+}
+
 func (d *desk) Unknown(context.Context, ca.Actor) ([]ca.Unknown, error) {
 	return []ca.Unknown{{Index: 7, Serial: "4107", At: clock, NotAfter: clock}}, d.err
 }
@@ -134,7 +161,7 @@ func dial(t *testing.T, path string) *Client {
 func open(t *testing.T) (*Client, *desk) {
 	t.Helper()
 	d := new(desk)
-	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Revoker: d, Officer: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Revoker: d, Officer: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
 }
 
 func request(t *testing.T) []byte {

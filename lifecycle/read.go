@@ -55,27 +55,16 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 	return issued, err
 }
 
-// List gives a page of certificates, newest first; of their own to whoever may
+// List gives a page of certificates, in the filter's order; of their own to whoever may
 // not read what others asked for. A limit outside 1 to ca.MaxPage is refused
 // (E1401); a zero Now is now.
 func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.Certificate, error) {
-	all, err := r.reads(ctx, who)
-	switch {
-	case err != nil:
+	f, err := r.within(ctx, who, f)
+	if err != nil {
 		return nil, err
-	case !all && f.Owner != "" && f.Owner != who.ID:
-		return nil, r.allow(ctx, who, access.ReadAll)
-	case !all:
-		f.Owner = who.ID
 	}
 	if f.Limit < 1 || f.Limit > ca.MaxPage {
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a page has 1 to %d rows", ca.MaxPage), "ask for fewer and go on with the cursor").At("limit")
-	}
-	if f, err = narrowed(who, f); err != nil {
-		return nil, err
-	}
-	if f.Now.IsZero() {
-		f.Now = r.o.Now()
 	}
 	return r.o.Shelf.Certificates(ctx, f)
 }

@@ -31,11 +31,12 @@ const (
 // Options are what a Registrar works with. All but Space,
 // Publish, Revoked and Report must be set.
 type Options struct {
-	Book   Book
-	Shelf  Shelf
-	Issuer Issuer
-	Log    Log
-	Now    func() time.Time
+	Book    Book
+	Shelf   Shelf
+	Records Records
+	Issuer  Issuer
+	Log     Log
+	Now     func() time.Time
 	// Vouched are the authorities, which the Registrar keeps as the log has them.
 	Vouched *Vouched
 	// Constraints reads the name constraints of certificates; see check.Constraints.
@@ -135,8 +136,8 @@ type wish struct {
 
 // New makes a Registrar. Run makes it issue.
 func New(o Options) (*Registrar, error) {
-	if o.Book == nil || o.Shelf == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil || o.Vouched == nil || o.Constraints == nil {
-		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock, authorities, and readers of bundles and constraints")
+	if o.Book == nil || o.Shelf == nil || o.Records == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil || o.Vouched == nil || o.Constraints == nil || o.CSR == nil || o.Profile == nil {
+		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock, authorities, and readers of bundles, profiles, requests and constraints")
 	}
 	if o.Report == nil {
 		o.Report = func(error) {}

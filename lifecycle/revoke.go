@@ -76,17 +76,9 @@ func (r *Registrar) condemn(ctx context.Context, who ca.Actor, key ca.Digest) er
 // revokeOne has the next step of a certificate taken, unless it stands at that
 // reason already.
 func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificate, why ca.Reason) error {
-	step := 1
-	switch have := c.Revoked; {
-	case c.Kind != ca.EndEntity:
-		return ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "chancery ca revoke NAME, with the recovery words of what signed it")
-	case !why.Valid():
-		return ca.Invalid(ca.E2111, "this reason cannot be given", "chancery revoke --help")
-	case have == nil:
-	case have.Reason == why:
-		return nil
-	default:
-		step = have.Step + 1 // the signer knows whether the reason can be raised
+	step, err := stepOf(c, why)
+	if err != nil || step == 0 {
+		return err
 	}
 	v := &revoking{step: ca.Revoking{ID: c.ID, Step: step, Reason: why, By: who.ID}, of: c, done: make(chan error, 1)}
 	select {
@@ -95,6 +87,23 @@ func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificat
 		return ca.Busy(ca.E2301, "too many revocations are waiting", "try again in a minute")
 	}
 	return r.await(ctx, v.done)
+}
+
+// stepOf is the step that a reason would be, 0 if the certificate stands there already.
+// Whether a reason can be raised the signer knows.
+func stepOf(c ca.Certificate, why ca.Reason) (int, error) {
+	switch have := c.Revoked; {
+	case c.Kind != ca.EndEntity:
+		return 0, ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "chancery ca revoke NAME, with the recovery words of what signed it")
+	case !why.Valid():
+		return 0, ca.Invalid(ca.E2111, "this reason cannot be given", "chancery revoke --help")
+	case have == nil:
+		return 1, nil
+	case have.Reason == why:
+		return 0, nil
+	default:
+		return have.Step + 1, nil
+	}
 }
 
 // await waits for the end of a step or an errand, but not while nothing is answered: after a

@@ -126,7 +126,7 @@ func wishOf(n int, key string) (ca.Request, ca.CSR) {
 
 func (w *world) registrar() *Registrar {
 	r, err := New(Options{
-		Book: w, Shelf: w, Issuer: w, Log: w, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
+		Book: w, Shelf: w, Records: w, Issuer: w, Log: w, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
 		Vouched: NewVouched(w), Constraints: func(...[]byte) ([]ca.NameConstraints, error) { return nil, nil },
 		CSR: readRequest, Profile: config.Profile,
 		Bundle: func([]byte) (map[string]ca.Profile, error) {

@@ -14,9 +14,12 @@ import (
 
 // selectAsked gives the standing certificates of a profile with their requests. columns
 // are followed by those of scanAsked.
-const selectAsked = `SELECT ` + columns + `, a.door, a.door_key, a.actor, a.actor_name, a.actor_method, a.actor_uid, a.csr, a.not_after, a.evidence, a.taken_at, a.line
+const selectAsked = `SELECT ` + columns + askedColumns + `
 FROM certificate c JOIN request a ON a.id = c.request
 WHERE c.profile = $1 AND c.id < $2 AND c.not_after >= $3` + standing + ` ORDER BY c.id DESC LIMIT $4`
+
+// askedColumns are those of a request, in the order of scanAsked.
+const askedColumns = `, a.door, a.door_key, a.actor, a.actor_name, a.actor_method, a.actor_uid, a.csr, a.not_after, a.evidence, a.taken_at, a.line`
 
 // Asked gives a page of the standing certificates of a profile at a moment, each with the
 // request that it came of, newest first: those below an id, zero for the first page. Those

@@ -68,12 +68,19 @@ type walLength struct {
 // commits, on a connection of its own, until ctx ends. Whoever keeps a book open to
 // write to it runs it, once, before Close: without it the log grows until then. Its
 // error is ctx's, or ca.ErrDisk with its reason, or that of a damaged file; after
-// these the process must end. On PostgreSQL it only waits.
+// these the process must end. In pauses it takes names into the index of parts. On
+// PostgreSQL it only waits.
 func (s *Store) Run(ctx context.Context) error {
+	looks := time.NewTicker(searchPause)
+	defer looks.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-looks.C:
+			if err := s.pause(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
 		case <-s.keeper.wake:
 			if err := s.keep(ctx); err != nil {
 				return err

@@ -72,6 +72,7 @@ func (s *Store) Commit(ctx context.Context, changes []ca.Change, next int64) (lo
 	if err != nil {
 		return nil, fmt.Errorf("commit: %w", err)
 	}
+	s.commits.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()

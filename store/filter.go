@@ -4,6 +4,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -11,16 +13,64 @@ import (
 	"chancery/ca"
 )
 
-// Certificates gives a page, newest first: by id, which within a log is the
-// order of issuance. A limit outside 1 to ca.MaxPage is taken as ca.MaxPage.
+// maxLines is how many generations a line may have in a list of its certificates.
+const maxLines = 100
+
+// Certificates gives a page. The usual order is newest first: by id, which within a log is
+// the order of issuance. A limit outside 1 to ca.MaxPage is taken as ca.MaxPage. The
+// Problem is E1401 for a filter that cannot be answered.
 func (s *Store) Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate, error) {
-	q, err := listQuery(f)
+	if err := s.searchable(ctx, f); err != nil {
+		return nil, err
+	}
+	var seen position
+	if f.After != 0 && orderOf(f) != byID {
+		err := s.reader.QueryRowContext(ctx, selectPosition, int64(f.After)).Scan(&seen.end, &seen.issued, &seen.common)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, ca.Invalid(ca.E1401, "this is not a cursor of ours", "take next_cursor of the page before").At("cursor")
+		}
+		if err != nil {
+			return nil, wrap("list certificates", s.note(err))
+		}
+	}
+	q, err := s.engine.listQuery(f, seen)
 	if err != nil {
 		return nil, err
 	}
 	found, err := s.many(ctx, q.text.String(), q.values...)
 	return found, wrap("list certificates", err)
 }
+
+// Count says how many rows all pages of a list have.
+func (s *Store) Count(ctx context.Context, f ca.Filter) (n int64, err error) {
+	if err := s.searchable(ctx, f); err != nil {
+		return 0, err
+	}
+	q, err := s.engine.countQuery(f)
+	if err != nil {
+		return 0, err
+	}
+	err = s.reader.QueryRowContext(ctx, q.text.String(), q.values...).Scan(&n)
+	return n, wrap("count certificates", s.note(err))
+}
+
+// countQuery makes the query that counts a list's rows.
+func (e engine) countQuery(f ca.Filter) (*query, error) {
+	if f.Sort == string(byCommon) {
+		f.Sort = string(byEnd) // the same rows, and less to read
+	}
+	q := &query{}
+	q.add(`SELECT COUNT(*)`)
+	return q, e.restrict(q, f)
+}
+
+// A position is where a row stands in an order that is not its id's.
+type position struct {
+	end, issued int64
+	common      string
+}
+
+const selectPosition = `SELECT not_after, issued_at, common FROM certificate WHERE id = $1`
 
 // A query is a text with the values of its parameters.
 type query struct {
@@ -37,12 +87,44 @@ func (q *query) add(text string, values ...any) {
 	q.text.WriteString(text)
 }
 
-// standing is what a certificate is that nobody took back.
-const standing = ` AND c.kind <> 'void' AND (SELECT COUNT(*) FROM revocation r WHERE r.certificate = c.id) = 0`
+// An order is what a list is sorted by.
+type order string
 
-// listQuery makes the query of a list. Texts are fixed; what people typed is
-// only ever a value (security rule WB-07).
-func listQuery(f ca.Filter) (*query, error) {
+const (
+	byID     order = "id"
+	byIssued order = "issued"
+	byEnd    order = "expiry"
+	byCommon order = "name"
+)
+
+// all is a condition that every row of an order meets, which its index answers.
+func (o order) all() string {
+	switch o {
+	case byEnd:
+		return `c.kind <> 'void' AND c.not_after > 0`
+	case byCommon:
+		return `c.kind <> 'void' AND c.common >= ''`
+	case byIssued:
+		return `c.issued_at > 0`
+	}
+	return `c.id > 0`
+}
+
+// orderOf is the order of a list. What was issued since a moment comes by that moment,
+// which its index has.
+func orderOf(f ca.Filter) order {
+	switch {
+	case f.Sort == string(byEnd) || f.Sort == string(byCommon):
+		return order(f.Sort)
+	case !f.IssuedSince.IsZero() && part(f) == "":
+		return byIssued
+	}
+	return byID
+}
+
+// listQuery makes the query of a list, from the row that was seen last. Texts are fixed;
+// what people typed is only ever a value (security rule WB-07).
+func (e engine) listQuery(f ca.Filter, seen position) (*query, error) {
 	after, limit := int64(f.After), f.Limit
 	if after == 0 {
 		after = math.MaxInt64
@@ -51,42 +133,149 @@ func listQuery(f ca.Filter) (*query, error) {
 		limit = ca.MaxPage
 	}
 	q := &query{}
-	q.add(`SELECT `+columns+` FROM certificate c WHERE c.id < ?`, after)
-	if suffix, ok := strings.CutPrefix(f.Name, "*."); ok {
-		from, to := below(strings.ToLower(suffix))
-		q.add(` AND c.id IN (SELECT certificate FROM name WHERE reversed > ? AND reversed < ?)`, from, to)
-	} else if f.Name != "" {
-		q.add(` AND c.id IN (SELECT certificate FROM name WHERE value = ?)`, searched(f.Name))
+	q.add(`SELECT ` + columns)
+	if err := e.restrict(q, f); err != nil {
+		return nil, err
 	}
-	if f.Authority != "" {
-		q.add(` AND c.authority = ?`, f.Authority)
+	switch orderOf(f) {
+	case byEnd:
+		if f.After != 0 {
+			q.add(` AND (c.not_after, c.id) > (?, ?)`, seen.end, after)
+		}
+		q.add(` ORDER BY c.not_after, c.id`)
+	case byCommon:
+		if f.After != 0 {
+			q.add(` AND (c.common, c.id) > (?, ?)`, seen.common, after)
+		}
+		q.add(` ORDER BY c.common, c.id`)
+	case byIssued:
+		if f.After != 0 {
+			q.add(` AND (c.issued_at, c.id) < (?, ?)`, seen.issued, after)
+		}
+		q.add(` ORDER BY c.issued_at DESC, c.id DESC`)
+	default:
+		id := `c.id`
+		if part(f) != "" {
+			id = e.searched
+		}
+		q.add(` AND `+id+` < ? ORDER BY `+id+` DESC`, after)
 	}
-	if f.Profile != "" {
-		q.add(` AND c.profile = ?`, f.Profile)
+	q.add(` LIMIT ?`, limit)
+	return q, nil
+}
+
+// standing is what a certificate is that nobody took back.
+const standing = ` AND c.kind <> 'void' AND (SELECT COUNT(*) FROM revocation r WHERE r.certificate = c.id) = 0`
+
+// restrict adds where the rows of a list are, and what they must be.
+func (e engine) restrict(q *query, f ca.Filter) error {
+	if err := e.named(q, f); err != nil {
+		return err
 	}
-	if f.Owner != "" {
-		q.add(` AND c.owner = ?`, f.Owner)
+	for _, one := range []struct{ column, value string }{
+		{`c.authority`, f.Authority}, {`c.profile`, f.Profile}, {`c.owner`, f.Owner}, {`c.door`, string(f.Door)},
+	} {
+		if one.value != "" {
+			q.add(` AND `+one.column+` = ?`, one.value)
+		}
+	}
+	if f.Line != "" {
+		if len(f.Authorities) == 0 || len(f.Authorities) > maxLines {
+			return fmt.Errorf("a line of %d generations cannot be listed", len(f.Authorities))
+		}
+		q.add(` AND c.authority IN (`)
+		for i, name := range f.Authorities {
+			q.add([]string{`?`, `, ?`}[min(i, 1)], name)
+		}
+		q.add(`)`)
 	}
 	if !f.Key.IsZero() {
 		q.add(` AND c.subject_key = ?`, f.Key[:])
 	}
+	if !f.IssuedSince.IsZero() {
+		q.add(` AND c.issued_at >= ?`, millis(f.IssuedSince))
+	}
+	return stands(q, f)
+}
+
+// named adds the names that rows must have.
+func (e engine) named(q *query, f ca.Filter) error {
+	infix := part(f)
+	switch {
+	case f.Search != "" && f.Name != "":
+		return ca.Invalid(ca.E1401, "search and name are both set", "send one of them").At("search")
+	case infix == "":
+		q.add(` FROM certificate c WHERE ` + orderOf(f).all())
+	case len([]rune(infix)) < ca.MinSearch || strings.Contains(infix, "*"):
+		return ca.Invalid(ca.E1401, ca.Show(f.Search+f.Name)+" cannot be looked up", "write a name, *.suffix, prefix*, or *part* with a part of three characters or more").At("name")
+	case orderOf(f) != byID:
+		return ca.Invalid(ca.E1401, "what a search finds comes newest first", "leave sort out, or name the suffix or the prefix").At("sort")
+	default:
+		q.add(e.search, e.parts(infix))
+	}
+	suffix, isBelow := strings.CutPrefix(f.Name, "*.")
+	prefix, begins := strings.CutSuffix(f.Name, "*")
+	switch {
+	case f.Name == "" || infix != "":
+	case isBelow && !begins && suffix != "":
+		from, to := below(strings.ToLower(suffix))
+		q.add(` AND c.id IN (SELECT certificate FROM name WHERE reversed > ? AND reversed < ?)`, from, to)
+	case begins && prefix != "":
+		q.add(` AND c.id IN (SELECT certificate FROM name WHERE `+e.prefix+`)`, e.begins(strings.ToLower(prefix))...)
+	default:
+		q.add(` AND c.id IN (SELECT certificate FROM name WHERE value = ?)`, searched(f.Name))
+	}
+	return nil
+}
+
+// part is what names must contain, in lower case, or empty. A pattern that no index of
+// its own answers is looked up by what stands between its stars.
+func part(f ca.Filter) string {
+	if f.Search != "" {
+		return strings.ToLower(f.Search)
+	}
+	inner := strings.TrimSuffix(strings.TrimPrefix(f.Name, "*"), "*")
+	if strings.HasPrefix(f.Name, "*") && (strings.HasSuffix(f.Name, "*") && len(f.Name) > 1 || !strings.HasPrefix(f.Name, "*.")) || strings.Contains(inner, "*") {
+		if inner == "" {
+			return "*"
+		}
+		return strings.ToLower(inner)
+	}
+	return ""
+}
+
+// stands adds how rows must stand. What ends within a range is looked up by it, because
+// few of the newest may.
+func stands(q *query, f ca.Filter) error {
+	const ends = ` AND c.id IN (SELECT e.id FROM certificate e WHERE e.kind <> 'void' AND e.not_after >= ? AND e.not_after < ?)`
+	const endsInOrder = ` AND c.kind <> 'void' AND c.not_after >= ? AND c.not_after < ?`
+	within := ends
+	if orderOf(f) == byEnd {
+		within = endsInOrder
+	}
 	now := millis(f.Now)
 	if !f.ExpiringBefore.IsZero() {
-		q.add(standing+` AND c.not_after >= ? AND c.not_after < ?`, now, millis(f.ExpiringBefore))
+		q.add(standing)
+		q.add(within, now, millis(f.ExpiringBefore))
 	}
 	switch f.Status {
 	case "":
 	case "valid":
 		q.add(standing+` AND c.not_after >= ?`, now)
+	case "expiring":
+		q.add(standing)
+		q.add(within, now, millis(f.Now.Add(ca.ExpiringWithin)))
 	case "revoked":
 		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0)`)
+	case "held":
+		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0)
+AND (SELECT h.reason FROM revocation h WHERE h.certificate = c.id ORDER BY h.step DESC LIMIT 1) = ?`, int(ca.CertificateHold))
 	case "expired":
-		q.add(` AND c.kind <> 'void' AND c.not_after < ?`, now)
+		q.add(within, int64(0), now)
 	case "void":
 		q.add(` AND c.kind = 'void'`)
 	default:
-		return nil, ca.Invalid(ca.E1101, ca.Show(f.Status)+" is not a status", "use valid, revoked, expired or void").At("status")
+		return ca.Invalid(ca.E1101, ca.Show(f.Status)+" is not a status", "use "+strings.Join(ca.Statuses(), ", ")).At("status")
 	}
-	q.add(` ORDER BY c.id DESC LIMIT ?`, limit)
-	return q, nil
+	return nil
 }

@@ -61,6 +61,9 @@ type Store struct {
 	failure failure
 
 	mu sync.Mutex // of commits
+	// commits counts them, rested is the count when Run looked last.
+	commits atomic.Int64
+	rested  int64
 	// swept is when run-out idempotency keys were last removed.
 	swept time.Time
 }
@@ -75,6 +78,14 @@ type engine struct {
 	options []goose.ProviderOption
 	// skip is the suffix of migrations made for other engines.
 	skip string
+	// search begins what lists rows by a part of a name, for which parts is the value;
+	// searched is their id there, in whose order the index has them.
+	search, searched string
+	parts            func(part string) any
+	// prefix says that a value of the table name begins with something, begins makes the
+	// parameters of that.
+	prefix string
+	begins func(prefix string) []any
 }
 
 // Open opens the book, and makes or updates its schema. A database that is not a

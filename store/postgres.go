@@ -44,6 +44,9 @@ const (
 	postgresNoRoom = "53100"
 )
 
+// liked writes what LIKE takes for itself.
+var liked = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
 // openPostgres opens a writing connection and a read pool. A commit must be on
 // disk when it is answered, whatever the server's default.
 func (s *Store) openPostgres(dsn string) error {
@@ -58,6 +61,12 @@ func (s *Store) openPostgres(dsn string) error {
 		// Two nodes may start at once.
 		options: []goose.ProviderOption{goose.WithSessionLocker(locker)},
 		skip:    ".sqlite.sql",
+
+		search:   ` FROM certificate c WHERE c.id IN (SELECT certificate FROM name WHERE value LIKE ?)`,
+		searched: `c.id`,
+		parts:    func(part string) any { return "%" + liked.Replace(part) + "%" },
+		prefix:   `value LIKE ?`,
+		begins:   func(prefix string) []any { return []any{liked.Replace(prefix) + "%"} },
 	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {

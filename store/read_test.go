@@ -99,6 +99,8 @@ func TestListsFilterAndPageNewestFirst(t *testing.T) {
 			"other log": {ca.Filter{After: ca.NewID(2, 0), Limit: 1}, []int64{7}},
 			"name":      {ca.Filter{Name: "WWW.lab.example"}, []int64{5, 2}},
 			"below":     {ca.Filter{Name: "*.Lab.example"}, []int64{6, 5, 4, 2}},
+			"prefix":    {ca.Filter{Name: "WW*"}, []int64{5, 2}},
+			"part":      {ca.Filter{Name: "*ab.exam*", Limit: 3}, []int64{7, 6, 5}},
 			"authority": {ca.Filter{Authority: "issuing-g2"}, []int64{3}},
 			"profile":   {ca.Filter{Profile: "person"}, []int64{3}},
 			"owner":     {ca.Filter{Owner: "uid:7"}, []int64{3}},

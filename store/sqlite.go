@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -39,8 +41,18 @@ func sqliteEngine() engine {
 		tables:  `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`,
 		dialect: goose.DialectSQLite3,
 		skip:    ".postgres.sql",
+		// CROSS keeps the order: the index has its rows by id, and a page of them is enough
+		// even where all names contain the part.
+		search:   ` FROM name_search s CROSS JOIN certificate c ON c.id = s.rowid WHERE s.names GLOB ?`,
+		searched: `s.rowid`,
+		parts:    func(part string) any { return "*" + globbed.Replace(part) + "*" },
+		prefix:   `value >= ? AND value < ?`,
+		begins:   func(prefix string) []any { return []any{prefix, prefix + string(utf8.MaxRune)} },
 	}
 }
+
+// globbed writes what GLOB takes for itself.
+var globbed = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
 
 // openSQLite opens the file with one writing and several reading connections, and
 // one that takes the write-ahead log into it.

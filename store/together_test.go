@@ -173,7 +173,7 @@ func (w *world) startFront(dsn string) {
 	}
 	w.book = book
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: book, Shelf: book, Issuer: w, Log: w, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
+		Book: book, Shelf: book, Records: book, Issuer: w, Log: w, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
 		Vouched: lifecycle.NewVouched(book), Constraints: check.Constraints,
 		CSR: readRequest, Profile: config.Profile,
 		Bundle: func(document []byte) (map[string]ca.Profile, error) {

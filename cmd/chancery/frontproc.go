@@ -77,7 +77,7 @@ func unlessCanceled(err error) error {
 // door is the API, whoever proves who asks.
 func (f front) door(log *slog.Logger) http.Handler {
 	return api.New(api.Options{
-		Submitter: f.registrar, Reader: f.registrar, Revoker: f.registrar, Officer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
+		Submitter: f.registrar, Reader: f.registrar, Recorder: f.registrar, Revoker: f.registrar, Officer: f.registrar, Rehearser: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
 	})
 }
 
@@ -127,7 +127,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	published := status.Options{Shelf: f.vouched, Lists: l.lists(), Log: log, Now: wallClock()}
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: f.book, Shelf: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Profile: config.Profile,
+		Book: f.book, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, Revoked: f.publisher.Revoked,

@@ -74,7 +74,7 @@ type verdict struct {
 // posts sends a body as it is.
 func (s *stranger) posts(body io.Reader, header ...string) verdict {
 	s.h.t.Helper()
-	r, err := http.NewRequest(http.MethodPost, "http://chancery/api/v1/certificates", body)
+	r, err := http.NewRequest(http.MethodPost, "http://chancery/api/v1/requests", body)
 	if err != nil {
 		s.h.t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ var may = map[string]string{
 	"verify":         "ca",
 	"trust":          "ca",
 	"config":         "ca",
-	"api":            "ca internal/csr internal/respond",
+	"api":            "ca format internal/csr internal/respond",
 	"client":         "ca",
 
 	"internal/crash":     "",

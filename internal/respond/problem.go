@@ -7,6 +7,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"chancery/ca"
 )
@@ -17,7 +19,8 @@ const ProblemType = "application/problem+json"
 // A Document is a problem as it travels: the members of RFC 9457 §3.1, and those
 // of ca.Problem as its extensions.
 type Document struct {
-	// Type is a URN made of the code: nothing to fetch, so nothing that can break.
+	// Type is urn:chancery:error: and the words of the code: nothing to fetch, so nothing
+	// that can break.
 	Type string `json:"type"`
 	// Title is the code's, the same for each occurrence.
 	Title string `json:"title"`
@@ -26,6 +29,48 @@ type Document struct {
 	// Instance is the request's id, as in X-Request-Id and in our log.
 	Instance string `json:"instance,omitempty"`
 	ca.Problem
+	// Errors say which parts of the call are at fault, where that is known.
+	Errors []Fault `json:"errors,omitempty"`
+}
+
+// A Fault is one part of a call that is at fault. One of Pointer, Parameter and Header
+// says which.
+type Fault struct {
+	Detail string `json:"detail"`
+	// Pointer is a JSON pointer into the body, as a fragment of a URI (RFC 6901 §6).
+	Pointer string `json:"pointer,omitempty"`
+	// Parameter is a parameter of the path or the query.
+	Parameter string `json:"parameter,omitempty"`
+	Header    string `json:"header,omitempty"`
+}
+
+// TypePrefix begins the type of each problem document.
+const TypePrefix = "urn:chancery:error:"
+
+// Describe makes the document of a problem that the request of this id met.
+func Describe(r *http.Request, id string, status int, p *ca.Problem) Document {
+	e, _ := ca.Explain(p.Code)
+	d := Document{Type: TypePrefix + e.Words, Title: e.Title, Status: status, Instance: id, Problem: *p}
+	if p.Field == "" {
+		return d
+	}
+	f := Fault{Detail: p.Detail}
+	switch {
+	case r.PathValue(p.Field) != "" || r.URL.Query().Has(p.Field):
+		f.Parameter = p.Field
+	case p.Field[0] >= 'A' && p.Field[0] <= 'Z': // members of bodies are in lower case
+		f.Header = p.Field
+	default:
+		f.Pointer = pointer(p.Field)
+	}
+	d.Errors = []Fault{f}
+	return d
+}
+
+// pointer writes a field such as names.dns[2] as #/names/dns/2.
+func pointer(field string) string {
+	steps := strings.NewReplacer("~", "~0", "/", "~1", "[", "/", "]", "", ".", "/").Replace(field)
+	return "#/" + (&url.URL{Path: steps}).EscapedPath()
 }
 
 // statusOf is the one table from kinds of problems to HTTP. A locked key is 503
@@ -63,32 +108,43 @@ func (r *Refusal) Error() string { return r.Problem.Detail }
 // Unwrap gives the problem.
 func (r *Refusal) Unwrap() error { return r.Problem }
 
-// Fail answers with an error. A ca.Problem is shown; all else is ours, logged
-// here and nowhere before, and shown as "internal error" (E9000), because the
-// text of an error of ours may hold what strangers should not read.
-func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
-	id := w.Header().Get(RequestIDHeader)
+// Judge gives the problem that an error is, with its status; nil for all that is ours.
+func Judge(err error) (*ca.Problem, int) {
 	var p *ca.Problem
-	status, known := 0, false
-	if errors.As(err, &p) {
-		status, known = statusOf(p.Kind)
+	if !errors.As(err, &p) {
+		return nil, http.StatusInternalServerError
+	}
+	status, known := statusOf(p.Kind)
+	if !known {
+		return nil, status
 	}
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		status = refusal.Status
 	}
-	if !known {
+	return p, status
+}
+
+// Explain makes the document of an error that the request of this id met. A ca.Problem is
+// shown; all else is ours, logged here and nowhere before, and shown as "internal error"
+// (E9000), because the text of an error of ours may hold what strangers should not read.
+func Explain(r *http.Request, id string, log *slog.Logger, err error) Document {
+	p, status := Judge(err)
+	if p == nil {
 		// Whoever hung up reads no answer, and is no fault of ours.
 		if r.Context().Err() == nil || !errors.Is(err, context.Canceled) {
 			log.Error("internal error", "request", id, "method", r.Method, "path", r.URL.Path, "error", err)
 		}
-		status = http.StatusInternalServerError
 		p = ca.Unavailable(ca.E9000, "internal error", "look for request "+id+" in the service's log")
 	}
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable && p.Kind == ca.UnavailableKind {
+	return Describe(r, id, status, p)
+}
+
+// Fail answers with an error, as Explain has it.
+func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	d := Explain(r, w.Header().Get(RequestIDHeader), log, err)
+	if d.Status == http.StatusTooManyRequests || d.Status == http.StatusServiceUnavailable && d.Kind == ca.UnavailableKind {
 		w.Header().Set("Retry-After", retryAfter)
 	}
-	e, _ := ca.Explain(p.Code)
-	d := Document{Type: "urn:chancery:error:" + string(p.Code), Title: e.Title, Status: status, Instance: id, Problem: *p}
-	write(w, log, ProblemType, status, d)
+	write(w, log, ProblemType, d.Status, d)
 }

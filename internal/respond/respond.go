@@ -3,6 +3,8 @@
 package respond
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,8 +24,9 @@ const (
 	// RequestIDHeader carries the request's id in each answer.
 	RequestIDHeader = "X-Request-Id"
 	// MaxBody is the largest body of one call, in octets (security rule PR-04): a
-	// request of ca.MaxCSR in base64 with its PEM text, and room for the rest.
-	MaxBody = 256 << 10
+	// request of ca.MaxCSR in base64 with its PEM text, and room for the rest. MaxBatch
+	// is that of many requests at once (WB-03, its limit for imports).
+	MaxBody, MaxBatch = 256 << 10, 1 << 20
 	// retryAfter is in seconds: settling after an interruption takes less.
 	retryAfter = "5"
 	// maxFault is how much of a reader's complaint is shown, in octets: it quotes
@@ -36,12 +39,45 @@ func JSON(w http.ResponseWriter, log *slog.Logger, status int, v any) {
 	write(w, log, JSONType, status, v)
 }
 
-// File answers with bytes of a media type. Browsers must not guess another.
-func File(w http.ResponseWriter, mediaType string, body []byte) {
-	w.Header().Set("Content-Type", mediaType)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+// Object answers with the bytes of something that can be asked for again: with an
+// ETag, or with 304 to whoever has them already (RFC 9110 §13.1.2). Browsers must not
+// guess another media type, and nobody keeps a copy (security rule WB-08).
+func Object(w http.ResponseWriter, r *http.Request, mediaType string, body []byte) {
+	sum := sha256.Sum256(append([]byte(mediaType+"\n"), body...))
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	h := w.Header()
+	h.Set("ETag", tag)
+	h.Set("Cache-Control", "no-store")
+	if has(r, tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", mediaType)
+	h.Set("X-Content-Type-Options", "nosniff")
 	// An error here means that the reader hung up.
 	_, _ = w.Write(body)
+}
+
+// has tells whether the reader has what a tag stands for.
+func has(r *http.Request, tag string) bool {
+	for _, line := range r.Header.Values("If-None-Match") {
+		for _, one := range strings.Split(line, ",") {
+			if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// JSONObject answers with a value as Object does.
+func JSONObject(w http.ResponseWriter, r *http.Request, log *slog.Logger, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		write(w, log, JSONType, http.StatusInternalServerError, v) // which says so
+		return
+	}
+	Object(w, r, JSONType, append(body, '\n'))
 }
 
 // write encodes before it sends, so that a value that cannot be encoded does not
@@ -62,28 +98,40 @@ func write(w http.ResponseWriter, log *slog.Logger, mediaType string, status int
 	_, _ = w.Write(append(body, '\n'))
 }
 
-// Body reads a request's body as JSON of type T, at most MaxBody octets. The
-// error is E1401: another media type, too large, an unknown or repeated key.
-func Body[T any](w http.ResponseWriter, r *http.Request) (T, error) {
+// Body reads a request's body as JSON of type T, at most so many octets, counted as
+// they are read. The error is E1401: another media type, too large, an unknown or
+// repeated key.
+func Body[T any](w http.ResponseWriter, r *http.Request, most int64) (T, error) {
 	var zero T
 	// The media type is demanded because a page on another site can make a browser
 	// post text/plain or a form, but not JSON.
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != JSONType {
 		return zero, &Refusal{http.StatusUnsupportedMediaType, ca.Invalid(ca.E1401, "the body is not "+JSONType, "send JSON with Content-Type: "+JSONType)}
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return zero, &Refusal{http.StatusRequestEntityTooLarge, ca.Invalid(ca.E1401, fmt.Sprintf("the body is larger than %d octets", MaxBody), "send one request per call")}
+		return zero, &Refusal{http.StatusRequestEntityTooLarge, ca.Invalid(ca.E1401, fmt.Sprintf("the body is larger than %d octets", most), "send less in one call")}
 	case err != nil:
 		return zero, ca.Invalid(ca.E1401, "the body ended too early", "send the call again")
 	}
+	return Decode[T](data)
+}
+
+// Decode reads JSON that was read before, as strictly as Body. The error is E1401.
+func Decode[T any](data []byte) (T, error) {
 	v, err := strict.Decode[T](data)
-	if err != nil {
-		return zero, ca.Invalid(ca.E1401, "the body cannot be read: "+short(err.Error()), "correct the body; nothing was done")
+	if err == nil {
+		return v, nil
 	}
-	return v, nil
+	var zero T
+	p := ca.Invalid(ca.E1401, "the body cannot be read: "+short(err.Error()), "correct the body; nothing was done")
+	var wrong *strict.TypeError
+	if errors.As(err, &wrong) {
+		p = p.At(wrong.Member)
+	}
+	return zero, p
 }
 
 // short cuts a message to maxFault.

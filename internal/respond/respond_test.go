@@ -19,7 +19,7 @@ import (
 func TestABodyThatBreaksOffIsTheSendersFault(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader(`{"a":1`), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	r.Header.Set("Content-Type", "application/json")
-	_, err := Body[map[string]int](httptest.NewRecorder(), r)
+	_, err := Body[map[string]int](httptest.NewRecorder(), r, MaxBody)
 	var p *ca.Problem
 	if !errors.As(err, &p) || p.Code != ca.E1401 || p.Kind != ca.InvalidKind {
 		t.Error(err)
@@ -31,7 +31,7 @@ func TestABodyOfJustTheLimitIsRead(t *testing.T) {
 	for _, extra := range []int{0, 1} {
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"a":"`+strings.Repeat("x", MaxBody-len(frame)+extra)+`"}`))
 		r.Header.Set("Content-Type", "application/json")
-		if _, err := Body[map[string]string](httptest.NewRecorder(), r); (err == nil) != (extra == 0) {
+		if _, err := Body[map[string]string](httptest.NewRecorder(), r, MaxBody); (err == nil) != (extra == 0) {
 			t.Errorf("%d octets above the limit: %v", extra, err)
 		}
 	}

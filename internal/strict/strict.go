@@ -49,8 +49,23 @@ func Decode[T any](data []byte) (T, error) {
 	return v, nil
 }
 
-// plain drops the package's prefix, which means nothing to a reader.
+// A TypeError says that a member has a value of the wrong JSON type.
+type TypeError struct {
+	// Member is the path to it, with dots, without places in arrays.
+	Member string
+	text   string
+}
+
+// Error says what was found and what is taken.
+func (e *TypeError) Error() string { return e.text }
+
+// plain drops the package's prefix and its names of Go types, which mean nothing to a
+// reader.
 func plain(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return &TypeError{Member: wrong.Field, text: fmt.Sprintf("cannot unmarshal %s into %s", wrong.Value, wrong.Field)}
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the JSON ends too early")
 	}

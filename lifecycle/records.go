@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"slices"
+
+	"chancery/access"
+	"chancery/ca"
+)
+
+// Records are what the book keeps of what happened.
+type Records interface {
+	// Request gives a request with the certificate that it led to, void rows included,
+	// false if there is none.
+	Request(ctx context.Context, id ca.RequestID) (ca.Asked, bool, error)
+	// Count says how many rows all pages of a list have.
+	Count(ctx context.Context, f ca.Filter) (int64, error)
+	// Events gives a page of events, newest first.
+	Events(ctx context.Context, f ca.EventFilter) ([]ca.Event, error)
+}
+
+// Request gives a request that was submitted, with what came of it. Those of others are
+// not there (E2101) for whoever may not read them.
+func (r *Registrar) Request(ctx context.Context, who ca.Actor, id ca.RequestID) (ca.Asked, error) {
+	all, err := r.reads(ctx, who)
+	if err != nil {
+		return ca.Asked{}, err
+	}
+	a, ok, err := r.o.Records.Request(ctx, id)
+	if err == nil && (!ok || !all && a.Request.From.ID != who.ID || inScope(who, a.Certificate.Profile, a.Certificate.Names) != nil) {
+		err = ca.NotFound(ca.E2101, "there is no request "+ca.Show(string(id)), "take the id of the answer to the request; what was refused is not stored").At("id")
+	}
+	if err != nil {
+		return ca.Asked{}, err
+	}
+	return a, nil
+}
+
+// Count says how many certificates List has in all pages; the error is as List's.
+func (r *Registrar) Count(ctx context.Context, who ca.Actor, f ca.Filter) (int64, error) {
+	f, err := r.within(ctx, who, f)
+	if err != nil {
+		return 0, err
+	}
+	return r.o.Records.Count(ctx, f)
+}
+
+// within restricts a filter to what somebody may read, and sees that it can be answered.
+func (r *Registrar) within(ctx context.Context, who ca.Actor, f ca.Filter) (ca.Filter, error) {
+	all, err := r.reads(ctx, who)
+	switch {
+	case err != nil:
+		return f, err
+	case !all && f.Owner != "" && f.Owner != who.ID:
+		return f, r.allow(ctx, who, access.ReadAll)
+	case !all:
+		f.Owner = who.ID
+	}
+	if f, err = narrowed(who, f); err != nil {
+		return f, err
+	}
+	if f.Now.IsZero() {
+		f.Now = r.o.Now()
+	}
+	if f.Line == "" {
+		return f, nil
+	}
+	authorities, err := r.o.Vouched.Authorities(ctx)
+	for _, a := range authorities {
+		if a.Line == f.Line {
+			f.Authorities = append(f.Authorities, a.Name)
+		}
+	}
+	if err == nil && len(f.Authorities) == 0 {
+		err = ca.NotFound(ca.E2101, "there is no line "+ca.Show(f.Line), "chancery ca list").At("line")
+	}
+	return f, err
+}
+
+// Events gives a page of what happened, newest first, to whoever may read the log.
+func (r *Registrar) Events(ctx context.Context, who ca.Actor, f ca.EventFilter) ([]ca.Event, error) {
+	if err := r.allow(ctx, who, access.ReadLog); err != nil {
+		return nil, err
+	}
+	return r.o.Records.Events(ctx, f)
+}
+
+// Leaves gives durable leaves of the log from an index on, in order and without gaps, at
+// most so many, to whoever may read the log. None is the end.
+func (r *Registrar) Leaves(ctx context.Context, who ca.Actor, from int64, limit int) ([][]byte, error) {
+	if err := r.allow(ctx, who, access.ReadLog); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	records, err := r.o.Log.Leaves(ctx, from)
+	out := make([][]byte, 0, min(len(records), limit))
+	for _, one := range records[:min(len(records), limit)] {
+		out = append(out, slices.Clone(one.Leaf))
+	}
+	return out, err
+}
+
+// PlanRevoke says what Revoke would do, as far as the book knows: it gives the certificate
+// as it would stand then. The error is as Revoke's.
+func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+	if _, err := r.ready(ctx); err != nil {
+		return ca.Certificate{}, err
+	}
+	found, err := r.Find(ctx, who, ref)
+	if err != nil {
+		return ca.Certificate{}, err
+	}
+	c := found.Certificate
+	if err := r.mayRevoke(ctx, who, c); err != nil {
+		return ca.Certificate{}, err
+	}
+	step, err := stepOf(c, why)
+	switch {
+	case err != nil || step == 0:
+		return c, err
+	case step == 1:
+		c.Revoked = &ca.Revoked{At: r.o.Now().UTC(), Reason: why, Step: step}
+	case why != ca.KeyCompromise:
+		return ca.Certificate{}, ca.Refused(ca.E2111, "it is revoked already for "+c.Revoked.Reason.String(), "a reason can only be raised to keyCompromise")
+	default:
+		raised := *c.Revoked
+		raised.Reason, raised.Step = why, step
+		c.Revoked = &raised
+	}
+	return c, nil
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"slices"
+
+	"chancery/ca"
+)
+
+func (w *world) Request(_ context.Context, id ca.RequestID) (ca.Asked, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.rows, func(c ca.Certificate) bool { return c.Request == id })
+	if i < 0 {
+		return ca.Asked{}, false, nil
+	}
+	c := w.rows[i]
+	return ca.Asked{Certificate: c, Request: ca.Request{ID: id, From: ca.Actor{ID: c.Owner}, Profile: c.Profile}}, true, nil
+}
+
+func (w *world) Count(ctx context.Context, f ca.Filter) (int64, error) {
+	rows, err := w.Certificates(ctx, f)
+	return int64(len(rows)), err
+}
+
+func (w *world) Events(context.Context, ca.EventFilter) ([]ca.Event, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []ca.Event
+	for _, e := range w.events {
+		out = append(out, e)
+	}
+	return out, nil
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+
+	"chancery/ca"
+)
+
+// selectRequest gives a request with its certificate, in the columns of scanAsked.
+const selectRequest = `SELECT ` + columns + askedColumns + `
+FROM request a JOIN certificate c ON c.request = a.id WHERE a.id = $1`
+
+// Request gives a request with the certificate that it led to, void rows included.
+func (s *Store) Request(ctx context.Context, id ca.RequestID) (ca.Asked, bool, error) {
+	a, err := scanAsked(s.reader.QueryRowContext(ctx, selectRequest, string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return ca.Asked{}, false, nil
+	}
+	return a, err == nil, wrap("read a request", s.note(err))
+}
+
+// Events gives a page of events, newest first. A limit outside 1 to ca.MaxPage is taken as
+// ca.MaxPage.
+func (s *Store) Events(ctx context.Context, f ca.EventFilter) ([]ca.Event, error) {
+	q := eventQuery(f)
+	rows, err := s.reader.QueryContext(ctx, q.text.String(), q.values...)
+	if err != nil {
+		return nil, wrap("read events", s.note(err))
+	}
+	all, err := collect(rows, func(row scanner) (e ca.Event, err error) {
+		var at int64
+		err = row.Scan(&e.ID, &e.Kind, &e.By, &at, &e.About, &e.Leaf)
+		e.At = instant(at)
+		return e, err
+	})
+	return all, wrap("read events", s.note(err))
+}
+
+// eventQuery makes the query of a list of events.
+func eventQuery(f ca.EventFilter) *query {
+	after, limit := int64(f.After), f.Limit
+	if after == 0 {
+		after = math.MaxInt64
+	}
+	if limit < 1 || limit > ca.MaxPage {
+		limit = ca.MaxPage
+	}
+	q := &query{}
+	q.add(`SELECT e.id, e.kind, e.actor, e.happened_at, e.about, e.leaf FROM event e WHERE e.id < ?`, after)
+	if f.Kind != "" {
+		if f.Kind != "issued" { // as the index says
+			q.add(` AND e.kind <> 'issued'`)
+		}
+		q.add(` AND e.kind = ?`, f.Kind)
+	}
+	if f.Actor != "" {
+		q.add(` AND e.actor = ?`, f.Actor)
+	}
+	if !f.Since.IsZero() {
+		q.add(` AND e.id IN (SELECT s.id FROM event s WHERE s.happened_at >= ?)`, millis(f.Since))
+	}
+	q.add(` ORDER BY e.id DESC LIMIT ?`, limit)
+	return q
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"chancery/ca"
+)
+
+const (
+	// searchBatch is how many certificates' names are taken into the index of parts at
+	// once: some 20 ms, for which commits wait.
+	searchBatch = 128
+	// searchBatches is how many a search waits for. More are only left while the service
+	// issued without a pause, or had a large import.
+	searchBatches = 100
+	// searchPause is how often Run looks whether there is a pause.
+	searchPause = time.Second
+
+	// The names of a row are JSON; those of SQLite's index are lines in lower case.
+	takePending = `INSERT INTO name_search (rowid, names)
+SELECT c.id, lower(c.common) || char(10) || (SELECT COALESCE(group_concat(lower(n.value ->> 'value'), char(10)), '') FROM json_each(c.names) n)
+FROM certificate c WHERE c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
+	dropPending = `DELETE FROM name_pending WHERE certificate IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
+	anyPending  = `SELECT EXISTS (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0)`
+)
+
+// findable takes the names that wait into the index of parts, in so many batches at most,
+// and tells whether none is left. It stops early where goOn says no.
+func (s *Store) findable(ctx context.Context, batches int, goOn func() bool) (bool, error) {
+	if s.engine.name != sqliteName { // PostgreSQL does so by itself
+		return true, nil
+	}
+	for range batches {
+		var left bool
+		if err := s.reader.QueryRowContext(ctx, anyPending).Scan(&left); err != nil || !left {
+			return true, wrap("look for names to take in", s.note(err))
+		}
+		if !goOn() {
+			return false, nil
+		}
+		s.mu.Lock()
+		err := s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, takePending, searchBatch); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, dropPending, searchBatch)
+			return err
+		})
+		s.mu.Unlock()
+		if err != nil {
+			return false, fmt.Errorf("take names into the index: %w", err)
+		}
+	}
+	return false, nil
+}
+
+// searchable makes sure that a search will find all there is. The Problem is E2301.
+func (s *Store) searchable(ctx context.Context, f ca.Filter) error {
+	if part(f) == "" {
+		return nil
+	}
+	all, err := s.findable(ctx, searchBatches, func() bool { return ctx.Err() == nil })
+	if err == nil && !all {
+		err = ca.Unavailable(ca.E2301, "the names of many new certificates are still being taken into the index of parts", "search again in a minute, or by a whole name, *.suffix or prefix*")
+	}
+	return err
+}
+
+// pause takes names in while nobody commits.
+func (s *Store) pause(ctx context.Context) error {
+	before := s.commits.Load()
+	_, err := s.findable(ctx, searchBatches, func() bool { return ctx.Err() == nil && s.commits.Load() == before && before == s.rested })
+	s.rested = before
+	return err
+}
