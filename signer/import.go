@@ -79,13 +79,7 @@ func (s *Signer) Import(q Import) (out Created, err error) {
 // keys, the highest first; and the key that it brings, if it is not here yet.
 func (s *Signer) foreign(q Import, now time.Time) (all []*authority, key crypto.Signer, err error) {
 	r := s.rules.Load()
-	h, err := r.hierarchy()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := r.verified(h); err != nil {
-		return nil, nil, err
-	}
+	h := verified(r.hierarchy())
 	chain, err := chainOf(q.Certificates)
 	if err != nil {
 		return nil, nil, err

@@ -19,48 +19,49 @@ import (
 
 // hierarchy is what policy judges CA certificates by: every generation with what its
 // certificates say. It is read off them each time, so that nothing else can be believed.
-func (r *rules) hierarchy() (policy.Hierarchy, error) {
+func (r *rules) hierarchy() policy.Hierarchy {
 	h := make(policy.Hierarchy, len(r.authorities))
 	for name, a := range r.authorities {
 		s := policy.Standing{Authority: a.Authority}
-		others := slices.Clone(a.Earlier)
-		for _, c := range a.Cross {
-			others = append(others, c.Certificate)
-		}
-		x, err := x509.ParseCertificate(a.Certificate)
-		if err != nil {
-			return nil, fmt.Errorf("read the certificate of %s: %w", name, err)
-		}
-		s.Link = link(x)
-		for _, der := range others {
-			if x, err := x509.ParseCertificate(der); err == nil { // what is not in force is compared only
+		for i, der := range a.certificates() {
+			x, err := x509.ParseCertificate(der)
+			switch {
+			case i == 0 && err != nil:
+				s.Link = illegible(a.Authority, err)
+			case i == 0:
+				s.Link = link(x)
+			case err == nil: // what is not in force is compared only
 				s.Others = append(s.Others, link(x))
 			}
 		}
 		h[name] = s
 	}
-	return h, nil
+	return h
 }
 
-// verified adds to a hierarchy whether each certificate in force was signed by the
-// key above it.
-func (r *rules) verified(h policy.Hierarchy) error {
+// illegible is a certificate that this version cannot read. It signs nothing and has
+// nothing below it, but must not stop the others.
+func illegible(a ca.Authority, err error) policy.Link {
+	err = fmt.Errorf("read the certificate of %s: %w", a.Name, err)
+	return policy.Link{
+		Certificate: a.Certificate, Subject: a.Subject, SPKI: a.SPKI, Key: a.Key, Title: a.Name, Called: calledBy(a.Subject), SKI: a.SKI,
+		NotBefore: a.NotBefore, NotAfter: a.NotAfter, NoCA: err, UseUnread: err, ConstraintsUnread: err, NamesUnread: err, Unsigned: err,
+	}
+}
+
+// verified is a hierarchy with whether each certificate in force was signed by the key
+// above it.
+func verified(h policy.Hierarchy) policy.Hierarchy {
 	for name, s := range h {
-		up, known := h[s.Parent]
-		if !known {
-			continue // which a chain that leads here finds missing
+		x, err := x509.ParseCertificate(s.Certificate)
+		up, missing := x509.ParseCertificate(h[s.Parent].Certificate)
+		if err = errors.Join(err, missing); err == nil {
+			err = signedBy(x, up)
 		}
-		pair := make([]*x509.Certificate, 2)
-		for i, der := range [][]byte{s.Certificate, up.Certificate} {
-			var err error
-			if pair[i], err = x509.ParseCertificate(der); err != nil {
-				return fmt.Errorf("read the certificate of %s: %w", name, err)
-			}
-		}
-		s.Link.Unsigned = signedBy(pair[0], pair[1])
+		s.Link.Unsigned = err
 		h[name] = s
 	}
-	return nil
+	return h
 }
 
 // signedBy says why a certificate was not signed by the key of another, or by its own.

@@ -72,10 +72,7 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 // renewal is one more certificate of a key, as far as no key signs it.
 func (s *Signer) renewal(q Recertification, now time.Time) (c certifying, err error) {
 	r := s.rules.Load()
-	h, err := r.hierarchy()
-	if err != nil {
-		return c, err
-	}
+	h := r.hierarchy()
 	w := policy.Renewal{Authority: q.Authority, By: q.By, Days: q.Days, Shorten: q.Shorten}
 	of, by, err := h.Certifies(w)
 	if err != nil {

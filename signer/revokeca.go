@@ -97,10 +97,7 @@ func (s *Signer) tells(c condemnation) (out AuthorityRevoked, err error) {
 		}
 		out.Serials = append(out.Serials, serial)
 	}
-	out.Authority = c.now
-	if h, err := s.rules.Load().hierarchy(); err == nil { // what cannot be told must not keep it valid
-		out.Notices = h.Bereaved(c.now)
-	}
+	out.Authority, out.Notices = c.now, s.rules.Load().hierarchy().Bereaved(c.now)
 	return out, nil
 }
 

@@ -40,10 +40,7 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 		return out, err
 	}
 	r := s.rules.Load()
-	h, err := r.hierarchy()
-	if err != nil {
-		return out, err
-	}
+	h := r.hierarchy()
 	next, err := h.Turns(policy.Turning{Authority: t.Authority, To: t.To, Confirm: t.Confirm}, now)
 	if err != nil {
 		return out, err
