@@ -97,6 +97,8 @@ type Registrar struct {
 	view *view
 	// underway are the wishes not yet answered, by claim.
 	underway map[string]*wish
+	// held are the wishes under way by what they must have for themselves; see alone.
+	held map[string][]*wish
 	// problem is why nothing is issued now; closed says that requesters are not
 	// even kept waiting; frozen that this lasts until a restart.
 	problem        *ca.Problem
@@ -126,6 +128,8 @@ type wish struct {
 	claim   string
 	cleared policy.Cleared
 	tries   int // how often it was at the signer; Run's alone
+	// holds are its keys of Registrar.held; mu guards it.
+	holds []string
 
 	done    chan struct{} // closed when issued and err are final
 	issued  ca.Issued
@@ -149,7 +153,7 @@ func New(o Options) (*Registrar, error) {
 		o.Revoked = func(string) {}
 	}
 	return &Registrar{
-		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, changed: make(chan struct{}),
+		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, held: map[string][]*wish{}, changed: make(chan struct{}),
 		errands: make(chan *errand, maxErrands), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
 		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
 	}, nil
@@ -235,6 +239,9 @@ func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, 
 	cleared, err := policy.Vet(rules, q, c, r.o.Now())
 	if err == nil {
 		err = inScope(q.From, q.Profile, cleared.Draft().Names)
+	}
+	if err == nil {
+		err = r.free(ctx, q, cleared.Draft(), rules.Profile)
 	}
 	if err != nil {
 		return ca.Plan{}, err
@@ -377,6 +384,9 @@ func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *w
 	if w.cleared, err = policy.Vet(rules, w.request, c, r.o.Now()); err == nil {
 		err = inScope(w.request.From, w.request.Profile, w.cleared.Draft().Names)
 	}
+	if err == nil {
+		err = r.alone(ctx, w, rules.Profile)
+	}
 	if err != nil {
 		r.Refuse(w.request.From, err)
 		r.finish(w, ca.Issued{}, err)
@@ -443,6 +453,7 @@ func (r *Registrar) finishLocked(w *wish, issued ca.Issued, err error) {
 	if r.underway[w.claim] == w {
 		delete(r.underway, w.claim)
 	}
+	r.release(w)
 	close(w.done)
 }
 

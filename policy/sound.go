@@ -65,7 +65,7 @@ func Sound(p ca.Profile) (ca.Profile, error) {
 	for _, word := range []struct {
 		of      *string
 		usually string
-	}{{&p.ServerKeys, warn}, {&p.KeyEncryption, optional}, {&p.Unique, no}} {
+	}{{&p.ServerKeys, warn}, {&p.KeyEncryption, optional}, {&p.Unique, NotUnique}} {
 		if *word.of == "" {
 			*word.of = word.usually
 		}
@@ -99,11 +99,15 @@ func Sound(p ca.Profile) (ca.Profile, error) {
 	return p, nil
 }
 
-// The words of unique, server_keys and key_encryption beside those of subjects.
+// The words of unique (R67).
 const (
-	no       = "no"
-	ofName   = "common_name"
-	ofAll    = "subject"
+	NotUnique     = "no"
+	UniqueName    = "common_name"
+	UniqueSubject = "subject"
+)
+
+// The words of server_keys and key_encryption beside those of subjects.
+const (
 	never    = "never"
 	warn     = "warn"
 	required = "required"
@@ -135,9 +139,9 @@ func (f *faults) head(p ca.Profile) {
 		_, known := ca.UseOID(u)
 		return known && u != "ocsp" // an OCSP responder speaks for the authority
 	})
-	f.word("unique", p.Unique, no, ofAll, ofName)
+	f.word("unique", p.Unique, NotUnique, UniqueSubject, UniqueName)
 	// Who has no common name would be as everybody else who has none.
-	f.add(p.Unique == no || p.Subject.CommonName == supplied, "unique", `compares common names: set subject.common_name = "supplied"`)
+	f.add(p.Unique == NotUnique || p.Subject.CommonName == supplied, "unique", `compares common names: set subject.common_name = "supplied"`)
 }
 
 // keys checks what is said of keys, and of what they may do.

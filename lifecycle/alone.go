@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+
+	"chancery/ca"
+	"chancery/policy"
+)
+
+// maxAlike is how many live certificates of one key or one name are looked through,
+// page by page: a name that is renewed each hour for a year has fewer.
+const maxAlike = 20 * ca.MaxPage
+
+// heldKey begins what a wish holds of keys.
+const heldKey = "key "
+
+// alone takes what a wish must have for itself, and asks the book whether somebody else
+// has it: a key that no other owner's live certificate has (E2210, security rule PF-07),
+// and under a profile that says so a subject or common name of its own (E2125, R67).
+// What is taken is given back when the wish is answered, so that of two at the same
+// moment the second waits for what becomes of the first. That holds within one front;
+// docs/limits.md says so.
+func (r *Registrar) alone(ctx context.Context, w *wish, p ca.Profile) error {
+	draft := w.cleared.Draft()
+	holds := []string{heldKey + draft.Key.String()}
+	if cn := draft.Subject.Get(ca.OIDCommonName); p.Unique != policy.NotUnique && cn != "" {
+		holds = append(holds, "name "+p.Name+" "+cn)
+	}
+	if err := r.hold(w, holds); err != nil {
+		return err
+	}
+	return r.free(ctx, w.request, draft, p)
+}
+
+// hold takes names for a wish that is not answered yet.
+func (r *Registrar) hold(w *wish, names []string) error {
+	draft := w.cleared.Draft()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case <-w.done: // nobody waits for it any more, and nobody would give them back
+		return gaveUp()
+	default:
+	}
+	for _, name := range names {
+		for _, other := range r.held[name] {
+			owner, theirs := other.request.From.ID, other.cleared.Draft()
+			if mine := owner == w.request.From.ID && strings.HasPrefix(name, heldKey); !mine && !same(w.request.From.ID, owner, draft.Names, theirs.Names) {
+				return ca.Unavailable(ca.E2301, "another request for the same key or subject is being worked on", "try again in a moment")
+			}
+		}
+	}
+	for _, name := range names {
+		r.held[name] = append(r.held[name], w)
+	}
+	w.holds = names
+	return nil
+}
+
+// release gives back what a wish took; the caller holds mu.
+func (r *Registrar) release(w *wish) {
+	for _, name := range w.holds {
+		rest := slices.DeleteFunc(r.held[name], func(other *wish) bool { return other == w })
+		if r.held[name] = rest; len(rest) == 0 {
+			delete(r.held, name)
+		}
+	}
+	w.holds = nil
+}
+
+// same tells whether two certificates are a renewal of each other as far as anybody can
+// see: the same owner, and the same names in whatever order.
+func same(owner, otherOwner string, names, others []ca.Name) bool {
+	return owner == otherOwner && len(names) == len(others) && !slices.ContainsFunc(names, func(n ca.Name) bool { return !slices.Contains(others, n) })
+}
+
+// free asks the book.
+func (r *Registrar) free(ctx context.Context, q ca.Request, draft ca.Draft, p ca.Profile) error {
+	err := r.alike(ctx, ca.Filter{Key: draft.Key}, func(c ca.Certificate) error {
+		if c.Owner == q.From.ID {
+			return nil
+		}
+		return ca.Refused(ca.E2210, "the key is that of a live certificate of somebody else", "make a new key").
+			Because("two holders of one key can act for each other (security rule PF-07)").At("key")
+	})
+	cn := draft.Subject.Get(ca.OIDCommonName)
+	if err != nil || p.Unique == policy.NotUnique || cn == "" {
+		return err
+	}
+	return r.alike(ctx, ca.Filter{Name: strings.ToLower(cn), Profile: p.Name}, func(c ca.Certificate) error {
+		if c.Common != cn || same(q.From.ID, c.Owner, draft.Names, c.Names) || p.Unique == policy.UniqueSubject && !r.hasSubject(c, draft.Subject) {
+			return nil
+		}
+		return ca.Refused(ca.E2125, fmt.Sprintf("there is a live certificate for %s under profile %s, until %s", ca.Show(cn), p.Name, c.NotAfter.UTC().Format("2006-01-02")),
+			"chancery revoke "+c.PublicName()+", or ask for another name").
+			Because("rule unique is " + p.Unique + "; its owner renews it with the same names")
+	})
+}
+
+// alike looks through the live end-entity certificates of a filter.
+func (r *Registrar) alike(ctx context.Context, f ca.Filter, judge func(ca.Certificate) error) error {
+	f.Status, f.Now, f.Limit = "valid", r.o.Now(), ca.MaxPage
+	for seen := 0; seen < maxAlike; seen += ca.MaxPage {
+		page, err := r.o.Shelf.Certificates(ctx, f)
+		if err != nil {
+			return fmt.Errorf("look for certificates of the same key or subject: %w", err)
+		}
+		for _, c := range page {
+			if c.Kind != ca.EndEntity {
+				continue
+			}
+			if err := judge(c); err != nil {
+				return err
+			}
+		}
+		if len(page) < ca.MaxPage {
+			return nil
+		}
+		f.After = page[len(page)-1].ID
+	}
+	return ca.Refused(ca.E2125, fmt.Sprintf("more than %d live certificates have this key or name", maxAlike), "revoke those that are not used any more")
+}
+
+// hasSubject tells whether a certificate has a subject; one that cannot be read has it.
+func (r *Registrar) hasSubject(c ca.Certificate, s ca.Subject) bool {
+	x, err := x509.ParseCertificate(c.DER)
+	if err != nil {
+		return true
+	}
+	fields, err := r.o.Subject(x.RawSubject)
+	return err != nil || slices.EqualFunc(fields, s, func(a, b ca.Attribute) bool { return a.OID == b.OID && a.Value == b.Value })
+}
