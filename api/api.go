@@ -73,6 +73,7 @@ type Options struct {
 	Recorder  Recorder
 	Revoker   Revoker
 	Officer   Officer
+	Keeper    Keeper
 	Rehearser Rehearser
 	Lists     Lists
 	// Public is the door that everybody has: its /pki/ is here too, for who may use

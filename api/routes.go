@@ -18,7 +18,7 @@ const (
 
 // operations are all that the door can be asked, in the order of the documents.
 func operations() []operation {
-	return slices.Concat(requestOperations(), certificateOperations(), authorityOperations(), policyOperations(), revocationOperations(), recordOperations(), serviceOperations())
+	return slices.Concat(requestOperations(), certificateOperations(), authorityOperations(), policyOperations(), revocationOperations(), recordOperations(), tokenOperations(), serviceOperations())
 }
 
 func requestOperations() []operation {

@@ -100,6 +100,51 @@ func (t Token) Digest() Digest {
 // digest.
 func (t Token) PublicName() string { return t.Digest().String()[:16] }
 
+// A TokenView is a token as it is shown: everything but its secret.
+type TokenView struct {
+	// ID is PublicName.
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Owner string `json:"owner"`
+	Scope
+	Made    time.Time `json:"made"`
+	Expires time.Time `json:"expires"`
+	// Status is valid, expired, revoked, or forged: then the row is not on the log, signs
+	// nobody in, and somebody has written in the database.
+	Status string `json:"status"`
+	// Used is when it was used last, to the hour.
+	Used      time.Time `json:"used,omitzero"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	RevokedBy string    `json:"revoked_by,omitempty"`
+	// Token is the secret itself, in the answer to its making and nowhere else.
+	Token string `json:"token,omitempty"`
+}
+
+// View shows a token at a moment; known tells whether the log has it in force.
+func (t Token) View(known bool, now time.Time) TokenView {
+	v := TokenView{ID: t.PublicName(), Name: t.Name, Owner: t.Owner, Scope: t.Scope, Made: t.Made, Expires: t.Expires, Used: t.Used, Status: "valid"}
+	switch {
+	case !known && t.Ended != nil:
+		v.Status, v.RevokedAt, v.RevokedBy = "revoked", t.Ended.At, t.Ended.By
+	case !known:
+		v.Status = "forged"
+	case !now.Before(t.Expires):
+		v.Status = "expired"
+	}
+	return v
+}
+
+// An Identity is who a call signed in as, and what it may do.
+type Identity struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Method string `json:"method"`
+	Roles  []Role `json:"roles"`
+	// Token is what it signed in with, Certificate the public name of what it showed.
+	Token       *TokenView `json:"token,omitempty"`
+	Certificate string     `json:"certificate,omitempty"`
+}
+
 // Sound finds what no token may be: its Problem is E1401.
 func (t Token) Sound() error {
 	word := func(s string) bool {

@@ -153,7 +153,7 @@ func (c *Client) CRL(ctx context.Context, authority string) (der []byte, err err
 	if err != nil {
 		return nil, fmt.Errorf("write the call: %w", err)
 	}
-	answer, err := c.http.Do(r)
+	answer, err := c.send(r)
 	if err != nil {
 		return nil, c.unreachable(err)
 	}

@@ -33,8 +33,12 @@ const (
 
 // A Client talks to one service. It is safe for concurrent use.
 type Client struct {
-	http   *http.Client
+	http *http.Client
+	// socket is the path of a Unix socket, or the address of a service elsewhere.
 	socket string
+	// base and token are those of a service elsewhere; base is nil behind a socket.
+	base  *url.URL
+	token string
 }
 
 // Dial makes a client for the service behind a Unix socket and sees that somebody
@@ -84,13 +88,29 @@ func (c *Client) unreachable(err error) error {
 	if errors.As(err, &asked) {
 		err = asked.Err
 	}
+	if p := c.untrusted(err); p != nil {
+		return p
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("ask the service: %w", err)
+	case c.base != nil:
+		return ca.Unavailable(ca.E1201, "no service answers at "+c.socket, "look whether it runs, and whether the address is right").Because(err.Error())
 	case errors.Is(err, fs.ErrPermission):
 		return ca.Forbidden(ca.E1303, "this account may not use the service's socket "+c.socket, "ask whoever runs the service to let the account in").Because(err.Error())
 	}
 	return ca.Unavailable(ca.E1201, "no service answers on "+c.socket, "chancery serve").Because(err.Error())
+}
+
+// send sends a call to where the service is.
+func (c *Client) send(r *http.Request) (*http.Response, error) {
+	if c.base != nil {
+		r.URL.Scheme, r.URL.Host, r.Host = c.base.Scheme, c.base.Host, ""
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	return c.http.Do(r)
 }
 
 // A call is one exchange.
@@ -109,7 +129,7 @@ func do[T any](ctx context.Context, c *Client, q call) (T, error) {
 	if err != nil {
 		return v, err
 	}
-	answer, err := c.http.Do(request)
+	answer, err := c.send(request)
 	if err != nil {
 		return v, c.unreachable(err)
 	}

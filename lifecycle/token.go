@@ -147,42 +147,65 @@ func unknownToken() *ca.Problem {
 // nowhere else. Its scope is at most what the maker may do now, and each use is held
 // against what he may do then. The error is a Problem: E1305 for want of a role, E1401
 // and E2110 for what no token may be.
-func (r *Registrar) MakeToken(ctx context.Context, who ca.Actor, name string, scope ca.Scope, days int) (t ca.Token, text string, err error) {
+func (r *Registrar) MakeToken(ctx context.Context, who ca.Actor, name string, scope ca.Scope, days int) (ca.TokenView, error) {
+	none := ca.TokenView{}
 	if _, err := r.ready(ctx); err != nil {
-		return t, "", err
+		return none, err
 	}
 	if err := r.allow(ctx, who, access.MakeToken); err != nil {
-		return t, "", err
+		return none, err
 	}
 	if days == 0 {
 		days = ca.TokenDays
 	}
 	now := r.o.Now().UTC().Truncate(time.Millisecond)
-	t = ca.Token{Name: name, Owner: who.ID, UID: who.UID, Scope: scope, Made: now, Expires: now.Add(time.Duration(min(days, ca.MaxTokenDays+1)) * 24 * time.Hour)}
+	t := ca.Token{Name: name, Owner: who.ID, UID: who.UID, Scope: scope, Made: now, Expires: now.Add(time.Duration(min(days, ca.MaxTokenDays+1)) * 24 * time.Hour)}
 	if err := t.Sound(); err != nil {
-		return t, "", err
+		return none, err
 	}
 	if err := policy.CheckPatterns(scope.Names); err != nil {
-		return t, "", err
+		return none, err
 	}
 	if err := r.narrower(ctx, who, scope); err != nil {
-		return t, "", r.refused(who, err)
+		return none, r.refused(who, err)
 	}
 	var secret [ca.SecretOctets]byte
 	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
-	text = ca.TokenText(secret)
+	text := ca.TokenText(secret)
 	t.Secret, _ = ca.TokenSecret(text)
 	digest := t.Digest()
-	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.ID, About: digest.String()}, func(c *ca.Change) {
+	err := r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.ID, About: digest.String()}, func(c *ca.Change) {
 		t.ID = c.Event.ID
 		made := t
 		c.Token = &made
 	})
 	if err != nil {
-		return ca.Token{}, "", err
+		return none, err
 	}
 	r.tokens.set(digest, true)
-	return t, text, nil
+	v := t.View(true, now)
+	v.Token = text
+	return v, nil
+}
+
+// shown shows a token.
+func (r *Registrar) shown(t ca.Token) ca.TokenView {
+	inForce, _ := r.tokens.has(t.Digest())
+	return t.View(inForce, r.o.Now())
+}
+
+// Whoami says who somebody is here, and what he may do.
+func (r *Registrar) Whoami(ctx context.Context, who ca.Actor) (ca.Identity, error) {
+	roles, err := r.rolesOf(ctx, who)
+	i := ca.Identity{ID: who.ID, Name: who.Name, Method: who.Method, Roles: append([]ca.Role{}, roles...)}
+	if who.Token != nil {
+		v := r.shown(*who.Token)
+		i.Token = &v
+	}
+	if who.Shown != nil {
+		i.Certificate = who.Shown.PublicName()
+	}
+	return i, err
 }
 
 // narrower refuses a scope that goes beyond what its maker may do: in roles, and, where
@@ -204,36 +227,44 @@ func (r *Registrar) narrower(ctx context.Context, who ca.Actor, s ca.Scope) erro
 }
 
 // TokensOf gives the tokens of who asks, or with all those of everybody, newest first:
-// a page below an id. The Problem is E1305.
-func (r *Registrar) TokensOf(ctx context.Context, who ca.Actor, all bool, below ca.ID) ([]ca.Token, error) {
+// a page below an id, and where the next one begins, zero for none. The Problem is E1305.
+func (r *Registrar) TokensOf(ctx context.Context, who ca.Actor, all bool, below ca.ID) ([]ca.TokenView, ca.ID, error) {
 	owner := who.ID
 	action := access.MakeToken
 	if all {
 		owner, action = "", access.ReadTokens
 	}
 	if err := r.allow(ctx, who, action); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return r.o.Tokens.Tokens(ctx, owner, below, ca.MaxPage)
+	page, err := r.o.Tokens.Tokens(ctx, owner, below, ca.MaxPage)
+	out := make([]ca.TokenView, len(page))
+	for i, t := range page {
+		out[i] = r.shown(t)
+	}
+	if err != nil || len(page) < ca.MaxPage {
+		return out, 0, err
+	}
+	return out, page[len(page)-1].ID, nil
 }
 
 // RevokeToken revokes one by its public name or, if it is one's own and only one has it,
 // its name. Revoking again changes nothing. The error is a Problem: E2101 for none, also
 // for those of others that one may not see, E2102 for several.
-func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (ca.Token, error) {
+func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (ca.TokenView, error) {
 	if _, err := r.ready(ctx); err != nil {
-		return ca.Token{}, err
+		return ca.TokenView{}, err
 	}
 	if err := r.allow(ctx, who, access.MakeToken); err != nil {
-		return ca.Token{}, err
+		return ca.TokenView{}, err
 	}
 	t, err := r.tokenCalled(ctx, who, ref)
 	if err != nil {
-		return ca.Token{}, err
+		return ca.TokenView{}, err
 	}
 	digest := t.Digest()
 	if inForce, _ := r.tokens.has(digest); !inForce {
-		return t, nil
+		return r.shown(t), nil
 	}
 	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenRevoked, By: who.ID, About: digest.String()}, func(c *ca.Change) {
 		c.TokenEnd = tokenEnd(c.Event, digest)
@@ -241,10 +272,10 @@ func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (
 		t.Ended = &end
 	})
 	if err != nil {
-		return ca.Token{}, err
+		return ca.TokenView{}, err
 	}
 	r.tokens.set(digest, false)
-	return t, nil
+	return r.shown(t), nil
 }
 
 // tokenEnd is the row of a token's revocation.

@@ -75,36 +75,36 @@ func withPurse(t *testing.T, test func(t *testing.T, p *purse, r *Registrar)) {
 func TestAN04_ATokenLivesUntilItIsRevokedOrEnds(t *testing.T) {
 	withPurse(t, func(t *testing.T, _ *purse, r *Registrar) {
 		ctx := t.Context()
-		made, text, err := r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 0)
+		made, err := r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if days := made.Expires.Sub(made.Made).Hours() / 24; days != ca.TokenDays {
 			t.Errorf("it lives %v days", days)
 		}
-		who, err := r.SignIn(ctx, text)
+		who, err := r.SignIn(ctx, made.Token)
 		if err != nil || who.ID != hana.ID || who.Method != ca.MethodToken {
 			t.Fatalf("signs in as %+v, %v", who, err)
 		}
 		if _, err := r.RevokeToken(ctx, hana, "ci"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.SignIn(ctx, text); code(err) != ca.E1305 {
+		if _, err := r.SignIn(ctx, made.Token); code(err) != ca.E1305 {
 			t.Errorf("after it was revoked: %v", err)
 		}
-		if _, err := r.RevokeToken(ctx, hana, made.PublicName()); err != nil {
+		if _, err := r.RevokeToken(ctx, hana, made.ID); err != nil {
 			t.Errorf("revoking twice: %v", err)
 		}
-		_, text, err = r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 2)
+		made, err = r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(48*time.Hour - time.Second) // of the bubble's clock
-		if _, err := r.SignIn(ctx, text); err != nil {
+		if _, err := r.SignIn(ctx, made.Token); err != nil {
 			t.Errorf("a second before its end: %v", err)
 		}
 		time.Sleep(time.Second)
-		if _, err := r.SignIn(ctx, text); code(err) != ca.E1305 {
+		if _, err := r.SignIn(ctx, made.Token); code(err) != ca.E1305 {
 			t.Errorf("at its end: %v", err)
 		}
 	})
@@ -115,7 +115,7 @@ func TestAN04_ATokenLivesUntilItIsRevokedOrEnds(t *testing.T) {
 func TestRO02_ARowThatIsNotOnTheLogSignsNobodyIn(t *testing.T) {
 	withPurse(t, func(t *testing.T, p *purse, r *Registrar) {
 		ctx := t.Context()
-		_, text, err := r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1)
+		made, err := r.MakeToken(ctx, hana, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,10 +127,10 @@ func TestRO02_ARowThatIsNotOnTheLogSignsNobodyIn(t *testing.T) {
 			}
 		}
 		p.tokens[0].Scope.Roles = []ca.Role{ca.SecurityAdmin}
-		refused("more roles", text)
+		refused("more roles", made.Token)
 		p.tokens[0] = genuine
 		p.tokens[0].Expires = genuine.Expires.Add(time.Hour)
-		refused("a later end", text)
+		refused("a later end", made.Token)
 
 		secret := [ca.SecretOctets]byte{7}
 		forged := genuine
@@ -144,7 +144,7 @@ func TestRO02_ARowThatIsNotOnTheLogSignsNobodyIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.tokens = []ca.Token{genuine} // without its end
-		refused("a revocation that was taken away", text)
+		refused("a revocation that was taken away", made.Token)
 	})
 }
 
@@ -153,18 +153,18 @@ func TestRO03_ATokenLosesWhatItsMakerLoses(t *testing.T) {
 	withPurse(t, func(t *testing.T, p *purse, r *Registrar) {
 		ctx := t.Context()
 		requester := peer(1001)
-		if _, _, err := r.MakeToken(ctx, requester, "more", ca.Scope{Roles: []ca.Role{ca.CAAdmin}}, 1); code(err) != ca.E1305 {
+		if _, err := r.MakeToken(ctx, requester, "more", ca.Scope{Roles: []ca.Role{ca.CAAdmin}}, 1); code(err) != ca.E1305 {
 			t.Errorf("more than the maker has: %v", err)
 		}
-		_, text, err := r.MakeToken(ctx, requester, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1)
+		made, err := r.MakeToken(ctx, requester, "ci", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		who, err := r.SignIn(ctx, text)
+		who, err := r.SignIn(ctx, made.Token)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := r.MakeToken(ctx, who, "child", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1); code(err) != ca.E1305 {
+		if _, err := r.MakeToken(ctx, who, "child", ca.Scope{Roles: []ca.Role{ca.Requester}}, 1); code(err) != ca.E1305 {
 			t.Errorf("a token made a token: %v", err)
 		}
 		q, c := wishOf(1, "")
@@ -193,11 +193,11 @@ func TestHX02_ATokenKeepsToItsProfilesAndNames(t *testing.T) {
 		sign := func(scope ca.Scope) ca.Actor {
 			t.Helper()
 			scope.Roles = []ca.Role{ca.Requester, ca.CAAdmin, ca.Auditor, ca.SecurityAdmin}
-			_, text, err := r.MakeToken(ctx, hana, "ci", scope, 1)
+			made, err := r.MakeToken(ctx, hana, "ci", scope, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			who, err := r.SignIn(ctx, text)
+			who, err := r.SignIn(ctx, made.Token)
 			if err != nil {
 				t.Fatal(err)
 			}

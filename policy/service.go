@@ -27,13 +27,12 @@ keys = ["ecdsa-p256"]
 // Service renders the profile for the service's own certificate: host is the one name,
 // a DNS name or an address. The Problem is E2110 if it is neither.
 func Service(host string) (Document, error) {
-	var dns, ip []string
+	list := "dns"
 	if _, err := netip.ParseAddr(host); err == nil {
-		ip = []string{host}
-	} else if _, err := ca.NewName(ca.DNS, host); err == nil {
-		dns = []string{host}
-	} else {
+		list = "ip"
+	} else if _, err := ca.NewName(ca.DNS, host); err != nil {
 		return Document{}, err
 	}
-	return Document{ServiceProfile, shippedService + shippedNames(dns, ip, nil) + "\n[subject]\ncommon_name = \"optional\"\n"}, nil
+	// A name holds nothing that TOML would escape.
+	return Document{ServiceProfile, shippedService + "\n[names]\nmax = 1\n" + list + " = [\"" + host + "\"]\n\n[subject]\ncommon_name = \"optional\"\n"}, nil
 }

@@ -21,9 +21,17 @@ import (
 // done with the directory.
 const lockPause = 20 * time.Millisecond
 
-// with does something with the service's own door. Without a running service the
+// with does something with the service's own door, or with the one elsewhere that the
+// command means. Without a running service the
 // command starts front and signer for itself, for as long as it takes.
 func (a *app) with(ctx context.Context, do func(context.Context, *client.Client) error) error {
+	at, away, err := a.remote()
+	if err != nil {
+		return err
+	}
+	if away {
+		return at.there(ctx, do)
+	}
 	l, err := a.founded()
 	if err != nil {
 		return err

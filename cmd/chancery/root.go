@@ -26,6 +26,7 @@ type app struct {
 	env  func(string) string
 
 	dir     string
+	context string // of services elsewhere
 	json    bool
 	format  string // of -o
 	fields  []string
@@ -73,13 +74,14 @@ func (a *app) root() *cobra.Command {
 	c.Flags().Bool("version", false, "print the program's version") // without -v, which others use to explain
 	f := c.PersistentFlags()
 	f.StringVar(&a.dir, "dir", "", "directory of the installation (CHANCERY_DIR)")
+	f.StringVar(&a.context, "context", "", "the service elsewhere that chancery login called so (CHANCERY_CONTEXT)")
 	f.BoolVar(&a.json, "json", false, "print JSON, short for -o json")
 	f.StringVarP(&a.format, "output", "o", "", "print as "+strings.Join(forms, ", "))
 	_ = c.RegisterFlagCompletionFunc("output", fixed(forms...)) // the flag is there
 	f.StringSliceVar(&a.fields, "fields", nil, "only these fields, by their JSON names")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only the identifier")
 	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
-	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.caCommand(), a.profileCommand(), a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(), a.explainCommand(), a.versionCommand(), exitCodes())
+	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.caCommand(), a.profileCommand(), a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.explainCommand(), a.versionCommand(), exitCodes())
 	// Cobra adds these when it runs, which is too late for strict.
 	c.InitDefaultHelpCmd()
 	c.InitDefaultCompletionCmd()

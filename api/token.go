@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"chancery/ca"
+)
+
+// A Keeper keeps tokens, and knows who somebody is; see lifecycle.Registrar for what the
+// errors are.
+type Keeper interface {
+	// MakeToken makes a token in the name of who asks.
+	MakeToken(ctx context.Context, who ca.Actor, name string, scope ca.Scope, days int) (ca.TokenView, error)
+	// TokensOf gives a page of one's own tokens, or those of all, and where the next begins.
+	TokensOf(ctx context.Context, who ca.Actor, all bool, below ca.ID) ([]ca.TokenView, ca.ID, error)
+	RevokeToken(ctx context.Context, who ca.Actor, ref string) (ca.TokenView, error)
+	// Renew has the certificate that who asks has shown issued once more, of its own key
+	// if c is nil.
+	Renew(ctx context.Context, who ca.Actor, id ca.RequestID, c *ca.CSR) (ca.Issued, error)
+	Whoami(ctx context.Context, who ca.Actor) (ca.Identity, error)
+}
+
+func tokenOperations() []operation {
+	return []operation{
+		takes(operation{
+			method: post, path: "tokens", id: "makeToken", group: "tokens", summary: "Make a token",
+			tell:   "The answer alone has its secret. It does at most what its maker may, whenever it is used.",
+			status: http.StatusCreated, fails: []int{415, 413},
+		}, (*call).makeToken),
+		gives(operation{
+			method: get, path: "tokens", id: "listTokens", group: "tokens", summary: "One's own tokens, newest first",
+			parameters: []parameter{{name: "all", form: "boolean", tell: "Those of everybody."}, pageCursor},
+		}, (*call).tokens),
+		gives(operation{
+			method: http.MethodDelete, path: "tokens/{id}", id: "revokeToken", group: "tokens", summary: "Revoke a token",
+			tell: "It is refused from the next call on. Revoking again changes nothing.", fails: []int{400, 404},
+		}, (*call).revokeToken),
+		takes(operation{
+			method: post, path: "renewals", id: "renewCertificate", group: "requests", summary: "Renew the certificate that the connection shows",
+			tell:   "Only on the port for client certificates. Without csr the new certificate is of the same key; names, subject, profile and owner stay.",
+			status: http.StatusCreated, also: []int{http.StatusOK}, fails: []int{415, 413, 422},
+		}, (*call).renew),
+		gives(operation{
+			method: get, path: "whoami", id: "whoami", group: "service", summary: "Who the call signed in as, and what it may do",
+		}, (*call).whoami),
+	}
+}
+
+// A tokenOrder is the body of POST /tokens.
+type tokenOrder struct {
+	// Name is what the token is called: lower-case letters, digits and '-'.
+	Name string `json:"name"`
+	ca.Scope
+	// Days is how long it lives, 1 to 365; 90 without it.
+	Days int `json:"days,omitempty"`
+}
+
+// makeToken answers POST /tokens.
+func (c *call) makeToken(o tokenOrder) (ca.TokenView, error) {
+	if o.Days < 0 {
+		return ca.TokenView{}, ca.Invalid(ca.E1401, "days is negative", "a token lives 1 to 365 days").At("days")
+	}
+	return c.o.Keeper.MakeToken(c.r.Context(), c.who(), o.Name, o.Scope, o.Days)
+}
+
+// tokens answers GET /tokens.
+func (c *call) tokens() (page[ca.TokenView], error) {
+	below, err := c.cursor()
+	if err != nil {
+		return page[ca.TokenView]{}, err
+	}
+	all, next, err := c.o.Keeper.TokensOf(c.r.Context(), c.who(), c.query.Get("all") == "true", below)
+	p := whole(all)
+	if next != 0 {
+		cursor := strconv.FormatInt(int64(next), 10)
+		p.NextCursor = &cursor
+	}
+	return p, err
+}
+
+// revokeToken answers DELETE /tokens/{id}.
+func (c *call) revokeToken() (ca.TokenView, error) {
+	ref := c.r.PathValue("id")
+	if len(ref) > maxValue || !ca.PlainText(ref) {
+		return ca.TokenView{}, ca.NotFound(ca.E2101, "there is no token "+ca.Show(ref), "chancery token list").At("id")
+	}
+	return c.o.Keeper.RevokeToken(c.r.Context(), c.who(), ref)
+}
+
+// A renewal is the body of POST /renewals.
+type renewal struct {
+	// CSR is a request (PKCS#10) like the first one with a new key, in PEM, or its DER in
+	// base64; without it the key stays.
+	CSR string `json:"csr,omitempty"`
+}
+
+// renew answers POST /renewals.
+func (c *call) renew(body renewal) (ca.Issued, error) {
+	var asked *ca.CSR
+	if body.CSR != "" {
+		parsed, err := readCSR(body.CSR, false)
+		if err != nil {
+			c.o.Submitter.Refuse(c.who(), err)
+			return ca.Issued{}, err
+		}
+		asked = &parsed
+	}
+	issued, err := c.o.Keeper.Renew(c.r.Context(), c.who(), c.id(), asked)
+	if err == nil && issued.Repeated {
+		c.status = http.StatusOK
+	}
+	return issued, err
+}
+
+// whoami answers GET /whoami.
+func (c *call) whoami() (ca.Identity, error) { return c.o.Keeper.Whoami(c.r.Context(), c.who()) }
