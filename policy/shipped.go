@@ -21,100 +21,89 @@ type Document struct {
 // machine itself: what a server in a private network is reached by.
 var homeAddresses = [...]string{"10.0.0.0/8", "127.0.0.1", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"}
 
-// keyLine is shared by the shipped profiles.
-const keyLine = `["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa-2048"]`
+// DefaultSet is the set of profiles of an installation that names none.
+const DefaultSet = "homelab"
 
-// Shipped renders the profiles a new installation starts with: server, client,
-// email and device, in this order. names are what `init --names` was given: DNS
-// patterns such as lab.example and *.lab.example, addresses or prefixes, e-mail
-// addresses or @domain. Each is a ca.Problem (E2110) if it is none of these. The
-// email profile is left out if there is no domain for it.
-func Shipped(names []string) ([]Document, error) {
+// Sets are the names of the sets of profiles that an installation can begin with.
+func Sets() []string { return []string{DefaultSet, "iot", "office", "kubernetes"} }
+
+// Shipped renders the profiles of the default set; see ShippedSet.
+func Shipped(names []string) ([]Document, error) { return ShippedSet(DefaultSet, names) }
+
+// ShippedSet renders the profiles that a new installation starts with. names are what
+// `init --names` was given: DNS patterns such as lab.example and *.lab.example, addresses
+// or prefixes, e-mail addresses or @domain. Each is a ca.Problem (E2110) if it is none of
+// these; a set that is not there is E1101. A profile for whose names there is no pattern
+// is left out.
+func ShippedSet(set string, names []string) ([]Document, error) {
 	dns, ip, email, err := sortNames(names)
 	if err != nil {
 		return nil, err
 	}
-	serverIP := slices.Clone(ip)
+	texts, ok := sets[set]
+	if !ok {
+		return nil, ca.Invalid(ca.E1101, "there is no set of profiles "+ca.Show(set), "use one of "+list(Sets()))
+	}
+	near := slices.Clone(ip)
 	for _, home := range homeAddresses {
-		if !slices.Contains(serverIP, home) {
-			serverIP = append(serverIP, home)
+		if !slices.Contains(near, home) {
+			near = append(near, home)
 		}
 	}
-	out := []Document{
-		{"server", shippedServer + shippedNames(dns, serverIP, nil) + "wildcards = true\nfrom_cn = " + fmt.Sprint(len(dns) > 0) + "\n\n[subject]\ncommon_name = \"optional\"\ncommon_name_in_names = true\n"},
-	}
-	if len(dns)+len(ip)+len(email) > 0 {
-		out = append(out, Document{"client", shippedClient + shippedNames(dns, ip, email) + "from_cn = " + fmt.Sprint(len(dns) > 0) + "\n\n[subject]\ncommon_name = \"optional\"\ncommon_name_in_names = true\n"})
-	}
-	if len(email) > 0 {
-		out = append(out, Document{"email", shippedEmail + shippedNames(nil, nil, email) + "\n[subject]\ncommon_name = \"optional\"\n"})
-	}
-	if len(dns) > 0 {
-		out = append(out, Document{"device", shippedDevice + shippedNames(dns, ip, nil) + "from_cn = true\n\n[subject]\ncommon_name = \"optional\"\ncommon_name_in_names = true\n"})
+	lists := map[string][]string{"dns": dns, "ip": ip, "near": near, "email": email, "cluster": append(slices.Clone(dns), clusterNames[:]...)}
+	var out []Document
+	for _, t := range texts {
+		if text, ok := t.render(lists); ok {
+			out = append(out, Document{t.name, text})
+		}
 	}
 	return out, nil
 }
 
-// The heads of the shipped documents. Once released they are changed only for new
-// installations: an installed bundle holds its own copy.
-const (
-	shippedServer = `# Certificates for servers: web, mail, directory, anything that speaks TLS.
-schema = 1
-name = "server"
-line = "issuing"
-doors = ["cli", "api"]
-use = ["server"]
-days = 90
-max_days = 397
-keys = ` + keyLine + "\n"
+// ShippedUse are the extended key usages that the profiles of a set need, in the order
+// in which an authority that issues under them has them; nil for a set that is not there.
+func ShippedUse(set string) []string {
+	texts, ok := sets[set]
+	if !ok {
+		return nil
+	}
+	return slices.DeleteFunc([]string{"server", "client", "email", "codesign"}, func(use string) bool {
+		return !slices.ContainsFunc(texts, func(t template) bool { return slices.Contains(t.use, use) })
+	})
+}
 
-	shippedClient = `# Certificates by which a program signs in to a server.
-schema = 1
-name = "client"
-line = "issuing"
-doors = ["cli", "api"]
-use = ["client"]
-days = 90
-max_days = 397
-keys = ` + keyLine + "\n"
+// A template is the text of a profile in which {key} stands for a list of patterns. A
+// line whose list is empty is left out.
+type template struct {
+	name string
+	use  []string
+	// needs are lists of which one must not be empty; none needs nothing.
+	needs []string
+	text  string
+}
 
-	shippedEmail = `# Certificates for signing and encrypting mail (S/MIME). They do not sign in
-# anywhere, so the common name may be a person's.
-schema = 1
-name = "email"
-line = "issuing"
-doors = ["cli", "api"]
-use = ["email"]
-days = 365
-max_days = 825
-keys = ` + keyLine + "\n"
-
-	shippedDevice = `# Certificates for devices that both serve and sign in: printers, switches,
-# database peers.
-schema = 1
-name = "device"
-line = "issuing"
-doors = ["cli", "api"]
-use = ["server", "client"]
-days = 365
-max_days = 825
-keys = ` + keyLine + "\n"
-)
-
-// shippedNames is the [names] table.
-func shippedNames(dns, ip, email []string) string {
+// render fills in the lists; ok is false if it has nothing to say names of.
+func (t template) render(lists map[string][]string) (text string, ok bool) {
+	if len(t.needs) > 0 && !slices.ContainsFunc(t.needs, func(key string) bool { return len(lists[key]) > 0 }) {
+		return "", false
+	}
 	var b strings.Builder
-	b.WriteString("\n[names]\nmax = 20\n")
-	for _, row := range []struct {
-		key      string
-		patterns []string
-	}{{"dns", dns}, {"ip", ip}, {"email", email}} {
-		if len(row.patterns) > 0 {
+	for line := range strings.Lines(t.text) {
+		before, key, marked := strings.Cut(line, "{")
+		key, after, _ := strings.Cut(key, "}")
+		switch {
+		case !marked:
+			b.WriteString(line)
+		case key == "from_cn":
+			b.WriteString(before + fmt.Sprint(len(lists["dns"]) > 0) + after)
+		case key == "keys":
+			b.WriteString(before + keyTypes + after)
+		case len(lists[key]) > 0:
 			// The patterns are sound, so they hold nothing that TOML would escape.
-			b.WriteString(row.key + ` = ["` + strings.Join(row.patterns, `", "`) + "\"]\n")
+			b.WriteString(before + `["` + strings.Join(lists[key], `", "`) + `"]` + after)
 		}
 	}
-	return b.String()
+	return b.String(), true
 }
 
 // sortNames tells the types of patterns apart, each once. Mail is taken for the

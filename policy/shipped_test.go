@@ -53,6 +53,51 @@ func TestShippedProfilesAreSound(t *testing.T) {
 	}
 }
 
+// Each set has what fits it, each document is sound, teaches by its comments, and asks
+// for no more of an authority than ShippedUse says.
+func TestShippedSetsAreSound(t *testing.T) {
+	for set, want := range map[string]string{
+		"homelab": "server client email device", "iot": "server device peer codesign", "office": "server client device user email codesign",
+		"kubernetes": "server peer client admin",
+	} {
+		t.Run(set, func(t *testing.T) {
+			for _, names := range [][]string{{"lab.example", "*.lab.example"}, {"*.lab.example"}, {"@lab.example"}, {"10.0.0.0/8"}, nil} {
+				documents, err := policy.ShippedSet(set, names)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, d := range documents {
+					got = append(got, d.Name)
+					p, err := policy.Load([]byte(d.Document), config.Profile)
+					if err != nil {
+						t.Fatalf("%s for %q is not sound: %v\n%s", d.Name, names, err, d.Document)
+					}
+					if p.Name != d.Name || !strings.HasPrefix(d.Document, "# ") || strings.ContainsAny(d.Document, "{}") {
+						t.Errorf("%s became %+v\n%s", d.Name, p, d.Document)
+					}
+					for _, use := range p.Use {
+						if !slices.Contains(policy.ShippedUse(set), use) {
+							t.Errorf("%s is for %s, which an authority of the set is not", d.Name, use)
+						}
+					}
+				}
+				if len(names) == 2 && strings.Join(got, " ") != want {
+					t.Errorf("shipped %q, want %s", got, want)
+				}
+			}
+		})
+	}
+	if len(policy.Sets()) != 4 || policy.ShippedUse("homelab") == nil || policy.ShippedUse("nothing") != nil {
+		t.Error("the sets are not those that are there")
+	}
+	_, err := policy.ShippedSet("nothing", nil)
+	var p *ca.Problem
+	if !errors.As(err, &p) || p.Code != ca.E1101 || !strings.Contains(p.Fix, "homelab, iot, office, kubernetes") {
+		t.Errorf("a set that is not there gave %v", err)
+	}
+}
+
 func TestShippedRefusesWhatIsNoName(t *testing.T) {
 	for _, name := range []string{"", "*", "lab_example", "*.*.example", "a b", "10.0.0.1/8", "@", "@*", "https://lab.example/", "a\"\nuse = [\"any\"]", "lab.example\x00"} {
 		got, err := policy.Shipped([]string{"lab.example", name})

@@ -35,6 +35,7 @@ type plan struct {
 	org, hostname, pki  string
 	base                string // where the API is, by hostname
 	names               []string
+	set                 string // of profiles
 	assurance, unlock   string
 	key, rootKey        string
 	days, rootDays      int
@@ -72,6 +73,8 @@ func (a *app) initCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&p.org, "org", "", "organisation in the authorities' names (default: the first of --names)")
+	f.StringVar(&p.set, "profile-set", policy.DefaultSet, "profiles to begin with: "+strings.Join(policy.Sets(), ", "))
+	_ = c.RegisterFlagCompletionFunc("profile-set", fixed(policy.Sets()...)) // the flag is there
 	f.StringSliceVar(&p.names, "names", nil, "names you will certify, such as lab.example,*.lab.example,10.0.0.0/8")
 	f.StringVar(&p.hostname, "hostname", "", "this server's name (default: the machine's)")
 	f.StringVar(&p.pki, "pki-url", "", "where revocation lists are fetched (default: http://HOSTNAME:8080)")
@@ -228,7 +231,7 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	if err := a.missing(*p); err != nil {
 		return signer.Founding{}, err
 	}
-	profiles, err := policy.Shipped(withBelow(p.names))
+	profiles, err := policy.ShippedSet(p.set, withBelow(p.names))
 	if err != nil {
 		return signer.Founding{}, err
 	}
@@ -252,7 +255,7 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 		Assurance: ca.Assurance(p.assurance), PKI: p.pki, Profiles: profiles,
 		Root: signer.Generation{Name: "root-g1", Line: "root", KeyType: p.rootKey, Days: p.rootDays},
 		Issuing: signer.Generation{Name: firstIssuing, Line: "issuing", KeyType: p.key, Days: p.days,
-			Use: []string{"server", "client", "email", "ocsp"}},
+			Use: issuingUse(p.set)},
 	}
 	if f.Root.Subject, err = named(p.rootSubject, p.subject("Root CA G1")); err != nil {
 		return signer.Founding{}, err
@@ -348,6 +351,18 @@ func (a *app) missing(p plan) error {
 		return nil
 	}
 	return usage("without a terminal to ask at, init needs: "+strings.Join(flags, ", "), "the same again with "+strings.Join(flags, " "))
+}
+
+// issuingUse is what the issuing authority is for: what the profiles of a set need, and
+// never less than the usual, so that profiles can be added.
+func issuingUse(set string) []string {
+	use := []string{"server", "client", "email", "ocsp"}
+	for _, u := range policy.ShippedUse(set) {
+		if !slices.Contains(use, u) {
+			use = append(use, u)
+		}
+	}
+	return use
 }
 
 // withBelow adds the names below each whole name: who says lab.example means
