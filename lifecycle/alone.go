@@ -13,7 +13,7 @@ import (
 	"chancery/policy"
 )
 
-// maxAlike is how many live certificates of one key or one name are looked through,
+// maxAlike is how many live certificates of one name are looked through,
 // page by page: a name that is renewed each hour for a year has fewer.
 const maxAlike = 20 * ca.MaxPage
 
@@ -82,13 +82,11 @@ func same(owner, otherOwner string, names, others []ca.Name) bool {
 
 // free asks the book.
 func (r *Registrar) free(ctx context.Context, q ca.Request, draft ca.Draft, p ca.Profile) error {
-	err := r.alike(ctx, ca.Filter{Key: draft.Key}, func(c ca.Certificate) error {
-		if c.Owner == q.From.ID {
-			return nil
-		}
-		return ca.Refused(ca.E2210, "the key is that of a live certificate of somebody else", "make a new key").
+	_, taken, err := r.o.Records.OfOther(ctx, draft.Key, q.From.ID, r.o.Now())
+	if err == nil && taken {
+		err = ca.Refused(ca.E2210, "the key is that of a live certificate of somebody else", "make a new key").
 			Because("two holders of one key can act for each other (security rule PF-07)").At("key")
-	})
+	}
 	cn := draft.Subject.Get(ca.OIDCommonName)
 	if err != nil || p.Unique == policy.NotUnique || cn == "" {
 		return err
@@ -124,7 +122,7 @@ func (r *Registrar) alike(ctx context.Context, f ca.Filter, judge func(ca.Certif
 		}
 		f.After = page[len(page)-1].ID
 	}
-	return ca.Refused(ca.E2125, fmt.Sprintf("more than %d live certificates have this key or name", maxAlike), "revoke those that are not used any more")
+	return ca.Refused(ca.E2125, fmt.Sprintf("more than %d live certificates have this name", maxAlike), "revoke those that are not used any more")
 }
 
 // hasSubject tells whether a certificate has a subject; one that cannot be read has it.

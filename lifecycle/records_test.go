@@ -5,6 +5,7 @@ package lifecycle
 import (
 	"context"
 	"slices"
+	"time"
 
 	"chancery/ca"
 )
@@ -18,6 +19,19 @@ func (w *world) Request(_ context.Context, id ca.RequestID) (ca.Asked, bool, err
 	}
 	c := w.rows[i]
 	return ca.Asked{Certificate: c, Request: ca.Request{ID: id, From: ca.Actor{ID: c.Owner}, Profile: c.Profile}}, true, nil
+}
+
+// OfOther implements Records.
+func (w *world) OfOther(_ context.Context, key ca.Digest, owner string, now time.Time) (ca.Certificate, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.rows, func(c ca.Certificate) bool {
+		return c.Key == key && c.Owner != owner && c.Kind == ca.EndEntity && c.Revoked == nil && !c.NotAfter.Before(now)
+	})
+	if i < 0 {
+		return ca.Certificate{}, false, nil
+	}
+	return w.rows[i], true, nil
 }
 
 func (w *world) Count(ctx context.Context, f ca.Filter) (int64, error) {
