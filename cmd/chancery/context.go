@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/pem"
 	"errors"
@@ -69,9 +70,9 @@ func (a *app) readContexts() (contexts, error) {
 	if err != nil {
 		return contexts{}, ca.Invalid(ca.E1102, path+" cannot be read", "correct its owner").Because(err.Error())
 	}
-	c, err := config.Decode[contexts](document)
-	if err != nil {
-		return contexts{}, fmt.Errorf("read %s: %w", path, err)
+	var c contexts
+	if err := toml.NewDecoder(bytes.NewReader(document)).DisallowUnknownFields().Decode(&c); err != nil {
+		return contexts{}, ca.Invalid(ca.E1003, path+" is not as chancery login writes it", "correct it, or remove it and log in again").Because(err.Error())
 	}
 	return c, nil
 }
