@@ -134,7 +134,7 @@ func (c *call) following(last ca.ID, rows, limit int) *string {
 // flags.
 func filters() []parameter {
 	return []parameter{
-		{name: "name", form: "string", tell: "A whole name, or a pattern: *.lab.example is all below it, nas* all that begin so; * stands for any characters elsewhere too."},
+		{name: "name", form: "string", tell: "A whole name, or a pattern: *.lab.example is all below it, nas* all that begin so, *part* all that contain it."},
 		{name: "search", form: "string", tell: "A part of a name or e-mail address, at least three characters."},
 		{name: "authority", form: "string", tell: "Only of this generation."},
 		{name: "line", form: "string", tell: "Only of this line of authorities."},

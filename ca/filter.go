@@ -15,8 +15,8 @@ const MinSearch = 3
 
 // A Filter chooses certificates for a list. Zero fields do not restrict.
 type Filter struct {
-	// Name is a whole name or a pattern, in which * stands for any characters: "*.suffix"
-	// for all names below a suffix, "prefix*" for all that begin so.
+	// Name is a whole name or a pattern: "*.suffix" for all names below a suffix, "prefix*"
+	// for all that begin so, "*part*" as Search.
 	Name string
 	// Search is a part of a name or e-mail address, MinSearch characters at least.
 	Search string

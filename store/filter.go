@@ -228,20 +228,20 @@ func (e engine) named(q *query, f ca.Filter) error {
 	return nil
 }
 
-// part is what names must contain, in lower case, or empty. A pattern that no index of
-// its own answers is looked up by what stands between its stars.
+// part is what names must contain, in lower case, or empty; a star for a pattern that no
+// index answers.
 func part(f ca.Filter) string {
-	if f.Search != "" {
+	begun, ended := strings.CutPrefix(f.Name, "*")
+	inner, both := strings.CutSuffix(begun, "*")
+	switch {
+	case f.Search != "":
 		return strings.ToLower(f.Search)
-	}
-	inner := strings.TrimSuffix(strings.TrimPrefix(f.Name, "*"), "*")
-	if strings.HasPrefix(f.Name, "*") && (strings.HasSuffix(f.Name, "*") && len(f.Name) > 1 || !strings.HasPrefix(f.Name, "*.")) || strings.Contains(inner, "*") {
-		if inner == "" {
-			return "*"
-		}
+	case ended && both && inner != "":
 		return strings.ToLower(inner)
+	case ended && strings.HasPrefix(begun, ".") && !strings.Contains(begun, "*"), !strings.Contains(strings.TrimSuffix(f.Name, "*"), "*"):
+		return ""
 	}
-	return ""
+	return "*"
 }
 
 // stands adds how rows must stand. What ends within a range is looked up by it, because
