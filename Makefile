@@ -11,13 +11,17 @@ GROWN ?= 0
 CLIENTS = openssl=openssl curl=curl certtool=gnutls-bin python3=python3 node=nodejs npm=npm javac=default-jdk-headless keytool=default-jre-headless pk12util=libnss3-tools /usr/lib/python3/dist-packages/cryptography/__init__.py=python3-cryptography
 SERVERS = initdb=postgresql nginx=nginx apache2=apache2-bin haproxy=haproxy stunnel=stunnel4
 
-.PHONY: help build run test integration lint fuzz bench soak
+.PHONY: help build docs run test integration lint fuzz bench soak
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 build: ## the program, static: bin/chancery
 	CGO_ENABLED=0 go build -trimpath -o bin/chancery ./cmd/chancery
+
+docs: build ## the pages that are made of the program: docs/cli.md, docs/errors.md
+	LC_ALL=C.UTF-8 bin/chancery man --reference > docs/cli.md
+	LC_ALL=C.UTF-8 bin/chancery explain --all > docs/errors.md
 
 run: ## build, found an authority in ./chancery-data, sign a request, stay up
 	@scripts/need.sh openssl=openssl

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 
 	"chancery/ca"
 	"chancery/encode"
@@ -23,11 +22,7 @@ import (
 const maxTyped = 4096
 
 // interactive tells whether somebody can be asked.
-func (a *app) interactive() bool {
-	in, ok := a.in.(*os.File)
-	out, also := a.err.(*os.File)
-	return ok && also && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
-}
+func (a *app) interactive() bool { return onTerminal(a.in) && onTerminal(a.err) }
 
 // ask asks what init was not told, if there is somebody to ask. Each question has
 // a flag, and Enter takes what is in brackets.

@@ -69,6 +69,26 @@ func fixed(words ...string) cobra.CompletionFunc {
 	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }
 
+// completionTexts are ours for the command that cobra brings.
+func completionTexts(root *cobra.Command) {
+	c, err := reached(root, []string{"completion"})
+	if err != nil {
+		return // nothing to say about what is not there
+	}
+	c.Short, c.Example = "Print a script that completes commands, names and serials in a shell", "  source <(chancery completion bash)\n  chancery completion fish > ~/.config/fish/completions/chancery.fish"
+	c.Long = "Prints a script for one shell. It asks the running service for names, serial numbers, profiles and authorities as they\nare, waits a fifth of a second at most, and says nothing where there is no answer."
+	for shell, example := range map[string]string{
+		"bash":       "  source <(chancery completion bash)\n  chancery completion bash > /etc/bash_completion.d/chancery",
+		"zsh":        "  source <(chancery completion zsh)\n  chancery completion zsh > ~/.zsh/_chancery",
+		"fish":       "  chancery completion fish | source\n  chancery completion fish > ~/.config/fish/completions/chancery.fish",
+		"powershell": "  chancery completion powershell | Out-String | Invoke-Expression\n  chancery completion powershell > chancery.ps1",
+	} {
+		if one, err := reached(c, []string{shell}); err == nil {
+			one.Short, one.Long, one.Example = "Print the script for "+shell, "", example
+		}
+	}
+}
+
 // completeCertificates suggests names and serials.
 func completeCertificates(ctx context.Context, k *client.Client) ([]string, error) {
 	page, err := k.Certificates(ctx, ca.Filter{Limit: ca.MaxPage})

@@ -168,7 +168,7 @@ func (a *app) household(l layout, door string, settings *config.Config) (f *fami
 		front[name], at[name] = files[name], listeners[len(listeners)-1].Addr().String()
 	}
 	return &family{
-		layout: l, args: a.args, stderr: a.err, log: slog.New(slog.NewTextHandler(a.err, nil)).With("role", "parent"), at: at, env: settingsOf(settings),
+		layout: l, args: a.args, stderr: bare(a.err), log: slog.New(slog.NewTextHandler(bare(a.err), nil)).With("role", "parent"), at: at, env: settingsOf(settings),
 		members: []child{
 			{role: "signer", files: map[string]*os.File{"sign": files["sign"], "ceremony": files["ceremony"]}},
 			{role: "front", files: front},

@@ -85,7 +85,7 @@ func (a *app) ceremony(ctx context.Context, l layout, p plan, f signer.Founding)
 	if err != nil {
 		return made, err
 	}
-	parent := &family{layout: l, args: a.args, stderr: a.err}
+	parent := &family{layout: l, args: a.args, stderr: bare(a.err)}
 	child, err := parent.start(ctx, child{role: "signer", files: map[string]*os.File{"ceremony": file}})
 	if err != nil {
 		return made, err

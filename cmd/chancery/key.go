@@ -17,7 +17,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"chancery/ca"
 	"chancery/signer"
@@ -77,7 +76,7 @@ func (a *app) keyUnlock() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&file, "password-file", "", "file with the passphrase, or the words with --words (CHANCERY_PASSWORD_FILE)")
+	c.Flags().StringVar(&file, "password-file", "", "file with the passphrase, or the words with --words; - for standard input (CHANCERY_PASSWORD_FILE)")
 	c.Flags().BoolVar(&words, "words", false, "use the recovery words instead of the passphrase")
 	return c
 }
@@ -87,11 +86,14 @@ func (a *app) secret(ctx context.Context, file string, words bool) (string, erro
 	if file == "" {
 		file = a.env("CHANCERY_PASSWORD_FILE")
 	}
+	if file == "-" {
+		return firstLine(a.in)
+	}
 	if file != "" {
 		return readSecret(file)
 	}
-	in, ok := a.in.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	in, _ := a.in.(*os.File)
+	if !a.interactive() {
 		if words {
 			return "", usage("there is no terminal to ask for the recovery words at", "set CHANCERY_PASSWORD_FILE to a file with the words")
 		}
@@ -111,9 +113,14 @@ func readSecret(path string) (string, error) {
 		return "", ca.Invalid(ca.E1102, "the file with the secret cannot be read", "name another: --password-file FILE").Because(err.Error())
 	}
 	defer f.Close()
-	line, err := bufio.NewReader(io.LimitReader(f, maxSecret)).ReadString('\n')
+	return firstLine(f)
+}
+
+// firstLine reads a secret to the end of its line.
+func firstLine(in io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, maxSecret)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read %s: %w", path, err)
+		return "", fmt.Errorf("read the secret: %w", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }

@@ -8,13 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"golang.org/x/term"
 
 	"chancery/ca"
 )
@@ -23,6 +20,7 @@ import (
 // and what is a certificate or a request PEM and DER.
 const (
 	asTable = "table"
+	asWide  = "wide" // a table of all fields
 	asText  = "text"
 	asJSON  = "json"
 	asLines = "jsonl"
@@ -31,7 +29,7 @@ const (
 	asDER   = "der"
 )
 
-var forms = []string{asTable, asText, asJSON, asLines, asCSV, asPEM, asDER}
+var forms = []string{asTable, asWide, asText, asJSON, asLines, asCSV, asPEM, asDER}
 
 // An answer is what a command has to say, in all its forms.
 type answer struct {
@@ -83,10 +81,7 @@ func (a *app) canGive(x answer) error {
 }
 
 // shown tells whether the answer goes to a terminal.
-func (a *app) shown() bool {
-	out, is := a.out.(*os.File)
-	return is && term.IsTerminal(int(out.Fd()))
-}
+func (a *app) shown() bool { return onTerminal(a.out) }
 
 // fields are the names that --fields takes: those of a list's rows, or of the one
 // object. They follow from the type, so that an empty list has them too.
@@ -112,17 +107,27 @@ func (a *app) give(x answer) error {
 		return a.write(x.der[0])
 	case form == asJSON && len(a.fields) == 0:
 		return a.writeJSON(x.value)
-	case form == asJSON || form == asLines || form == asCSV || len(a.fields) > 0:
+	case form == asJSON || form == asLines || form == asCSV || len(a.fields) > 0 || form == asWide && x.rows != nil:
 		return a.giveFields(x, form)
-	case form == asText && x.long != nil:
-		return x.long(a.out)
+	case (form == asText || form == asWide) && x.long != nil:
+		var b bytes.Buffer // lines must come whole to be dressed
+		if err := x.long(&b); err != nil {
+			return err
+		}
+		return a.tell(b.String())
 	}
-	return a.write([]byte(x.text))
+	return a.tell(x.text)
 }
 
-// form is what -o says, or --json for short.
+// tell writes what people read to standard output.
+func (a *app) tell(text string) error {
+	_, err := screen{a.out, a}.Write([]byte(text))
+	return err
+}
+
+// form is what -o says, or --json for short; --jq asks JSON.
 func (a *app) form() string {
-	if a.json {
+	if a.json || a.jq != "" && a.format == "" {
 		return asJSON
 	}
 	return a.format
@@ -137,8 +142,13 @@ func (a *app) checkForm() error {
 		return usage("-q prints the identifier alone, and --json or -o another form", "leave one of them out")
 	case a.json && a.format != "" && a.format != asJSON:
 		return usage("--json and -o "+a.format+" contradict each other", "chancery … --json")
+	case a.jq == "":
+		return nil
+	case a.quiet || a.format != "" && a.format != asJSON && a.format != asLines:
+		return usage("--jq asks an answer as JSON", "leave out -q and -o, or chancery … -o jsonl --jq "+ca.Show(a.jq))
 	}
-	return nil
+	_, err := question(a.jq)
+	return err
 }
 
 func (a *app) write(b []byte) error {
@@ -147,13 +157,26 @@ func (a *app) write(b []byte) error {
 }
 
 func (a *app) writeJSON(v any) error {
-	e := json.NewEncoder(a.out)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false) // this is no page, and people read it
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
-	return nil
+	return a.giveJSON(b.Bytes())
+}
+
+// giveJSON writes JSON, or what --jq makes of it. Where the locale has no more than
+// ASCII, texts have escapes, which mean the same.
+func (a *app) giveJSON(body []byte) error {
+	switch {
+	case a.jq != "":
+		return a.giveAsked(body)
+	case !a.utf8():
+		body = []byte(ascii(string(body)))
+	}
+	return a.write(body)
 }
 
 // A field is a name and a value of a JSON object.
@@ -171,9 +194,9 @@ func (a *app) giveFields(x answer, form string) error {
 	names := a.fields
 	if len(names) == 0 && form == asCSV {
 		names = x.columns
-		if len(names) == 0 {
-			names = x.fields()
-		}
+	}
+	if len(names) == 0 && (form == asCSV || form == asWide) {
+		names = x.fields()
 	}
 	list := reflect.ValueOf(rows)
 	table := [][]field{}
@@ -187,7 +210,7 @@ func (a *app) giveFields(x answer, form string) error {
 	switch {
 	case form == asLines:
 		for _, row := range table {
-			if err := a.write(append(object(row), '\n')); err != nil {
+			if err := a.giveJSON(append(object(row), '\n')); err != nil {
 				return err
 			}
 		}
@@ -199,7 +222,11 @@ func (a *app) giveFields(x answer, form string) error {
 	case form == asCSV:
 		return writeCSV(a.out, names, table)
 	}
-	return writeTable(a.out, names, table)
+	var b strings.Builder
+	if err := writeTable(&b, names, table); err != nil {
+		return err
+	}
+	return a.tell(b.String())
 }
 
 // givePage writes rows as JSON in the form that the list has without --fields: a

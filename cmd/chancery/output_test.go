@@ -130,7 +130,7 @@ func TestT04_ColourIsNeverTheOnlySign(t *testing.T) {
 			}
 			return tt.env[name]
 		}}
-		if got := a.mark(fine); got != tt.want {
+		if got := a.dress("✓ done", a.out); got != tt.want+" done" {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}

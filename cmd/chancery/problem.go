@@ -73,9 +73,9 @@ func usage(detail, fix string) *ca.Problem { return ca.Invalid(ca.E1101, detail,
 
 // complain prints a problem to stderr in the form people and grep know.
 func (a *app) complain(p *ca.Problem) {
-	if a.form() == asJSON {
+	if a.json || a.format == asJSON || a.format == asLines {
 		if body, err := json.Marshal(p); err == nil {
-			fmt.Fprintf(a.err, "%s\n", body)
+			fmt.Fprintf(bare(a.err), "%s\n", body)
 			return
 		}
 	}

@@ -30,12 +30,14 @@ type app struct {
 	json    bool
 	format  string // of -o
 	fields  []string
+	jq      string
 	quiet   bool
 	noColor bool
 }
 
 // run carries out the command line and gives the exit code.
 func (a *app) run(ctx context.Context) int {
+	a.err = screen{a.err, a}
 	root := a.root()
 	root.SetArgs(a.args[1:])
 	err := root.ExecuteContext(ctx)
@@ -79,13 +81,16 @@ func (a *app) root() *cobra.Command {
 	f.StringVarP(&a.format, "output", "o", "", "print as "+strings.Join(forms, ", "))
 	_ = c.RegisterFlagCompletionFunc("output", fixed(forms...)) // the flag is there
 	f.StringSliceVar(&a.fields, "fields", nil, "only these fields, by their JSON names")
+	f.StringVar(&a.jq, "jq", "", "print what an expression of jq makes of the answer as JSON")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only the identifier")
 	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
-	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.caCommand(), a.profileCommand(), a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.explainCommand(), a.versionCommand(), exitCodes())
+	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.caCommand(), a.profileCommand(), a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.explainCommand(), a.versionCommand(), a.manCommand(), exitCodes())
 	// Cobra adds these when it runs, which is too late for strict.
 	c.InitDefaultHelpCmd()
 	c.InitDefaultCompletionCmd()
+	completionTexts(c)
 	strict(c)
+	c.SetHelpFunc(a.help)
 	return c
 }
 

@@ -14,7 +14,7 @@ import (
 func (a *app) runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "run", Short: "Run one process of the service: for service managers",
-		Example: "  chancery run signer --dir /var/lib/chancery",
+		Example: "  chancery run signer --dir /var/lib/chancery\n  chancery run front --dir /var/lib/chancery",
 	}
 	c.AddCommand(a.processCommand("signer", "Run the process that holds the keys", runSigner),
 		a.processCommand("front", "Run the process that listens and owns the database", runFront))
@@ -25,6 +25,7 @@ func (a *app) runCommand() *cobra.Command {
 func (a *app) processCommand(role, short string, run func(context.Context, layout, inherited, *slog.Logger) error) *cobra.Command {
 	return &cobra.Command{
 		Use: role, Short: short,
+		Example: "  chancery run " + role + " --dir /var/lib/chancery\n  chancery run " + role + " --help",
 		RunE: func(c *cobra.Command, _ []string) error {
 			l, err := a.layout()
 			if err != nil {
@@ -35,7 +36,7 @@ func (a *app) processCommand(role, short string, run func(context.Context, layou
 			if err != nil {
 				return fmt.Errorf("take the inherited descriptors: %w", err)
 			}
-			return run(c.Context(), l, fds, slog.New(slog.NewTextHandler(a.err, nil)).With("role", role))
+			return run(c.Context(), l, fds, slog.New(slog.NewTextHandler(bare(a.err), nil)).With("role", role))
 		},
 	}
 }

@@ -13,11 +13,16 @@ import (
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "explain CODE", Short: "Say what an error code means", Example: "  chancery explain E2107\n  chancery explain --json E3001",
+	var all bool
+	c := &cobra.Command{
+		Use: "explain CODE", Short: "Say what an error code means", Example: "  chancery explain E2107\n  chancery explain --json E3001\n  chancery explain --all > errors.md",
 		ValidArgs: codeNames(),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			switch {
+			case all && len(args) == 0:
+				codes := ca.Codes()
+				return a.give(answer{value: codes, rows: codes, text: catalogueOf(codes), names: codeNames()})
+			case len(args) != 1 || all:
 				return usage("explain takes one code", "chancery explain E2107")
 			}
 			e, ok := ca.Explain(ca.Code(strings.ToUpper(args[0])))
@@ -27,6 +32,8 @@ func (a *app) explainCommand() *cobra.Command {
 			return a.print(e, fmt.Sprintf("%s  %s\n\n%s\n", e.Code, e.Title, e.Text))
 		},
 	}
+	c.Flags().BoolVar(&all, "all", false, "explain every code, in Markdown")
+	return c
 }
 
 func codeNames() []string {

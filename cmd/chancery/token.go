@@ -30,7 +30,7 @@ func (a *app) tokenCreate() *cobra.Command {
 		Use: "create", Short: "Make a token, and print its secret once",
 		Long: "Makes a token in your name that does at most what you may, and of that what the flags leave: roles, and, where they\n" +
 			"are given, only these profiles and names. Its secret goes to standard output and is nowhere else.",
-		Example: "  chancery token create --name ci --role requester --profile server --names '*.ci.lab.example' > ci.token",
+		Example: "  chancery token create --name ci --role requester --profile server --names '*.ci.lab.example' > ci.token\n  chancery token create --name sensor --role requester --days 30 --json",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 || o.Name == "" || len(roles) == 0 {
 				return usage("token create needs a name and a role", "chancery token create --name ci --role requester")

@@ -20,16 +20,18 @@ func strict(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		strict(sub)
 	}
+	// Before cobra does, which takes the word after a leading -h for its value.
+	c.Flags().BoolP("help", "h", false, "show this help")
 	switch {
 	case c.HasSubCommands():
 		// A command that only holds others: alone it prints its help.
 		c.Args = func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 || args[0] == "help" {
 				return nil
 			}
 			return unknownWord(c, args[0])
 		}
-		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		c.RunE = helpOrHelpOf
 	case c.Name() == "help":
 		c.Args = helpTopic
 	case !strings.Contains(c.Use, " ") && c.Runnable():
@@ -44,15 +46,20 @@ func strict(c *cobra.Command) {
 
 // helpTopic refuses to help about a command that is not there.
 func helpTopic(c *cobra.Command, args []string) error {
-	at := c.Root()
-	for _, word := range args {
+	_, err := reached(c.Root(), args)
+	return err
+}
+
+// reached is the command that words lead to from another.
+func reached(at *cobra.Command, words []string) (*cobra.Command, error) {
+	for _, word := range words {
 		next := slices.IndexFunc(at.Commands(), func(sub *cobra.Command) bool { return sub.Name() == word })
 		if next < 0 {
-			return unknownWord(at, word)
+			return nil, unknownWord(at, word)
 		}
 		at = at.Commands()[next]
 	}
-	return nil
+	return at, nil
 }
 
 // unknownWord is about a word that none of c's commands is called; it names the
