@@ -102,6 +102,9 @@ func compiled(expression string) (holds func(map[string]any) (bool, error), faul
 func faultAt(issues *cel.Issues) string {
 	for _, e := range issues.Errors() {
 		message, _, _ := strings.Cut(e.Message, "\n")
+		if e.Location.Line() < 1 { // a bound of the whole
+			return shown(message)
+		}
 		return fmt.Sprintf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, shown(message))
 	}
 	return plain(issues.Err())

@@ -9,6 +9,8 @@ import (
 	"chancery/ca"
 )
 
+// R59, R142: the usual life, a wish up to the profile's maximum, and never beyond the
+// authority's end: shortened and told, or refused by a strict profile.
 func TestLifetime(t *testing.T) {
 	until := func(at time.Time) func(*wish) { return func(w *wish) { w.request.NotAfter = at } }
 	ends := func(at time.Time) func(*wish) { return func(w *wish) { w.authority.NotAfter = at } }

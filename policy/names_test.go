@@ -90,6 +90,8 @@ func TestHowFarAWildcardReachesIsTold(t *testing.T) {
 	}
 }
 
+// R53, R54: a request without names gets one of its common name where the profile says
+// so, and is refused before anything is issued where not.
 func TestPF02_EveryCertificateCarriesAName(t *testing.T) {
 	none := func(cn string, from bool) func(*wish) {
 		return func(w *wish) {

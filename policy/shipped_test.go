@@ -98,6 +98,24 @@ func TestShippedSetsAreSound(t *testing.T) {
 	}
 }
 
+// R69: certificates of servers and of clients are of different profiles, and neither
+// passes for the other.
+func TestR69_ServersAndClientsAreApart(t *testing.T) {
+	documents, err := policy.Shipped([]string{"lab.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range documents {
+		p, err := policy.Load([]byte(d.Document), config.Profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, apart := map[string]string{"server": "server", "client": "client", "email": "email"}[p.Name]; apart && !slices.Equal(p.Use, []string{want}) {
+			t.Errorf("%s is for %q", p.Name, p.Use)
+		}
+	}
+}
+
 func TestShippedRefusesWhatIsNoName(t *testing.T) {
 	for _, name := range []string{"", "*", "lab_example", "*.*.example", "a b", "10.0.0.1/8", "@", "@*", "https://lab.example/", "a\"\nuse = [\"any\"]", "lab.example\x00"} {
 		got, err := policy.Shipped([]string{"lab.example", name})

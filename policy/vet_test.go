@@ -43,6 +43,27 @@ func TestSG01_ADraftTakesKeyAndNamesFromTheRequestAndNothingElse(t *testing.T) {
 	}
 }
 
+// R134: a request made for another authority's conventions is taken as it is; what is
+// not followed is told, and changes nothing.
+func TestR134_ARequestForAnotherAuthorityIsTaken(t *testing.T) {
+	plain, _ := draft(t, func(*wish) {})
+	d, notices := draft(t, func(w *wish) {
+		w.csr.Subject = append(ca.Subject{{OID: ca.OIDCountry, Value: "XX"}, {OID: ca.OIDOrganization, Value: "Default Company Ltd"}, {OID: ca.OIDUnit, Value: "A"}, {OID: ca.OIDUnit, Value: "A"}},
+			append(w.csr.Subject, ca.Attribute{OID: ca.OIDEmail, Value: "root@localhost"}, ca.Attribute{OID: "1.3.6.1.4.1.311.60.2.1.3", Value: "DE"})...)
+		w.csr.Use, w.csr.KeyUsage = []string{"server", "client", "1.3.6.1.5.5.7.3.17"}, []string{"digital_signature", "key_encipherment", "data_encipherment"}
+		w.csr.Extensions = []ca.Extension{{OID: "1.3.6.1.4.1.311.20.2", Value: []byte{0x1e, 2, 0, 'W'}}, {OID: "2.16.840.1.113730.1.13", Value: []byte{0x16, 1, 'x'}}}
+		w.csr.Dropped = []string{"challenge password", "attribute 1.3.6.1.4.1.311.13.2.3", "subject key identifier"}
+	})
+	if !reflect.DeepEqual(d, plain) {
+		t.Errorf("became\n%+v, want\n%+v", d, plain)
+	}
+	for _, text := range []string{"C=", "O=", "OU=", "emailAddress=", "extended key usage:", "key usage:", "1.3.6.1.4.1.311.20.2", "2.16.840.1.113730.1.13", "challenge password", "13.2.3", "subject key identifier"} {
+		if !says(notices, text) {
+			t.Errorf("no notice says %q: %q", text, notices)
+		}
+	}
+}
+
 // IS-10: whatever changes after vetting, configuration or the caller's own
 // slices, does not reach the draft.
 func TestIS10_AClearedDraftNeverChanges(t *testing.T) {
