@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package listen
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chancery/ca"
+	"chancery/internal/respond"
+)
+
+// A mint signs whatever is asked for, by a generation that can be changed.
+type mint struct {
+	t         *testing.T
+	key       *ecdsa.PrivateKey
+	authority string
+	problem   *ca.Problem
+	rows      []ca.Certificate
+	asked     []ca.Request
+}
+
+func newMint(t *testing.T) *mint {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &mint{t: t, key: key, authority: "issuing-g1"}
+}
+
+func (m *mint) Submit(_ context.Context, q ca.Request, _ ca.CSR) (ca.Issued, error) {
+	m.asked = append(m.asked, q)
+	if m.problem != nil {
+		return ca.Issued{}, m.problem
+	}
+	wish, err := x509.ParseCertificateRequest(q.CSR)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(int64(len(m.asked))), Subject: wish.Subject, DNSNames: wish.DNSNames, IPAddresses: wish.IPAddresses,
+		NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour),
+	}
+	issuer := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: m.authority}, IsCA: true, BasicConstraintsValid: true, NotBefore: time.Now(), NotAfter: template.NotAfter}
+	above, err := x509.CreateCertificate(rand.Reader, issuer, issuer, m.key.Public(), m.key)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, wish.PublicKey, m.key)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	row := ca.Certificate{DER: der, Authority: m.authority, Serial: ca.Serial(fmt.Sprintf("%02x", len(m.asked)))}
+	m.rows = append(m.rows, row)
+	return ca.Issued{Certificate: row, Chain: [][]byte{above, above}}, nil
+}
+
+func (m *mint) Plan(context.Context, ca.Request, ca.CSR) (ca.Plan, error) {
+	return ca.Plan{Draft: ca.Draft{Authority: m.authority}}, nil
+}
+
+func (m *mint) Standing(_ context.Context, der []byte) (ca.Certificate, error) {
+	for _, row := range m.rows {
+		if string(row.DER) == string(der) {
+			return row, nil
+		}
+	}
+	return ca.Certificate{}, ca.NotFound(ca.E2101, "not here", "")
+}
+
+func (m *mint) owned(told *[]error) Owned {
+	return Owned{
+		Path: filepath.Join(m.t.TempDir(), "tls", "service.pem"), Host: "ca.lab.example", Profile: "service", Issuer: m,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now, NewID: func() ca.RequestID { return "id" },
+		Told: func(err error) { *told = append(*told, err) },
+	}
+}
+
+// While keys are locked it is said once, and the certificate comes when they are not; it
+// renews itself at two thirds of its life, when another generation signs, and when it was
+// revoked; and a restart goes on with it.
+func TestTheListenersKeepACertificateOfTheirOwn(t *testing.T) {
+	m := newMint(t)
+	var told []error
+	o := m.owned(&told)
+	synctest.Test(t, func(t *testing.T) {
+		m.problem = ca.Locked(ca.E3001, "locked", "unlock")
+		own := NewOwn(o)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- own.Run(ctx) }()
+		defer func() { stop(); <-ended }()
+		passes := func(d time.Duration) {
+			time.Sleep(d) // of the bubble's clock
+			synctest.Wait()
+		}
+		passes(time.Minute)
+		if _, err := own.certificate(nil); err == nil || len(told) != 1 || !errors.Is(told[0], m.problem) {
+			t.Errorf("while locked: %v, told %v", err, told)
+		}
+		m.problem = nil
+		passes(lookAgain)
+		first, err := own.certificate(nil)
+		if err != nil || len(told) != 2 || told[1] != nil || len(first.Certificate) != 2 {
+			t.Fatalf("after that: %v, told %v", err, told)
+		}
+		q := m.asked[len(m.asked)-1]
+		if q.Door != ca.DoorService || q.From.Method != ca.MethodService || q.Profile != "service" {
+			t.Errorf("asked as %+v", q)
+		}
+		if st, err := os.Stat(o.Path); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("its file: %v, %v", st, err)
+		}
+		another := func(why string, wait time.Duration) {
+			t.Helper()
+			before := own.now.Load()
+			passes(wait)
+			if own.now.Load() == before {
+				t.Errorf("no new certificate %s", why)
+			}
+		}
+		passes(39 * time.Minute)
+		if own.now.Load() != first {
+			t.Error("a new certificate before two thirds of its life")
+		}
+		another("at two thirds", 2*time.Minute)
+		m.authority = "issuing-g2"
+		another("when another generation signs", 2*lookAgain)
+		m.rows[len(m.rows)-1].Revoked = &ca.Revoked{}
+		another("when it was revoked", 2*lookAgain)
+		m.rows = nil
+		another("when the book is another one", 2*lookAgain)
+
+		now := own.now.Load()
+		if again := NewOwn(o); again.now.Load() == nil || string(again.now.Load().Certificate[0]) != string(now.Certificate[0]) {
+			t.Error("a restart does not go on with it")
+		}
+		o := o
+		o.Host = "other.lab.example"
+		if NewOwn(o).now.Load() != nil {
+			t.Error("a certificate for another name is shown")
+		}
+	})
+	if err := os.Chmod(o.Path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if NewOwn(o).now.Load() != nil {
+		t.Error("a key that others could read is used")
+	}
+}
+
+// A gate knows one token.
+type gate struct{ ready error }
+
+func (gate) SignIn(_ context.Context, token string) (ca.Actor, error) {
+	if token != "good" {
+		return ca.Actor{}, ca.Forbidden(ca.E1306, "unknown", "")
+	}
+	return ca.Actor{ID: "uid:1", Method: ca.MethodToken}, nil
+}
+
+func (gate) SignInBy(_ context.Context, der []byte) (ca.Actor, error) {
+	if string(der) != "known" {
+		return ca.Actor{}, ca.Unavailable(ca.E2301, "not known how it stands", "")
+	}
+	return ca.Actor{ID: "uid:2", Method: ca.MethodCertificate}, nil
+}
+
+func (g gate) Ready(context.Context) error { return g.ready }
+
+func guarded(g gate, now func() time.Time) http.Handler {
+	return Guard(Guarded{
+		Gate: g, Hosts: []string{"ca.lab.example", "::1"}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: now, NewID: func() ca.RequestID { return "id" },
+		Door: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			who, _ := respond.Actor(r.Context())
+			_, _ = io.WriteString(w, who.ID)
+		}),
+		Public: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "public") }),
+	})
+}
+
+// WB-08, AN-02: who is let in, as whom, and with which words the others are not.
+func TestWB08_TheGuardLetsInWhoSignedIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		host, path, header string
+		certificate        string
+		status             int
+		body               string
+	}{
+		"a token":                        {"ca.lab.example", "/api/v1/x", "Bearer good", "", 200, "uid:1"},
+		"a scheme in lower case":         {"CA.lab.example.:8443", "/api/v1/x", "bearer good", "", 200, "uid:1"},
+		"an address":                     {"[::1]:8443", "/api/v1/x", "Bearer good", "", 200, "uid:1"},
+		"a certificate":                  {"ca.lab.example", "/", "", "known", 200, "uid:2"},
+		"a wrong token beats it":         {"ca.lab.example", "/", "Bearer bad", "known", 401, "E1306"},
+		"one of unknown standing":        {"ca.lab.example", "/", "", "other", 503, "E2301"},
+		"nothing":                        {"ca.lab.example", "/api/v1/x", "", "", 401, "E1306"},
+		"basic":                          {"ca.lab.example", "/api/v1/x", "Basic Z29vZDo=", "", 401, "E1306"},
+		"another host":                   {"bank.example", "/api/v1/x", "Bearer good", "", 421, "E1308"},
+		"another host's lists":           {"bank.example", "/pki/x.crl", "", "", 421, "E1308"},
+		"a name below ours":              {"a.ca.lab.example", "/api/v1/x", "Bearer good", "", 421, "E1308"},
+		"lists are for everybody":        {"ca.lab.example", "/pki/x.crl", "", "", 200, "public"},
+		"probes know no name":            {"10.0.0.7:8443", "/healthz", "", "", 200, "ok"},
+		"a hundred parameters":           {"ca.lab.example", "/api/v1/x?" + strings.Repeat("a=1&", 100), "Bearer good", "", 400, "E1401"},
+		"a path that only begins so":     {"ca.lab.example", "/healthz/x", "", "", 401, "E1306"},
+		"a path that climbs out of /pki": {"ca.lab.example", "/pki/../api/v1/x", "", "", 200, "public"}, // whose door cleans it
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, c.path, nil)
+			r.Host = c.host
+			if c.header != "" {
+				r.Header.Set("Authorization", c.header)
+			}
+			if c.certificate != "" {
+				r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: []byte(c.certificate)}}}
+			}
+			w := httptest.NewRecorder()
+			guarded(gate{}, time.Now).ServeHTTP(w, r)
+			if w.Code != c.status || !strings.Contains(w.Body.String(), c.body) {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Referrer-Policy") != "no-referrer" {
+				t.Errorf("headers are %v", w.Header())
+			}
+		})
+	}
+}
+
+func TestReadyzSaysWhyItIsNotAndNoMore(t *testing.T) {
+	w := httptest.NewRecorder()
+	guarded(gate{ready: ca.Locked(ca.E3001, "a secret of ours", "")}, time.Now).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "E3001") || strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// WB-04: a source that fails too often is answered 429 for the rest of the minute, its
+// neighbours in another network are not, and whoever has a good token passes.
+func TestWB04_EachSourceHasItsOwnCount(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	h := guarded(gate{}, func() time.Time { return now })
+	call := func(from, token string) int {
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/x", nil)
+		r.Host, r.RemoteAddr = "ca.lab.example", from
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+			t.Error("429 does not say when")
+		}
+		return w.Code
+	}
+	for range maxFailures {
+		if got := call("[2001:db8::1]:1", "bad"); got != 401 {
+			t.Fatalf("a first failure gives %d", got)
+		}
+	}
+	for from, want := range map[string]int{"[2001:db8::2]:1": 429, "[2001:db8:0:1::1]:1": 401, "127.0.0.1:5": 401} {
+		if got := call(from, "bad"); got != want {
+			t.Errorf("%s gets %d", from, got)
+		}
+	}
+	if got := call("[2001:db8::2]:1", "good"); got != 200 {
+		t.Errorf("a good token gets %d", got)
+	}
+	now = now.Add(aMinute)
+	if got := call("[2001:db8::1]:1", "bad"); got != 401 {
+		t.Errorf("a minute later: %d", got)
+	}
+}
+
+func TestAFloodOfSourcesIsOneSource(t *testing.T) {
+	var f failures
+	now := time.Unix(1_800_000_000, 0)
+	for i := range maxSources {
+		f.add(fmt.Sprintf("10.%d.%d.%d:1", i>>16, i>>8&255, i&255), now)
+	}
+	limited := false
+	for i := range 2 * maxFailures {
+		limited = f.add(fmt.Sprintf("11.0.0.%d:1", i), now) || limited
+	}
+	if !limited || len(f.count) > maxSources+1 {
+		t.Errorf("limited %v, %d sources", limited, len(f.count))
+	}
+}
+
+// R76: the generations whose certificates may be presented.
+func TestR76_EveryGenerationThatLivesIsTaken(t *testing.T) {
+	m := newMint(t)
+	var all []ca.Authority
+	for i, state := range []ca.AuthorityState{ca.Standby, ca.Active, ca.Retiring, ca.Retired, ca.Active} {
+		template := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 1)), Subject: pkix.Name{CommonName: fmt.Sprint(i)}, IsCA: true, BasicConstraintsValid: true}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, m.key.Public(), m.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := ca.Authority{Kind: ca.Issuing, State: state, Certificate: der}
+		if i == 4 {
+			a.Revoked = []ca.AuthorityRevocation{{}}
+		}
+		all = append(all, a)
+	}
+	all = append(all, ca.Authority{Kind: ca.Root, State: ca.Active, Certificate: all[0].Certificate})
+	if n := len(clientCAs(all).Subjects()); n != 3 { //nolint:staticcheck // a pool of our own
+		t.Errorf("%d are taken, want standby, active and retiring", n)
+	}
+}
