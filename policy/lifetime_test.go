@@ -31,6 +31,8 @@ func TestLifetime(t *testing.T) {
 	})
 }
 
+// R70: who signs in for long is told.
+//
 // SG-07, PF-06: both ends come from the clock; both end seconds count.
 func TestPF06_TheSpanCountsBothEndSeconds(t *testing.T) {
 	cases := []struct {

@@ -8,6 +8,7 @@ import (
 	"chancery/ca"
 )
 
+// PF-03, PF-04: forms of names and patterns.
 func TestNames(t *testing.T) {
 	ask := func(names ...ca.Name) func(*wish) { return func(w *wish) { w.csr.Names, w.csr.Subject = names, nil } }
 	dns := func(v string) ca.Name { return ca.Name{Type: ca.DNS, Value: v} }
