@@ -57,5 +57,5 @@ bench: ## each benchmark, then ours beside step-ca and openssl ca in ROUNDS (5) 
 soak: ## the same tests at night size: a million crashes and hostile frames, ten minutes for each fuzz target
 	@scripts/need.sh openssl=openssl initdb=postgresql
 	CHANCERY_SOAK=1 PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test -count=1 -timeout 4h ./signer/... ./audit ./encode ./store ./internal/crash
-	CHANCERY_SOAK=1 PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test -tags faults -count=1 -v -timeout 1h -run 'FT02|BK06' ./cmd/chancery
+	CHANCERY_SOAK=1 PATH="$$PATH:$$(printf '%s:' /usr/lib/postgresql/*/bin)" go test -tags faults -count=1 -v -timeout 1h -run 'FT02|BK06|LN01' ./cmd/chancery
 	scripts/fuzz.sh 10m

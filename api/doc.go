@@ -9,7 +9,7 @@
 //
 //	go test ./api -run Document -update
 //
-// writes both anew; docs/adr/0014-openapi.md says why no library does.
+// writes both anew; docs/adr/0015-openapi.md says why no library does.
 //
 // It judges form alone: who may do what, and the rules, are the registrar's, and
 // the rules the signer's again. It opens no socket; whoever may connect is the

@@ -41,9 +41,6 @@ func openAPI(t *testing.T) []byte {
 			groups = append(groups, node{"name": o.group})
 		}
 	}
-	for _, name := range []string{"Order", "Batch", "Revocation", "Publication", "Decision", "Trial"} {
-		d.schemas[name].(node)["additionalProperties"] = false // strict.Decode
-	}
 	d.of(reflect.TypeFor[respond.Document]())
 	out, err := json.MarshalIndent(node{
 		"openapi": "3.1.0",
@@ -125,7 +122,9 @@ func describe(d *describer, o operation) node {
 		out["parameters"] = parameters
 	}
 	if o.body != nil {
-		out["requestBody"] = node{"required": true, "description": fmt.Sprintf("At most %d octets.", o.most), "content": node{respond.JSONType: node{"schema": d.of(o.body)}}}
+		body := d.of(o.body)
+		d.schemas[title(o.body)].(node)["additionalProperties"] = false // strict.Decode
+		out["requestBody"] = node{"required": true, "description": fmt.Sprintf("At most %d octets.", o.most), "content": node{respond.JSONType: node{"schema": body}}}
 	}
 	out["responses"] = answers(d, o)
 	return out

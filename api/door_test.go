@@ -104,7 +104,7 @@ func (d *desk) List(_ context.Context, _ ca.Actor, f ca.Filter) ([]ca.Certificat
 }
 
 func (d *desk) Authorities(context.Context, ca.Actor) ([]ca.Authority, error) {
-	return []ca.Authority{{Name: "root-g1", Certificate: []byte("root")}, {Name: "issuing-g1", Certificate: []byte("issuing")}}, d.err
+	return []ca.Authority{{Name: "root-g1", Line: "root", Certificate: []byte("root")}, {Name: "issuing-g1", Line: "issuing", Certificate: []byte("issuing")}}, d.err
 }
 
 func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) { return nil, d.err }
@@ -193,7 +193,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Revoker: b.desk, Officer: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Keeper: b.desk, Revoker: b.desk, Officer: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{

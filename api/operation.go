@@ -191,6 +191,16 @@ func (d *door) route(all []operation) {
 	}
 }
 
+// called gives a part of the path that names something. What no name can be is not there,
+// and reaches neither a log nor a query.
+func (c *call) called(field string) (string, error) {
+	name := c.r.PathValue(field)
+	if len(name) > maxValue || !ca.PlainText(name) {
+		return "", ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(name), "use a name, such as lists show").At(field)
+	}
+	return name, nil
+}
+
 // at gives an instant of a parameter, zero if it is absent.
 func (c *call) at(name string) (time.Time, error) {
 	if !c.query.Has(name) {

@@ -128,11 +128,14 @@ func (c *call) authorities() (page[ca.Authority], error) {
 
 // authority answers GET /authorities/{name}.
 func (c *call) authority() (authority, error) {
+	name, err := c.called("name")
+	if err != nil {
+		return authority{}, err
+	}
 	all, err := c.allAuthorities()
 	if err != nil {
 		return authority{}, err
 	}
-	name := c.r.PathValue("name")
 	i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == name })
 	if i < 0 {
 		return authority{}, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(name), "chancery ca list").At("name")
@@ -180,14 +183,17 @@ func (c *call) lines() (page[succession], error) {
 
 // line answers GET /lines/{line}.
 func (c *call) line() (succession, error) {
-	all, err := c.successions()
-	name := c.r.PathValue("line")
-	i := slices.IndexFunc(all, func(s succession) bool { return s.Line == name })
-	if err == nil && i < 0 {
-		err = ca.NotFound(ca.E2101, "there is no line "+ca.Show(name), "chancery ca list").At("line")
-	}
+	name, err := c.called("line")
 	if err != nil {
 		return succession{}, err
+	}
+	all, err := c.successions()
+	if err != nil {
+		return succession{}, err
+	}
+	i := slices.IndexFunc(all, func(s succession) bool { return s.Line == name })
+	if i < 0 {
+		return succession{}, ca.NotFound(ca.E2101, "there is no line "+ca.Show(name), "chancery ca list").At("line")
 	}
 	return all[i], nil
 }
@@ -199,11 +205,14 @@ func (b bundle) file(string) ([]byte, error) { return chainPEM(b.Certificates())
 
 // bundle answers GET /bundles and GET /bundles/{line}.
 func (c *call) bundle() (bundle, error) {
+	line, err := c.called("line") // empty for all
+	if err != nil {
+		return bundle{}, err
+	}
 	all, err := c.allAuthorities()
 	if err != nil {
 		return bundle{}, err
 	}
-	line := c.r.PathValue("line")
 	b := ca.BundleOf(all, line)
 	if len(b.Members) == 0 && line != "" {
 		return bundle{}, ca.NotFound(ca.E2101, "there is no authority of the line "+ca.Show(line)+" to trust", "chancery ca list").At("line")
@@ -219,14 +228,17 @@ func (c *call) profiles() (page[ca.Profile], error) {
 
 // profile answers GET /profiles/{name}.
 func (c *call) profile() (ca.Profile, error) {
-	all, err := c.o.Reader.Profiles(c.r.Context(), c.who())
-	name := c.r.PathValue("name")
-	i := slices.IndexFunc(all, func(p ca.Profile) bool { return p.Name == name })
-	if err == nil && i < 0 {
-		err = ca.NotFound(ca.E2118, "there is no profile "+ca.Show(name), "GET /api/v1/profiles lists them").At("name")
-	}
+	name, err := c.called("name")
 	if err != nil {
 		return ca.Profile{}, err
+	}
+	all, err := c.o.Reader.Profiles(c.r.Context(), c.who())
+	if err != nil {
+		return ca.Profile{}, err
+	}
+	i := slices.IndexFunc(all, func(p ca.Profile) bool { return p.Name == name })
+	if i < 0 {
+		return ca.Profile{}, ca.NotFound(ca.E2118, "there is no profile "+ca.Show(name), "GET /api/v1/profiles lists them").At("name")
 	}
 	return all[i], nil
 }

@@ -31,9 +31,9 @@ type asked struct {
 
 // request answers GET /requests/{id}.
 func (c *call) request() (asked, error) {
-	id := c.r.PathValue("id")
-	if len(id) > maxValue || !ca.PlainText(id) {
-		return asked{}, ca.NotFound(ca.E2101, "there is no request "+ca.Show(id), "take the id of the answer to the request").At("id")
+	id, err := c.called("id")
+	if err != nil {
+		return asked{}, err
 	}
 	a, err := c.o.Submitter.Request(c.r.Context(), c.who(), ca.RequestID(id))
 	if err != nil {

@@ -62,11 +62,14 @@ func (c *call) lists() (page[ca.ListHead], error) {
 // crl answers GET /crls/{name}. The list itself is the one that everybody gets, however
 // long, straight from its file.
 func (c *call) crl() (ca.ListHead, error) {
+	name, err := c.called("name")
+	if err != nil {
+		return ca.ListHead{}, err
+	}
 	all, err := c.lists()
 	if err != nil {
 		return ca.ListHead{}, err
 	}
-	name := c.r.PathValue("name")
 	for _, h := range all.Items {
 		if h.Authority != name {
 			continue
@@ -90,5 +93,9 @@ type publication struct {
 
 // publish answers POST /crls/{name} with what the new list says of itself.
 func (c *call) publish(body publication) (ca.List, error) {
-	return c.o.Revoker.PublishList(c.r.Context(), c.who(), c.r.PathValue("name"), body.Days)
+	name, err := c.called("name")
+	if err != nil {
+		return ca.List{}, err
+	}
+	return c.o.Revoker.PublishList(c.r.Context(), c.who(), name, body.Days)
 }

@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 
 // emptyDatabase makes a database on PostgreSQL, or fails the test where no
 // server is installed: make test installs one.
-func emptyDatabase(t *testing.T) string {
+func emptyDatabase(t testing.TB) string {
 	t.Helper()
 	started.Store(true)
 	s, err := startServer()

@@ -16,7 +16,6 @@ import (
 	"chancery/ca"
 	"chancery/client"
 	"chancery/policy"
-	"chancery/signer"
 )
 
 func (a *app) policyCommand() *cobra.Command {
@@ -24,20 +23,16 @@ func (a *app) policyCommand() *cobra.Command {
 		Use: "policy", Short: "The policy in force, and what a change would do",
 		Example: "  chancery policy show\n  chancery policy plan server.toml",
 	}
-	c.AddCommand(a.policyShow(), a.policyPlan())
+	c.AddCommand(a.policyShow(), a.policyPlan(), a.policyGrant(), a.policyWithdraw())
 	return c
 }
 
 func (a *app) policyShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show", Short: "Show the policy in force: version, accounts, profiles, exceptions", Example: "  chancery policy show\n  chancery policy show --json",
+		Use: "show", Short: "Show the policy in force: version, accounts, profiles, grants, exceptions", Example: "  chancery policy show\n  chancery policy show --json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ceremonialAs(c.Context(), answer{value: policy.Bundle{}}, func(ctx context.Context, t *ceremony) error {
-				state, err := t.signer.SetPolicy(ctx, signer.PolicyChange{})
-				if err != nil {
-					return err
-				}
-				b, err := policy.ParseBundle(state.Document)
+				b, err := t.bundle(ctx)
 				if err != nil {
 					return err
 				}
@@ -57,6 +52,9 @@ func policyText(b policy.Bundle) string {
 	for _, p := range b.Profiles {
 		digest := ca.ProfileDigest([]byte(p.Document))
 		fmt.Fprintf(w, "  profile %s\t%x…\n", p.Name, digest[:4])
+	}
+	for _, g := range b.Grants {
+		fmt.Fprintf(w, "  grant to %s\t%s: %s\n", g.To, strings.Join(g.Profiles, ", "), strings.Join(slices.Concat(g.DNS, g.IP, g.Email, g.URI), ", "))
 	}
 	for _, e := range b.Exceptions {
 		fmt.Fprintf(w, "  exception\t%s\n", e)

@@ -10,18 +10,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"chancery/ca"
 	"chancery/config"
 	"chancery/policy"
-	"chancery/signer"
 )
 
 // A profileChange is what profile set was asked.
@@ -90,11 +87,7 @@ func countTrue(all []bool) (n int) {
 
 // setProfile has the bundle in force replaced by one with the change.
 func (c *ceremony) setProfile(ctx context.Context, cmd *cobra.Command, q profileChange) error {
-	state, err := c.signer.SetPolicy(ctx, signer.PolicyChange{})
-	if err != nil {
-		return err
-	}
-	b, err := policy.ParseBundle(state.Document)
+	b, err := c.bundle(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,6 +110,7 @@ func (c *ceremony) setProfile(ctx context.Context, cmd *cobra.Command, q profile
 	switch {
 	case q.remove:
 		b.Profiles = slices.Delete(b.Profiles, at, at+1)
+		b.Grants = withoutGrants(b.Grants, func(g policy.Grant, profile string) bool { return profile == q.name })
 	case at < 0:
 		b.Profiles = append(b.Profiles, policy.Document{Name: q.name, Document: after})
 	default:
@@ -128,7 +122,11 @@ func (c *ceremony) setProfile(ctx context.Context, cmd *cobra.Command, q profile
 			return err
 		}
 	}
-	return c.putInForce(ctx, b, next, q)
+	text := "profile " + q.name + " is in force"
+	if q.remove {
+		text = "profile " + q.name + " is removed"
+	}
+	return c.putInForce(ctx, b, consent{q.dry, q.yes}, answer{value: next, text: text, names: []string{q.name}})
 }
 
 // changed is the document after the change, and the profile that it is.
@@ -215,61 +213,6 @@ func tomlList(all []string) string {
 		texts[i] = string(text)
 	}
 	return "[" + strings.Join(texts, ", ") + "]"
-}
-
-// bundleLife is how long a changed bundle is valid, as that of a founding.
-const bundleLife = 10 // years
-
-// putInForce asks, and hands a changed bundle to the signer.
-func (c *ceremony) putInForce(ctx context.Context, b policy.Bundle, p ca.Profile, q profileChange) error {
-	now := time.Now().UTC().Truncate(time.Second)
-	b.Version, b.Issued, b.Expires = b.Version+1, now, now.AddDate(bundleLife, 0, 0)
-	document, err := b.Marshal()
-	if err != nil {
-		return err
-	}
-	if q.dry {
-		if _, err := c.signer.SetPolicy(ctx, signer.PolicyChange{Document: document, DryRun: true}); err != nil {
-			return err
-		}
-		return c.give(answer{value: p, text: "nothing was changed\n", names: []string{q.name}})
-	}
-	if err := c.agreed(ctx, q.yes); err != nil {
-		return err
-	}
-	state, err := c.signer.SetPolicy(ctx, signer.PolicyChange{Document: document})
-	if err != nil {
-		return err
-	}
-	c.told(state.Notices)
-	c.obeyed(ctx, q.name, p.Digest)
-	text := fmt.Sprintf("%s profile %s is in force, policy version %d\n", c.mark(fine), q.name, state.Version)
-	if q.remove {
-		text = fmt.Sprintf("%s profile %s is removed, policy version %d\n", c.mark(fine), q.name, state.Version)
-	}
-	return c.give(answer{value: p, text: text, names: []string{q.name}})
-}
-
-// obeyed waits until the service goes by a version of a profile, zero for none, so that
-// the next command does not come too early.
-func (c *ceremony) obeyed(ctx context.Context, name string, digest ca.Digest) {
-	if _, err := os.Stat(c.at.socket("admin")); err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, enterWait)
-	defer cancel()
-	for {
-		all, err := c.front.Profiles(ctx)
-		at := slices.IndexFunc(all, func(p ca.Profile) bool { return p.Name == name })
-		if err == nil && (at < 0 && digest.IsZero() || at >= 0 && all[at].Digest == digest) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(enterPause):
-		}
-	}
 }
 
 // thrownAway is a key for a request that nobody will certify.

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// What a changed profile does to what stands is said before it is in force, and then is
+// so; a dry run changes nothing.
+func TestAChangedProfileIsRehearsed(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	h.done("issue", "nas.lab.example")
+	h.done("issue", "www.lab.example", "--days", "200")
+	before := h.done("policy", "show").out
+	dry := h.done("profile", "set", "server", "--max-days", "100", "--dry-run")
+	for _, want := range []string{"- max_days = 397", "+ max_days = 100", "2 standing certificates", "1 the same, 0 changed, 1 refused", "www.lab.example", "at most 100 days"} {
+		if !strings.Contains(dry.err, want) {
+			t.Errorf("the plan lacks %q:\n%s", want, dry.err)
+		}
+	}
+	if now := h.done("policy", "show").out; now != before {
+		t.Errorf("a dry run changed the policy:\n%s", now)
+	}
+	h.refused("E1003", "profile", "set", "server", "--max-days", "10")
+	h.refused("E1003", "profile", "set", "server", "--set", "dais=10")
+	h.refused("E2118", "profile", "set", "servers", "--days", "10")
+	document := h.write("server.toml", strings.Replace(h.done("profile", "show", "server").out, "max_days = 397", "max_days = 100", 1))
+	if plan := h.done("policy", "plan", document, "-q").out; plan != strings.TrimSpace(h.done("list", "--name", "www.lab.example", "-q").out)+"\n" {
+		t.Errorf("policy plan names %q", plan)
+	}
+	h.refused("E2112", "profile", "test", "server", "--file", document, "www.lab.example", "--days", "200")
+	h.done("profile", "test", "server", "www.lab.example", "--days", "200")
+	h.done("profile", "set", "server", "--file", document)
+	h.refused("E2112", "profile", "test", "server", "www.lab.example", "--days", "200")
+	h.refused("E2112", "issue", "mail.lab.example", "--days", "200")
+	h.done("issue", "mail.lab.example", "--days", "100")
+	h.done("profile", "set", "device", "--remove")
+	h.refused("E2118", "issue", "printer.lab.example", "--profile", "device")
+}
+
+// PF-03: where a profile asks for grants, a name is certified for whoever was granted it.
+func TestPF03_NamesAreGranted(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	me := fmt.Sprintf("uid:%d", os.Getuid())
+	h.done("profile", "set", "server", "--set", "names.granted=true")
+	h.refused("E2124", "issue", "nas.lab.example")
+	h.refused("E2121", "policy", "grant", me, "--profile", "nothing", "--dns", "nas.lab.example")
+	h.done("policy", "grant", me, "--profile", "server", "--dns", "*.web.lab.example", "--dry-run")
+	h.done("policy", "grant", me, "--profile", "server", "--dns", "nas.lab.example,*.web.lab.example")
+	h.done("issue", "nas.lab.example")
+	h.done("issue", "a.web.lab.example")
+	h.refused("E2124", "issue", "mail.lab.example")
+	if s := h.done("policy", "show").out; !strings.Contains(s, "grant to "+me) {
+		t.Errorf("the grant is not shown:\n%s", s)
+	}
+	h.done("policy", "withdraw", me)
+	h.refused("E2124", "issue", "b.web.lab.example")
+	h.refused("E2101", "policy", "withdraw", me)
+}
