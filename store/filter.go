@@ -238,6 +238,8 @@ func part(f ca.Filter) string {
 		return strings.ToLower(f.Search)
 	case ended && both && inner != "":
 		return strings.ToLower(inner)
+	case f.Name == "*":
+		return "*"
 	case ended && strings.HasPrefix(begun, ".") && !strings.Contains(begun, "*"), !strings.Contains(strings.TrimSuffix(f.Name, "*"), "*"):
 		return ""
 	}

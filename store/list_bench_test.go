@@ -16,12 +16,12 @@ import (
 const many = 1_000_000
 
 // fills are what fills a book by the database itself: a certificate every second, valid for
-// 90 days, of a thousand owners, each with a name of its own.
+// up to 90 days, of a thousand owners, each with a name of its own.
 func fills(engine string) []string {
 	series, hex := `(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT i FROM n) g`, `printf('%06x', (i * 7919) % 16777216)`
 	octets := func(text string) string { return `CAST(` + text + ` AS BLOB)` }
 	if engine == postgresName {
-		series, hex = `generate_series(1, 1000000) AS g (i)`, `lpad(to_hex((i * 7919) % 16777216), 6, '0')`
+		series, hex = `generate_series(1, 1000000) AS g (i)`, `lpad(to_hex((i::bigint * 7919) % 16777216), 6, '0')`
 		octets = func(text string) string { return `convert_to(` + text + `, 'UTF8')` }
 	}
 	const (
@@ -33,7 +33,7 @@ func fills(engine string) []string {
 	return []string{
 		`INSERT INTO certificate (id, kind, issuer_key, serial, tail, authority, request, profile, profile_digest, owner, door, names, common, subject_key, key_type, not_before, not_after, issued_at, der, undelivered)
 SELECT ` + id + `, 'end-entity', ` + digest + `, '4100' || ` + hex + `, ` + hex + `, 'issuing-g1', NULL, 'server', ` + digest + `, 'uid:' || (i % 1000), 'cli',
-'[{"type":"dns","value":"' || ` + name + ` || '"}]', ` + name + `, ` + digest + `, 'ecdsa-p256', ` + at + `, ` + at + ` + 7776000000, ` + at + `, ` + octets(`''`) + `, FALSE FROM ` + series,
+'[{"type":"dns","value":"' || ` + name + ` || '"}]', ` + name + `, ` + digest + `, 'ecdsa-p256', ` + at + `, ` + at + ` + (i % 90) * 86400000, ` + at + `, ` + octets(`''`) + `, FALSE FROM ` + series,
 		`INSERT INTO name (value, certificate, reversed) SELECT ` + name + `, ` + id + `, ` + octets(`'example.lab.' || `+place+` || '.host-' || `+hex+` || '.'`) + ` FROM ` + series,
 		`ANALYZE`,
 	}
