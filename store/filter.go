@@ -102,8 +102,6 @@ func (o order) all() string {
 	switch o {
 	case byEnd:
 		return `c.kind <> 'void' AND c.not_after > 0`
-	case byCommon:
-		return `c.kind <> 'void' AND c.common >= ''`
 	case byIssued:
 		return `c.issued_at > 0`
 	}
@@ -145,9 +143,9 @@ func (e engine) listQuery(f ca.Filter, seen position) (*query, error) {
 		q.add(` ORDER BY c.not_after, c.id`)
 	case byCommon:
 		if f.After != 0 {
-			q.add(` AND (c.common, c.id) > (?, ?)`, seen.common, after)
+			q.add(` AND (`+e.place+`) > (?, ?)`, seen.common, after)
 		}
-		q.add(` ORDER BY c.common, c.id`)
+		q.add(` ORDER BY ` + e.place)
 	case byIssued:
 		if f.After != 0 {
 			q.add(` AND (c.issued_at, c.id) < (?, ?)`, seen.issued, after)
@@ -204,6 +202,8 @@ func (e engine) named(q *query, f ca.Filter) error {
 	switch {
 	case f.Search != "" && f.Name != "":
 		return ca.Invalid(ca.E1401, "search and name are both set", "send one of them").At("search")
+	case infix == "" && orderOf(f) == byCommon:
+		q.add(e.sorted)
 	case infix == "":
 		q.add(` FROM certificate c WHERE ` + orderOf(f).all())
 	case len([]rune(infix)) < ca.MinSearch || strings.Contains(infix, "*"):

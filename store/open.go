@@ -82,6 +82,8 @@ type engine struct {
 	// searched is their id there, in whose order the index has them.
 	search, searched string
 	parts            func(part string) any
+	// sorted begins what lists rows by common name, place are the columns of that order.
+	sorted, place string
 	// prefix says that a value of the table name begins with something, begins makes the
 	// parameters of that.
 	prefix string

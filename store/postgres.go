@@ -65,6 +65,8 @@ func (s *Store) openPostgres(dsn string) error {
 		search:   ` FROM certificate c WHERE c.id IN (SELECT certificate FROM name WHERE value LIKE ?)`,
 		searched: `c.id`,
 		parts:    func(part string) any { return "%" + liked.Replace(part) + "%" },
+		sorted:   ` FROM certificate c WHERE c.kind <> 'void' AND c.common >= ''`,
+		place:    `c.common, c.id`,
 		prefix:   `value LIKE ?`,
 		begins:   func(prefix string) []any { return []any{liked.Replace(prefix) + "%"} },
 	}

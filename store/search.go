@@ -25,11 +25,13 @@ const (
 	takePending = `INSERT INTO name_search (rowid, names)
 SELECT c.id, lower(c.common) || char(10) || (SELECT COALESCE(group_concat(lower(n.value ->> 'value'), char(10)), '') FROM json_each(c.names) n)
 FROM certificate c WHERE c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
+	takeOrder = `INSERT INTO name_order (common, certificate)
+SELECT c.common, c.id FROM certificate c WHERE c.kind <> 'void' AND c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
 	dropPending = `DELETE FROM name_pending WHERE certificate IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
 	anyPending  = `SELECT EXISTS (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0)`
 )
 
-// findable takes the names that wait into the index of parts, in so many batches at most,
+// findable takes the names that wait into the index of parts and the list by name, in so many batches at most,
 // and tells whether none is left. It stops early where goOn says no.
 func (s *Store) findable(ctx context.Context, batches int, goOn func() bool) (bool, error) {
 	if s.engine.name != sqliteName { // PostgreSQL does so by itself
@@ -45,11 +47,12 @@ func (s *Store) findable(ctx context.Context, batches int, goOn func() bool) (bo
 		}
 		s.mu.Lock()
 		err := s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			if _, err := tx.ExecContext(ctx, takePending, searchBatch); err != nil {
-				return err
+			for _, text := range []string{takePending, takeOrder, dropPending} {
+				if _, err := tx.ExecContext(ctx, text, searchBatch); err != nil {
+					return err
+				}
 			}
-			_, err := tx.ExecContext(ctx, dropPending, searchBatch)
-			return err
+			return nil
 		})
 		s.mu.Unlock()
 		if err != nil {
@@ -61,12 +64,12 @@ func (s *Store) findable(ctx context.Context, batches int, goOn func() bool) (bo
 
 // searchable makes sure that a search will find all there is. The Problem is E2301.
 func (s *Store) searchable(ctx context.Context, f ca.Filter) error {
-	if part(f) == "" {
+	if part(f) == "" && f.Sort != string(byCommon) {
 		return nil
 	}
 	all, err := s.findable(ctx, searchBatches, func() bool { return ctx.Err() == nil })
 	if err == nil && !all {
-		err = ca.Unavailable(ca.E2301, "the names of many new certificates are still being taken into the index of parts", "search again in a minute, or by a whole name, *.suffix or prefix*")
+		err = ca.Unavailable(ca.E2301, "the names of many new certificates are still being taken into the index of names", "try again in a minute, or ask for a whole name, *.suffix or prefix*, the newest first")
 	}
 	return err
 }

@@ -46,6 +46,8 @@ func sqliteEngine() engine {
 		search:   ` FROM name_search s CROSS JOIN certificate c ON c.id = s.rowid WHERE s.names GLOB ?`,
 		searched: `s.rowid`,
 		parts:    func(part string) any { return "*" + globbed.Replace(part) + "*" },
+		sorted:   ` FROM name_order o CROSS JOIN certificate c ON c.id = o.certificate WHERE o.common >= ''`,
+		place:    `o.common, o.certificate`,
 		prefix:   `value >= ? AND value < ?`,
 		begins:   func(prefix string) []any { return []any{prefix, prefix + string(utf8.MaxRune)} },
 	}

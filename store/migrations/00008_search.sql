@@ -5,7 +5,6 @@
 -- index alone.
 DROP INDEX certificate_end;
 CREATE INDEX certificate_end ON certificate (not_after, id, kind) WHERE kind <> 'void';
-CREATE INDEX certificate_common ON certificate (common, id) WHERE kind <> 'void';
 CREATE INDEX certificate_door ON certificate (door, id);
 CREATE INDEX certificate_issued ON certificate (issued_at, id);
 

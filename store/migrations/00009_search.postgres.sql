@@ -6,3 +6,6 @@
 -- books may be schemas of one database.
 CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
 CREATE INDEX name_part ON name USING gin (value public.gin_trgm_ops);
+
+-- Lists by name.
+CREATE INDEX certificate_common ON certificate (common, id) WHERE kind <> 'void';

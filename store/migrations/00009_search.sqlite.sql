@@ -6,8 +6,16 @@
 -- those that point into another table do so by a number that VACUUM may change.
 CREATE VIRTUAL TABLE name_search USING fts5(names, tokenize = 'trigram case_sensitive 1', detail = none);
 
--- The certificates that are not in it yet. Taking names in costs more than the rest of a
--- commit, so it is done in the pauses between them, and before a search.
+-- Lists by name. An index of the certificates themselves would be written to at a place of
+-- its own with each of them.
+CREATE TABLE name_order (
+    common      TEXT NOT NULL,
+    certificate BIGINT NOT NULL,
+    PRIMARY KEY (common, certificate)
+) WITHOUT ROWID;
+
+-- The certificates that are not in these yet. Taking names in costs more than the rest of
+-- a commit, so it is done in the pauses between them, and before a search.
 CREATE TABLE name_pending (certificate INTEGER PRIMARY KEY);
 
 INSERT INTO name_pending (certificate) SELECT id FROM certificate;
