@@ -52,6 +52,10 @@ func (a *app) ceremonialAs(ctx context.Context, sample answer, do func(context.C
 	if err := a.canGive(sample); err != nil {
 		return err
 	}
+	if a.context != "" {
+		return usage("this is done on the machine of the service, by the account that founded it", "the same there, without --context")
+	}
+	a.here = true
 	l, err := a.founded()
 	if err != nil {
 		return err

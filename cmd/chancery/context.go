@@ -105,6 +105,8 @@ func (a *app) writeContexts(c contexts) error {
 func (a *app) remote() (remoteService, bool, error) {
 	name := a.context
 	switch {
+	case a.here:
+		return remoteService{}, false, nil
 	case name != "" && a.dir != "":
 		return remoteService{}, false, usage("--context and --dir mean two different services", "name one of them")
 	case name == "" && (a.dir != "" || a.env("CHANCERY_DIR") != ""):

@@ -27,6 +27,7 @@ type app struct {
 
 	dir     string
 	context string // of services elsewhere
+	here    bool   // the command is about this machine, whatever context is in use
 	json    bool
 	format  string // of -o
 	fields  []string

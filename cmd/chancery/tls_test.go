@@ -423,3 +423,44 @@ func TestAServiceElsewhereIsReachedByItsFingerprint(t *testing.T) {
 		t.Errorf("logout: %s", s.err)
 	}
 }
+
+// AN-02: a certificate acts for the account that the policy maps it to, known by its
+// issuer's key and its serial number or by its own key; one for servers, one that is not
+// mapped, and one that was taken out again renew themselves and no more.
+func TestAN02_ACertificateSignsInForTheAccountThatThePolicySays(t *testing.T) {
+	t.Parallel()
+	d := newTLSDoor(t)
+	me := fmt.Sprint(os.Getuid())
+	present := func(name, path string) (string, string) {
+		t.Helper()
+		return d.curl(d.mtls, path, "--cert", d.file(name+".pem"), "--key", d.file(name+".lab.example.key"))
+	}
+	for _, name := range []string{"one", "two", "three"} {
+		d.write(name+".pem", d.done("sign", "--profile", "client", d.request(name+".lab.example")).out)
+	}
+	d.write("server.pem", d.done("sign", d.request("server.lab.example")).out)
+	d.done("policy", "sign-in", d.file("one.pem"), "--account", me, "--yes")
+	d.done("policy", "sign-in", d.file("two.pem"), "--account", me, "--by-key", "--yes")
+	for _, name := range []string{"one", "two"} {
+		if status, body := present(name, "/api/v1/whoami"); status != "200" || !strings.Contains(body, `"method":"certificate"`) || !strings.Contains(body, "security-admin") {
+			t.Errorf("%s: %s %s", name, status, body)
+		}
+	}
+	if status, body := present("three", "/api/v1/status"); status != "403" {
+		t.Errorf("one that is not mapped: %s %s", status, body)
+	}
+	if s := d.types("policy", "sign-in", d.file("server.pem"), "--account", me, "--yes"); s.code != exitRefused {
+		t.Errorf("a server's certificate: exit %d\n%s", s.code, s.err)
+	}
+	if s := d.types("policy", "sign-in", d.file("three.pem"), "--account", "65432", "--yes"); s.code == 0 {
+		t.Error("an account without a role signs in")
+	}
+	d.done("policy", "sign-in", d.file("one.pem"), "--remove", "--yes")
+	if status, _ := present("one", "/api/v1/status"); status != "403" {
+		t.Errorf("one that was taken out again: %s", status)
+	}
+	d.done("revoke", "two.lab.example", "--confirm", "two.lab.example")
+	if status, _ := present("two", "/api/v1/status"); status != "401" {
+		t.Errorf("a revoked one: %s", status)
+	}
+}
