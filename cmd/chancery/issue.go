@@ -104,11 +104,14 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 	if err := q.free(true, missing == nil); err != nil {
 		return err
 	}
-	secret, err := a.newSecret(ctx, q.outputs, q.encrypt)
-	if err != nil {
-		return err
-	}
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		if err := a.obey(ctx, k, &q, missing != nil); err != nil {
+			return err
+		}
+		secret, err := a.newSecret(ctx, q.outputs, q.encrypt)
+		if err != nil {
+			return err
+		}
 		fresh, err := q.makeDirectory()
 		if err != nil {
 			return err
