@@ -90,27 +90,7 @@ func (c *Client) Rehearse(ctx context.Context, t ca.Trial) (ca.Rehearsal, error)
 // Certificates gives a page. The filter's Now is the service's, whatever it says
 // here; a zero Limit takes the service's usual one.
 func (c *Client) Certificates(ctx context.Context, f ca.Filter) (Page, error) {
-	q := url.Values{}
-	set := func(name, value string) {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	set("name", f.Name)
-	set("authority", f.Authority)
-	set("profile", f.Profile)
-	set("owner", f.Owner)
-	set("status", f.Status)
-	if !f.ExpiringBefore.IsZero() {
-		set("expiring_before", f.ExpiringBefore.UTC().Format(time.RFC3339))
-	}
-	if f.Limit != 0 {
-		set("limit", strconv.Itoa(f.Limit))
-	}
-	if f.After != 0 {
-		set("cursor", strconv.FormatInt(int64(f.After), 10))
-	}
-	list, err := do[items[ca.Certificate]](ctx, c, call{method: http.MethodGet, path: "certificates", query: q})
+	list, err := do[items[ca.Certificate]](ctx, c, call{method: http.MethodGet, path: "certificates", query: filtered(f)})
 	return Page(list), err
 }
 
