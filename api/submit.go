@@ -89,10 +89,20 @@ func (c *call) process(o order, id ca.RequestID, key string) (submitted, error) 
 
 // plan says what would come of a request, by what is in force or by a document.
 func (c *call) plan(q ca.Request, parsed ca.CSR, document string) (ca.Plan, error) {
+	var plan ca.Plan
+	var err error
 	if document != "" {
-		return c.o.Rehearser.Try(c.r.Context(), q, parsed, document)
+		plan, err = c.o.Rehearser.Try(c.r.Context(), q, parsed, document)
+	} else {
+		plan, err = c.o.Submitter.Plan(c.r.Context(), q, parsed)
 	}
-	return c.o.Submitter.Plan(c.r.Context(), q, parsed)
+	if err != nil {
+		return plan, err
+	}
+	if err = proves(q.CSR); err != nil {
+		c.o.Submitter.Refuse(c.who(), err)
+	}
+	return plan, err
 }
 
 // read makes a request of an order.
@@ -108,7 +118,7 @@ func (c *call) read(o order, id ca.RequestID, key string) (q ca.Request, parsed 
 	if q.Profile == "" && o.Document == "" {
 		return q, parsed, ca.Invalid(ca.E1401, "the body names no profile", "GET /api/v1/profiles lists them").At("profile")
 	}
-	parsed, err = readCSR(o.CSR, c.planned())
+	parsed, err = readCSR(o.CSR)
 	q.CSR = parsed.Raw
 	return q, parsed, err
 }
@@ -129,10 +139,19 @@ func (o order) end(now time.Time) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// readCSR reads the request. That its sender holds the key the signer finds out
-// (security rule SG-09), which nobody does twice: it is the dearest check of all. A
-// dry run has to tell, as it does not get there.
-func readCSR(text string, dry bool) (ca.CSR, error) {
+// proves says whether a request's sender holds the key. The signer finds that out (security
+// rule SG-09), and nobody does it twice, as it is the dearest check of all; a dry run, which
+// does not get there, has to tell.
+func proves(der []byte) error {
+	parsed, err := csr.Parse(der)
+	if err == nil {
+		err = csr.Check(parsed)
+	}
+	return at("csr", err)
+}
+
+// readCSR reads the request.
+func readCSR(text string) (ca.CSR, error) {
 	data := []byte(text)
 	if !strings.Contains(text, "-----BEGIN ") {
 		raw, err := base64.StdEncoding.DecodeString(text) // it skips line ends
@@ -148,11 +167,6 @@ func readCSR(text string, dry bool) (ca.CSR, error) {
 	parsed, err := csr.Parse(der)
 	if err != nil {
 		return ca.CSR{}, at("csr", err)
-	}
-	if dry {
-		if err := csr.Check(parsed); err != nil {
-			return ca.CSR{}, at("csr", err)
-		}
 	}
 	return parsed.CSR, nil
 }

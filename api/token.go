@@ -102,7 +102,7 @@ type renewal struct {
 func (c *call) renew(body renewal) (ca.Issued, error) {
 	var asked *ca.CSR
 	if body.CSR != "" {
-		parsed, err := readCSR(body.CSR, false)
+		parsed, err := readCSR(body.CSR)
 		if err != nil {
 			c.o.Submitter.Refuse(c.who(), err)
 			return ca.Issued{}, err

@@ -154,6 +154,11 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	if !now.Before(rules.bundle.Expires) {
 		return ca.Refused(ca.E2121, "the policy bundle expired "+rules.bundle.Expires.Format(time.DateOnly), "put a new one in force")
 	}
+	// In the order of the doors, so that a request with two faults hears of the same one.
+	parsed, err := csr.Parse(d.request.CSR)
+	if err != nil {
+		return err
+	}
 	profile, ok := rules.profiles[d.request.Profile]
 	if !ok {
 		return ca.NotFound(ca.E2118, fmt.Sprintf("there is no profile %q", d.request.Profile), "use one that the policy in force has")
@@ -164,10 +169,6 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	}
 	if d.issuer = rules.signs(line); d.issuer == nil {
 		return ca.Unavailable(ca.E3004, fmt.Sprintf("no authority of line %q can sign", line), "chancery ca list")
-	}
-	parsed, err := csr.Parse(d.request.CSR)
-	if err != nil {
-		return err
 	}
 	if err := rules.refusesKey(parsed.CSR.Key); err != nil {
 		return err
