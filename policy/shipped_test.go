@@ -4,6 +4,8 @@ package policy_test
 
 import (
 	"errors"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -123,5 +125,57 @@ func TestShippedRefusesWhatIsNoName(t *testing.T) {
 		if !errors.As(err, &p) || p.Code != ca.E2110 || got != nil || !ca.PlainText(p.Detail) {
 			t.Errorf("%q gave %v, %v", name, got, err)
 		}
+	}
+}
+
+// docs/profiles.md names every key, and each of its documents is sound: a block is one,
+// or what makes one of the block before all others.
+func TestThePageOfProfilesIsTrue(t *testing.T) {
+	page, err := os.ReadFile("../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys func(of reflect.Type) []string
+	keys = func(of reflect.Type) (out []string) {
+		for f := range of.Fields() {
+			key := f.Tag.Get("toml")
+			if key == "-" {
+				continue
+			}
+			inner := f.Type
+			if inner.Kind() == reflect.Slice {
+				inner = inner.Elem()
+			}
+			if out = append(out, key); inner.Kind() == reflect.Struct {
+				out = append(out, keys(inner)...)
+			}
+		}
+		return out
+	}
+	for _, key := range keys(reflect.TypeFor[ca.Profile]()) {
+		if !strings.Contains(string(page), "`"+key+"`") && !strings.Contains(string(page), "."+key+"]]") && !strings.Contains(string(page), "\n"+key+" = ") && !strings.Contains(string(page), "{ "+key+" = ") && !strings.Contains(string(page), ", "+key+" = ") {
+			t.Errorf("the page does not name %s", key)
+		}
+	}
+	const head = "schema = 1\nname = \"a\"\ndoors = [\"cli\"]\nuse = [\"server\"]\ndays = 30\nkeys = [\"ed25519\"]\n"
+	const names = "\n[names]\ndns = [\"*\"]\nemail = [\"@lab.example\"]\n"
+	blocks := strings.Split(string(page), "```toml\n")[1:]
+	for _, b := range blocks {
+		text, _, _ := strings.Cut(b, "```")
+		switch {
+		case strings.HasPrefix(text, "schema"):
+		case strings.Contains(text, "[names]"):
+			text = head + text
+		case strings.HasPrefix(text, "["):
+			text = head + names + text
+		default:
+			text = head + text + names
+		}
+		if _, err := policy.Load([]byte(text), config.Profile); err != nil {
+			t.Errorf("a document of the page is refused: %v\n%s", err, text)
+		}
+	}
+	if len(blocks) < 6 {
+		t.Errorf("only %d documents were found", len(blocks))
 	}
 }
