@@ -111,6 +111,9 @@ func Pin(ctx context.Context, at, fingerprint string) (root string, err error) {
 	if err := errors.Join(err, answer.Body.Close()); err != nil {
 		return "", c.unreachable(err)
 	}
+	if answer.StatusCode != http.StatusOK {
+		return "", ca.Unavailable(ca.E1201, "what answers at "+at+" has no trust bundle: "+ca.Show(answer.Status), "use the address in base_url of the service")
+	}
 	seen := ""
 	for block, rest := pem.Decode(body); block != nil; block, rest = pem.Decode(rest) {
 		sum := sha256.Sum256(block.Bytes)

@@ -78,12 +78,16 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.Public.ServeHTTP(w, r)
 		return
 	}
+	// Whoever waits longer has been given up, and must not hold a connection to the book.
+	ctx, cancel := context.WithTimeout(r.Context(), requestWait)
+	defer cancel()
+	r = r.WithContext(ctx)
 	who, err := g.who(r)
 	if err != nil {
 		g.refuse(w, r, err)
 		return
 	}
-	g.Door.ServeHTTP(w, r.WithContext(respond.AsActor(r.Context(), who)))
+	g.Door.ServeHTTP(w, r.WithContext(respond.AsActor(ctx, who)))
 }
 
 // headers are those of every answer. There is no Strict-Transport-Security: it would

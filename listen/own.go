@@ -69,9 +69,8 @@ type Own struct {
 	o Owned
 	// now is what is shown; nil before there is one.
 	now atomic.Pointer[tls.Certificate]
-	// authority signed it.
-	authority string
-	told      ca.Code
+	// told is what was said last to keep it from coming.
+	told ca.Code
 }
 
 // NewOwn makes one; what is in its file already is used, if it can be.
@@ -174,7 +173,7 @@ func (own *Own) look(ctx context.Context) error {
 		return err
 	}
 	own.now.Store(c)
-	own.authority, own.told = issued.Certificate.Authority, ""
+	own.told = ""
 	own.o.Log.Info("the listeners have a new certificate", "serial", issued.Certificate.Serial, "authority", issued.Certificate.Authority, "until", issued.Certificate.NotAfter)
 	if have == nil {
 		own.o.Told(nil)
