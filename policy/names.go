@@ -100,7 +100,7 @@ func faultOfName(p *ca.Profile, n ca.Name) *ca.Problem {
 	if matches(allowed, n) {
 		return nil
 	}
-	return ca.Refused(ca.E2107, fmt.Sprintf("%q is not allowed by profile %s", n.Value, p.Name), "use a name the profile allows, or ask a security administrator to widen it").
+	return ca.Refused(ca.E2107, fmt.Sprintf("%q is not allowed by profile %s", n.Value, p.Name), nameFor(p, n)).
 		Because(fmt.Sprintf("allowed %s names are %s (rule names.%s)", n.Type, list(allowed), n.Type))
 }
 

@@ -15,7 +15,7 @@ func Line(p ca.Profile, named string) (string, error) {
 	line, ok := p.SigningLine(named)
 	if !ok {
 		return "", ca.Refused(ca.E2122, "profile "+p.Name+" is not signed for by line "+ca.Show(named), "leave the authority out, or have a security administrator add it: chancery profile set "+p.Name+" --lines "+ca.Show(named)).
-			Because("allowed are "+list(append([]string{p.Line}, p.Lines...))+" (rules line, lines)").At("authority")
+			Because("allowed are " + list(append([]string{p.Line}, p.Lines...)) + " (rules line, lines)").At("authority")
 	}
 	return line, nil
 }
