@@ -100,14 +100,16 @@ func compiled(expression string) (holds func(map[string]any) (bool, error), faul
 // faultAt is the first fault of a compilation with its place: line and column, both
 // counted from 1.
 func faultAt(issues *cel.Issues) string {
-	for _, e := range issues.Errors() {
-		message, _, _ := strings.Cut(e.Message, "\n")
-		if e.Location.Line() < 1 { // a bound of the whole
-			return shown(message)
-		}
-		return fmt.Sprintf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, shown(message))
+	all := issues.Errors()
+	if len(all) == 0 {
+		return plain(issues.Err())
 	}
-	return plain(issues.Err())
+	message, _, _ := strings.Cut(all[0].Message, "\n")
+	at := all[0].Location
+	if at.Line() < 1 { // a bound of the whole
+		return shown(message)
+	}
+	return fmt.Sprintf("line %d, column %d: %s", at.Line(), at.Column()+1, shown(message))
 }
 
 // shown escapes what a terminal would obey.

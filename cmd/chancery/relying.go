@@ -62,7 +62,9 @@ func (r relying) ticked(name string, expects, marked []string) error {
 		hosts = map[string]bool{}
 	}
 	for _, h := range expects {
-		hosts[h] = hosts[h]
+		if _, is := hosts[h]; !is {
+			hosts[h] = false
+		}
 	}
 	if len(hosts) > maxRelying {
 		return usage(fmt.Sprintf("a rollover waits for at most %d hosts", maxRelying), "name groups of them")
