@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"chancery/ca"
 )
@@ -11,9 +12,9 @@ import (
 // A Revoker takes trust away; see lifecycle.Registrar for what the errors are.
 type Revoker interface {
 	// Revoke revokes one certificate, as Find takes it, and waits for it.
-	Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error)
+	Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error)
 	// PlanRevoke says what Revoke would do, as far as the book knows.
-	PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error)
+	PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error)
 	// PublishList has an authority's list made and published, valid for so many days,
 	// zero for the usual.
 	PublishList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error)
@@ -22,8 +23,11 @@ type Revoker interface {
 // A revocation is the body of POST /revocations.
 type revocation struct {
 	// Certificate is a public name, a serial number, its tail, or a name.
-	Certificate string    `json:"certificate"`
-	Reason      ca.Reason `json:"reason"`
+	Certificate string `json:"certificate"`
+	// Reason is removeFromCRL to take a hold back.
+	Reason ca.Reason `json:"reason"`
+	// InvalidSince is when it was not to be trusted any more, whole seconds, not after now.
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
 }
 
 // revoke answers POST /revocations with the certificate as it stands then.
@@ -35,7 +39,7 @@ func (c *call) revoke(body revocation) (ca.Certificate, error) {
 	if c.planned() {
 		revoke = c.o.Revoker.PlanRevoke
 	}
-	of, err := revoke(c.r.Context(), c.who(), body.Certificate, body.Reason)
+	of, err := revoke(c.r.Context(), c.who(), body.Certificate, ca.Withdrawal{Reason: body.Reason, InvalidSince: body.InvalidSince.UTC()})
 	of.DER, of.Status = nil, of.Standing(c.o.Now())
 	return of, err
 }

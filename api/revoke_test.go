@@ -18,7 +18,7 @@ func TestRevokingOverTheDoor(t *testing.T) {
 	}
 	for body, field := range map[string]string{
 		`{"reason":"superseded"}`: "certificate", `{"certificate":"","reason":"superseded"}`: "certificate", `{"certificate":"0a","reason":"boredom"}`: "",
-		`{"certificate":"0a","reason":"certificateHold"}`: "", `{"certificate":"0a","reason":1}`: "", `{"certificate":"0a","why":"x"}`: "", `{`: "", ``: "",
+		`{"certificate":"0a","reason":"hold"}`: "", `{"certificate":"0a","reason":"superseded","invalid_since":"yesterday"}`: "", `{"certificate":"0a","reason":1}`: "", `{"certificate":"0a","why":"x"}`: "", `{`: "", ``: "",
 	} {
 		a := b.send(http.MethodPost, "/api/v1/revocations", body)
 		if p := b.problem(a); a.status != http.StatusBadRequest || field != "" && p.Field != field {

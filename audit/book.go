@@ -54,8 +54,8 @@ type Step struct {
 	Number      int64
 	Reason      ca.Reason
 	By          string
-	// At is the revocation date in milliseconds.
-	At int64
+	// At is the revocation date in milliseconds, InvalidSince the invalidity date, 0 for none.
+	At, InvalidSince int64
 }
 
 // An OtherLog is a log number that rows of the book name and that is not ours.

@@ -48,6 +48,8 @@ func unlike(r Record, row *Row, logNo uint16) string {
 		return fmt.Sprintf("the row names the certificate of row %d, and its leaf that of leaf %d", s.Certificate, body.Intent)
 	case s.Reason != body.Reason:
 		return fmt.Sprintf("the reason is %s in the row, and %s in its leaf", s.Reason, body.Reason)
+	case s.InvalidSince != 0 != !body.InvalidSince.IsZero() || s.InvalidSince != 0 && s.InvalidSince != body.InvalidSince.UnixMilli():
+		return "the invalidity date in the row is not that of its leaf"
 	case s.By != body.By:
 		return fmt.Sprintf("the row says that %s revoked it, and its leaf that %s did", ca.Show(s.By), ca.Show(body.By))
 	}

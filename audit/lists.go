@@ -38,7 +38,8 @@ type PublishedList struct {
 //     certificate had ended before the list before it was made: an entry stays until it
 //     has been on one list after that (RV-05; RFC 5280 §3.3).
 //
-// The memory is a few numbers for each authority, and at most MaxDifferences serials.
+// The memory is a few numbers for each authority, at most MaxDifferences serials, and those
+// that are held at one time and on no list.
 type Lists struct {
 	byName map[string]*listed
 	byKey  map[ca.Digest]*listed
@@ -79,6 +80,8 @@ type listed struct {
 	// missing are serials that the published list lacks. Those whose certificates end
 	// last are kept: when the list's leaf comes, it shows how early an end excuses.
 	missing []missed
+	// held are those that are held: the step that takes a hold back clears them.
+	held map[ca.Serial]missed
 }
 
 // A missed is a serial that is not on a list.
@@ -151,7 +154,7 @@ func (l *Lists) leaf(r Record) error {
 		if json.Unmarshal(r.Body, &body) != nil {
 			return nil
 		}
-		return l.revoked(r, r.Leaf.Serial, body.NotAfter)
+		return l.revoked(r, missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter}, body.Reason)
 	case Earlier:
 		return l.earlier(r)
 	case CRL:
@@ -167,7 +170,7 @@ func (l *Lists) earlier(r Record) error {
 		return nil
 	}
 	for _, e := range body.Entries {
-		if err := l.revoked(r, e.Serial, ca.Never()); err != nil {
+		if err := l.revoked(r, missed{r.Leaf.Index, e.Serial, ca.Never()}, ca.Unspecified); err != nil {
 			return err
 		}
 	}
@@ -176,24 +179,42 @@ func (l *Lists) earlier(r Record) error {
 
 // revoked holds a serial that a leaf revokes against the published list, if that was
 // made later.
-func (l *Lists) revoked(r Record, serial ca.Serial, ends time.Time) error {
+func (l *Lists) revoked(r Record, one missed, why ca.Reason) error {
 	a := l.byKey[r.Leaf.Issuer]
 	if a == nil || a.published == nil || a.published.Damage != nil || a.met {
 		return nil
 	}
-	has, err := a.published.Has(serial)
+	delete(a.held, one.serial)
+	if why == ca.RemoveFromCRL {
+		return nil
+	}
+	has, err := a.published.Has(one.serial)
 	if err != nil {
 		return fmt.Errorf("read the published list of %s: %w", a.name, err)
 	}
-	if has || slices.ContainsFunc(a.missing, func(m missed) bool { return m.serial == serial }) {
-		return nil // or its reason was raised
+	if has {
+		return nil
 	}
-	one := missed{r.Leaf.Index, serial, ends}
+	if why == ca.CertificateHold {
+		if a.held == nil {
+			a.held = map[ca.Serial]missed{}
+		}
+		a.held[one.serial] = one
+		return nil
+	}
+	a.miss(one)
+	return nil
+}
+
+// miss notes a serial that the published list lacks.
+func (a *listed) miss(one missed) {
+	if slices.ContainsFunc(a.missing, func(m missed) bool { return m.serial == one.serial }) {
+		return // its reason was raised
+	}
 	at, _ := slices.BinarySearchFunc(a.missing, one, func(x, y missed) int { return cmp.Compare(y.ends.Unix(), x.ends.Unix()) })
 	if a.missing = slices.Insert(a.missing, at, one); len(a.missing) > MaxDifferences {
 		a.missing = a.missing[:MaxDifferences]
 	}
-	return nil
 }
 
 // list is a CRL leaf.
@@ -217,7 +238,7 @@ func (l *Lists) list(r Record) {
 		} else {
 			l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s is published, and is not the one that was made: its SHA-256 is not %s", p.Number, a.name, r.Leaf.Digest)})
 		}
-		a.missing = nil
+		a.missing, a.held = nil, nil
 	}
 	a.number, a.leaf, a.this = max(a.number, body.Number), index, body.ThisUpdate
 }
@@ -225,6 +246,9 @@ func (l *Lists) list(r Record) {
 // lacks judges the serials that are not on the published list, whose leaf this is.
 // Before the first list nothing is excused.
 func (l *Lists) lacks(a *listed, index int64) {
+	for _, m := range a.held {
+		a.miss(m)
+	}
 	for _, m := range a.missing {
 		if a.number == 0 || m.ends.Unix() >= a.this.Unix() {
 			l.out.add(Difference{Leaf: m.index, Serial: m.serial, What: fmt.Sprintf("it is revoked, and not on list %d of %s, which was made later (leaf %d; RV-05)", a.published.Number, a.name, index)})

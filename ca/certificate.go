@@ -49,6 +49,9 @@ type Certificate struct {
 	// Revoked is how it stands with its revocation; nil if it is not revoked. It is
 	// no column of the row.
 	Revoked *Revoked `json:"revoked,omitempty"`
+	// Steps is how many steps its history has, those included that were taken back. It is
+	// no column either.
+	Steps int `json:"steps,omitempty"`
 	// Status is Standing when the API answered, and empty elsewhere.
 	Status string `json:"status,omitempty"`
 }
@@ -61,6 +64,8 @@ func (c Certificate) Standing(now time.Time) string {
 		return "void"
 	case c.NotAfter.Before(now):
 		return "expired"
+	case c.Revoked != nil && c.Revoked.Reason == CertificateHold:
+		return "held"
 	case c.Revoked != nil:
 		return "revoked"
 	}

@@ -11,8 +11,8 @@ import (
 // A Reason says why a certificate is revoked: the CRLReason of RFC 5280 §5.3.1.
 type Reason int
 
-// The reasons that can be given. 7 is not used by the RFC, 8 (removeFromCRL)
-// belongs to delta lists.
+// The reasons. 7 is not used by the RFC. 8 stands on no complete list: it is the reason
+// of the step that takes a hold back.
 const (
 	Unspecified          Reason = 0
 	KeyCompromise        Reason = 1
@@ -21,51 +21,72 @@ const (
 	Superseded           Reason = 4
 	CessationOfOperation Reason = 5
 	CertificateHold      Reason = 6
+	RemoveFromCRL        Reason = 8
 	PrivilegeWithdrawn   Reason = 9
 	AACompromise         Reason = 10
 )
 
 // reasonNames are the RFC's own words, by number.
 var reasonNames = [...]string{"unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded",
-	"cessationOfOperation", "certificateHold", "", "", "privilegeWithdrawn", "aACompromise"}
+	"cessationOfOperation", "certificateHold", "", "removeFromCRL", "privilegeWithdrawn", "aACompromise"}
 
-// Valid tells whether the reason can be given to a certificate for good. A hold
-// cannot: it needs a way back.
-func (r Reason) Valid() bool {
-	return r.Listed() && r != CertificateHold
+// Final tells whether the reason can be given for good: all but a hold.
+func (r Reason) Final() bool { return r.Listed() && r != CertificateHold }
+
+// Listed tells whether the reason can stand on a complete list, which is whether it
+// revokes. A hold does: it is the only one that has a way back.
+func (r Reason) Listed() bool { return r.known() && r != RemoveFromCRL }
+
+func (r Reason) known() bool {
+	return r >= 0 && int(r) < len(reasonNames) && reasonNames[r] != ""
 }
 
-// Listed tells whether the reason can stand on a complete list. A hold that was given
-// elsewhere can: nobody here takes it back.
-func (r Reason) Listed() bool {
-	return r >= 0 && int(r) < len(reasonNames) && reasonNames[r] != ""
+// Follows tells whether a step for this reason may come after one for another: what is
+// held may come back, or stay revoked for any reason; what is revoked for good only is
+// compromised as well (security rule RV-03); what came back is as if it had never been held.
+func (r Reason) Follows(before Reason) bool {
+	switch before {
+	case RemoveFromCRL:
+		return r.Listed()
+	case CertificateHold:
+		return r.Final() || r == RemoveFromCRL
+	}
+	return r == KeyCompromise && before != KeyCompromise
 }
 
 // String is the RFC's word, such as "keyCompromise".
 func (r Reason) String() string {
-	if !r.Listed() {
+	if !r.known() {
 		return "unknown"
 	}
 	return reasonNames[r]
 }
 
-// Reasons are the words of all reasons that can be given, in the RFC's order.
+// Reasons are the words of all reasons that revoke, in the RFC's order.
 func Reasons() []string {
 	var out []string
 	for r, name := range reasonNames {
-		if Reason(r).Valid() {
+		if Reason(r).Listed() {
 			out = append(out, name)
 		}
 	}
 	return out
 }
 
-// ParseReason reads one of the RFC's words in any case, with or without dashes.
+// ParseReason reads one of Reasons in any case, with or without dashes.
 // The Problem is E2111.
 func ParseReason(s string) (Reason, error) {
+	r, err := readReason(s)
+	if err == nil && !r.Listed() {
+		return 0, Invalid(E2111, Show(s)+" is no reason to revoke: it takes a hold back", "chancery unhold NAME").At("reason")
+	}
+	return r, err
+}
+
+func readReason(s string) (Reason, error) {
 	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "")) }
 	i := slices.IndexFunc(reasonNames[:], func(name string) bool { return name != "" && plain(name) == plain(s) })
-	if i < 0 || !Reason(i).Valid() {
+	if i < 0 {
 		return 0, Invalid(E2111, Show(s)+" is not a reason to revoke", "use one of "+strings.Join(Reasons(), ", ")).At("reason")
 	}
 	return Reason(i), nil
@@ -74,15 +95,24 @@ func ParseReason(s string) (Reason, error) {
 // MarshalText gives the RFC's word.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText reads what ParseReason reads.
+// UnmarshalText reads what ParseReason reads, and removeFromCRL.
 func (r *Reason) UnmarshalText(text []byte) (err error) {
-	*r, err = ParseReason(string(text))
+	*r, err = readReason(string(text))
 	return err
 }
 
+// A Withdrawal says how a certificate is to be revoked.
+type Withdrawal struct {
+	// Reason is RemoveFromCRL to take a hold back.
+	Reason Reason `json:"reason"`
+	// InvalidSince is when it is known or thought that the certificate was not to be
+	// trusted any more, whole seconds, not after now; zero says nothing (RFC 5280 §5.3.2).
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
+}
+
 // A Revocation is one step of a certificate's history: from At on it is not to be
-// trusted. A later step may raise the reason to KeyCompromise; nothing takes a step
-// back (security rule RV-03).
+// trusted, or, if the reason is RemoveFromCRL, is again. Which step may follow says
+// Reason.Follows.
 type Revocation struct {
 	// ID is the REVOKED leaf's, Certificate that of the INTENT.
 	ID          ID     `json:"id,string"`
@@ -94,37 +124,30 @@ type Revocation struct {
 	Reason Reason    `json:"reason"`
 	At     time.Time `json:"at"`
 	// By is the ID of whoever revoked it.
-	By string `json:"by"`
+	By           string    `json:"by"`
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
 }
 
-// Revoked is what all steps of a certificate come to.
+// Revoked is what all steps of a certificate come to, unless the last took a hold back.
 type Revoked struct {
-	// At is the date of the first step, Reason and Step are of the last.
+	// At is the date of the first step since it was good, the rest is of the last.
 	At     time.Time `json:"at"`
 	Reason Reason    `json:"reason"`
 	Step   int       `json:"step"`
-	// First and Last are the REVOKED leaves of the first and the last step.
-	First ID `json:"first,string"`
-	Last  ID `json:"last,string"`
-}
-
-// Leaf gives the leaf of a step. There are two at most: a reason is raised once.
-func (r Revoked) Leaf(step int) ID {
-	if step == 1 {
-		return r.First
-	}
-	return r.Last
+	// Last is the REVOKED leaf of the last step.
+	Last         ID        `json:"last,string"`
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
 }
 
 // A Revoking is the wish to take a step.
 type Revoking struct {
 	// ID names the certificate by its INTENT leaf.
 	ID ID `json:"id"`
-	// Step is the one to take: 1 for a certificate that is not revoked, 2 to raise
-	// the reason of one that is.
-	Step   int    `json:"step"`
-	Reason Reason `json:"reason"`
-	By     string `json:"by"`
+	// Step is the one to take, counted from 1.
+	Step         int       `json:"step"`
+	Reason       Reason    `json:"reason"`
+	By           string    `json:"by"`
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
 }
 
 // A RevokeAnswer is what became of a Revoking: the REVOKED leaf, durable, or a
@@ -142,6 +165,8 @@ type RevokedBody struct {
 	Intent int64  `json:"intent"`
 	Reason Reason `json:"reason"`
 	By     string `json:"by"`
+	// InvalidSince is that of ca.Withdrawal.
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
 	// NotAfter is the certificate's end, Key the SHA-256 of its SubjectPublicKeyInfo, as
 	// the INTENT has them.
 	NotAfter time.Time `json:"not_after"`
@@ -175,4 +200,6 @@ type Entry struct {
 	// At is the revocation date, whole seconds.
 	At     time.Time
 	Reason Reason
+	// InvalidSince is whole seconds, or zero (RFC 5280 §5.3.2).
+	InvalidSince time.Time
 }

@@ -19,6 +19,8 @@ const (
 	oidCRLNumber  = "\x55\x1d\x14"
 	oidReasonCode = "\x55\x1d\x15"
 
+	oidInvalidityDate = "\x55\x1d\x18"
+
 	tagEnumerated = 0x0a
 )
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/asn1"
 	"slices"
 	"testing"
 	"time"
@@ -173,7 +174,15 @@ func canonical(t *testing.T, l check.List, tbs []byte) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e = append(e, ca.Entry{Serial: serial, At: r.RevocationTime, Reason: ca.Reason(r.ReasonCode)})
+		one := ca.Entry{Serial: serial, At: r.RevocationTime, Reason: ca.Reason(r.ReasonCode)}
+		for _, x := range r.Extensions {
+			if x.Id.String() == "2.5.29.24" {
+				if _, err := asn1.UnmarshalWithParams(x.Value, &one.InvalidSince, "generalized"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		e = append(e, one)
 	}
 	if again := listTBS(t, l, e); !bytes.Equal(again, tbs) {
 		t.Fatalf("it is not the one encoding:\n%x\n%x", tbs, again)

@@ -30,6 +30,9 @@ func revoked(n int) []ca.Entry {
 	for i := range out {
 		out[i] = ca.Entry{Serial: ca.Serial(fmt.Sprintf("410001%08x0102030405060708090a0b0c", i)),
 			At: noon.Add(-time.Duration(i) * time.Second), Reason: reasons[i%len(reasons)]}
+		if i%7 == 3 {
+			out[i].InvalidSince = noon.AddDate(-i%40, 0, 0)
+		}
 	}
 	return out
 }

@@ -13,10 +13,10 @@ import (
 	"chancery/ca"
 )
 
-// maxEntry bounds an entry in octets: it has 55 at most. maxSerial bounds a serial
+// maxEntry bounds an entry in octets: it has 81 at most. maxSerial bounds a serial
 // number, its sign included.
 const (
-	maxEntry  = 64
+	maxEntry  = 96
 	maxSerial = 20
 )
 
@@ -70,7 +70,7 @@ func (w *listWalk) these(revoked iter.Seq2[ca.Entry, error]) error {
 			return err
 		}
 		n := hex.Encode(text[:], got.serial)
-		if string(text[:n]) != string(want.Serial) || !got.at.Equal(want.At) || got.reason != want.Reason {
+		if string(text[:n]) != string(want.Serial) || !got.at.Equal(want.At) || got.reason != want.Reason || !got.since.Equal(want.InvalidSince) {
 			return fmt.Errorf("it is not that of %q but %x", string(want.Serial), got.serial)
 		}
 		w.count++
@@ -86,6 +86,7 @@ type listEntry struct {
 	serial []byte // octets of the number
 	at     time.Time
 	reason ca.Reason
+	since  time.Time // invalidity date, or zero
 }
 
 // entry reads one entry, whose serial number must be above the last.
@@ -111,35 +112,69 @@ func (w *listWalk) entry() (e listEntry, err error) {
 		return e, err
 	}
 	if len(r.rest) > 0 {
-		if e.reason, err = reason(&r); err != nil {
-			return e, fmt.Errorf("reason: %w", err)
+		if err = e.extensions(&r); err != nil {
+			return e, fmt.Errorf("reason or invalidity date: %w", err)
 		}
 	}
 	w.last = append(w.last[:0], e.serial...)
 	return e, r.end()
 }
 
-// reason reads the extensions of an entry: one, not critical, with a reason that
-// can stand on a list and says something (RFC 5280 §5.3.1).
-func reason(r *reader) (ca.Reason, error) {
+// extensions reads those of an entry, none critical: a reason that can stand on a list
+// and says something (RFC 5280 §5.3.1), an invalidity date (§5.3.2), or both in this order.
+func (e *listEntry) extensions(r *reader) error {
 	list, err := r.content(tagSequence)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	in := reader{list}
-	e, err := readExtension(&in)
-	if err != nil {
-		return 0, err
+	for first := true; first || len(in.rest) > 0; first = false {
+		x, err := readExtension(&in)
+		switch {
+		case err != nil:
+			return err
+		case x.critical:
+			return fmt.Errorf("extension %x is critical", x.oid)
+		case string(x.oid) == oidReasonCode && first:
+			err = e.readReason(x.value)
+		case string(x.oid) == oidInvalidityDate && e.since.IsZero():
+			err = e.readSince(x.value)
+		default:
+			return fmt.Errorf("extension %x is another, or stands in the wrong place", x.oid)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if string(e.oid) != oidReasonCode || e.critical {
-		return 0, fmt.Errorf("extension %x is another, or critical", e.oid)
-	}
-	c, err := peel(e.value, tagEnumerated)
+	return nil
+}
+
+func (e *listEntry) readReason(value []byte) error {
+	c, err := peel(value, tagEnumerated)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if len(c) != 1 || ca.Reason(c[0]) == ca.Unspecified || !ca.Reason(c[0]).Listed() {
-		return 0, fmt.Errorf("%x is none that can stand on a list", c)
+		return fmt.Errorf("%x is none that can stand on a list", c)
 	}
-	return ca.Reason(c[0]), in.end()
+	e.reason = ca.Reason(c[0])
+	return nil
+}
+
+// readSince reads an invalidity date, which is a GeneralizedTime in any year.
+func (e *listEntry) readSince(value []byte) error {
+	c, err := peel(value, tagGeneralizedTime)
+	if err != nil {
+		return err
+	}
+	year, ok := digits(c, 4)
+	if !ok || year < 1950 {
+		return errors.New("malformed GeneralizedTime, or one before 1950")
+	}
+	since, err := calendar(year, c[4:])
+	if err != nil {
+		return err
+	}
+	e.since = since
+	return nil
 }

@@ -105,10 +105,10 @@ func (c *Client) Certificate(ctx context.Context, ref string) (ca.Issued, error)
 
 // Revoke revokes the one certificate that a public name, a serial, a serial's tail
 // or a name means, and gives it as it stands then. It may be repeated.
-func (c *Client) Revoke(ctx context.Context, ref string, why ca.Reason) (ca.Certificate, error) {
+func (c *Client) Revoke(ctx context.Context, ref string, why ca.Withdrawal) (ca.Certificate, error) {
 	return do[ca.Certificate](ctx, c, call{method: http.MethodPost, path: "revocations", body: struct {
-		Certificate string    `json:"certificate"`
-		Reason      ca.Reason `json:"reason"`
+		Certificate string `json:"certificate"`
+		ca.Withdrawal
 	}{ref, why}})
 }
 

@@ -77,14 +77,14 @@ func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) {
 }
 func (d *desk) Status(context.Context, ca.Actor) (ca.Status, error) { return status, d.err }
 
-func (d *desk) Revoke(_ context.Context, _ ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+func (d *desk) Revoke(_ context.Context, _ ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
 	d.ref = ref
-	return ca.Certificate{Serial: "4107", Revoked: &ca.Revoked{Reason: why, Step: 1, At: clock}}, d.err
+	return ca.Certificate{Serial: "4107", Revoked: &ca.Revoked{Reason: why.Reason, InvalidSince: why.InvalidSince, Step: 1, At: clock}}, d.err
 }
 
-func (d *desk) PlanRevoke(_ context.Context, _ ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+func (d *desk) PlanRevoke(_ context.Context, _ ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
 	d.ref = "plan " + ref
-	return ca.Certificate{Revoked: &ca.Revoked{Reason: why, Step: 1}}, d.err
+	return ca.Certificate{Revoked: &ca.Revoked{Reason: why.Reason, InvalidSince: why.InvalidSince, Step: 1}}, d.err
 }
 
 func (d *desk) Request(_ context.Context, _ ca.Actor, id ca.RequestID) (ca.Asked, error) {
@@ -292,7 +292,7 @@ func TestWhatIsNotTheServiceIsToldApart(t *testing.T) {
 
 func TestRevokingAndListsArriveWhole(t *testing.T) {
 	c, d := open(t)
-	got, err := c.Revoke(t.Context(), "issuing-g1-41 07/..", ca.KeyCompromise)
+	got, err := c.Revoke(t.Context(), "issuing-g1-41 07/..", ca.Withdrawal{Reason: ca.KeyCompromise})
 	if err != nil || d.ref != "issuing-g1-41 07/.." || got.Revoked == nil || got.Revoked.Reason != ca.KeyCompromise || !got.Revoked.At.Equal(clock) {
 		t.Errorf("revoked %q: %+v, %v", d.ref, got.Revoked, err)
 	}
@@ -308,7 +308,7 @@ func TestRevokingAndListsArriveWhole(t *testing.T) {
 	}
 	d.err = ca.Refused(ca.E2111, "revoked", "nothing")
 	var p *ca.Problem
-	if _, err := c.Revoke(t.Context(), "x", ca.Superseded); !errors.As(err, &p) || p.Code != ca.E2111 {
+	if _, err := c.Revoke(t.Context(), "x", ca.Withdrawal{Reason: ca.Superseded}); !errors.As(err, &p) || p.Code != ca.E2111 {
 		t.Errorf("a refusal arrives as %v", err)
 	}
 }

@@ -20,10 +20,11 @@ import (
 	"chancery/ca"
 )
 
-// The extensions of lists and of their entries (RFC 5280 §5.2.3, §5.3.1).
+// The extensions of lists and of their entries (RFC 5280 §5.2.3, §5.3.1, §5.3.2).
 const (
-	oidCRLNumber  = "2.5.29.20"
-	oidReasonCode = "2.5.29.21"
+	oidCRLNumber      = "2.5.29.20"
+	oidReasonCode     = "2.5.29.21"
+	oidInvalidityDate = "2.5.29.24"
 )
 
 // maxEntries bounds the entries of a list in octets: some 25 million of them.
@@ -145,19 +146,21 @@ type pass struct {
 	serial, last [maxSerial]byte
 	text         [2 * maxSerial]byte
 	entry        []byte
-	// reason is the crlEntryExtensions of an entry; its last octet is the reason.
-	reason []byte
+	// reason and invalidity are extensions of entries; what a reason ends with is its
+	// number, and an invalidity date with its time.
+	reason, invalidity []byte
 }
 
 // writeEntries writes the entries without a header around them, limit octets at most.
 func writeEntries(w io.Writer, entries iter.Seq2[ca.Entry, error], limit int64) (*pass, error) {
-	p := &pass{sum: sha256.New(), entry: make([]byte, 0, 64)}
-	var b cryptobyte.Builder
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		addExtension(b, oidReasonCode, uncritical, func(b *cryptobyte.Builder) { b.AddASN1Enum(0) })
-	})
-	var err error
-	if p.reason, err = b.Bytes(); err != nil {
+	p := &pass{sum: sha256.New(), entry: make([]byte, 0, maxEntry)}
+	var reason, invalidity cryptobyte.Builder
+	addExtension(&reason, oidReasonCode, uncritical, func(b *cryptobyte.Builder) { b.AddASN1Enum(0) })
+	addExtension(&invalidity, oidInvalidityDate, uncritical, func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(time.Unix(0, 0).UTC()) })
+	var err, too error
+	p.reason, err = reason.Bytes()
+	p.invalidity, too = invalidity.Bytes()
+	if err = errors.Join(err, too); err != nil {
 		return nil, err
 	}
 	for e, err := range entries {
@@ -178,8 +181,8 @@ func writeEntries(w io.Writer, entries iter.Seq2[ca.Entry, error], limit int64) 
 	return p, nil
 }
 
-// encode makes the entry's bytes (RFC 5280 §5.1.2.6): serial number, date, and
-// the reason, which is left out when it says nothing (§5.3.1).
+// encode makes the entry's bytes (RFC 5280 §5.1.2.6): serial number, date, the reason,
+// which is left out when it says nothing (§5.3.1), and the invalidity date if there is one.
 func (p *pass) encode(e ca.Entry) error {
 	if !e.Reason.Listed() {
 		return fmt.Errorf("the reason %d cannot stand on a list", e.Reason)
@@ -192,13 +195,37 @@ func (p *pass) encode(e ca.Entry) error {
 	if b, err = appendTime(b, e.At); err != nil {
 		return err
 	}
+	if e.Reason != ca.Unspecified || !e.InvalidSince.IsZero() {
+		if b, err = p.appendExtensions(b, e); err != nil {
+			return err
+		}
+	}
+	b[1] = byte(len(b) - 2) // below 128: a length of one octet
+	p.entry = b
+	return nil
+}
+
+// maxEntry is room for the longest entry.
+const maxEntry = 96
+
+// appendExtensions appends what an entry says beside its date.
+func (p *pass) appendExtensions(b []byte, e ca.Entry) ([]byte, error) {
+	at := len(b)
+	b = append(b, byte(asn1.SEQUENCE), 0)
 	if e.Reason != ca.Unspecified {
 		b = append(b, p.reason...)
 		b[len(b)-1] = byte(e.Reason)
 	}
-	b[1] = byte(len(b) - 2) // 53 at most: a length of one octet
-	p.entry = b
-	return nil
+	if since := e.InvalidSince.UTC(); !since.IsZero() {
+		const form = "20060102150405Z" // GeneralizedTime in any year (§5.3.2)
+		if since.Nanosecond() != 0 || since.Year() < 1950 || since.Year() > 9999 {
+			return nil, errors.New("the invalidity date is not in whole seconds between 1950 and 9999")
+		}
+		b = append(b, p.invalidity...)
+		b = since.AppendFormat(b[:len(b)-len(form)], form)
+	}
+	b[at+1] = byte(len(b) - at - 2)
+	return b, nil
 }
 
 // appendSerial appends the INTEGER and keeps it as the last. The hex is decoded by

@@ -23,6 +23,8 @@ type Records interface {
 	Count(ctx context.Context, f ca.Filter) (int64, error)
 	// Events gives a page of events, newest first.
 	Events(ctx context.Context, f ca.EventFilter) ([]ca.Event, error)
+	// Step gives the leaf of a step of a certificate's history, zero if there is none.
+	Step(ctx context.Context, certificate ca.ID, step int) (ca.ID, error)
 }
 
 // Request gives a request that was submitted, with what came of it. Those of others are
@@ -109,7 +111,7 @@ func (r *Registrar) Leaves(ctx context.Context, who ca.Actor, from int64, limit 
 
 // PlanRevoke says what Revoke would do, as far as the book knows: it gives the certificate
 // as it would stand then. The error is as Revoke's.
-func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
 	if _, err := r.ready(ctx); err != nil {
 		return ca.Certificate{}, err
 	}
@@ -123,16 +125,18 @@ func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, wh
 	}
 	step, err := stepOf(c, why)
 	switch {
-	case err != nil || step == 0:
+	case err != nil || step.Step == 0:
 		return c, err
-	case step == 1:
-		c.Revoked = &ca.Revoked{At: r.o.Now().UTC(), Reason: why, Step: step}
-	case why != ca.KeyCompromise:
+	case c.Revoked != nil && !why.Reason.Follows(c.Revoked.Reason):
 		return ca.Certificate{}, ca.Refused(ca.E2111, "it is revoked already for "+c.Revoked.Reason.String(), "a reason can only be raised to keyCompromise")
-	default:
-		raised := *c.Revoked
-		raised.Reason, raised.Step = why, step
-		c.Revoked = &raised
+	}
+	now := ca.Revoked{At: r.o.Now().UTC(), Reason: why.Reason, Step: step.Step, InvalidSince: step.InvalidSince}
+	if c.Revoked != nil {
+		now.At = c.Revoked.At
+	}
+	c.Steps, c.Revoked = step.Step, &now
+	if why.Reason == ca.RemoveFromCRL {
+		c.Revoked = nil
 	}
 	return c, nil
 }

@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"time"
 
 	"chancery/access"
 	"chancery/audit"
@@ -24,12 +24,13 @@ type revoking struct {
 // Revoke revokes a certificate for a reason, and waits until that is in the book;
 // every list made from then on has it. It works while the signer's keys are locked.
 // ref is as Find takes it. Revoking again for the same reason changes nothing; a
-// reason can be raised to keyCompromise, once (security rule RV-03).
+// reason can be raised to keyCompromise, once (security rule RV-03). What is held may be
+// revoked for any reason, and RemoveFromCRL takes the hold back.
 //
 // The owner may, and a CA administrator (RV-01). The error is a Problem: E1305 for
 // want of a role, Find's, E2111 for what cannot be revoked like that, and E2301 if
 // the outcome is not known: asking again finds out.
-func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Reason) (ca.Certificate, error) {
+func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
 	if _, err := r.ready(ctx); err != nil {
 		return ca.Certificate{}, err
 	}
@@ -44,8 +45,8 @@ func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca
 	if err := r.revokeOne(ctx, who, c, why); err != nil {
 		return ca.Certificate{}, r.refused(who, err)
 	}
-	if why == ca.KeyCompromise {
-		if err := r.condemn(ctx, who, c.Key); err != nil {
+	if why.Reason == ca.KeyCompromise {
+		if err := r.condemn(ctx, who, c.Key, why); err != nil {
 			return ca.Certificate{}, r.refused(who, err)
 		}
 	}
@@ -55,32 +56,40 @@ func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca
 
 // condemn revokes every certificate of a key that somebody else may hold (security
 // rule RV-03), whoever asked for it. If it ends half-way, revoking again goes on.
-func (r *Registrar) condemn(ctx context.Context, who ca.Actor, key ca.Digest) error {
-	for {
-		standing, err := r.o.Shelf.Certificates(ctx, ca.Filter{Key: key, Status: "valid", Now: r.o.Now(), Limit: ca.MaxPage})
-		if err != nil {
-			return fmt.Errorf("look for certificates of a compromised key: %w", err)
-		}
-		standing = slices.DeleteFunc(standing, func(c ca.Certificate) bool { return c.Kind != ca.EndEntity })
-		if len(standing) == 0 {
-			return nil
-		}
-		for _, c := range standing {
-			if err := r.revokeOne(ctx, who, c, ca.KeyCompromise); err != nil {
-				return err
+func (r *Registrar) condemn(ctx context.Context, who ca.Actor, key ca.Digest, why ca.Withdrawal) error {
+	for _, status := range []string{"valid", "held"} {
+		f := ca.Filter{Key: key, Status: status, Now: r.o.Now(), Limit: ca.MaxPage}
+		for {
+			standing, err := r.o.Shelf.Certificates(ctx, f)
+			if err != nil {
+				return fmt.Errorf("look for certificates of a compromised key: %w", err)
 			}
+			for _, c := range standing {
+				if c.Kind != ca.EndEntity || c.NotAfter.Before(f.Now) {
+					continue
+				}
+				if err := r.revokeOne(ctx, who, c, why); err != nil {
+					return err
+				}
+			}
+			if len(standing) < f.Limit {
+				break
+			}
+			f.After = standing[len(standing)-1].ID
 		}
 	}
+	return nil
 }
 
 // revokeOne has the next step of a certificate taken, unless it stands at that
 // reason already.
-func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificate, why ca.Reason) error {
+func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificate, why ca.Withdrawal) error {
 	step, err := stepOf(c, why)
-	if err != nil || step == 0 {
+	if err != nil || step.Step == 0 {
 		return err
 	}
-	v := &revoking{step: ca.Revoking{ID: c.ID, Step: step, Reason: why, By: who.ID}, of: c, done: make(chan error, 1)}
+	step.By = who.ID
+	v := &revoking{step: step, of: c, done: make(chan error, 1)}
 	select {
 	case r.revokings <- v:
 	default:
@@ -89,21 +98,31 @@ func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificat
 	return r.await(ctx, v.done)
 }
 
-// stepOf is the step that a reason would be, 0 if the certificate stands there already.
-// Whether a reason can be raised the signer knows.
-func stepOf(c ca.Certificate, why ca.Reason) (int, error) {
+// stepOf is the step that a reason would be, number 0 if the certificate stands there
+// already. Whether a reason can be raised the signer knows. An invalidity date goes from
+// step to step, and never moves to later.
+func stepOf(c ca.Certificate, why ca.Withdrawal) (ca.Revoking, error) {
+	step := ca.Revoking{ID: c.ID, Step: c.Steps + 1, Reason: why.Reason, InvalidSince: why.InvalidSince}
 	switch have := c.Revoked; {
 	case c.Kind != ca.EndEntity:
-		return 0, ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "chancery ca revoke NAME, with the recovery words of what signed it")
-	case !why.Valid():
-		return 0, ca.Invalid(ca.E2111, "this reason cannot be given", "chancery revoke --help")
+		return step, ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "chancery ca revoke NAME, with the recovery words of what signed it")
+	case why.Reason == ca.RemoveFromCRL:
+		step.InvalidSince = time.Time{}
+		switch {
+		case have == nil && c.Steps > 0:
+			step.Step = 0
+		case have == nil || have.Reason != ca.CertificateHold:
+			return step, ca.Refused(ca.E2111, "this certificate is not held", "chancery show "+c.PublicName()+" says how it stands; only a hold is taken back")
+		}
+	case !why.Reason.Listed():
+		return step, ca.Invalid(ca.E2111, "this reason cannot be given", "chancery revoke --help")
 	case have == nil:
-		return 1, nil
-	case have.Reason == why:
-		return 0, nil
-	default:
-		return have.Step + 1, nil
+	case have.Reason == why.Reason:
+		step.Step = 0
+	case !have.InvalidSince.IsZero() && (why.InvalidSince.IsZero() || why.InvalidSince.After(have.InvalidSince)):
+		step.InvalidSince = have.InvalidSince
 	}
+	return step, nil
 }
 
 // await waits for the end of a step or an errand, but not while nothing is answered: after a
@@ -255,8 +274,8 @@ func (s *shift) commitSteps(ctx context.Context, changes []ca.Change, next int64
 // own finds out whether the row in a revocation's place is its own. Another node's
 // is for settling, which abandons the leaf (L06).
 func (s *shift) own(ctx context.Context, v ca.Revocation) error {
-	c, ok, err := s.r.o.Book.Serial(ctx, v.IssuerKey, v.Serial)
-	if err == nil && (!ok || c.Revoked == nil || c.Revoked.Leaf(v.Step) != v.ID) {
+	stands, err := s.r.o.Records.Step(ctx, v.Certificate, v.Step)
+	if err == nil && stands != v.ID {
 		err = fmt.Errorf("another row stands in the place of leaf %d", v.ID.Index())
 	}
 	return err
@@ -273,7 +292,7 @@ func (s *shift) stepRow(v *revoking, a ca.RevokeAnswer) (ca.Change, error) {
 	}
 	s.known = max(s.known, a.Index+1)
 	return revocation(s.v.session.LogNo, Record{Index: a.Index, Leaf: a.Leaf}, l, ca.RevokedBody{
-		Intent: v.step.ID.Index(), Reason: v.step.Reason, By: v.step.By,
+		Intent: v.step.ID.Index(), Reason: v.step.Reason, By: v.step.By, InvalidSince: v.step.InvalidSince,
 	}), nil
 }
 
@@ -287,7 +306,7 @@ func revocation(logNo uint16, r Record, l audit.Leaf, b ca.RevokedBody) ca.Chang
 	if b.Intent != 0 {
 		c.Revocation = &ca.Revocation{
 			ID: id, Certificate: ca.NewID(logNo, b.Intent), IssuerKey: l.Issuer, Serial: l.Serial, Step: int(l.Step),
-			Reason: b.Reason, At: leafTime(l), By: b.By,
+			Reason: b.Reason, At: leafTime(l), By: b.By, InvalidSince: b.InvalidSince,
 		}
 	}
 	return c

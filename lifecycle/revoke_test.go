@@ -22,12 +22,29 @@ func (w *world) rowOf(id ca.ID) int {
 
 func (w *world) stepTaken(v ca.Revocation) {
 	c := &w.rows[w.rowOf(v.Certificate)]
-	now := ca.Revoked{At: v.At, First: v.ID}
+	w.steps[stepID{v.Certificate, v.Step}] = v.ID
+	now := ca.Revoked{At: v.At}
 	if c.Revoked != nil {
 		now = *c.Revoked
 	}
-	now.Reason, now.Step, now.Last = v.Reason, v.Step, v.ID
-	c.Revoked = &now
+	now.Reason, now.Step, now.Last, now.InvalidSince = v.Reason, v.Step, v.ID, v.InvalidSince
+	c.Steps, c.Revoked = v.Step, &now
+	if v.Reason == ca.RemoveFromCRL {
+		c.Revoked = nil
+	}
+}
+
+// A stepID names a step of a certificate.
+type stepID struct {
+	of   ca.ID
+	step int
+}
+
+// Step implements Records.
+func (w *world) Step(_ context.Context, of ca.ID, step int) (ca.ID, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.steps[stepID{of, step}], nil
 }
 
 func (w *world) abandoned(index int64) bool {
@@ -41,12 +58,16 @@ func (w *world) abandoned(index int64) bool {
 
 // revoked puts a REVOKED leaf on the log.
 func (w *world) revoked(intent int64, step int, why ca.Reason) int64 {
-	l := w.leaf(intent)
-	body, err := json.Marshal(ca.RevokedBody{Intent: intent, Reason: why, By: "uid:1000"})
+	return w.stepLeaf(ca.Revoking{ID: ca.NewID(1, intent), Step: step, Reason: why})
+}
+
+func (w *world) stepLeaf(v ca.Revoking) int64 {
+	l := w.leaf(v.ID.Index())
+	body, err := json.Marshal(ca.RevokedBody{Intent: v.ID.Index(), Reason: v.Reason, By: "uid:1000", InvalidSince: v.InvalidSince})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.append(audit.Leaf{Kind: audit.Revoked, Issuer: l.Issuer, Serial: l.Serial, Step: int64(step)}, body)
+	return w.append(audit.Leaf{Kind: audit.Revoked, Issuer: l.Issuer, Serial: l.Serial, Step: int64(v.Step)}, body)
 }
 
 // Revoke implements Log as the signer does: a step that was taken is answered
@@ -82,8 +103,8 @@ func (w *world) Revoke(_ context.Context, steps []ca.Revoking) ([]ca.RevokeAnswe
 		}
 		switch {
 		case last == v.Step && before.Reason == v.Reason:
-		case last+1 == v.Step && (last == 0 || v.Reason == ca.KeyCompromise):
-			at = w.revoked(v.ID.Index(), v.Step, v.Reason)
+		case last+1 == v.Step && (last == 0 || v.Reason.Follows(before.Reason)):
+			at = w.stepLeaf(v)
 		default:
 			answers[n].Problem = ca.Refused(ca.E2111, "this certificate is revoked", "")
 			continue
@@ -124,7 +145,7 @@ func TestRV02_ARevocationSurvivesADeath(t *testing.T) {
 				w.mu.Unlock()
 				revoked := make(chan error, 1)
 				go func() {
-					_, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded)
+					_, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded})
 					revoked <- err
 				}()
 				other := issuedOne(t, r, 2) // issuing goes on beside it
@@ -135,7 +156,7 @@ func TestRV02_ARevocationSurvivesADeath(t *testing.T) {
 				if err != nil || got.Revoked == nil || got.Revoked.Reason != ca.Superseded || got.Revoked.Step != 1 {
 					t.Errorf("the row: %+v, %v", got.Revoked, err)
 				}
-				if got, err = r.Revoke(t.Context(), hana, one.PublicName(), ca.KeyCompromise); err != nil || got.Revoked.Step != 2 {
+				if got, err = r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.KeyCompromise}); err != nil || got.Revoked.Step != 2 {
 					t.Errorf("raised: %+v, %v", got.Revoked, err)
 				}
 				steps := 0
@@ -166,26 +187,28 @@ func TestRV01_WhoMayRevokeWhat(t *testing.T) {
 		one := issuedOne(t, r, 1)
 		refused := func(what string, who ca.Actor, ref string, why ca.Reason, want ca.Code) {
 			t.Helper()
-			if _, err := r.Revoke(t.Context(), who, ref, why); code(err) != want {
+			if _, err := r.Revoke(t.Context(), who, ref, ca.Withdrawal{Reason: why}); code(err) != want {
 				t.Errorf("%s: %v, want %s", what, err, want)
 			}
 		}
 		refused("somebody without a role", peer(4711), one.PublicName(), ca.Superseded, ca.E1305)
 		refused("a name that is not there", hana, "issuing-g1-77", ca.Superseded, ca.E2101)
-		refused("a reason that cannot be given", hana, one.PublicName(), ca.CertificateHold, ca.E2111)
-		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded); err != nil {
+		refused("a reason that cannot be given", hana, one.PublicName(), ca.Reason(7), ca.E2111)
+		refused("taking back a hold that nobody placed", hana, one.PublicName(), ca.RemoveFromCRL, ca.E2111)
+		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded}); err != nil {
 			t.Fatal(err)
 		}
 		leaves := len(w.leaves)
-		if c, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded); err != nil || c.Revoked.Step != 1 || len(w.leaves) != leaves {
+		if c, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded}); err != nil || c.Revoked.Step != 1 || len(w.leaves) != leaves {
 			t.Errorf("the same again: %+v, %v, %d new leaves", c.Revoked, err, len(w.leaves)-leaves)
 		}
 		refused("a reason that is no higher", hana, one.PublicName(), ca.AffiliationChanged, ca.E2111)
 		time.Sleep(5 * probePause)
-		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.KeyCompromise); err != nil {
+		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.KeyCompromise}); err != nil {
 			t.Error(err)
 		}
 		refused("a reason that was raised", hana, one.PublicName(), ca.Superseded, ca.E2111)
+		refused("the end of what is no hold", hana, one.PublicName(), ca.RemoveFromCRL, ca.E2111)
 	})
 }
 
@@ -201,7 +224,7 @@ func TestARevocationUnderWayIsAnsweredAtAStop(t *testing.T) {
 		w.mu.Unlock()
 		answered := make(chan error, 1)
 		go func() {
-			_, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded)
+			_, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded})
 			answered <- err
 		}()
 		time.Sleep(maxStall / 2)
@@ -223,12 +246,12 @@ func TestARevocationDuringALongStallIsAnswered(t *testing.T) {
 		w.die["revoke before"], w.die["hello"] = 1, 10
 		w.mu.Unlock()
 		began := time.Now()
-		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded); err == nil || time.Since(began) > maxStall+time.Second {
+		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded}); err == nil || time.Since(began) > maxStall+time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		time.Sleep(time.Minute)
 		leaves := len(w.leaves)
-		if c, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded); err != nil || c.Revoked == nil || len(w.leaves) != leaves {
+		if c, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded}); err != nil || c.Revoked == nil || len(w.leaves) != leaves {
 			t.Errorf("asked again: %+v, %v, %d new leaves", c.Revoked, err, len(w.leaves)-leaves)
 		}
 		stop()
@@ -256,7 +279,7 @@ func TestTheSameRevocationTwiceAtOnceIsOneStep(t *testing.T) {
 		answered := make(chan error)
 		for range 2 {
 			go func() {
-				_, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Superseded)
+				_, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded})
 				answered <- err
 			}()
 		}
@@ -297,13 +320,13 @@ func TestRV03_ACompromisedKeyTakesAllItsCertificates(t *testing.T) {
 			same = append(same, i.Certificate)
 		}
 		other := issuedOne(t, r, 9)
-		if _, err := r.Revoke(t.Context(), hana, same[0].PublicName(), ca.Superseded); err != nil {
+		if _, err := r.Revoke(t.Context(), hana, same[0].PublicName(), ca.Withdrawal{Reason: ca.Superseded}); err != nil {
 			t.Fatal(err)
 		}
 		if c, _, _ := w.Serial(t.Context(), same[1].IssuerKey, same[1].Serial); c.Revoked != nil {
 			t.Error("another reason than keyCompromise took a second certificate")
 		}
-		if _, err := r.Revoke(t.Context(), hana, same[1].PublicName(), ca.KeyCompromise); err != nil {
+		if _, err := r.Revoke(t.Context(), hana, same[1].PublicName(), ca.Withdrawal{Reason: ca.KeyCompromise}); err != nil {
 			t.Fatal(err)
 		}
 		for i, want := range []ca.Reason{ca.Superseded, ca.KeyCompromise, ca.KeyCompromise} {
@@ -313,6 +336,46 @@ func TestRV03_ACompromisedKeyTakesAllItsCertificates(t *testing.T) {
 		}
 		if c, _, _ := w.Serial(t.Context(), other.IssuerKey, other.Serial); c.Revoked != nil {
 			t.Error("a certificate of another key was revoked")
+		}
+	})
+}
+
+// RV-01: a hold is taken back, once however often it is asked, and comes again. The front
+// dies and the database goes back in between: settling enters each step where it was.
+func TestAHoldIsTakenBackAndSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		one := issuedOne(t, r, 1)
+		day := time.Now().AddDate(-1, 0, 0).UTC().Truncate(time.Second)
+		for i, why := range []ca.Reason{ca.CertificateHold, ca.RemoveFromCRL, ca.CertificateHold, ca.RemoveFromCRL, ca.CertificateHold, ca.Superseded} {
+			how := ca.Withdrawal{Reason: why}
+			if i == 4 {
+				how.InvalidSince = day
+			}
+			for range 2 {
+				c, err := r.Revoke(t.Context(), hana, one.PublicName(), how)
+				if err != nil || c.Steps != i+1 || (c.Revoked == nil) != (why == ca.RemoveFromCRL) {
+					t.Fatalf("step %d: %+v, %v", i+1, c.Revoked, err)
+				}
+			}
+		}
+		stop()
+		was := w.rows[0]
+		if was.Revoked.InvalidSince != day {
+			t.Errorf("the invalidity date was lost when the hold became final: %+v", was.Revoked)
+		}
+		// The database goes back to where only the certificate was there.
+		w.rows[0].Revoked, w.rows[0].Steps, w.mark = nil, 0, 0
+		for step, id := range w.steps {
+			delete(w.events, id)
+			delete(w.steps, step)
+		}
+		_, stop = running(w)
+		synctest.Wait()
+		defer stop()
+		if got := w.rows[0]; got.Steps != 6 || got.Revoked == nil || got.Revoked.Reason != ca.Superseded || got.Revoked.InvalidSince != day {
+			t.Errorf("after settling: %+v, want %+v", got.Revoked, was.Revoked)
 		}
 	})
 }

@@ -143,7 +143,7 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 	r.o.Vouched.hear(maps.Clone(known))
 	r.tokens.hear(session.Tokens)
 	r.obey(rules)
-	s := settling{book: r.o.Book, shelf: r.o.Shelf, log: r.o.Log, session: session, mark: mark, known: known, waits: r.waits, decided: r.decisions()}
+	s := settling{book: r.o.Book, shelf: r.o.Shelf, records: r.o.Records, log: r.o.Log, session: session, mark: mark, known: known, waits: r.waits, decided: r.decisions()}
 	done, err := s.run(ctx)
 	if err != nil {
 		return nil, err

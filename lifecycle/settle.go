@@ -35,6 +35,7 @@ const (
 type settling struct {
 	book    Book
 	shelf   Shelf
+	records Records
 	log     Log
 	session ca.Session
 	// mark is what the book said when the session was opened.
@@ -358,14 +359,14 @@ func (s *settling) commit(ctx context.Context, rows []ca.Change, next int64) err
 // stepTaken finds out whose the row in a revocation's place is: its own, or that
 // of another node, which was first; then its leaf is abandoned (L06).
 func (s *settling) stepTaken(ctx context.Context, want ca.Revocation) error {
-	c, ok, err := s.book.Serial(ctx, want.IssuerKey, want.Serial)
+	have, err := s.records.Step(ctx, want.Certificate, want.Step)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look up the revocation of leaf %d: %w", want.ID.Index(), err)
-	case !ok || c.Revoked == nil:
+	case have == 0:
 		return contradiction{row: "L06", index: want.ID.Index(), what: "its row has no place, and nothing stands there"}
 	}
-	if have := c.Revoked.Leaf(want.Step); have != want.ID {
+	if have != want.ID {
 		s.taken[want.ID.Index()] = true
 	}
 	return nil

@@ -282,12 +282,12 @@ var leafCases = map[string]func(t *testing.T, w *world, settle func() (settled, 
 		w.final(index, der)
 		leaf := w.revoked(index, 1, ca.Superseded)
 		_, err := settle()
-		if v := w.rows[0].Revoked; err != nil || v == nil || v.First != ca.NewID(1, leaf) || v.Reason != ca.Superseded {
+		if v := w.rows[0].Revoked; err != nil || v == nil || v.Last != ca.NewID(1, leaf) || v.Reason != ca.Superseded {
 			t.Errorf("settling gave %v and %+v", err, v)
 		}
 		// Another node was first with the second step: the leaf here is abandoned.
 		late := w.revoked(index, 2, ca.KeyCompromise)
-		w.rows[0].Revoked.Step, w.rows[0].Revoked.Last = 2, ca.NewID(7, 1)
+		w.rows[0].Steps, w.steps[stepID{w.rows[0].ID, 2}] = 2, ca.NewID(7, 1)
 		if _, err := settle(); err != nil || !w.abandoned(late) || w.abandoned(leaf) {
 			t.Errorf("settling gave %v; abandoned: %v and %v", err, w.abandoned(leaf), w.abandoned(late))
 		}

@@ -4,6 +4,7 @@ package lifecycle
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -23,14 +24,38 @@ func (p *purse) Commit(ctx context.Context, changes []ca.Change, next int64) ([]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range changes {
-		if err == nil && c.Token != nil {
+		if _, written := p.events[c.Event.ID]; !written {
+			continue
+		}
+		if c.Token != nil {
 			p.tokens = append(p.tokens, *c.Token)
 		}
-		if at := slices.IndexFunc(p.tokens, func(t ca.Token) bool { return c.TokenEnd != nil && t.Digest() == c.TokenEnd.Token }); err == nil && at >= 0 {
+		if at := slices.IndexFunc(p.tokens, func(t ca.Token) bool { return c.TokenEnd != nil && t.Digest() == c.TokenEnd.Token }); at >= 0 {
 			p.tokens[at].Ended = c.TokenEnd
 		}
 	}
 	return lost, err
+}
+
+// Hello says which tokens the log has, as the signer does.
+func (p *purse) Hello(ctx context.Context, database string, next int64) (ca.Session, error) {
+	h, err := p.world.Hello(ctx, database, next)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.leaves {
+		var e ca.EventBody
+		var digest ca.Digest
+		if json.Unmarshal(r.Body, &e) != nil || digest.UnmarshalText([]byte(e.About)) != nil {
+			continue
+		}
+		switch e.Kind {
+		case ca.EventTokenMade:
+			h.Tokens = append(h.Tokens, digest)
+		case ca.EventTokenRevoked:
+			h.Tokens = slices.DeleteFunc(h.Tokens, func(d ca.Digest) bool { return d == digest })
+		}
+	}
+	return h, err
 }
 
 func (p *purse) TokenBySecret(_ context.Context, secret ca.Digest) (ca.Token, bool, error) {
@@ -61,7 +86,7 @@ func withPurse(t *testing.T, test func(t *testing.T, p *purse, r *Registrar)) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &purse{world: newWorld(t)}
 		r := p.registrar()
-		r.o.Book, r.o.Tokens = p, p
+		r.o.Book, r.o.Tokens, r.o.Log = p, p, p
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.Run(ctx) }()
@@ -230,7 +255,7 @@ func TestHX02_ATokenKeepsToItsProfilesAndNames(t *testing.T) {
 			if _, err := r.Find(ctx, *who, string(other.Certificate.Serial)); code(err) != ca.E2101 {
 				t.Errorf("by %s finds: %v", how, err)
 			}
-			if _, err := r.Revoke(ctx, *who, string(other.Certificate.Serial), ca.Superseded); code(err) != ca.E2101 {
+			if _, err := r.Revoke(ctx, *who, string(other.Certificate.Serial), ca.Withdrawal{Reason: ca.Superseded}); code(err) != ca.E2101 {
 				t.Errorf("by %s revokes: %v", how, err)
 			}
 			if _, err := r.List(ctx, *who, ca.Filter{Limit: 9, Profile: "server"}); code(err) != ca.E1305 {
@@ -246,4 +271,49 @@ func TestHX02_ATokenKeepsToItsProfilesAndNames(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whatever dies between leaf and row, a revocation that was begun holds once log and book
+// are settled, and a token whose maker was not answered is nobody's.
+func TestATokenIsWholeOrNobodysWhoeverDies(t *testing.T) {
+	for _, point := range []string{"append before", "append after", "commit before", "commit after", "commit late"} {
+		t.Run(point, func(t *testing.T) {
+			withPurse(t, func(t *testing.T, p *purse, r *Registrar) {
+				ctx := t.Context()
+				scope := ca.Scope{Roles: []ca.Role{ca.Requester}}
+				dies := func() {
+					p.mu.Lock()
+					p.die[point] = 1
+					p.mu.Unlock()
+				}
+				made, err := r.MakeToken(ctx, hana, "ci", scope, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				dies()
+				if _, err := r.MakeToken(ctx, hana, "lost", scope, 1); code(err) != ca.E2301 {
+					t.Errorf("making one: %v", err)
+				}
+				time.Sleep(10 * time.Second) // of the bubble's clock: it is settled
+				if _, err := r.SignIn(ctx, made.Token); err != nil {
+					t.Errorf("the one before: %v", err)
+				}
+				dies()
+				if _, err := r.RevokeToken(ctx, hana, made.ID); code(err) != ca.E2301 {
+					t.Errorf("revoking: %v", err)
+				}
+				time.Sleep(10 * time.Second)
+				// It was begun, or it was not and is done when it is asked for again.
+				if _, err := r.RevokeToken(ctx, hana, made.ID); err != nil {
+					t.Errorf("revoking again: %v", err)
+				}
+				if _, err := r.SignIn(ctx, made.Token); code(err) != ca.E1305 {
+					t.Errorf("after that: %v", err)
+				}
+				if _, err := r.MakeToken(ctx, hana, "ci", scope, 1); err != nil {
+					t.Errorf("another one: %v", err)
+				}
+			})
+		})
+	}
 }

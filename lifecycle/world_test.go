@@ -52,6 +52,7 @@ type world struct {
 	keys        map[string]keyed
 	asked       []ca.Asked // newest first
 	authorities []ca.Authority
+	steps       map[stepID]ca.ID
 	mark        int64
 	commits     int
 	// what goes wrong
@@ -73,7 +74,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	seed := sha256.Sum256([]byte("issuer"))
 	w := &world{
-		t: t, id: audit.LogID{7}, key: ed25519.NewKeyFromSeed(seed[:]), events: map[ca.ID]ca.Event{},
+		t: t, id: audit.LogID{7}, key: ed25519.NewKeyFromSeed(seed[:]), events: map[ca.ID]ca.Event{}, steps: map[stepID]ca.ID{},
 		keys: map[string]keyed{}, die: map[string]int{}, refuse: map[ca.RequestID]*ca.Problem{}, serial: 100,
 		recent: map[string]ca.Answer{}, assurance: ca.Solo, accounts: accounts(),
 	}
@@ -406,7 +407,7 @@ func (w *world) write(changes []ca.Change, next int64) (lost []ca.RequestID, err
 			return nil, ca.ErrTaken
 		}
 		if v := c.Revocation; v != nil {
-			if i := w.rowOf(v.Certificate); i < 0 || w.rows[i].Revoked != nil && w.rows[i].Revoked.Step >= v.Step {
+			if i := w.rowOf(v.Certificate); i < 0 || w.rows[i].Steps >= v.Step {
 				return nil, ca.ErrTaken
 			}
 		}
@@ -537,7 +538,7 @@ func (w *world) Certificates(_ context.Context, f ca.Filter) ([]ca.Certificate, 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := slices.DeleteFunc(slices.Clone(w.rows), func(c ca.Certificate) bool {
-		return f.After != 0 && c.ID >= f.After || f.Owner != "" && c.Owner != f.Owner || !f.Key.IsZero() && c.Key != f.Key || f.Status == "valid" && c.Revoked != nil
+		return f.After != 0 && c.ID >= f.After || f.Owner != "" && c.Owner != f.Owner || !f.Key.IsZero() && c.Key != f.Key || f.Status == "valid" && c.Revoked != nil || f.Status == "held" && c.Standing(f.Now) != "held"
 	})
 	slices.SortFunc(out, func(a, b ca.Certificate) int { return cmp.Compare(b.ID, a.ID) })
 	return out[:min(f.Limit, len(out))], nil

@@ -127,7 +127,7 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 	lines := func() iter.Seq2[ca.Entry, error] {
 		return func(yield func(ca.Entry, error) bool) {
 			for one := range steps {
-				if one.ends < lapsed {
+				if one.ends < lapsed || one.lifted() {
 					continue
 				}
 				if e, err := one.entry(); !yield(e, err) {

@@ -94,7 +94,8 @@ func TestRV03RV04_WhatIsRevokedIsOnEveryListFromThenOn(t *testing.T) {
 	wantProblem(t, s.revoke(h, issued[0], 2, ca.PrivilegeWithdrawn).Problem, ca.E2111, "a reason that is no higher")
 	wantProblem(t, s.revoke(h, issued[0], 3, ca.KeyCompromise).Problem, ca.E2111, "a step left out")
 	wantProblem(t, s.revoke(h, issued[1], 2, ca.KeyCompromise).Problem, ca.E2111, "a second step without a first")
-	wantProblem(t, s.revoke(h, issued[1], 1, ca.CertificateHold).Problem, ca.E1401, "a hold")
+	wantProblem(t, s.revoke(h, issued[1], 1, ca.Reason(7)).Problem, ca.E1401, "a reason that is none")
+	wantProblem(t, s.revoke(h, issued[1], 1, ca.RemoveFromCRL).Problem, ca.E2111, "the end of a hold that nobody placed")
 	wantProblem(t, s.revoke(h, ca.Answer{Index: a.Index}, 1, ca.Superseded).Problem, ca.E2101, "a leaf that is no intent")
 	wantProblem(t, s.revoke(h, ca.Answer{Index: 1 << 40}, 1, ca.Superseded).Problem, ca.E2101, "a leaf that is not there")
 	if _, err := s.Revoke(h.Number-1, nil); !isCode(err, ca.E1402) {

@@ -27,13 +27,13 @@ import (
 //	u64 n, n × u64: leaves of which the newest of its kind counts, ascending
 //	u64 n, n × u64: abandoned revocations, ascending
 //	u64 n, n × 32: compromised keys, ascending
-//	u64 n, n × (issuing key 32, ascending · u64 n, n × step 46, by serial)
+//	u64 n, n × (issuing key 32, ascending · u64 n, n × step 50, by serial)
 //	u64 n, n × intent: the open ones, ascending
 //	u64 n, n × intent: the settled ones, oldest first
 //	signature 64
 //
-// A step is serial 20 · i64 revoked · i64 ends · i64 leaf · number · reason. An intent
-// is u64 leaf · u64 FINAL + 1 or 0 · flags · u32 n, request · u32 n, key.
+// A step is serial 20 · i64 revoked · i64 ends · i64 leaf · number · reason · u32
+// invalidity date or 0. An intent is u64 leaf · u64 FINAL + 1 or 0 · flags · u32 n, request · u32 n, key.
 //
 // The signature is the log key's, over snapshotTag and the SHA-256 of all before it:
 // whoever can write the file and not use the key cannot take a revocation back with
@@ -41,10 +41,10 @@ import (
 // the leaves, and held against the tree.
 const (
 	snapshotMagic   = "\xC7CHSNP\r\n"
-	snapshotVersion = 2
+	snapshotVersion = 3
 	snapshotTag     = "chancery signer snapshot v1\x00"
 
-	stepSize   = 20 + 3*8 + 2
+	stepSize   = 20 + 3*8 + 2 + 4
 	intentSize = 8 + 8 + 1 + 4 + 4 // at least
 )
 
@@ -219,7 +219,7 @@ func (e *encoder) steps(r *revoked) {
 		for _, n := range []int64{one.at, one.ends, one.leaf} {
 			b = binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // the same bits
 		}
-		e.b = append(b, one.number, one.reason)
+		e.b = binary.BigEndian.AppendUint32(append(b, one.number, one.reason), one.since)
 		e.octets(e.b)
 	}
 }

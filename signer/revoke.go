@@ -17,6 +17,9 @@ import (
 // front must not take down everything before somebody looks.
 const maxSteps = 10_000
 
+// lastStep is how many steps a certificate has at most: a hold may come and go.
+const lastStep = 250
+
 // maxBy bounds the name of whoever revokes; the log keeps it for good.
 const maxBy = 256
 
@@ -131,8 +134,12 @@ func (s *Signer) refusesKey(key ca.Digest) error {
 
 // stepOf judges a wish. The error is a Problem, or a damaged log.
 func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
-	if !w.Reason.Valid() || len(w.By) > maxBy || !ca.PlainText(w.By) {
+	switch {
+	case !w.Reason.Listed() && w.Reason != ca.RemoveFromCRL || len(w.By) > maxBy || !ca.PlainText(w.By):
 		return stepping{}, ca.Invalid(ca.E1401, "the reason cannot be given, or the name of who revokes is too long", "see docs/sockets.md")
+	case w.InvalidSince.IsZero():
+	case w.Reason == ca.RemoveFromCRL || w.InvalidSince.Nanosecond() != 0 || w.InvalidSince.Unix() < 1 || w.InvalidSince.After(s.clock.stamp()):
+		return stepping{}, ca.Invalid(ca.E2111, "the invalidity date is none: it is in whole seconds, from 1970 to now", "name a day that is over").At("invalid_since")
 	}
 	intent, body, err := intentOf(s.journal, w.ID)
 	if err != nil {
@@ -152,7 +159,7 @@ func (s *Signer) judged(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) (s
 		return stepping{}, ca.Refused(ca.E2111, "this certificate has ended, and nobody accepts it any more", "nothing needs to be done")
 	}
 	t := stepping{issuer: intent.Issuer, key: body.Key, step: step{
-		serial: wide(intent.Serial), ends: body.NotAfter.Unix(), number: uint8(w.Step), reason: uint8(w.Reason), //nolint:gosec // below
+		serial: wide(intent.Serial), ends: body.NotAfter.Unix(), number: uint8(w.Step), reason: uint8(w.Reason), since: sinceOf(w.InvalidSince), //nolint:gosec // below
 	}}
 	before, ok := s.revokedOf(t.issuer).find(t.serial)
 	switch last := int(before.number); {
@@ -161,14 +168,19 @@ func (s *Signer) judged(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) (s
 	case ok && last == w.Step && before.reason == t.reason:
 		t.leaf, t.repeats = before.leaf, true
 		return t, nil
-	case w.Step != last+1:
+	case w.Step != last+1 || w.Step > lastStep:
 		return stepping{}, ca.Conflict(ca.E2111, "this certificate was revoked meanwhile", "look at it again: chancery show").
 			Because(fmt.Sprintf("its last step is %d, for %s", last, ca.Reason(before.reason)))
-	case ok && (w.Reason != ca.KeyCompromise || before.reason == t.reason):
+	case !ok && w.Reason == ca.RemoveFromCRL || ok && before.lifted() && w.Reason == ca.RemoveFromCRL:
+		return stepping{}, ca.Refused(ca.E2111, "this certificate is not held", "nothing needs to be done")
+	case ok && !w.Reason.Follows(ca.Reason(before.reason)):
 		return stepping{}, ca.Refused(ca.E2111, "this certificate is revoked", "its reason can only be raised to keyCompromise").
 			Because("it was revoked for " + ca.Reason(before.reason).String())
+	case ok && !before.lifted() && !t.lifted() && before.since != 0 && (t.since == 0 || t.since > before.since):
+		return stepping{}, ca.Refused(ca.E2111, "the invalidity date never moves to later", "leave it out, or name an earlier one").
+			Because("it is " + before.invalidSince().Format(time.RFC3339)).At("invalid_since")
 	}
-	content, err := json.Marshal(ca.RevokedBody{Intent: w.ID.Index(), Reason: w.Reason, By: w.By, NotAfter: body.NotAfter, Key: body.Key})
+	content, err := json.Marshal(ca.RevokedBody{Intent: w.ID.Index(), Reason: w.Reason, By: w.By, InvalidSince: w.InvalidSince, NotAfter: body.NotAfter, Key: body.Key})
 	if err != nil {
 		return stepping{}, fmt.Errorf("write the revocation: %w", err)
 	}
@@ -233,7 +245,7 @@ func (m *memory) revokedLeaf(rec journal.Record) error {
 	}
 	revokedIn(m.revoked, rec.Leaf.Issuer).put(step{
 		serial: wide(rec.Leaf.Serial), at: rec.Leaf.Time / 1000, ends: body.NotAfter.Unix(), leaf: rec.Index,
-		number: uint8(rec.Leaf.Step), reason: uint8(body.Reason), //nolint:gosec // as stepOf wrote them
+		number: uint8(rec.Leaf.Step), reason: uint8(body.Reason), since: sinceOf(body.InvalidSince), //nolint:gosec // as stepOf wrote them
 	})
 	return nil
 }

@@ -184,7 +184,7 @@ func (s *Signer) condemned(q AuthorityRevoking, who string, now time.Time) (c co
 // possible refuses what nobody could carry out.
 func (c condemnation) possible(by string) error {
 	switch {
-	case !c.reason.Valid():
+	case !c.reason.Final():
 		return ca.Invalid(ca.E2111, "this reason cannot be given", "chancery ca revoke --help").At("reason")
 	case by == c.of.Name:
 		return ca.Refused(ca.E2111, c.of.Name+" signed itself, and no list of its own can revoke it", "make another root and move over to it (chancery ca rollover "+by+"), "+

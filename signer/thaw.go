@@ -169,7 +169,7 @@ func (d *decoder) steps(size int64) []step {
 	for i := range out {
 		b := d.octets(stepSize)
 		n := func(at int) int64 { return int64(binary.BigEndian.Uint64(b[at:])) } //nolint:gosec // the same bits
-		out[i] = step{serial: [20]byte(b), at: n(20), ends: n(28), leaf: n(36), number: b[44], reason: b[45]}
+		out[i] = step{serial: [20]byte(b), at: n(20), ends: n(28), leaf: n(36), number: b[44], reason: b[45], since: binary.BigEndian.Uint32(b[46:])}
 		if out[i].leaf < 0 || out[i].leaf >= size || i > 0 && out[i].compare(out[i-1].serial) <= 0 {
 			d.fail()
 			return nil

@@ -39,7 +39,7 @@ const (
 	auditNewestEvent       = `SELECT id FROM event WHERE id <= $1 ORDER BY id DESC LIMIT 1`
 
 	auditCertificates = `SELECT id, kind, issuer_key, serial, der FROM certificate WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
-	auditRevocations  = `SELECT id, certificate, issuer_key, serial, step, reason, actor, revoked_at FROM revocation WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
+	auditRevocations  = `SELECT id, certificate, issuer_key, serial, step, reason, actor, revoked_at, invalid_since FROM revocation WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 	auditEvents       = `SELECT id, leaf FROM event WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 )
 
@@ -109,7 +109,7 @@ func (a *Audit) Book(ctx context.Context, logNo uint16) (audit.Book, error) {
 	b.Revocations = a.rows(ctx, auditRevocations, [2]ca.ID{first, last}, func(row scanner) (r audit.Row, err error) {
 		var issuer []byte
 		s := &r.Step
-		if err := row.Scan(&r.ID, &s.Certificate, &issuer, &r.Serial, &s.Number, &s.Reason, &s.By, &s.At); err != nil {
+		if err := row.Scan(&r.ID, &s.Certificate, &issuer, &r.Serial, &s.Number, &s.Reason, &s.By, &s.At, &s.InvalidSince); err != nil {
 			return r, err
 		}
 		return r, intoDigest(&r.Issuer, issuer)

@@ -21,8 +21,8 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text
 	bulkName = `INSERT INTO name (value, certificate, reversed)
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[])`
 
-	bulkRevocation = `INSERT INTO revocation (id, certificate, issuer_key, serial, step, reason, actor, revoked_at)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[])`
+	bulkRevocation = `INSERT INTO revocation (id, certificate, issuer_key, serial, step, reason, actor, revoked_at, invalid_since)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[])`
 
 	bulkEvent = `INSERT INTO event (id, kind, actor, happened_at, about, leaf)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[])`

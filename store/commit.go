@@ -186,7 +186,7 @@ func (w *writing) rows(c ca.Change) error {
 		}
 	}
 	if r := c.Revocation; r != nil {
-		err := w.exec(w.in.revocation, int64(r.ID), int64(r.Certificate), r.IssuerKey[:], string(r.Serial), int64(r.Step), int64(r.Reason), r.By, millis(r.At))
+		err := w.exec(w.in.revocation, int64(r.ID), int64(r.Certificate), r.IssuerKey[:], string(r.Serial), int64(r.Step), int64(r.Reason), r.By, millis(r.At), sinceColumn(r.InvalidSince))
 		if err != nil {
 			return fmt.Errorf("insert revocation %d: %w", r.ID, err)
 		}

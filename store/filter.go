@@ -33,6 +33,9 @@ func (s *Store) Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate
 			return nil, wrap("list certificates", s.note(err))
 		}
 	}
+	if err := s.crowd(ctx, f, &seen); err != nil {
+		return nil, err
+	}
 	q, err := s.engine.listQuery(f, seen)
 	if err != nil {
 		return nil, err
@@ -61,13 +64,15 @@ func (e engine) countQuery(f ca.Filter) (*query, error) {
 	}
 	q := &query{}
 	q.add(`SELECT COUNT(*)`)
-	return q, e.restrict(q, f)
+	return q, e.restrict(q, f, false)
 }
 
 // A position is where a row stands in an order that is not its id's.
 type position struct {
 	end, issued int64
 	common      string
+	// crowded says that very many names are below the filter's suffix.
+	crowded bool
 }
 
 const selectPosition = `SELECT not_after, issued_at, common FROM certificate WHERE id = $1`
@@ -94,13 +99,14 @@ const (
 	byID     order = "id"
 	byIssued order = "issued"
 	byEnd    order = "expiry"
+	byEnded  order = "ended" // the last to end first
 	byCommon order = "name"
 )
 
 // all is a condition that every row of an order meets, which its index answers.
 func (o order) all() string {
 	switch o {
-	case byEnd:
+	case byEnd, byEnded:
 		return `c.kind <> 'void' AND c.not_after > 0`
 	case byIssued:
 		return `c.issued_at > 0`
@@ -108,14 +114,21 @@ func (o order) all() string {
 	return `c.id > 0`
 }
 
-// orderOf is the order of a list. What was issued since a moment comes by that moment,
-// which its index has.
+// orderOf is the order of a list. What ends comes by its end, and what was issued since a
+// moment by that, unless another order is asked for: each has an index of it, and the
+// newest of all may be none of them.
 func orderOf(f ca.Filter) order {
 	switch {
 	case f.Sort == string(byEnd) || f.Sort == string(byCommon):
 		return order(f.Sort)
-	case !f.IssuedSince.IsZero() && part(f) == "":
+	case part(f) != "":
+		return byID
+	case !f.IssuedSince.IsZero():
 		return byIssued
+	case f.Sort == "" && (f.Status == "expiring" || !f.ExpiringBefore.IsZero()):
+		return byEnd
+	case f.Sort == "" && f.Status == "expired":
+		return byEnded
 	}
 	return byID
 }
@@ -132,7 +145,7 @@ func (e engine) listQuery(f ca.Filter, seen position) (*query, error) {
 	}
 	q := &query{}
 	q.add(`SELECT ` + columns)
-	if err := e.restrict(q, f); err != nil {
+	if err := e.restrict(q, f, seen.crowded); err != nil {
 		return nil, err
 	}
 	switch orderOf(f) {
@@ -141,6 +154,11 @@ func (e engine) listQuery(f ca.Filter, seen position) (*query, error) {
 			q.add(` AND (c.not_after, c.id) > (?, ?)`, seen.end, after)
 		}
 		q.add(` ORDER BY c.not_after, c.id`)
+	case byEnded:
+		if f.After != 0 {
+			q.add(` AND (c.not_after, c.id) < (?, ?)`, seen.end, after)
+		}
+		q.add(` ORDER BY c.not_after DESC, c.id DESC`)
 	case byCommon:
 		if f.After != 0 {
 			q.add(` AND (`+e.place+`) > (?, ?)`, seen.common, after)
@@ -153,7 +171,7 @@ func (e engine) listQuery(f ca.Filter, seen position) (*query, error) {
 		q.add(` ORDER BY c.issued_at DESC, c.id DESC`)
 	default:
 		id := `c.id`
-		if part(f) != "" {
+		if part(f) != "" || seen.crowded {
 			id = e.searched
 		}
 		q.add(` AND `+id+` < ? ORDER BY `+id+` DESC`, after)
@@ -163,11 +181,11 @@ func (e engine) listQuery(f ca.Filter, seen position) (*query, error) {
 }
 
 // standing is what a certificate is that nobody took back.
-const standing = ` AND c.kind <> 'void' AND (SELECT COUNT(*) FROM revocation r WHERE r.certificate = c.id) = 0`
+const standing = ` AND c.kind <> 'void' AND COALESCE(` + lastReason + `, 8) = 8`
 
 // restrict adds where the rows of a list are, and what they must be.
-func (e engine) restrict(q *query, f ca.Filter) error {
-	if err := e.named(q, f); err != nil {
+func (e engine) restrict(q *query, f ca.Filter, crowded bool) error {
+	if err := e.named(q, f, crowded); err != nil {
 		return err
 	}
 	for _, one := range []struct{ column, value string }{
@@ -197,9 +215,13 @@ func (e engine) restrict(q *query, f ca.Filter) error {
 }
 
 // named adds the names that rows must have.
-func (e engine) named(q *query, f ca.Filter) error {
+func (e engine) named(q *query, f ca.Filter, crowded bool) error {
 	infix := part(f)
 	switch {
+	case crowded:
+		suffix := strings.ToLower(f.Name[1:])
+		q.add(e.search+e.endsLine, e.parts(suffix), e.parts(suffix+"\n"))
+		return nil
 	case f.Search != "" && f.Name != "":
 		return ca.Invalid(ca.E1401, "search and name are both set", "send one of them").At("search")
 	case infix == "" && orderOf(f) == byCommon:
@@ -246,13 +268,13 @@ func part(f ca.Filter) string {
 	return "*"
 }
 
-// stands adds how rows must stand. What ends within a range is looked up by it, because
-// few of the newest may.
+// stands adds how rows must stand. In an order that is not its own, what ends within a
+// range is looked up by it, because few of the first may.
 func stands(q *query, f ca.Filter) error {
 	const ends = ` AND c.id IN (SELECT e.id FROM certificate e WHERE e.kind <> 'void' AND e.not_after >= ? AND e.not_after < ?)`
 	const endsInOrder = ` AND c.kind <> 'void' AND c.not_after >= ? AND c.not_after < ?`
 	within := ends
-	if orderOf(f) == byEnd {
+	if o := orderOf(f); o == byEnd || o == byEnded || part(f) != "" {
 		within = endsInOrder
 	}
 	now := millis(f.Now)
@@ -268,10 +290,9 @@ func stands(q *query, f ca.Filter) error {
 		q.add(standing)
 		q.add(within, now, millis(f.Now.Add(ca.ExpiringWithin)))
 	case "revoked":
-		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0)`)
+		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0) AND ` + lastReason + ` <> 8`)
 	case "held":
-		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0)
-AND (SELECT h.reason FROM revocation h WHERE h.certificate = c.id ORDER BY h.step DESC LIMIT 1) = ?`, int(ca.CertificateHold))
+		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0) AND `+lastReason+` = ?`, int(ca.CertificateHold))
 	case "expired":
 		q.add(within, int64(0), now)
 	case "void":

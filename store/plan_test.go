@@ -38,6 +38,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectPosition", selectPosition, []any{1}},
 		{"selectOfOther", selectOfOther, []any{make([]byte, 32), "a", at, make([]byte, 32), "a", at}},
 		{"selectAsked", selectAsked, []any{"server", 1, at, 5}},
+		{"selectStep", selectStep, []any{1, 1}},
 		{"selectCSR", selectCSR, []any{"x"}},
 		{"selectBySerial", selectBySerial, []any{make([]byte, 32), "01"}},
 		{"selectByTail", selectByTail, []any{"01", 5}},
@@ -70,6 +71,12 @@ func plannedQueries(t *testing.T, e engine) []planned {
 			t.Fatal(err)
 		}
 		out = append(out, planned{"list " + name, q.text.String(), q.values})
+		if name == "below" && e.endsLine != "" {
+			if q, err = e.listQuery(f, position{crowded: true}); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, planned{"list below, crowded", q.text.String(), q.values})
+		}
 		c, err := e.countQuery(f)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +84,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		out = append(out, planned{"count " + name, c.text.String(), c.values})
 	}
 	if e.name == sqliteName {
-		out = append(out, planned{"takePending", takePending, []any{5}}, planned{"takeOrder", takeOrder, []any{5}}, planned{"dropPending", dropPending, []any{5}}, planned{"anyPending", anyPending, nil})
+		out = append(out, planned{"takePending", takePending, []any{5}}, planned{"moreBelow", moreBelow, []any{[]byte("a"), []byte("b"), 5}}, planned{"takeOrder", takeOrder, []any{5}}, planned{"dropPending", dropPending, []any{5}}, planned{"anyPending", anyPending, nil})
 	}
 	for name, f := range map[string]ca.EventFilter{
 		"all": {}, "kind": {Kind: "refused"}, "issued": {Kind: "issued"}, "actor": {Actor: "uid:1"}, "since": {Since: testNow, After: 7}, "many": {Kind: "refused", Actor: "a", Since: testNow},
@@ -91,7 +98,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 // notSearched are the statements that have no plan worth
 // reading: plain inserts, and queries of tables with a handful of rows.
 var notSearched = []string{
-	"insertDatabaseID", "selectLogs", "insertLog", "selectVersion", "insertRequest", "insertCertificate", "insertName", "insertEvent", "insertRevocation", "takeKey", "putAuthority", "columns",
+	"insertDatabaseID", "selectLogs", "insertLog", "selectVersion", "insertRequest", "insertCertificate", "insertName", "insertEvent", "insertRevocation", "takeKey", "putAuthority", "columns", "lastReason",
 	"auditLogs",
 }
 

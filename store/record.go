@@ -81,3 +81,14 @@ func eventQuery(f ca.EventFilter) *query {
 	q.add(` ORDER BY e.id DESC LIMIT ?`, limit)
 	return q
 }
+
+const selectStep = `SELECT id FROM revocation WHERE certificate = $1 AND step = $2`
+
+// Step gives the leaf of a step of a certificate's history, zero if there is none.
+func (s *Store) Step(ctx context.Context, certificate ca.ID, step int) (leaf ca.ID, err error) {
+	err = s.reader.QueryRowContext(ctx, selectStep, int64(certificate), step).Scan(&leaf)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return leaf, wrap("look up a step", s.note(err))
+}

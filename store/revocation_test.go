@@ -50,3 +50,51 @@ func TestARevocationIsSeenWithItsCertificate(t *testing.T) {
 		}
 	})
 }
+
+// A hold that is taken back leaves a valid certificate with a history; held again it has
+// the new date, and raised from there it keeps that.
+func TestAHoldComesAndGoes(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		one := change(1, "a.lab.example")
+		commit(t, s, 2, one)
+		day := testNow.AddDate(-1, 0, 0).Truncate(time.Second)
+		for i, c := range []struct {
+			why   ca.Reason
+			stand string
+			at    int
+		}{{ca.CertificateHold, "held", 1}, {ca.RemoveFromCRL, "valid", 0}, {ca.CertificateHold, "held", 3}, {ca.Superseded, "revoked", 3}} {
+			step := i + 1
+			change := revoking(one, int64(step+1), step, c.why)
+			if step >= 3 {
+				change.Revocation.InvalidSince = day
+			}
+			commit(t, s, int64(step+2), change)
+			got, ok, err := s.Serial(t.Context(), one.Certificate.IssuerKey, one.Certificate.Serial)
+			if err != nil || !ok || got.Steps != step || got.Standing(testNow) != c.stand {
+				t.Fatalf("after step %d: %+v, %v", step, got, err)
+			}
+			if v := got.Revoked; c.at > 0 && (!v.At.Equal(testNow.Add(time.Duration(c.at)*time.Hour)) || v.InvalidSince.IsZero() != (step < 3)) {
+				t.Errorf("after step %d it is revoked since %v", step, v)
+			}
+			for _, status := range []string{"valid", "held", "revoked"} {
+				page, err := s.Certificates(t.Context(), ca.Filter{Status: status, Now: testNow, Limit: 10})
+				want := 0
+				if status == c.stand || status == "revoked" && c.stand == "held" {
+					want = 1
+				}
+				if err != nil || len(page) != want {
+					t.Errorf("after step %d %d rows are %s, want %d (%v)", step, len(page), status, want, err)
+				}
+			}
+			counts, err := s.Counts(t.Context(), testNow)
+			if err != nil || counts.Valid != 1-min(1, int64(c.at)) || counts.Revoked != min(1, int64(c.at)) {
+				t.Errorf("after step %d: %+v, %v", step, counts, err)
+			}
+			leaf, err := s.Step(t.Context(), one.Certificate.ID, step)
+			if none, again := s.Step(t.Context(), one.Certificate.ID, step+1); err != nil || again != nil || leaf != change.Revocation.ID || none != 0 {
+				t.Errorf("step %d has leaf %v, the next %v (%v, %v)", step, leaf, none, err, again)
+			}
+		}
+	})
+}

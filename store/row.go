@@ -20,17 +20,20 @@ func scanCertificate(row scanner) (ca.Certificate, error) {
 	var c ca.Certificate
 	var issuer, digest, key []byte
 	var names string
-	var begin, end, issued, revoked int64
+	var begin, end, issued, revoked, since int64
 	var last ca.Revoked
 	err := row.Scan(&c.ID, &c.Kind, &issuer, &c.Serial, &c.Authority, &c.Request, &c.Profile, &digest, &c.Owner, &c.Door,
-		&names, &c.Common, &key, &c.KeyType, &begin, &end, &issued, &c.DER, &c.Undelivered, &revoked, &last.First, &last.Last, &last.Step, &last.Reason)
+		&names, &c.Common, &key, &c.KeyType, &begin, &end, &issued, &c.DER, &c.Undelivered, &revoked, &since, &last.Last, &last.Step, &last.Reason)
 	if err != nil {
 		return c, err
 	}
 	c.NotBefore, c.NotAfter, c.IssuedAt = instant(begin), instant(end), instant(issued)
 	c.DER = filled(c.DER)
-	if last.Step > 0 {
-		last.At = instant(revoked)
+	c.Steps = last.Step
+	if last.Step > 0 && last.Reason != ca.RemoveFromCRL {
+		if last.At = instant(revoked); since != 0 {
+			last.InvalidSince = instant(since)
+		}
 		c.Revoked = &last
 	}
 	if err := json.Unmarshal([]byte(names), &c.Names); err != nil {
@@ -65,6 +68,14 @@ func intoDigest(d *ca.Digest, b []byte) error {
 
 // millis is a time as the book keeps it.
 func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// sinceColumn is an invalidity date, 0 for none.
+func sinceColumn(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return millis(t)
+}
 
 // instant is the time of a column, in UTC.
 func instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -32,7 +32,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 
 	insertEvent = `INSERT INTO event (id, kind, actor, happened_at, about, leaf) VALUES ($1, $2, $3, $4, $5, $6)`
 
-	insertRevocation = `INSERT INTO revocation (id, certificate, issuer_key, serial, step, reason, actor, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	insertRevocation = `INSERT INTO revocation (id, certificate, issuer_key, serial, step, reason, actor, revoked_at, invalid_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 
 	// A key that ran out can be taken again; one that holds stays with its owner,
 	// and the statement changes no row.
@@ -50,8 +50,9 @@ ON CONFLICT (name) DO UPDATE SET issuer_key = excluded.issuer_key, document = ex
 
 	// columns are those of scanCertificate, in its order.
 	columns = `c.id, c.kind, c.issuer_key, c.serial, c.authority, COALESCE(c.request, ''), c.profile, c.profile_digest, c.owner, c.door, c.names, c.common, c.subject_key, c.key_type, c.not_before, c.not_after, c.issued_at, c.der, c.undelivered,
-COALESCE((SELECT v.revoked_at FROM revocation v WHERE v.certificate = c.id AND v.step = 1), 0),
-COALESCE((SELECT v.id FROM revocation v WHERE v.certificate = c.id AND v.step = 1), 0),
+COALESCE((SELECT v.revoked_at FROM revocation v WHERE v.certificate = c.id
+AND v.step > COALESCE((SELECT MAX(l.step) FROM revocation l WHERE l.certificate = c.id AND l.reason = 8), 0) ORDER BY v.step LIMIT 1), 0),
+COALESCE((SELECT v.invalid_since FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0),
 COALESCE((SELECT v.id FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0),
 COALESCE((SELECT v.step FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0),
 COALESCE((SELECT v.reason FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0)`
@@ -72,6 +73,9 @@ WHERE i.door = $1 AND i.actor = $2 AND i.door_key = $3 AND i.expires > $4`
 (SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND kind = 'end-entity' AND not_after >= $2 AND not_after < $3),
 (SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND kind = 'end-entity' AND not_after < $4),
 (SELECT COUNT(*) FROM certificate WHERE kind = 'void' AND id > 0),
-(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $5),
-(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $6 AND c.not_after < $7)`
+(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $5 AND ` + lastReason + ` <> 8),
+(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $6 AND c.not_after < $7 AND ` + lastReason + ` <> 8)`
+
+	// lastReason is how a certificate c that was ever revoked stands; 8 is removeFromCRL.
+	lastReason = `(SELECT l.reason FROM revocation l WHERE l.certificate = c.id ORDER BY l.step DESC LIMIT 1)`
 )

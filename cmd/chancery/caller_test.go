@@ -123,7 +123,7 @@ func (c *caller) act(ctx context.Context, k *client.Client) func() error {
 		c.open = c.open[:last]
 		c.unsure = append(c.unsure, v)
 		return func() error {
-			r, err := k.Revoke(ctx, v.name, ca.Superseded)
+			r, err := k.Revoke(ctx, v.name, ca.Withdrawal{Reason: ca.Superseded})
 			if err == nil && r.Revoked == nil {
 				err = fmt.Errorf("the answer to a revocation says that %s is not revoked", v.name)
 			}

@@ -136,7 +136,7 @@ func (a *app) confirmed(ctx context.Context, c ca.Certificate, typed string) err
 
 // revoke revokes, and publishes the list at once.
 func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.Reason) error {
-	c, err := k.Revoke(ctx, name, why)
+	c, err := k.Revoke(ctx, name, ca.Withdrawal{Reason: why})
 	if err != nil {
 		return err
 	}

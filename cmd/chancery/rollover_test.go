@@ -126,7 +126,7 @@ func (k *killing) revokesOf(ctx context.Context, s *client.Client, generation st
 			if !strings.HasPrefix(v.name, generation+"-") {
 				continue
 			}
-			if _, err := s.Revoke(ctx, v.name, ca.Superseded); err != nil {
+			if _, err := s.Revoke(ctx, v.name, ca.Withdrawal{Reason: ca.Superseded}); err != nil {
 				return fmt.Errorf("revoke %s: %w", v.name, err)
 			}
 			c.open = append(c.open[:i:i], c.open[i+1:]...)

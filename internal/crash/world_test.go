@@ -474,7 +474,7 @@ func (w *world) revoke(key string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.registrar.Revoke(ctx, hana, string(serial), ca.Superseded); err != nil {
+	if _, err := w.registrar.Revoke(ctx, hana, string(serial), ca.Withdrawal{Reason: ca.Superseded}); err != nil {
 		return fmt.Errorf("revoke %s: %w", serial, err)
 	}
 	w.mu.Lock()

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer_test
+
+import (
+	"crypto/x509"
+	"encoding/asn1"
+	"testing"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+)
+
+// invalidSince gives the invalidity date of the only entry of a list, as another parser
+// reads it.
+func invalidSince(t *testing.T, l *x509.RevocationList) time.Time {
+	t.Helper()
+	if len(l.RevokedCertificateEntries) != 1 {
+		t.Fatalf("the list has %d entries", len(l.RevokedCertificateEntries))
+	}
+	for _, e := range l.RevokedCertificateEntries[0].Extensions {
+		if e.Id.String() != "2.5.29.24" {
+			continue
+		}
+		var at time.Time
+		if rest, err := asn1.UnmarshalWithParams(e.Value, &at, "generalized"); err != nil || len(rest) > 0 || e.Critical {
+			t.Fatalf("the invalidity date %x: %v", e.Value, err)
+		}
+		return at.UTC()
+	}
+	return time.Time{}
+}
+
+// RV-01, RV-03: a hold is on every list until it is taken back, comes again with its own
+// date, and is raised to any reason; nothing else has a way back. A restart knows it all.
+func TestRV03_AHoldIsTheOnlyStepWithAWayBack(t *testing.T) {
+	s, _, h := founded(t)
+	one := s.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+	step := 0
+	takes := func(why ca.Reason, entries int) {
+		t.Helper()
+		step++
+		if a := s.revoke(h, one, step, why); a.Problem != nil {
+			t.Fatalf("step %d, %v: %v", step, why, a.Problem)
+		}
+		again := s.revoke(h, one, step, why)
+		if again.Problem != nil {
+			t.Errorf("step %d again: %v", step, again.Problem)
+		}
+		_, l := s.crl(h, 0)
+		if len(l.RevokedCertificateEntries) != entries || entries == 1 && l.RevokedCertificateEntries[0].ReasonCode != int(why) {
+			t.Errorf("after %v the list has %+v", why, l.RevokedCertificateEntries)
+		}
+	}
+	refused := func(why ca.Reason) {
+		t.Helper()
+		wantProblem(t, s.revoke(h, one, step+1, why).Problem, ca.E2111, why.String()+" at step "+string(rune('1'+step)))
+	}
+	takes(ca.CertificateHold, 1)
+	refused(ca.CertificateHold)
+	takes(ca.RemoveFromCRL, 0)
+	refused(ca.RemoveFromCRL)
+	s.stop()
+	s = start(t, s.Dir)
+	h = s.hello(0)
+	if _, l := s.crl(h, 0); len(l.RevokedCertificateEntries) != 0 {
+		t.Errorf("after a restart the list has %+v", l.RevokedCertificateEntries)
+	}
+	takes(ca.CertificateHold, 1)
+	takes(ca.AffiliationChanged, 1)
+	refused(ca.RemoveFromCRL)
+	refused(ca.Superseded)
+	takes(ca.KeyCompromise, 1)
+	refused(ca.RemoveFromCRL)
+	refused(ca.KeyCompromise)
+	if n := s.count(audit.Revoked); n != 5 {
+		t.Errorf("%d REVOKED leaves, want 5", n)
+	}
+}
+
+// RFC 5280 §5.3.2: the date stands on the list, in the leaf, and after a restart; it never
+// moves to later, and is never in the future.
+func TestAnInvalidityDateStandsOnTheList(t *testing.T) {
+	s, _, h := founded(t)
+	one := s.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+	revoke := func(step int, why ca.Reason, since time.Time) *ca.Problem {
+		t.Helper()
+		got, err := s.Revoke(h.Number, []ca.Revoking{{ID: ca.NewID(h.LogNo, one.Index), Step: step, Reason: why, By: "uid:1", InvalidSince: since}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got[0].Problem
+	}
+	day := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
+	for what, since := range map[string]time.Time{
+		"the future": time.Now().Add(time.Hour).Truncate(time.Second), "before 1970": time.Unix(-1, 0), "half a second": day.Add(time.Second / 2),
+	} {
+		wantProblem(t, revoke(1, ca.Superseded, since), ca.E2111, what)
+	}
+	if p := revoke(1, ca.Unspecified, day); p != nil {
+		t.Fatal(p)
+	}
+	if _, l := s.crl(h, 0); !invalidSince(t, l).Equal(day) || l.RevokedCertificateEntries[0].ReasonCode != 0 {
+		t.Errorf("the list says %v", l.RevokedCertificateEntries)
+	}
+	wantProblem(t, revoke(2, ca.KeyCompromise, day.Add(time.Second)), ca.E2111, "a later date")
+	wantProblem(t, revoke(2, ca.KeyCompromise, time.Time{}), ca.E2111, "no date any more")
+	if p := revoke(2, ca.KeyCompromise, day.AddDate(0, 0, -1)); p != nil {
+		t.Fatal(p)
+	}
+	s.stop()
+	s = start(t, s.Dir)
+	h = s.hello(0)
+	if _, l := s.crl(h, 0); !invalidSince(t, l).Equal(day.AddDate(0, 0, -1)) || l.RevokedCertificateEntries[0].ReasonCode != int(ca.KeyCompromise) {
+		t.Errorf("after a restart the list says %v", l.RevokedCertificateEntries)
+	}
+}
