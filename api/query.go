@@ -144,7 +144,7 @@ func filters() []parameter {
 		{name: "status", form: "string", words: ca.Statuses(), tell: "Only those that stand like this now."},
 		{name: "issued_since", form: "date-time", tell: "Only those issued at this moment or later."},
 		{name: "expiring_before", form: "date-time", tell: "Only those that are valid now and end before it."},
-		{name: "sort", form: "string", words: ca.Sorts(), tell: "newest (the usual), expiry with the next to end first, or name, by common name. The last two leave void rows out."},
+		{name: "sort", form: "string", words: ca.Sorts(), tell: "newest first, expiry with the next to end first, or name, by common name; the last two leave void rows out. Without it what is expiring comes by expiry, what has expired the last first, and all else newest first."},
 		{name: "count", form: "boolean", tell: "Also say how many there are in all pages."},
 		pageLimit, pageCursor,
 	}

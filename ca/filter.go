@@ -47,8 +47,9 @@ type Filter struct {
 // is revoked too, for the reason certificateHold.
 func Statuses() []string { return []string{"valid", "expiring", "expired", "revoked", "held", "void"} }
 
-// Sorts are the words of Filter.Sort: newest first, which is the usual; the next to end
-// first; by common name. The last two leave void rows out, which have neither.
+// Sorts are the words of Filter.Sort: newest first; the next to end first; by common name.
+// The last two leave void rows out, which have neither. Without a word what is expiring
+// comes by its end, what has expired the last to end first, and all else newest first.
 func Sorts() []string { return []string{"newest", "expiry", "name"} }
 
 // An EventFilter chooses events for a list. Zero fields do not restrict.

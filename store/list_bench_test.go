@@ -21,7 +21,7 @@ func fills(engine string) []string {
 	series, hex := `(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT i FROM n) g`, `printf('%06x', (i * 7919) % 16777216)`
 	octets := func(text string) string { return `CAST(` + text + ` AS BLOB)` }
 	if engine == postgresName {
-		series, hex = `generate_series(1, 1000000) AS g (i)`, `lpad(to_hex((i::bigint * 7919) % 16777216), 6, '0')`
+		series, hex = `generate_series(1::bigint, 1000000) AS g (i)`, `lpad(to_hex((i * 7919) % 16777216), 6, '0')`
 		octets = func(text string) string { return `convert_to(` + text + `, 'UTF8')` }
 	}
 	const (
@@ -72,8 +72,8 @@ func benchmarkList(b *testing.B, dsn string) {
 	}{
 		{"newest", ca.Filter{}, 50},
 		{"of an owner, valid", ca.Filter{Owner: "uid:77", Status: "valid"}, 50},
-		{"expiring, by end", ca.Filter{Status: "expiring", Sort: "expiry"}, 50},
-		{"expiring, newest", ca.Filter{Status: "expiring"}, 50},
+		{"expiring", ca.Filter{Status: "expiring"}, 50},
+		{"expired", ca.Filter{Status: "expired"}, 50},
 		{"by name", ca.Filter{Sort: "name"}, 50},
 		{"below a suffix", ca.Filter{Name: "*.vpn.lab.example"}, 50},
 		{"a name", ca.Filter{Name: "host-001eef.mail.lab.example"}, 1},

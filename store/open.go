@@ -82,6 +82,9 @@ type engine struct {
 	// searched is their id there, in whose order the index has them.
 	search, searched string
 	parts            func(part string) any
+	// endsLine adds that one of the names ends with a part that is followed by a line end;
+	// empty where the engine looks below a suffix well enough.
+	endsLine string
 	// sorted begins what lists rows by common name, place are the columns of that order.
 	sorted, place string
 	// prefix says that a value of the table name begins with something, begins makes the

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"chancery/ca"
@@ -21,6 +22,9 @@ const (
 	// searchPause is how often Run looks whether there is a pause.
 	searchPause = time.Second
 
+	// crowd is how many names are collected, which takes some 10 ms.
+	crowd = 10_000
+
 	// The names of a row are JSON; those of SQLite's index are lines in lower case.
 	takePending = `INSERT INTO name_search (rowid, names)
 SELECT c.id, lower(c.common) || char(10) || (SELECT COALESCE(group_concat(lower(n.value ->> 'value'), char(10)), '') FROM json_each(c.names) n)
@@ -28,6 +32,7 @@ FROM certificate c WHERE c.id IN (SELECT p.certificate FROM name_pending p WHERE
 	takeOrder = `INSERT INTO name_order (common, certificate)
 SELECT c.common, c.id FROM certificate c WHERE c.kind <> 'void' AND c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
 	dropPending = `DELETE FROM name_pending WHERE certificate IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
+	moreBelow   = `SELECT EXISTS (SELECT certificate FROM name WHERE reversed > $1 AND reversed < $2 LIMIT 1 OFFSET $3)`
 	anyPending  = `SELECT EXISTS (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0)`
 )
 
@@ -79,5 +84,22 @@ func (s *Store) pause(ctx context.Context) error {
 	before := s.commits.Load()
 	_, err := s.findable(ctx, searchBatches, func() bool { return ctx.Err() == nil && s.commits.Load() == before && before == s.rested })
 	s.rested = before
+	return err
+}
+
+// crowd tells whether so many names are below a filter's suffix that collecting them would
+// take longer than reading the index of parts, which has them by id, for a page.
+func (s *Store) crowd(ctx context.Context, f ca.Filter, into *position) error {
+	suffix, isBelow := strings.CutPrefix(f.Name, "*.")
+	if s.engine.endsLine == "" || !isBelow || part(f) != "" || len(suffix) < ca.MinSearch || orderOf(f) != byID {
+		return nil
+	}
+	from, to := below(strings.ToLower(suffix))
+	var more bool
+	if err := s.reader.QueryRowContext(ctx, moreBelow, from, to, crowd).Scan(&more); err != nil || !more {
+		return wrap("count names", s.note(err))
+	}
+	all, err := s.findable(ctx, searchBatches, func() bool { return ctx.Err() == nil })
+	into.crowded = all
 	return err
 }

@@ -83,7 +83,7 @@ func TestPagesOfEachOrderFollowEachOther(t *testing.T) {
 		}
 		rows[4].Certificate.Common = ""
 		commit(t, s, 10, append(rows, void(11, "v.lab.example"))...)
-		for name, f := range map[string]ca.Filter{"newest": {}, "expiry": {Sort: "expiry"}, "name": {Sort: "name"}, "issued": {IssuedSince: testNow.Add(time.Hour)}} {
+		for name, f := range map[string]ca.Filter{"newest": {}, "expiry": {Sort: "expiry"}, "name": {Sort: "name"}, "issued": {IssuedSince: testNow.Add(time.Hour)}, "expired": {Status: "expired", Now: testNow.Add(2 * time.Hour)}, "expiring": {Status: "expiring", Now: testNow}} {
 			whole := f
 			whole.Limit = 500
 			all, err := s.Certificates(t.Context(), whole)
@@ -92,7 +92,9 @@ func TestPagesOfEachOrderFollowEachOther(t *testing.T) {
 			}
 			if !slices.IsSortedFunc(all, func(a, b ca.Certificate) int {
 				switch name {
-				case "expiry":
+				case "expired":
+					return b.NotAfter.Compare(a.NotAfter)
+				case "expiry", "expiring":
 					return a.NotAfter.Compare(b.NotAfter)
 				case "name":
 					return slices.Compare([]string{a.Common}, []string{b.Common})
@@ -173,5 +175,24 @@ func TestNamesAreTakenInDuringPauses(t *testing.T) {
 	}
 	if err := s.pause(t.Context()); err != nil || left() != 0 {
 		t.Errorf("in a pause: %d wait, %v", left(), err)
+	}
+}
+
+// Below a suffix that very many have, the same is found.
+func TestACrowdBelowASuffixIsListedAlike(t *testing.T) {
+	s := openBook(t, t.TempDir()+"/book.db")
+	commit(t, s, 9, change(1, "a.lab.example"), change(2, "lab.example"), change(3, "b.xlab.example"), change(4, "c.lab.example.org"), change(5, "x.y", "d.LAB.example"), change(6, "e.f.lab.example", "z.z"))
+	if all, err := s.findable(t.Context(), 1, func() bool { return true }); err != nil {
+		t.Fatal(all, err)
+	}
+	for _, crowded := range []bool{false, true} {
+		q, err := s.engine.listQuery(ca.Filter{Name: "*.Lab.example", Limit: 9}, position{crowded: crowded})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := s.many(t.Context(), q.text.String(), q.values...)
+		if err != nil || !reflect.DeepEqual(indexes(found), []int64{6, 5, 1}) {
+			t.Errorf("crowded %v: %v %v", crowded, indexes(found), err)
+		}
 	}
 }

@@ -45,6 +45,7 @@ func sqliteEngine() engine {
 		// even where all names contain the part.
 		search:   ` FROM name_search s CROSS JOIN certificate c ON c.id = s.rowid WHERE s.names GLOB ?`,
 		searched: `s.rowid`,
+		endsLine: ` AND s.names || char(10) GLOB ?`,
 		parts:    func(part string) any { return "*" + globbed.Replace(part) + "*" },
 		sorted:   ` FROM name_order o CROSS JOIN certificate c ON c.id = o.certificate WHERE o.common >= ''`,
 		place:    `o.common, o.certificate`,
