@@ -4,14 +4,11 @@
 // one. Front and signer run the same rules: the front to answer early, the signer
 // because it believes nobody.
 //
-// It is pure: no clock, no files, no bytes of ASN.1; requests come to it parsed.
-// It does not know who may ask (package access) and reads no TOML (package
-// config). A rule has a file: door.go, names.go, subject.go, constraints.go, key.go,
-// use.go, lifetime.go. Start at Vet; sound.go says which profiles are worth obeying, and
-// bundle.go is the signed document they come in.
-//
-// It decides about authorities, too: which may be founded (generation.go, authority.go),
-// named (samename.go), renewed and crossed (recertify.go), brought from elsewhere
-// (chain.go, brought.go, replace.go) and activated or retired (turn.go). The signer alone
-// asks for that. Start at Hierarchy and Link, which are all that it knows of them.
+// It is pure: no clock, no files, and of ASN.1 only whether a value is whole; requests
+// come to it parsed. It does not know who may ask (package access) and reads no TOML
+// (package config). A rule has a file: door.go, use.go, key.go, names.go, grant.go,
+// subject.go, email.go, constraints.go, lifetime.go, extension.go, expression.go. Start
+// at Vet; sound.go says which profiles are worth obeying, shippedset.go has those that
+// installations begin with, and bundle.go is the signed document they come in.
+// reference_test.go is the rules written a second time.
 package policy
