@@ -77,3 +77,63 @@ func TestR38_R39_KeysAreMadeAndKeptAsTheProfileSays(t *testing.T) {
 	h.refused("E2124", "sign", h.file("hana.csr"), "--profile", "user")
 	h.done("sign", h.file("hana.csr"), "--profile", "email")
 }
+
+// R57, R71: the order of the request's subject, extensions taken and added, and what is
+// told of the rest, from the document to what OpenSSL reads.
+func TestR57_R71_WhatAProfileSaysStandsInTheCertificate(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.write("all.toml", `schema = 1
+name = "all"
+doors = ["cli"]
+use = ["server"]
+days = 30
+keys = ["rsa-2048"]
+key_usage = ["digital_signature", "non_repudiation", "key_encipherment"]
+
+[names]
+dns = ["*.lab.example"]
+email = ["@lab.example"]
+
+[subject]
+preserve = true
+email = "copy"
+locality = "fixed:Berlin"
+
+[extensions]
+take = ["tls-feature"]
+
+[[extensions.add]]
+policies = [{ oid = "1.3.6.1.4.1.32473.1", cps = "https://pki.lab.example/cps" }]
+
+[[rule]]
+require = "subject.unit == ['A', 'B'] && key.bits >= 2048"
+message = "units are A and B"
+`)
+	h.done("profile", "set", "all", "--file", h.file("all.toml"), "--yes")
+	request := func(subject string) string {
+		out, err := exec.CommandContext(t.Context(), "openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", h.file("a.key"), "-subj", subject, "-out", h.file("a.csr"),
+			"-addext", "subjectAltName=DNS:a.lab.example", "-addext", "tlsfeature=status_request", "-addext", "nsComment=x", "-addext", "extendedKeyUsage=clientAuth").CombinedOutput()
+		if err != nil {
+			t.Fatalf("openssl req: %v\n%s", err, out)
+		}
+		return h.file("a.csr")
+	}
+	h.refused("E2123", "sign", request("/CN=a.lab.example/OU=A"), "--profile", "all")
+	s := h.done("sign", request("/CN=a.lab.example/OU=A/OU=B/O=Lab/emailAddress=hana@lab.example/C=DE"), "--profile", "all", "--out", h.file("a.pem"))
+	for _, told := range []string{"2.16.840.1.113730.1.13", "extended key usage: asked for client; set by the profile: server"} {
+		if !strings.Contains(s.err, told) {
+			t.Errorf("not told: %s\n%s", told, s.err)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), "openssl", "x509", "-in", h.file("a.pem"), "-noout", "-text", "-nameopt", "sname,sep_comma_plus").CombinedOutput()
+	if err != nil {
+		t.Fatalf("openssl x509: %v\n%s", err, out)
+	}
+	for _, want := range []string{"Subject: L=Berlin,CN=a.lab.example,OU=A,OU=B,O=Lab,emailAddress=hana@lab.example,C=DE", "DNS:a.lab.example, email:hana@lab.example",
+		"status_request", "Policy: 1.3.6.1.4.1.32473.1", "Digital Signature, Non Repudiation, Key Encipherment\n"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the certificate lacks %q:\n%s", want, out)
+		}
+	}
+}
