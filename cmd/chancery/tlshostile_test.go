@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"database/sql"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"chancery/ca"
+)
+
+// HX-02, RO-05: what a token of one role may call, over TLS, in the table of
+// docs/sockets.md; and what no token may.
+func TestHX02_EachRoleByTokenIsAsTheTableSays(t *testing.T) {
+	t.Parallel()
+	d := newTLSDoor(t)
+	roles := []string{"requester", "ca-admin", "security-admin", "system-admin", "auditor"}
+	calls := map[string]string{ // in the order of roles
+		"GET certificates":            "+ + - - +",
+		"GET certificates?count=true": "+ + - - +",
+		"GET events":                  "- - - - +",
+		"GET audit/leaves":            "- - - - +",
+		"GET unsettled":               "- - + - -",
+		"GET authorities":             "+ + + + +",
+		"GET lines":                   "+ + + + +",
+		"GET bundles":                 "+ + + + +",
+		"GET crls":                    "+ + + + +",
+		"GET profiles":                "+ + + + +",
+		"GET status":                  "+ + + + +",
+		"GET whoami":                  "+ + + + +",
+		"GET tokens":                  "+ + + + +",
+		"GET tokens?all=true":         "- - + + +",
+		"POST crls/issuing-g1":        "- + + + -",
+		"POST tokens":                 "- - - - -", // a token makes no tokens
+		"POST renewals":               "- - - - -", // which is for who shows a certificate
+		"POST requests":               "+ + - - -",
+	}
+	bodies := map[string]string{
+		"POST crls/issuing-g1": `{"days":0}`, "POST tokens": `{"name":"x","roles":["auditor"]}`, "POST renewals": `{}`, "POST requests": d.order("role.lab.example", "server"),
+	}
+	for i, role := range roles {
+		token := d.token("--name", role, "--role", role)
+		for call, want := range calls {
+			method, path, _ := strings.Cut(call, " ")
+			args := []string{"-X", method}
+			if body := bodies[call]; body != "" {
+				args = append(args, "-H", "Content-Type: application/json", "-d", body)
+			}
+			status, body := d.asked(token, "/api/v1/"+path, args...)
+			if allowed := strings.Fields(want)[i] == "+"; allowed != (status[0] == '2') || !allowed && status != "403" {
+				t.Errorf("%s by %s: %s %s", call, role, status, body)
+			}
+		}
+	}
+	token := d.token("--name", "any", "--role", "requester")
+	for what, body := range map[string]string{
+		"a field that is none": `{"csr":"","profile":"server","owner":"uid:0"}`, "a key twice": `{"profile":"server","profile":"client","csr":""}`, "another door": `{"csr":"","profile":"service","door":"service"}`,
+	} {
+		if status, answer := d.asked(token, "/api/v1/requests", "-H", "Content-Type: application/json", "-d", body); status != "400" {
+			t.Errorf("%s: %s %s", what, status, answer)
+		}
+	}
+	if status, body := d.asked(token, "/api/v1/requests", "-H", "Content-Type: application/json", "-d", d.order("localhost", "service")); status != "422" || !strings.Contains(body, "E2108") {
+		t.Errorf("the service's own profile: %s %s", status, body)
+	}
+}
+
+// HX-02: the same request sent by many at once is one certificate.
+func TestHX02_ADoubleSubmitOverTLSIsOneCertificate(t *testing.T) {
+	t.Parallel()
+	d := newTLSDoor(t)
+	token := d.token("--name", "ci", "--role", "requester")
+	order := d.order("twice.lab.example", "server")
+	serials := make(chan ca.Serial, 8)
+	var all sync.WaitGroup
+	for range cap(serials) {
+		all.Go(func() {
+			status, body := d.asked(token, "/api/v1/requests", "-H", "Content-Type: application/json", "-H", "Idempotency-Key: k", "-d", order)
+			var issued ca.Issued
+			if err := json.Unmarshal([]byte(body), &issued); err != nil || status[0] != '2' {
+				t.Errorf("%s %s", status, body)
+			}
+			serials <- issued.Certificate.Serial
+		})
+	}
+	all.Wait()
+	first := <-serials
+	for range cap(serials) - 1 {
+		if s := <-serials; s != first {
+			t.Errorf("serials %s and %s", first, s)
+		}
+	}
+}
+
+// RO-02: whoever writes in the database of a running service makes no token, widens none
+// and brings none back.
+func TestRO02_WritingInTheDatabaseSignsNobodyIn(t *testing.T) {
+	t.Parallel()
+	d := newTLSDoor(t)
+	token := d.token("--name", "ci", "--role", "requester")
+	gone := d.token("--name", "gone", "--role", "requester")
+	d.done("token", "revoke", "gone")
+	db, err := sql.Open("sqlite", filepath.Join(d.dir, "front", "db", "book.sqlite")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, query := range []string{
+		"DROP TRIGGER token_no_update", "DROP TRIGGER token_end_no_delete", "DELETE FROM token_end",
+		`UPDATE token SET document = replace(document, '"requester"', '"security-admin"') WHERE document LIKE '%"name":"ci"%'`,
+	} {
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, secret := range map[string]string{"more roles": token, "brought back": gone} {
+		if status, body := d.asked(secret, "/api/v1/whoami"); status != "401" || !strings.Contains(body, "E1306") {
+			t.Errorf("%s: %s %s", what, status, body)
+		}
+	}
+	if s := d.done("token", "list", "--all"); strings.Count(s.out, "forged") != 2 {
+		t.Errorf("the list:\n%s", s.out)
+	}
+}
