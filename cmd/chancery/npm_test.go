@@ -73,7 +73,7 @@ func copied(t *testing.T, to string, names ...string) {
 }
 
 // speaks runs a program in a folder, and gives what it said.
-func speaks(t *testing.T, dir string, env []string, name string, args ...string) string {
+func speaks(t testing.TB, dir string, env []string, name string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), name, args...)
 	c.Dir, c.Env = dir, append(os.Environ(), env...)
@@ -85,34 +85,42 @@ func speaks(t *testing.T, dir string, env []string, name string, args ...string)
 }
 
 // The document is valid OpenAPI 3.1, and a client that another language's tool makes of it
-// plays the life of a certificate.
+// plays the life of a certificate: on the local socket, and over TLS with a token.
 func TestAGeneratedClientPlaysTheLifeOfACertificate(t *testing.T) {
 	t.Parallel()
 	packages := modules(t)
-	h := newHand(t)
-	h.serve()
-	socket := dialPath(filepath.Join(h.dir, "run", "admin.sock"))
+	d := newTLSDoor(t)
 	work := t.TempDir()
 	copied(t, work, "package.json", "tsconfig.json", "life.ts")
 	if err := os.Symlink(packages, filepath.Join(work, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	document := fetched(t, socket, "/api/v1/openapi.json")
-	if err := os.WriteFile(filepath.Join(work, "openapi.json"), document, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(work, "openapi.json"), fetched(t, d.socket(), "/api/v1/openapi.json"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	speaks(t, work, nil, "node", "node_modules/@seriousme/openapi-schema-validator/bin/validate-api-cli.js", "openapi.json")
 	speaks(t, work, nil, "node", "node_modules/openapi-typescript/bin/cli.js", "openapi.json", "-o", "api.ts")
 	speaks(t, work, nil, "node", "node_modules/typescript/bin/tsc")
+	h := newHand(t)
+	h.serve()
+	h.lives(work, "BASE=http://chancery", "SOCKET="+h.socket())
+	d.lives(work, "BASE=https://"+d.api, "ROOT="+d.file("root.pem"), "TOKEN="+d.token("--name", "life", "--role", "requester", "--role", "ca-admin"))
+}
+
+func (h hand) socket() string { return dialPath(filepath.Join(h.dir, "run", "admin.sock")) }
+
+// lives plays the life, and looks at the list that it ended with.
+func (h hand) lives(work string, env ...string) {
+	h.t.Helper()
 	list := h.file("list.crl")
-	serial := speaks(t, work, []string{"BASE=http://chancery", "SOCKET=" + socket, "CSR=" + h.request("nas.lab.example"), "CRL=" + list}, "node", "out/life.js")
+	serial := speaks(h.t, work, append(env, "CSR="+h.request("nas.lab.example"), "CRL="+list), "node", "out/life.js")
 	der, err := os.ReadFile(list)
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	crl, err := x509.ParseRevocationList(der)
 	if err != nil || len(crl.RevokedCertificateEntries) != 1 || hex.EncodeToString(crl.RevokedCertificateEntries[0].SerialNumber.Bytes()) != serial {
-		t.Errorf("the list that the client fetched: %v, %+v, want %s", err, crl, serial)
+		h.t.Errorf("the list that the client fetched: %v, %+v, want %s", err, crl, serial)
 	}
 }
 

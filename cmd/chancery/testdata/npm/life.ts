@@ -53,6 +53,16 @@ const der = await api.GET("/api/v1/certificates/{ref}", { params: { path }, head
 const x509 = new X509Certificate(Buffer.from(der.data as ArrayBuffer));
 assert.equal(x509.serialNumber.toLowerCase(), issued.serial);
 assert.match(x509.subjectAltName ?? "", /nas\.lab\.example/);
+for (const [form, sign] of [
+  ["application/pem-certificate-chain", /^(-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n){2}$/],
+  ["application/pkcs10", /nas\.lab\.example/],
+  ["application/x-pkcs7-certificates", /Lab|lab/],
+  ["text/plain", /X509v3 Subject Alternative Name:\s+DNS:nas\.lab\.example/],
+] as const) {
+  const as = await api.GET("/api/v1/certificates/{ref}", { params: { path }, headers: { Accept: form }, parseAs: "text" });
+  assert.equal(as.response.headers.get("Content-Type"), form);
+  assert.match(as.data as string, sign);
+}
 const same = await api.GET("/api/v1/certificates/{ref}", { params: { path }, headers: { "If-None-Match": got.response.headers.get("ETag") ?? "" } });
 assert.equal(same.response.status, 304);
 
