@@ -156,6 +156,14 @@ func (d *desk) Try(_ context.Context, q ca.Request, _ ca.CSR, document string) (
 	return ca.Plan{Draft: ca.Draft{Profile: document}}, d.err
 }
 
+func (d *desk) PlanToken(context.Context, ca.Actor, string, ca.Scope, int) (ca.TokenView, error) {
+	return ca.TokenView{}, nil
+}
+
+func (d *desk) PlanTokenEnd(context.Context, ca.Actor, string) (ca.TokenView, error) {
+	return ca.TokenView{}, nil
+}
+
 func (d *desk) Unknown(context.Context, ca.Actor) ([]ca.Unknown, error) { return nil, d.err }
 
 func (d *desk) Decide(context.Context, ca.Actor, int64, ca.Decision) error { return d.err }

@@ -13,6 +13,10 @@ import (
 type Rehearser interface {
 	Rehearse(ctx context.Context, who ca.Actor, t ca.Trial) (ca.Rehearsal, error)
 	Try(ctx context.Context, q ca.Request, c ca.CSR, document string) (ca.Plan, error)
+	// PlanToken gives the token that would be made, and PlanTokenEnd the one that would be
+	// revoked; see Keeper.
+	PlanToken(ctx context.Context, who ca.Actor, name string, scope ca.Scope, days int) (ca.TokenView, error)
+	PlanTokenEnd(ctx context.Context, who ca.Actor, ref string) (ca.TokenView, error)
 }
 
 func policyOperations() []operation {

@@ -28,8 +28,8 @@ func tokenOperations() []operation {
 	return []operation{
 		takes(operation{
 			method: post, path: "tokens", id: "makeToken", group: "tokens", summary: "Make a token",
-			tell:   "The answer alone has its secret. It does at most what its maker may, whenever it is used.",
-			status: http.StatusCreated, fails: []int{415, 413},
+			tell:       "The answer alone has its secret. It does at most what its maker may, whenever it is used. With dry_run none is made.",
+			parameters: []parameter{dryRun}, status: http.StatusCreated, also: []int{http.StatusOK}, fails: []int{415, 413},
 		}, (*call).makeToken),
 		gives(operation{
 			method: get, path: "tokens", id: "listTokens", group: "tokens", summary: "One's own tokens, newest first",
@@ -37,7 +37,8 @@ func tokenOperations() []operation {
 		}, (*call).tokens),
 		gives(operation{
 			method: http.MethodDelete, path: "tokens/{id}", id: "revokeToken", group: "tokens", summary: "Revoke a token",
-			tell: "It is refused from the next call on. Revoking again changes nothing.", fails: []int{400, 404},
+			tell:       "It is refused from the next call on. Revoking again changes nothing. With dry_run the answer is the token as it is.",
+			parameters: []parameter{dryRun}, fails: []int{400, 404},
 		}, (*call).revokeToken),
 		takes(operation{
 			method: post, path: "renewals", id: "renewCertificate", group: "requests", summary: "Renew the certificate that the connection shows",
@@ -64,6 +65,10 @@ func (c *call) makeToken(o tokenOrder) (ca.TokenView, error) {
 	if o.Days < 0 {
 		return ca.TokenView{}, ca.Invalid(ca.E1401, "days is negative", "a token lives 1 to 365 days").At("days")
 	}
+	if c.planned() {
+		c.status = http.StatusOK
+		return c.o.Rehearser.PlanToken(c.r.Context(), c.who(), o.Name, o.Scope, o.Days)
+	}
 	return c.o.Keeper.MakeToken(c.r.Context(), c.who(), o.Name, o.Scope, o.Days)
 }
 
@@ -87,6 +92,9 @@ func (c *call) revokeToken() (ca.TokenView, error) {
 	ref := c.r.PathValue("id")
 	if len(ref) > maxValue || !ca.PlainText(ref) {
 		return ca.TokenView{}, ca.NotFound(ca.E2101, "there is no token "+ca.Show(ref), "chancery token list").At("id")
+	}
+	if c.planned() {
+		return c.o.Rehearser.PlanTokenEnd(c.r.Context(), c.who(), ref)
 	}
 	return c.o.Keeper.RevokeToken(c.r.Context(), c.who(), ref)
 }

@@ -148,7 +148,43 @@ func unknownToken() *ca.Problem {
 // against what he may do then. The error is a Problem: E1305 for want of a role, E1401
 // and E2110 for what no token may be.
 func (r *Registrar) MakeToken(ctx context.Context, who ca.Actor, name string, scope ca.Scope, days int) (ca.TokenView, error) {
-	none := ca.TokenView{}
+	t, err := r.wanted(ctx, who, name, scope, days)
+	if err != nil {
+		return ca.TokenView{}, err
+	}
+	var secret [ca.SecretOctets]byte
+	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
+	text := ca.TokenText(secret)
+	t.Secret, _ = ca.TokenSecret(text)
+	digest := t.Digest()
+	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.ID, About: digest.String()}, func(c *ca.Change) {
+		t.ID = c.Event.ID
+		made := t
+		c.Token = &made
+	})
+	if err != nil {
+		return ca.TokenView{}, err
+	}
+	r.tokens.set(digest, true)
+	v := t.View(true, t.Made)
+	v.Token = text
+	return v, nil
+}
+
+// PlanToken is MakeToken without making it: the answer has neither id nor secret.
+func (r *Registrar) PlanToken(ctx context.Context, who ca.Actor, name string, scope ca.Scope, days int) (ca.TokenView, error) {
+	t, err := r.wanted(ctx, who, name, scope, days)
+	if err != nil {
+		return ca.TokenView{}, err
+	}
+	v := t.View(true, t.Made)
+	v.ID = ""
+	return v, nil
+}
+
+// wanted is the token that somebody may have made, yet without a secret.
+func (r *Registrar) wanted(ctx context.Context, who ca.Actor, name string, scope ca.Scope, days int) (ca.Token, error) {
+	none := ca.Token{}
 	if _, err := r.ready(ctx); err != nil {
 		return none, err
 	}
@@ -169,23 +205,7 @@ func (r *Registrar) MakeToken(ctx context.Context, who ca.Actor, name string, sc
 	if err := r.narrower(ctx, who, scope); err != nil {
 		return none, r.refused(who, err)
 	}
-	var secret [ca.SecretOctets]byte
-	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
-	text := ca.TokenText(secret)
-	t.Secret, _ = ca.TokenSecret(text)
-	digest := t.Digest()
-	err := r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.ID, About: digest.String()}, func(c *ca.Change) {
-		t.ID = c.Event.ID
-		made := t
-		c.Token = &made
-	})
-	if err != nil {
-		return none, err
-	}
-	r.tokens.set(digest, true)
-	v := t.View(true, now)
-	v.Token = text
-	return v, nil
+	return t, nil
 }
 
 // shown shows a token.
@@ -252,13 +272,7 @@ func (r *Registrar) TokensOf(ctx context.Context, who ca.Actor, all bool, below 
 // its name. Revoking again changes nothing. The error is a Problem: E2101 for none, also
 // for those of others that one may not see, E2102 for several.
 func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (ca.TokenView, error) {
-	if _, err := r.ready(ctx); err != nil {
-		return ca.TokenView{}, err
-	}
-	if err := r.allow(ctx, who, access.MakeToken); err != nil {
-		return ca.TokenView{}, err
-	}
-	t, err := r.tokenCalled(ctx, who, ref)
+	t, err := r.revocable(ctx, who, ref)
 	if err != nil {
 		return ca.TokenView{}, err
 	}
@@ -276,6 +290,26 @@ func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (
 	}
 	r.tokens.set(digest, false)
 	return r.shown(t), nil
+}
+
+// PlanTokenEnd is RevokeToken without revoking it.
+func (r *Registrar) PlanTokenEnd(ctx context.Context, who ca.Actor, ref string) (ca.TokenView, error) {
+	t, err := r.revocable(ctx, who, ref)
+	if err != nil {
+		return ca.TokenView{}, err
+	}
+	return r.shown(t), nil
+}
+
+// revocable is the token that somebody means, if he may revoke it.
+func (r *Registrar) revocable(ctx context.Context, who ca.Actor, ref string) (ca.Token, error) {
+	if _, err := r.ready(ctx); err != nil {
+		return ca.Token{}, err
+	}
+	if err := r.allow(ctx, who, access.MakeToken); err != nil {
+		return ca.Token{}, err
+	}
+	return r.tokenCalled(ctx, who, ref)
 }
 
 // tokenEnd is the row of a token's revocation.

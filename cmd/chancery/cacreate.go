@@ -103,9 +103,14 @@ func wordFlags(c *cobra.Command, q *creation) {
 	c.Flags().StringVar(&q.own, "own-recovery-file", "", "new file that takes recovery words of its own (a root's without a terminal)")
 }
 
+// dryFlag is what every command has that changes something.
+func dryFlag(c *cobra.Command, dry *bool) {
+	c.Flags().BoolVar(dry, "dry-run", false, "say what would be done, and do nothing")
+}
+
 // planFlags are those of a command that shows first what it will do.
 func planFlags(c *cobra.Command, dry, yes *bool) {
-	c.Flags().BoolVar(dry, "dry-run", false, "say what would be done, and do nothing")
+	dryFlag(c, dry)
 	c.Flags().BoolVar(yes, "yes", false, "do it without asking")
 }
 

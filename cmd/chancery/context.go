@@ -146,6 +146,7 @@ func (at remoteService) there(ctx context.Context, do func(context.Context, *cli
 
 func (a *app) loginCommand() *cobra.Command {
 	var fingerprint, root, token string
+	var dry bool
 	c := &cobra.Command{
 		Use: "login URL", Short: "Use the service on another machine from here on",
 		Long: "Keeps where a service is, the root it is known by, and a token, in contexts.toml under your configuration. From then\n" +
@@ -172,18 +173,19 @@ func (a *app) loginCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.login(c.Context(), at)
+			return a.login(c.Context(), at, dry)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&fingerprint, "fingerprint", "", "SHA-256 of the service's root certificate, compared by you")
 	f.StringVar(&root, "ca", "", "file with the service's root certificate, in PEM")
 	f.StringVar(&token, "token-file", "", "file with a token that chancery token create printed")
+	dryFlag(c, &dry)
 	return c
 }
 
 // login sees that the service answers, and keeps it.
-func (a *app) login(ctx context.Context, at remoteService) error {
+func (a *app) login(ctx context.Context, at remoteService, dry bool) error {
 	var who ca.Identity
 	err := at.there(ctx, func(ctx context.Context, k *client.Client) (err error) {
 		who, err = k.Whoami(ctx)
@@ -206,6 +208,9 @@ func (a *app) login(ctx context.Context, at remoteService) error {
 	}
 	if all.Context == nil {
 		all.Context = map[string]remoteService{}
+	}
+	if dry {
+		return a.print(who, fmt.Sprintf("  + context %s: %s\nnothing was kept\n", name, at.URL))
 	}
 	all.Context[name], all.Current = at, name
 	if err := a.writeContexts(all); err != nil {
@@ -247,7 +252,8 @@ func tokenFile(path string) (string, error) {
 }
 
 func (a *app) logoutCommand() *cobra.Command {
-	return &cobra.Command{
+	var dry bool
+	c := &cobra.Command{
 		Use: "logout", Short: "Forget a service on another machine, and the token for it",
 		Long:    "Forgets the context of --context, or the one in use. The token goes on being good for whoever has a copy:\nchancery token revoke ends it.",
 		Example: "  chancery logout\n  chancery logout --context lab",
@@ -266,6 +272,12 @@ func (a *app) logoutCommand() *cobra.Command {
 			if _, ok := all.Context[name]; !ok {
 				return ca.NotFound(ca.E1001, "there is nothing to log out of", "chancery login https://HOST:8443 --fingerprint DIGITS")
 			}
+			forgotten := struct {
+				Context string `json:"context"`
+			}{name}
+			if dry {
+				return a.print(forgotten, "  - context "+name+"\nnothing was forgotten\n")
+			}
 			delete(all.Context, name)
 			if all.Current == name {
 				all.Current = ""
@@ -273,11 +285,11 @@ func (a *app) logoutCommand() *cobra.Command {
 			if err := a.writeContexts(all); err != nil {
 				return err
 			}
-			return a.print(struct {
-				Context string `json:"context"`
-			}{name}, a.mark(fine)+" forgotten: "+name+"\n")
+			return a.print(forgotten, a.mark(fine)+" forgotten: "+name+"\n")
 		},
 	}
+	dryFlag(c, &dry)
+	return c
 }
 
 func (a *app) whoamiCommand() *cobra.Command {

@@ -137,6 +137,7 @@ func crlText(all []published) string {
 func (a *app) crlPublish() *cobra.Command {
 	var name, words string
 	var days int
+	var dry bool
 	c := &cobra.Command{
 		Use: "publish", Short: "Make and publish a new list now",
 		Long:    "Makes and publishes a new list now, of every issuing authority. The service does so by itself: after each\nrevocation and once a day. The list of a root or an intermediate is made with its recovery words, for a year: name it with --ca.",
@@ -149,6 +150,9 @@ func (a *app) crlPublish() *cobra.Command {
 				return err
 			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
+				if dry {
+					return a.wouldPublish(ctx, k, name)
+				}
 				if of, err := k.Authority(ctx, name); name != "" && err == nil && of.Kind != ca.Issuing {
 					return a.publishRoot(ctx, of, words, days)
 				}
@@ -159,25 +163,16 @@ func (a *app) crlPublish() *cobra.Command {
 	c.Flags().StringVar(&name, "ca", "", "only of this authority")
 	c.Flags().IntVar(&days, "days", 0, "how long the list is valid (default: 7, those of sealed keys 365)")
 	c.Flags().StringVar(&words, "recovery-file", "", "file with the recovery words, for a root or an intermediate (CHANCERY_PASSWORD_FILE)")
+	dryFlag(c, &dry)
 	a.completeFlag(c, "ca", completeAuthorities)
 	return c
 }
 
 // publish publishes the list of one authority, or of all that can sign one.
 func (a *app) publish(ctx context.Context, k *client.Client, name string, days int) error {
-	names := []string{name}
-	if name == "" {
-		_, settled := k.Profiles(ctx) // which waits for the end of a start
-		all, err := k.Authorities(ctx)
-		if err := errors.Join(err, settled); err != nil {
-			return err
-		}
-		names = nil
-		for _, one := range all {
-			if one.Kind == ca.Issuing && one.Lists(time.Now()) {
-				names = append(names, one.Name)
-			}
-		}
+	names, err := publishing(ctx, k, name)
+	if err != nil {
+		return err
 	}
 	var lists []ca.List
 	var b strings.Builder
@@ -190,6 +185,61 @@ func (a *app) publish(ctx context.Context, k *client.Client, name string, days i
 		fmt.Fprintf(&b, "%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), l.Number, l.Authority, l.Entries, l.NextUpdate.Local().Format(time.DateTime))
 	}
 	return a.give(answer{value: lists, text: b.String(), rows: lists, names: names})
+}
+
+// publishing are the authorities whose lists are meant by a name, or by none.
+func publishing(ctx context.Context, k *client.Client, name string) (names []string, err error) {
+	if name != "" {
+		return []string{name}, nil
+	}
+	_, settled := k.Profiles(ctx) // which waits for the end of a start
+	all, err := k.Authorities(ctx)
+	if err := errors.Join(err, settled); err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		if one.Kind == ca.Issuing && one.Lists(time.Now()) {
+			names = append(names, one.Name)
+		}
+	}
+	return names, nil
+}
+
+// wouldPublish says which lists would be made, and refuses what could not be.
+func (a *app) wouldPublish(ctx context.Context, k *client.Client, name string) error {
+	names, err := publishing(ctx, k, name)
+	if err != nil {
+		return err
+	}
+	s, err := k.Status(ctx)
+	if err != nil {
+		return err
+	}
+	heads, err := k.Lists(ctx)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	rows := []ca.List{}
+	for _, name := range names {
+		of, err := k.Authority(ctx, name)
+		switch {
+		case err != nil:
+			return err
+		case of.External:
+			return ca.Refused(ca.E2111, "the key of "+name+" is elsewhere, and so are its lists", "make the list where the key is")
+		case of.Kind == ca.Issuing && s.Sealed:
+			return ca.Locked(ca.E3001, "the key of "+name+" is locked", "chancery key unlock")
+		}
+		one := ca.List{Authority: name, Number: 1}
+		before := "none"
+		if at := slices.IndexFunc(heads, func(h ca.ListHead) bool { return h.Authority == name }); at >= 0 {
+			one.Number, before = heads[at].Number+1, fmt.Sprint(heads[at].Number)
+		}
+		rows = append(rows, one)
+		fmt.Fprintf(&b, "  ~ list of %s   %s → %d\n", name, before, one.Number)
+	}
+	return a.give(answer{value: rows, text: b.String() + "nothing was published\n", rows: rows, names: names})
 }
 
 // publishRoot has the list of a root, or of an intermediate, made at the ceremony

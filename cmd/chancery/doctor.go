@@ -79,7 +79,7 @@ type patient struct {
 var errFaults = errors.New("the check found faults")
 
 func (a *app) doctorCommand() *cobra.Command {
-	var fix bool
+	var fix, dry bool
 	var only, skip []string
 	c := &cobra.Command{
 		Use: "doctor", Short: "Look for what is wrong or soon will be, with or without the service",
@@ -101,20 +101,21 @@ func (a *app) doctorCommand() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), examineWait)
 			defer cancel()
-			found := examine(ctx, &patient{layout: l, now: time.Now(), fix: fix}, chosen)
+			found := examine(ctx, &patient{layout: l, now: time.Now(), fix: fix && !dry}, chosen)
 			for i, f := range found {
 				found[i].Hint = a.pasteable(f.Hint)
 			}
 			if err := a.give(answer{value: found, text: a.diagnosis(found), rows: found, columns: findingColumns}); err != nil {
 				return err
 			}
-			if count(found, failed) > 0 {
+			if count(found, failed) > 0 && !dry {
 				return errFaults
 			}
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&fix, "fix", false, "repair what is harmless to repair, such as modes")
+	c.Flags().BoolVar(&dry, "dry-run", false, "with --fix: say what is wrong, and repair nothing")
 	c.Flags().StringSliceVar(&only, "only", nil, "only these checks: "+strings.Join(checkIDs(), ", "))
 	c.Flags().StringSliceVar(&skip, "skip", nil, "all but these checks")
 	_ = c.RegisterFlagCompletionFunc("only", fixed(checkIDs()...)) // the flags are there

@@ -31,6 +31,7 @@ type issuing struct {
 	names   []string
 	key     string
 	encrypt bool
+	dry     bool
 }
 
 func (a *app) issueCommand() *cobra.Command {
@@ -48,8 +49,12 @@ func (a *app) issueCommand() *cobra.Command {
 			q.names = names
 			q.placed()
 			// All that can be known to fail is judged before a key is made.
+			sample := q.sample()
+			if q.dry {
+				sample = answer{value: ca.Plan{}}
+			}
 			for _, refused := range []error{
-				someDays(c, q.Days), a.canGive(q.sample()), judged(names), q.roomForKey(), q.judge(q.key),
+				someDays(c, q.Days), a.canGive(sample), judged(names), q.roomForKey(), q.judge(q.key),
 			} {
 				if refused != nil {
 					return refused
@@ -68,6 +73,7 @@ func (a *app) issueCommand() *cobra.Command {
 	f.StringVar(&q.out, "out", "", "new file for the certificate with its chain, a directory/ for each form, or - to print it (default: NAME.pem)")
 	f.BoolVar(&q.encrypt, "encrypt-key", false, "encrypt the key's file with the password")
 	a.outputFlags(c, &q.outputs)
+	dryFlag(c, &q.dry)
 	return c
 }
 
@@ -112,6 +118,9 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 		if err != nil {
 			return err
 		}
+		if q.dry {
+			return a.wouldIssue(ctx, k, q, secret, missing != nil)
+		}
 		fresh, err := q.makeDirectory()
 		if err != nil {
 			return err
@@ -140,6 +149,42 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 		}
 		return a.issued(q, material{issued, q.names[0], key, secret})
 	})
+}
+
+// wouldIssue asks the policy about the request that issue would make. A key that is
+// yet to be made is made for this alone, and thrown away.
+func (a *app) wouldIssue(ctx context.Context, k *client.Client, q issuing, secret []byte, fresh bool) error {
+	var key crypto.Signer
+	files := q.paths(true)
+	if fresh {
+		thrown, err := thrownAway()
+		if err != nil {
+			return err
+		}
+		key, files = thrown, append(files, q.key)
+	} else {
+		there, _, err := a.keyAt(ctx, q.key, q.outputs, secret, q.encrypt)
+		if err != nil {
+			return err
+		}
+		key = there.signer
+	}
+	common, err := commonFor(ctx, k, q.Profile, q.names)
+	if err != nil {
+		return err
+	}
+	if q.CSR, err = requestFor(key, common, q.names); err != nil {
+		return err
+	}
+	p, err := k.Plan(ctx, q.Order)
+	if err != nil {
+		return err
+	}
+	text := planText(p)
+	for _, path := range files {
+		text += "  + file " + path + "\n"
+	}
+	return a.print(p, text)
 }
 
 // makeDirectory makes that of --out, if it is one and not there.

@@ -43,20 +43,44 @@ func (a *app) keyList() *cobra.Command {
 }
 
 func (a *app) keyLock() *cobra.Command {
-	return &cobra.Command{
+	var dry bool
+	c := &cobra.Command{
 		Use: "lock", Short: "Seal the signing keys: nothing is issued until they are unlocked", Example: "  chancery key lock\n  chancery key unlock",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if dry {
+				return a.keys(c.Context(), a.wouldTurn("locked"))
+			}
 			return a.keys(c.Context(), func(ctx context.Context, k *wire.Client) (signer.KeyStates, error) { return k.Lock(ctx) })
 		},
+	}
+	dryFlag(c, &dry)
+	return c
+}
+
+// wouldTurn says what the signing keys would be, and asks only what they are.
+func (a *app) wouldTurn(to string) func(context.Context, *wire.Client) (signer.KeyStates, error) {
+	return func(ctx context.Context, k *wire.Client) (signer.KeyStates, error) {
+		states, err := k.Keys(ctx)
+		from := "unlocked"
+		if states.Sealed {
+			from = "locked"
+		}
+		if err == nil {
+			fmt.Fprintf(a.err, "  ~ signing keys   %s → %s\nnothing was changed\n", from, to)
+		}
+		return states, err
 	}
 }
 
 func (a *app) keyUnlock() *cobra.Command {
 	var file string
-	var words bool
+	var words, dry bool
 	c := &cobra.Command{
 		Use: "unlock", Short: "Open the signing keys", Example: "  chancery key unlock\n  chancery key unlock --password-file /run/credentials/pass",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if dry {
+				return a.keys(c.Context(), a.wouldTurn("unlocked"))
+			}
 			return a.keys(c.Context(), func(ctx context.Context, k *wire.Client) (signer.KeyStates, error) {
 				states, err := k.Keys(ctx)
 				if err != nil || states.Automatic && file == "" && !words {
@@ -78,6 +102,7 @@ func (a *app) keyUnlock() *cobra.Command {
 	}
 	c.Flags().StringVar(&file, "password-file", "", "file with the passphrase, or the words with --words; - for standard input (CHANCERY_PASSWORD_FILE)")
 	c.Flags().BoolVar(&words, "words", false, "use the recovery words instead of the passphrase")
+	dryFlag(c, &dry)
 	return c
 }
 

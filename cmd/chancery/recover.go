@@ -25,6 +25,7 @@ type recovery struct {
 	void    int64
 	adopt   string
 	confirm string
+	dry     bool
 }
 
 func (a *app) recoverCommand() *cobra.Command {
@@ -41,9 +42,9 @@ func (a *app) recoverCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
 			case r.reset:
-				return a.resetTime(c.Context(), r.confirm)
+				return a.resetTime(c.Context(), r)
 			case r.adopt != "":
-				return a.adopt(c.Context(), r.adopt)
+				return a.adopt(c.Context(), r)
 			case c.Flags().Changed("void"):
 				return a.void(c.Context(), r)
 			}
@@ -63,6 +64,7 @@ func (a *app) recoverCommand() *cobra.Command {
 	c.Flags().StringVar(&r.adopt, "adopt", "", "file of a certificate that was handed out")
 	c.Flags().Int64Var(&r.void, "void", 0, "log entry whose certificate was not handed out")
 	c.Flags().StringVar(&r.confirm, "confirm", "", "the entry, or today's date, instead of typing it when asked")
+	dryFlag(c, &r.dry)
 	c.MarkFlagsMutuallyExclusive("time-reset", "adopt", "void")
 	return c
 }
@@ -82,11 +84,11 @@ func unknownText(all []ca.Unknown) string {
 }
 
 // adopt brings a certificate to the intent of its serial number.
-func (a *app) adopt(ctx context.Context, path string) error {
+func (a *app) adopt(ctx context.Context, r recovery) error {
 	if err := a.canGive(answer{value: ca.Unknown{}}); err != nil {
 		return err
 	}
-	text, err := a.readInput(path)
+	text, err := a.readInput(r.adopt)
 	if err != nil {
 		return err
 	}
@@ -96,7 +98,7 @@ func (a *app) adopt(ctx context.Context, path string) error {
 	}
 	x, err := x509.ParseCertificate(der)
 	if err != nil {
-		return ca.Invalid(ca.E2203, path+" holds no certificate", "name a file with one certificate, in PEM or DER").Because(err.Error())
+		return ca.Invalid(ca.E2203, r.adopt+" holds no certificate", "name a file with one certificate, in PEM or DER").Because(err.Error())
 	}
 	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
 	if err != nil {
@@ -111,6 +113,9 @@ func (a *app) adopt(ctx context.Context, path string) error {
 			if u.Serial != serial {
 				continue
 			}
+			if r.dry {
+				return a.print(u, fmt.Sprintf("  ~ entry %d: the certificate …%s would be in the database\nnothing was changed\n", u.Index, serial.Tail()))
+			}
 			if err := k.Decide(ctx, u.Index, ca.Decision{DER: der}); err != nil {
 				return err
 			}
@@ -124,6 +129,9 @@ func (a *app) adopt(ctx context.Context, path string) error {
 func (a *app) void(ctx context.Context, r recovery) error {
 	if err := a.canGive(answer{value: struct{}{}}); err != nil {
 		return err
+	}
+	if r.dry {
+		return a.wouldVoid(ctx, r.void)
 	}
 	typed := r.confirm
 	if typed == "" {
@@ -146,8 +154,24 @@ func (a *app) void(ctx context.Context, r recovery) error {
 	})
 }
 
+// wouldVoid says what would be void.
+func (a *app) wouldVoid(ctx context.Context, entry int64) error {
+	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		all, err := k.Unknown(ctx)
+		if err != nil {
+			return err
+		}
+		for _, u := range all {
+			if u.Index == entry {
+				return a.print(struct{}{}, fmt.Sprintf("  ~ entry %d: void, and the serial number …%s reported revoked\nnothing was changed\n", entry, u.Serial.Tail()))
+			}
+		}
+		return ca.NotFound(ca.E2101, fmt.Sprintf("leaf %d is not an intent that has to be decided", entry), "chancery recover")
+	})
+}
+
 // resetTime has the signer take the clock for right.
-func (a *app) resetTime(ctx context.Context, confirm string) error {
+func (a *app) resetTime(ctx context.Context, r recovery) error {
 	if err := a.canGive(answer{value: signer.TimeBody{}}); err != nil {
 		return err
 	}
@@ -155,10 +179,18 @@ func (a *app) resetTime(ctx context.Context, confirm string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.today(ctx, confirm); err != nil {
+	at := wire.Dial(dialPath(l.socket("ceremony")))
+	if r.dry {
+		if _, err := at.Keys(ctx); err != nil {
+			return l.silent(err)
+		}
+		now := wallClock()()
+		return a.print(signer.TimeBody{After: now}, fmt.Sprintf("  ~ the clock, which says %s, would be taken for right\nnothing was changed\n", now.Format(time.RFC3339)))
+	}
+	if err := a.today(ctx, r.confirm); err != nil {
 		return err
 	}
-	t, err := wire.Dial(dialPath(l.socket("ceremony"))).ResetTime(ctx)
+	t, err := at.ResetTime(ctx)
 	if err != nil {
 		return l.silent(err)
 	}

@@ -46,6 +46,9 @@ func (a *app) tokenCreate() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if o.DryRun {
+					return a.give(answer{value: t, text: "would make\n" + scopeText(t)})
+				}
 				fmt.Fprintf(a.err, "%s token %s (%s), until %s; shown once:\n", a.mark(fine), t.Name, t.ID, t.Expires.Local().Format(time.DateOnly))
 				return a.give(answer{value: t, text: t.Token + "\n", names: []string{t.Token}})
 			})
@@ -57,6 +60,7 @@ func (a *app) tokenCreate() *cobra.Command {
 	f.StringSliceVar(&o.Profiles, "profile", nil, "only under these profiles")
 	f.StringSliceVar(&o.Names, "names", nil, "only for names that these patterns take, such as *.ci.lab.example")
 	f.IntVar(&o.Days, "days", ca.TokenDays, "how long it lives, at most 365")
+	dryFlag(c, &o.DryRun)
 	_ = c.RegisterFlagCompletionFunc("role", fixed("requester", "ca-admin", "security-admin", "system-admin", "auditor")) // the flag is there
 	return c
 }
@@ -127,25 +131,39 @@ func mayText(t ca.TokenView) string {
 	return text
 }
 
+// tokenTitle is a token's name, and its id if it has one yet.
+func tokenTitle(t ca.TokenView) string {
+	if t.ID == "" {
+		return t.Name
+	}
+	return t.Name + " (" + t.ID + ")"
+}
+
 // scopeText says what a token is for, in lines.
 func scopeText(t ca.TokenView) string {
-	return fmt.Sprintf("  token %s (%s), until %s: %s\n", t.Name, t.ID, t.Expires.Local().Format(time.DateOnly), mayText(t))
+	return fmt.Sprintf("  token %s, until %s: %s\n", tokenTitle(t), t.Expires.Local().Format(time.DateOnly), mayText(t))
 }
 
 func (a *app) tokenRevoke() *cobra.Command {
-	return &cobra.Command{
+	var dry bool
+	c := &cobra.Command{
 		Use: "revoke TOKEN", Short: "Revoke a token, by its id or the name you gave it", Example: "  chancery token revoke ci\n  chancery token revoke 3f9a1c2074be5d10",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("token revoke takes one token", "chancery token list")
 			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
-				t, err := k.RevokeToken(ctx, args[0])
+				t, err := k.RevokeToken(ctx, args[0], dry)
 				if err != nil {
 					return err
+				}
+				if dry {
+					return a.give(answer{value: t, text: fmt.Sprintf("  ~ token %s (%s)   %s → revoked\nnothing was changed\n", t.Name, t.ID, t.Status), names: []string{t.ID}})
 				}
 				return a.give(answer{value: t, text: fmt.Sprintf("%s token %s (%s) is %s\n", a.mark(fine), t.Name, t.ID, t.Status), names: []string{t.ID}})
 			})
 		},
 	}
+	dryFlag(c, &dry)
+	return c
 }
