@@ -25,15 +25,11 @@ const listPage = 50
 
 // readInput reads a file, or standard input for -, of at most csr.MaxFile octets.
 func (a *app) readInput(path string) ([]byte, error) {
-	in := a.in
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, unreadable(path, err)
-		}
-		defer f.Close()
-		in = f
+	in, err := a.opened(path)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close() //nolint:errcheck // it was only read
 	content, err := io.ReadAll(io.LimitReader(in, csr.MaxFile+1))
 	if err != nil { // a directory, for one
 		return nil, unreadable(path, err)
@@ -42,6 +38,18 @@ func (a *app) readInput(path string) ([]byte, error) {
 		return nil, ca.Invalid(ca.E2203, fmt.Sprintf("%s has more than %d octets: it is neither request nor certificate", path, csr.MaxFile), "name the file with the request")
 	}
 	return content, nil
+}
+
+// opened opens a file, or standard input for -.
+func (a *app) opened(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(a.in), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return f, nil
 }
 
 // unreadable is about a file that was named.

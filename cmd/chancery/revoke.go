@@ -3,9 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -13,57 +16,206 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/internal/csr"
 )
 
+// A withdrawing is what revoke was asked.
+type withdrawing struct {
+	ca.Withdrawal
+	confirm string
+	dry     bool
+	// search or file name many.
+	search ca.Filter
+	file   string
+}
+
+// many tells whether it is not about one certificate, searches whether a search finds them.
+func (q withdrawing) many() bool { return q.file != "" || q.searches() }
+
+func (q withdrawing) searches() bool {
+	f := q.search
+	return f.Name != "" || f.Owner != "" || f.Profile != "" || f.Authority != ""
+}
+
 func (a *app) revokeCommand() *cobra.Command {
-	var reason, confirm string
-	var dry bool
+	var q withdrawing
+	var reason, since string
 	c := &cobra.Command{
-		Use: "revoke SERIAL|NAME", Short: "Revoke a certificate, for good",
-		Long: "Revokes a certificate: whoever fetches the authority's list from now on refuses it. It cannot be undone;\n" +
-			"the reason can be raised to keyCompromise later. Works while the keys are locked; the list follows.\n\nReasons: " + strings.Join(ca.Reasons(), ", "),
-		Example:           "  chancery revoke d24f9c21 --reason keyCompromise\n  chancery revoke nas.lab.example --reason superseded --confirm nas.lab.example",
-		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveNoFileComp),
+		Use: "revoke [SERIAL|NAME|FILE]", Short: "Revoke certificates",
+		Long: "Revokes a certificate: whoever fetches the authority's list from now on refuses it. It cannot be undone, unless it is a hold;\n" +
+			"the reason can be raised to keyCompromise later. Works while the keys are locked; the list follows.\n" +
+			"With --name, --owner, --profile or --ca it revokes all valid ones that these find together, with --file those of a list of serial numbers.\n\nReasons: " + strings.Join(ca.Reasons(), ", "),
+		Example: "  chancery revoke d24f9c21 --reason keyCompromise\n  chancery revoke nas.lab.example --reason superseded --confirm nas.lab.example\n" +
+			"  chancery revoke nas.pem --reason certificateHold\n  chancery revoke --owner uid:1000 --reason affiliationChanged --confirm 12\n  chancery revoke --file serials.txt --dry-run",
+		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 || q.many() == (len(args) == 1) {
+				return usage("revoke takes one certificate, or what finds many", "chancery list, or --name, --owner, --profile, --ca or --file")
+			} else if q.file != "" && q.searches() {
+				return usage("--file names the certificates, and nothing else does", "leave the other flags out")
+			}
+			var err error
+			if q.Reason, err = ca.ParseReason(reason); err != nil {
+				return err
+			}
+			if q.InvalidSince, err = day(since); err != nil {
+				return err
+			}
+			sample := answer{value: ca.Certificate{}}
+			if q.many() {
+				sample = answer{value: []outcome{}, rows: []outcome{}}
+			}
+			if err := a.canGive(sample); err != nil {
+				return err
+			}
+			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
+				if q.many() {
+					return a.many(ctx, k, q)
+				}
+				return a.revokeOne(ctx, k, args[0], q)
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&reason, "reason", ca.Unspecified.String(), "why, see above")
+	f.StringVar(&since, "invalid-since", "", "day since when it was not to be trusted, such as 2027-01-31 or 2027-01-31T12:00:00Z")
+	f.StringVar(&q.confirm, "confirm", "", "name of the certificate, or how many there are, instead of typing it when asked")
+	f.BoolVar(&q.dry, "dry-run", false, "say what would be revoked, and revoke nothing")
+	f.StringVar(&q.search.Name, "name", "", "all with a name, or below one: *.lab.example")
+	f.StringVar(&q.search.Owner, "owner", "", "all of an account, such as uid:1000")
+	f.StringVar(&q.search.Profile, "profile", "", "all of a profile")
+	f.StringVar(&q.search.Authority, "ca", "", "all of an authority")
+	f.StringVar(&q.file, "file", "", "file with a serial number on each line, or - for standard input")
+	a.completeFlag(c, "profile", completeProfiles)
+	a.completeFlag(c, "ca", completeAuthorities)
+	_ = c.RegisterFlagCompletionFunc("reason", fixed(ca.Reasons()...)) // the flag is there
+	return c
+}
+
+// day reads a day, or a moment in whole seconds; empty is none.
+func day(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, form := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(form, text); err == nil {
+			return t.UTC().Truncate(time.Second), nil
+		}
+	}
+	return time.Time{}, usage(ca.Show(text)+" is no day", "write it as 2027-01-31, or 2027-01-31T12:00:00Z")
+}
+
+// revokeOne revokes a certificate that is named, or lies in a file.
+func (a *app) revokeOne(ctx context.Context, k *client.Client, ref string, q withdrawing) error {
+	c, err := theOne(ctx, k, ref)
+	if err != nil {
+		return err
+	}
+	if c.Kind == ca.CACertificate {
+		return authorityAsked(ctx, k, c)
+	}
+	fmt.Fprint(a.err, effect(c, q.Reason))
+	if q.dry {
+		return a.give(answer{value: c, text: "nothing was revoked\n"})
+	}
+	if err := a.confirmed(ctx, c, q.confirm); err != nil {
+		return err
+	}
+	// By its public name, which means this one certificate whatever happens meanwhile.
+	return a.revoke(ctx, k, c.PublicName(), q.Withdrawal)
+}
+
+// theOne is the one certificate that a reference means: that of a file, if there is one
+// with a certificate in it.
+func theOne(ctx context.Context, k *client.Client, ref string) (ca.Certificate, error) {
+	der := certificateIn(ref)
+	if der == nil {
+		found, err := k.Certificate(ctx, ref)
+		if err == nil {
+			err = onlyOne(ctx, k, ref, found.Certificate)
+		}
+		return found.Certificate, err
+	}
+	x, err := x509.ParseCertificate(der)
+	if err != nil {
+		return ca.Certificate{}, ca.Invalid(ca.E2501, "the certificate in "+ref+" cannot be read", "name it by its serial number").Because(err.Error())
+	}
+	foreign := ca.NotFound(ca.E2101, "the certificate in "+ref+" is none of this service's", "chancery show "+ref+" says who signed it")
+	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
+	if err != nil {
+		return ca.Certificate{}, foreign
+	}
+	found, err := k.Certificate(ctx, string(serial))
+	if err == nil && !bytes.Equal(found.Certificate.DER, der) {
+		err = foreign
+	}
+	return found.Certificate, err
+}
+
+// certificateIn is the first certificate of a file in PEM or DER, nil if there is none.
+func certificateIn(path string) []byte {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > csr.MaxFile {
+		return nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	for rest := content; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type == certificateLabel {
+			return block.Bytes
+		}
+	}
+	if _, err := x509.ParseCertificate(content); err != nil {
+		return nil
+	}
+	return content
+}
+
+func (a *app) unholdCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "unhold SERIAL|NAME|FILE", Short: "Take a hold back: the certificate is good again",
+		Long:              "Takes back that a certificate was revoked for certificateHold. Whoever fetches the authority's next list accepts it again.\nNothing else that was revoked comes back.",
+		Example:           "  chancery unhold nas.lab.example\n  chancery list --status held",
+		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage("revoke takes one certificate", "chancery list")
+				return usage("unhold takes one certificate", "chancery list --status held")
 			}
 			if err := a.canGive(answer{value: ca.Certificate{}}); err != nil {
 				return err
 			}
-			why, err := ca.ParseReason(reason)
-			if err != nil {
-				return err
-			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
-				found, err := k.Certificate(ctx, args[0])
+				ref, err := heldOne(ctx, k, args[0])
 				if err != nil {
 					return err
 				}
-				if err := onlyOne(ctx, k, args[0], found.Certificate); err != nil {
-					return err
-				}
-				if found.Certificate.Kind == ca.CACertificate {
-					return authorityAsked(ctx, k, found.Certificate)
-				}
-				fmt.Fprint(a.err, effect(found.Certificate, why))
-				if dry {
-					return a.give(answer{value: found.Certificate, text: "nothing was revoked\n"})
-				}
-				if err := a.confirmed(ctx, found.Certificate, confirm); err != nil {
-					return err
-				}
-				// By its public name, which means this one certificate whatever happens
-				// meanwhile.
-				return a.revoke(ctx, k, found.Certificate.PublicName(), why)
+				return a.revoke(ctx, k, ref, ca.Withdrawal{Reason: ca.RemoveFromCRL})
 			})
 		},
 	}
-	c.Flags().StringVar(&reason, "reason", ca.Unspecified.String(), "why, see above")
-	c.Flags().StringVar(&confirm, "confirm", "", "name of the certificate, instead of typing it when asked")
-	c.Flags().BoolVar(&dry, "dry-run", false, "say what would be revoked, and revoke nothing")
-	_ = c.RegisterFlagCompletionFunc("reason", fixed(ca.Reasons()...)) // the flag is there
-	return c
+}
+
+// heldOne gives the public name of the one certificate that is held and meant. A name of
+// several means the one of them that is held.
+func heldOne(ctx context.Context, k *client.Client, ref string) (string, error) {
+	if certificateIn(ref) == nil {
+		page, err := k.Certificates(ctx, ca.Filter{Name: strings.TrimSpace(ref), Status: "held", Limit: 2})
+		if err == nil && len(page.Items) == 1 {
+			return page.Items[0].PublicName(), nil
+		}
+		if err == nil && len(page.Items) > 1 {
+			return "", ca.Invalid(ca.E2102, ca.Show(ref)+" is the name of more than one certificate that is held", "take one of them back by its serial number: chancery list --status held")
+		}
+		found, err := k.Certificate(ctx, ref)
+		return found.Certificate.PublicName(), err
+	}
+	c, err := theOne(ctx, k, ref)
+	return c.PublicName(), err
 }
 
 // onlyOne refuses a name that several standing certificates bear: elsewhere it means
@@ -111,8 +263,12 @@ func effect(c ca.Certificate, why ca.Reason) string {
 	if why == ca.KeyCompromise {
 		text += "  The key is never certified again, and every other certificate of it is revoked too.\n"
 	}
+	end := "This cannot be undone."
+	if why == ca.CertificateHold {
+		end = "chancery unhold takes it back."
+	}
 	return text + fmt.Sprintf("  Effect: a new list of %s is published, reason %s. Who keeps the one before may accept the certificate\n"+
-		"          until that one ends. This cannot be undone.\n", c.Authority, why)
+		"          until that one ends. %s\n", c.Authority, why, end)
 }
 
 // confirmed has the certificate's name typed: what cannot be undone is not done by
@@ -134,24 +290,23 @@ func (a *app) confirmed(ctx context.Context, c ca.Certificate, typed string) err
 	return nil
 }
 
-// revoke revokes, and publishes the list at once.
-func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.Reason) error {
-	c, err := k.Revoke(ctx, name, ca.Withdrawal{Reason: why})
+// revoke takes a step, and publishes the list at once.
+func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.Withdrawal) error {
+	c, err := k.Revoke(ctx, name, why)
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s revoked since %s, for %s", a.mark(fine), c.Revoked.At.UTC().Format(time.DateTime+" UTC"), c.Revoked.Reason)
-	l, err := k.PublishList(ctx, c.Authority, 0)
-	var p *ca.Problem
-	switch {
-	case err == nil:
-		text += fmt.Sprintf("; list %d of %s is published\n", l.Number, l.Authority)
-	case errors.As(err, &p):
-		// It is revoked; that the list waits is no failure of this command.
-		text += "\n"
-		fmt.Fprintf(a.err, "%s the list of %s is not published yet: %s   → %s\n", a.mark(warned), c.Authority, p.Detail, p.Fix)
-	default:
+	text := fmt.Sprintf("%s %s is not held any more", a.mark(fine), c.Title())
+	if v := c.Revoked; v != nil {
+		text = fmt.Sprintf("%s revoked since %s, for %s", a.mark(fine), v.At.UTC().Format(time.DateTime+" UTC"), v.Reason)
+		if !v.InvalidSince.IsZero() {
+			text += ", invalid since " + v.InvalidSince.UTC().Format(time.DateTime+" UTC")
+		}
+	}
+	// It stands; that the list waits is no failure of this command.
+	list, err := a.published(ctx, k, c.Authority)
+	if err != nil {
 		return err
 	}
-	return a.give(answer{value: c, text: text, names: []string{c.PublicName()}})
+	return a.give(answer{value: c, text: text + list + "\n", names: []string{c.PublicName()}})
 }

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"chancery/ca"
+	"chancery/client"
+)
+
+const (
+	// abreast is how many calls are under way at once: they share the waits for log and
+	// database, and leave room for others.
+	abreast = 32
+	// shownFirst is how many rows stand for all before somebody confirms their number.
+	shownFirst = 10
+)
+
+// An outcome is what came of one line of many.
+type outcome struct {
+	// Line is what was asked: a file, or a serial number.
+	Line string `json:"line"`
+	Name string `json:"name,omitempty"`
+	// Certificate is the public name.
+	Certificate string `json:"certificate,omitempty"`
+	OK          bool   `json:"ok"`
+	// Code and Detail are those of the problem.
+	Code   ca.Code `json:"code,omitempty"`
+	Detail string  `json:"detail,omitempty"`
+}
+
+// went makes the outcome of a line.
+func went(line string, c ca.Certificate, err error) outcome {
+	o := outcome{Line: line, OK: err == nil}
+	if len(c.Serial) > 0 {
+		o.Name, o.Certificate = c.Title(), c.PublicName()
+	}
+	if err != nil {
+		p := asProblem(err)
+		o.Code, o.Detail = p.Code, p.Detail
+	}
+	return o
+}
+
+// tell is a line for people.
+func (o outcome) tell(a *app) string {
+	if o.OK {
+		return fmt.Sprintf("%s %s   %s\n", a.mark(fine), o.Name, o.Certificate)
+	}
+	return fmt.Sprintf("%s %s   %s %s\n", a.mark(failed), ca.Show(o.Line), o.Code, o.Detail)
+}
+
+// outcomes answers with a line each; some that failed are an error whose answer was given.
+func (a *app) outcomes(all []outcome, what string) error {
+	var b strings.Builder
+	var names []string
+	bad := 0
+	for _, o := range all {
+		b.WriteString(o.tell(a))
+		if o.OK {
+			names = append(names, o.Certificate)
+		} else {
+			bad++
+		}
+	}
+	fmt.Fprintf(&b, "%d %s, %d refused\n", len(all)-bad, what, bad)
+	err := a.give(answer{value: all, text: b.String(), rows: all, columns: []string{"line", "name", "certificate", "ok", "code", "detail"}, names: names})
+	if err == nil && bad > 0 {
+		err = errFaults
+	}
+	return err
+}
+
+// each runs a function for each place of a list, some at once, and ends early with ctx.
+func each(ctx context.Context, n int, do func(i int)) error {
+	places := make(chan struct{}, abreast)
+	var all sync.WaitGroup
+	defer all.Wait()
+	for i := range n {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		all.Go(func() {
+			defer func() { <-places }()
+			do(i)
+		})
+	}
+	return nil
+}
+
+// many revokes what a search or a file of serial numbers names, after somebody has said
+// how many that are.
+func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
+	found, bad, err := a.gathered(ctx, k, q)
+	if err != nil {
+		return err
+	}
+	for _, o := range bad {
+		fmt.Fprint(a.err, o.tell(a))
+	}
+	fmt.Fprintf(a.err, "%d certificates would be revoked, reason %s:\n%s", len(found), q.Reason, listText(found[:min(len(found), shownFirst)], time.Now()))
+	if len(found) > shownFirst {
+		fmt.Fprintf(a.err, "  and %d more\n", len(found)-shownFirst)
+	}
+	if q.dry || len(found) == 0 {
+		return a.outcomes(bad, "revoked")
+	}
+	if err := a.counted(ctx, len(found), q.confirm); err != nil {
+		return err
+	}
+	all := make([]outcome, len(found))
+	if err := each(ctx, len(found), func(i int) {
+		c, err := k.Revoke(ctx, found[i].PublicName(), q.Withdrawal)
+		if err != nil {
+			c = found[i]
+		}
+		all[i] = went(found[i].PublicName(), c, err)
+	}); err != nil {
+		return err
+	}
+	var authorities []string
+	for i, o := range all {
+		if o.OK && !slices.Contains(authorities, found[i].Authority) {
+			authorities = append(authorities, found[i].Authority)
+		}
+	}
+	for _, name := range authorities {
+		if _, err := a.published(ctx, k, name); err != nil {
+			return err
+		}
+	}
+	return a.outcomes(append(bad, all...), "revoked")
+}
+
+// counted has the number of certificates said by who revokes them.
+func (a *app) counted(ctx context.Context, n int, typed string) error {
+	if typed == "" {
+		if !a.interactive() {
+			return usage("revoking cannot be undone, and there is no terminal to ask at", fmt.Sprintf("chancery revoke … --confirm %d", n))
+		}
+		fmt.Fprintf(a.err, "Type the number to revoke them: ")
+		var err error
+		if typed, err = a.line(ctx); err != nil {
+			return err
+		}
+	}
+	if strings.TrimSpace(typed) != strconv.Itoa(n) {
+		return usage(ca.Show(typed)+" is not their number, so nothing was revoked", fmt.Sprintf("there are %d: look at them with --dry-run", n))
+	}
+	return nil
+}
+
+// gathered gives what is to be revoked, and the lines of a file that name nothing.
+func (a *app) gathered(ctx context.Context, k *client.Client, q withdrawing) (found []ca.Certificate, bad []outcome, err error) {
+	if q.file == "" {
+		q.search.Status = "valid"
+		page, err := pages(ctx, k, q.search, true)
+		return slices.DeleteFunc(page.Items, func(c ca.Certificate) bool { return c.Kind != ca.EndEntity }), nil, err
+	}
+	refs, err := a.refs(q.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, errs := make([]ca.Certificate, len(refs)), make([]error, len(refs))
+	err = each(ctx, len(refs), func(i int) {
+		issued, err := k.Certificate(ctx, refs[i])
+		if all[i], errs[i] = issued.Certificate, err; err == nil && all[i].Kind != ca.EndEntity {
+			errs[i] = ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "chancery ca revoke NAME")
+		}
+	})
+	seen := map[ca.ID]bool{}
+	for i, c := range all {
+		switch {
+		case errs[i] != nil:
+			bad = append(bad, went(refs[i], ca.Certificate{}, errs[i]))
+		case !seen[c.ID]:
+			seen[c.ID] = true
+			c.DER = nil
+			found = append(found, c)
+		}
+	}
+	return found, bad, err
+}
+
+// refs reads a file with a serial number or a public name on each line. What stands behind # is
+// for people.
+func (a *app) refs(path string) ([]string, error) {
+	in, err := a.opened(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // it was only read
+	var out []string
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		if line = strings.TrimSpace(line); line != "" {
+			out = append(out, line)
+		}
+		if len(out) > maxRows {
+			return nil, usage(fmt.Sprintf("%s has more than %d lines", path, maxRows), "split it")
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, unreadable(path, err)
+	}
+	if len(out) == 0 {
+		return nil, usage(path+" names no certificate", "write a serial number on each line")
+	}
+	return out, nil
+}
+
+// published has the list of an authority published, and says what came of it. That it
+// waits is no failure of who revokes.
+func (a *app) published(ctx context.Context, k *client.Client, authority string) (string, error) {
+	l, err := k.PublishList(ctx, authority, 0)
+	var p *ca.Problem
+	switch {
+	case err == nil:
+		return fmt.Sprintf("; list %d of %s is published", l.Number, l.Authority), nil
+	case errors.As(err, &p):
+		fmt.Fprintf(a.err, "%s the list of %s is not published yet: %s   → %s\n", a.mark(warned), authority, p.Detail, p.Fix)
+		return "", nil
+	}
+	return "", err
+}
