@@ -295,7 +295,7 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	}
 	switch {
 	case newest != nil:
-		return policy.Rules{Profile: p, Authority: *newest, Grants: v.bundle.Grants}, nil
+		return v.bundle.Rules(p, *newest), nil
 	case len(v.authorities) == 0:
 		return policy.Rules{}, noAuthority()
 	}

@@ -61,6 +61,8 @@ type Bundle struct {
 	Grants []Grant `json:"grants,omitempty"`
 	// SignIns are the client certificates that act for an account.
 	SignIns []SignIn `json:"sign_ins,omitempty"`
+	// RefusedKeys are compromised: the SHA-256 of each SubjectPublicKeyInfo, in order.
+	RefusedKeys []ca.Digest `json:"refused_keys,omitempty"`
 	// Exceptions are the weaknesses somebody answered for, by name.
 	Exceptions []string `json:"exceptions,omitempty"`
 }
@@ -125,7 +127,7 @@ func (b Bundle) check() error {
 	case len(b.Exceptions) > maxExceptions:
 		return badBundle(fmt.Sprintf("it has more than %d exceptions", maxExceptions))
 	}
-	return errors.Join(b.checkAccounts(), b.checkTexts(), b.checkGrants(), b.checkSignIns())
+	return errors.Join(b.checkAccounts(), b.checkTexts(), b.checkGrants(), b.checkRefused(), b.checkSignIns())
 }
 
 // checkAccounts wants known accounts with known roles, each once.

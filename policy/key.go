@@ -28,6 +28,10 @@ func key(v *vetting) error {
 	if c.Key == v.authority.Key {
 		return ca.Refused(ca.E2204, "this is the key of authority "+v.authority.Name, "make a new key").At("key")
 	}
+	if refusesKey(v.refused, c.Key) {
+		return ca.Refused(ca.E2204, "this key is known to be compromised", "make a new key, and revoke what has this one").
+			Because("the policy in force lists it (security rule PF-07)").At("key")
+	}
 	v.draft.SPKI, v.draft.Key, v.draft.KeyType = slices.Clone(c.SPKI), c.Key, c.KeyType
 	return nil
 }

@@ -21,6 +21,8 @@ type Rules struct {
 	Authority ca.Authority
 	// Grants are those of the bundle, whoever they are to.
 	Grants []Grant
+	// RefusedKeys are those of the bundle, in order.
+	RefusedKeys []ca.Digest
 }
 
 // Cleared is a draft that has passed every rule. Only Vet makes one, so content
@@ -76,6 +78,7 @@ type vetting struct {
 	request   *ca.Request
 	csr       *ca.CSR
 	grants    []Grant
+	refused   []ca.Digest
 	now       time.Time
 	draft     ca.Draft
 	notices   []string
@@ -90,7 +93,7 @@ var rules = [...]func(*vetting) error{door, use, key, names, granted, subject, c
 // E2106 to E2110, E2112 to E2115, E2118 to E2120, E2122 to E2124, E2126, E2203, E2204,
 // E3004.
 func Vet(by Rules, r ca.Request, c ca.CSR, now time.Time) (Cleared, error) {
-	v := vetting{profile: &by.Profile, authority: &by.Authority, request: &r, csr: &c, grants: by.Grants, now: now.UTC().Truncate(time.Second)}
+	v := vetting{profile: &by.Profile, authority: &by.Authority, request: &r, csr: &c, grants: by.Grants, refused: by.RefusedKeys, now: now.UTC().Truncate(time.Second)}
 	if len(c.SPKI) == 0 || !bytes.Equal(c.Raw, r.CSR) {
 		return Cleared{}, ca.Invalid(ca.E2203, "the request and what was read of it differ", "send the request again")
 	}

@@ -23,7 +23,7 @@ func (a *app) policyCommand() *cobra.Command {
 		Use: "policy", Short: "The policy in force, and what a change would do",
 		Example: "  chancery policy show\n  chancery policy plan server.toml",
 	}
-	c.AddCommand(a.policyShow(), a.policyPlan(), a.policyGrant(), a.policyWithdraw(), a.policySignIn())
+	c.AddCommand(a.policyShow(), a.policyPlan(), a.policyGrant(), a.policyWithdraw(), a.policySignIn(), a.policyRefuseKey())
 	return c
 }
 
@@ -55,6 +55,9 @@ func policyText(b policy.Bundle) string {
 	}
 	for _, g := range b.Grants {
 		fmt.Fprintf(w, "  grant to %s\t%s: %s\n", g.To, strings.Join(g.Profiles, ", "), strings.Join(slices.Concat(g.DNS, g.IP, g.Email, g.URI), ", "))
+	}
+	if n := len(b.RefusedKeys); n > 0 {
+		fmt.Fprintf(w, "  refused keys\t%d\n", n)
 	}
 	for _, e := range b.Exceptions {
 		fmt.Fprintf(w, "  exception\t%s\n", e)
