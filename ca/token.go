@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"hash/crc32"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -26,7 +27,7 @@ const (
 	maxTokenWords, maxTokenWord = 64, 253
 )
 
-// What the front tells the log of tokens: About is the digest of the row in hex.
+// What the front tells the log of tokens; About is Token.About.
 const (
 	EventTokenMade    = "token-made"
 	EventTokenRevoked = "token-revoked"
@@ -96,6 +97,22 @@ func (t Token) Digest() Digest {
 	return sha256.Sum256(append([]byte(tokenTag), document...))
 }
 
+// About is what the log is told a token's events are about: the digest in hex, and when
+// it ends, in seconds since 1970.
+func (t Token) About() string {
+	return t.Digest().String() + " " + strconv.FormatInt(t.Expires.Unix(), 10)
+}
+
+// TokenAbout reads Token.About.
+func TokenAbout(about string) (digest Digest, ends time.Time, ok bool) {
+	hex, seconds, _ := strings.Cut(about, " ")
+	at, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil || digest.UnmarshalText([]byte(hex)) != nil {
+		return Digest{}, time.Time{}, false
+	}
+	return digest, time.Unix(at, 0).UTC(), true
+}
+
 // PublicName is how a token is named in lists and the API: the first 16 digits of its
 // digest.
 func (t Token) PublicName() string { return t.Digest().String()[:16] }
@@ -126,10 +143,10 @@ func (t Token) View(known bool, now time.Time) TokenView {
 	switch {
 	case !known && t.Ended != nil:
 		v.Status, v.RevokedAt, v.RevokedBy = "revoked", t.Ended.At, t.Ended.By
+	case !now.Before(t.Expires): // the log names none that has ended
+		v.Status = "expired"
 	case !known:
 		v.Status = "forged"
-	case !now.Before(t.Expires):
-		v.Status = "expired"
 	}
 	return v
 }

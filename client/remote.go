@@ -34,8 +34,6 @@ type Remote struct {
 	Root string
 	// Token is a secret as chancery token create prints it; empty for none.
 	Token string
-	// Certificate is a client certificate with its key; nil for none.
-	Certificate *tls.Certificate
 }
 
 // DialTLS makes a client for a service over TLS. It does not call: the first call says
@@ -50,11 +48,7 @@ func DialTLS(o Remote) (*Client, error) {
 		return nil, ca.Invalid(ca.E1202, "there is no root certificate to check "+base.Host+" by", "chancery login "+o.URL+" --fingerprint DIGITS")
 	}
 	c := &Client{socket: o.URL, base: base, token: o.Token}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
-	if o.Certificate != nil {
-		config.Certificates = []tls.Certificate{*o.Certificate}
-	}
-	c.http = over(config)
+	c.http = over(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots})
 	return c, nil
 }
 

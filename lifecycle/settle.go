@@ -284,8 +284,7 @@ func (s *settling) event(ctx context.Context, r Record, l audit.Leaf) error {
 	}}
 	// The row of a token that was made has what its leaf does not: it is lost with its
 	// secret, which nobody was told. A revocation is whole.
-	var token ca.Digest
-	if e.Kind == ca.EventTokenRevoked && token.UnmarshalText([]byte(e.About)) == nil {
+	if token, _, ok := ca.TokenAbout(e.About); ok && e.Kind == ca.EventTokenRevoked {
 		c.TokenEnd = tokenEnd(c.Event, token)
 	}
 	return s.add(ctx, c)

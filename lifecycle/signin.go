@@ -166,17 +166,20 @@ func sameWish(first, next ca.CSR) error {
 		Because("the first asked for " + ca.Show(first.Subject.String()) + " (security rule PF-08)").At("csr")
 }
 
-// Ready says why nothing is issued now; nil if certificates are issued.
-func (r *Registrar) Ready(context.Context) error {
+// Ready says why nothing is issued now, or that the book does not answer; nil if
+// certificates are issued.
+func (r *Registrar) Ready(ctx context.Context) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	problem, v, sealed := r.problem, r.view, r.sealed
+	r.mu.Unlock()
 	switch {
-	case r.problem != nil:
-		return r.problem
-	case r.view == nil:
+	case problem != nil:
+		return problem
+	case v == nil:
 		return ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment")
-	case r.sealed:
+	case sealed:
 		return ca.Locked(ca.E3001, "the signing keys are locked", "chancery key unlock")
 	}
-	return nil
+	_, err := r.o.Book.Mark(ctx)
+	return err
 }

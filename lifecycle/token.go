@@ -115,11 +115,11 @@ func (r *Registrar) SignIn(ctx context.Context, text string) (ca.Actor, error) {
 		return ca.Actor{}, ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment")
 	case !inForce && t.Ended != nil:
 		return ca.Actor{}, ca.Forbidden(ca.E1305, "this token was revoked on "+t.Ended.At.Format(time.DateOnly), "ask its owner for another one: chancery token create")
+	case !r.o.Now().Before(t.Expires):
+		return ca.Actor{}, ca.Forbidden(ca.E1305, "this token expired on "+t.Expires.Format(time.DateOnly), "ask its owner for another one: chancery token create")
 	case !inForce:
 		r.alarm(t)
 		return ca.Actor{}, unknownToken()
-	case !r.o.Now().Before(t.Expires):
-		return ca.Actor{}, ca.Forbidden(ca.E1305, "this token expired on "+t.Expires.Format(time.DateOnly), "ask its owner for another one: chancery token create")
 	}
 	if hour := r.o.Now().Truncate(time.Hour); r.tokens.due(digest, hour) {
 		if err := r.o.Tokens.TokenUsed(ctx, digest, hour); err != nil {
@@ -157,7 +157,7 @@ func (r *Registrar) MakeToken(ctx context.Context, who ca.Actor, name string, sc
 	text := ca.TokenText(secret)
 	t.Secret, _ = ca.TokenSecret(text)
 	digest := t.Digest()
-	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.ID, About: digest.String()}, func(c *ca.Change) {
+	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.ID, About: t.About()}, func(c *ca.Change) {
 		t.ID = c.Event.ID
 		made := t
 		c.Token = &made
@@ -280,7 +280,7 @@ func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (
 	if inForce, _ := r.tokens.has(digest); !inForce {
 		return r.shown(t), nil
 	}
-	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenRevoked, By: who.ID, About: digest.String()}, func(c *ca.Change) {
+	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenRevoked, By: who.ID, About: t.About()}, func(c *ca.Change) {
 		c.TokenEnd = tokenEnd(c.Event, digest)
 		end := *c.TokenEnd
 		t.Ended = &end

@@ -44,8 +44,11 @@ func (p *purse) Hello(ctx context.Context, database string, next int64) (ca.Sess
 	defer p.mu.Unlock()
 	for _, r := range p.leaves {
 		var e ca.EventBody
-		var digest ca.Digest
-		if json.Unmarshal(r.Body, &e) != nil || digest.UnmarshalText([]byte(e.About)) != nil {
+		if json.Unmarshal(r.Body, &e) != nil {
+			continue
+		}
+		digest, _, ok := ca.TokenAbout(e.About)
+		if !ok {
 			continue
 		}
 		switch e.Kind {

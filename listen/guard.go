@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"chancery/ca"
@@ -20,6 +21,9 @@ import (
 
 // maxQuery is how many parameters a call may have (security rule WB-03).
 const maxQuery = 32
+
+// readyAge is how old the answer of /readyz may be, readyWait how long it may take.
+const readyAge, readyWait = time.Second, 2 * time.Second
 
 // A Gate finds out who asks; see lifecycle.Registrar. It is asked anew with each call,
 // so that nothing outlives what was withdrawn (security rule RO-03).
@@ -49,6 +53,10 @@ type Guarded struct {
 type guard struct {
 	Guarded
 	failures failures
+
+	mu    sync.Mutex // held while it is asked
+	last  error      // of Ready
+	asked time.Time
 }
 
 // Guard makes the handler of a listener over TLS.
@@ -71,6 +79,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if strings.Count(r.URL.RawQuery, "&") >= maxQuery {
 		g.fail(w, r, ca.Invalid(ca.E1401, "the query has too many parameters", "send 32 at most"))
+		return
+	}
+	if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "none" && from != "same-origin" && r.Method != http.MethodGet {
+		// A browser shows its certificate for a page of somebody else too (WB-01).
+		g.fail(w, r, ca.Forbidden(ca.E1305, "a page of another site made this call", "call from a program, or type the address"))
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/pki/") {
@@ -155,7 +168,7 @@ func (g *guard) health(w http.ResponseWriter, r *http.Request) {
 	}{Status: "ok"}
 	status := http.StatusOK
 	if r.URL.Path == "/readyz" {
-		if err := g.Gate.Ready(r.Context()); err != nil {
+		if err := g.ready(r.Context()); err != nil {
 			status, answer.Status, answer.Code = http.StatusServiceUnavailable, "not ready", string(ca.E9000)
 			var p *ca.Problem
 			if errors.As(err, &p) {
@@ -164,6 +177,19 @@ func (g *guard) health(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	respond.JSON(w, g.Log, status, answer)
+}
+
+// ready asks at most once in readyAge, however many strangers ask, since the answer is
+// looked for in the database.
+func (g *guard) ready(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now := g.Now(); now.Sub(g.asked).Abs() >= readyAge {
+		ctx, cancel := context.WithTimeout(ctx, readyWait)
+		defer cancel()
+		g.last, g.asked = g.Gate.Ready(ctx), now
+	}
+	return g.last
 }
 
 // hostOf is the host of a Host header, without its port, as names are compared.

@@ -243,6 +243,23 @@ func TestWB08_TheGuardLetsInWhoSignedIn(t *testing.T) {
 	}
 }
 
+// WB-01: what a browser sends for a page of another site changes nothing.
+func TestWB01_APageOfAnotherSiteChangesNothing(t *testing.T) {
+	for site, want := range map[string]int{"": 200, "none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403} {
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/renewals", nil)
+		r.Host = "ca.lab.example"
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: []byte("known")}}}
+		if site != "" {
+			r.Header.Set("Sec-Fetch-Site", site)
+		}
+		w := httptest.NewRecorder()
+		guarded(gate{}, time.Now).ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("from %q: %d %s", site, w.Code, w.Body)
+		}
+	}
+}
+
 func TestReadyzSaysWhyItIsNotAndNoMore(t *testing.T) {
 	w := httptest.NewRecorder()
 	guarded(gate{ready: ca.Locked(ca.E3001, "a secret of ours", "")}, time.Now).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))

@@ -83,7 +83,7 @@ func (s *Signer) describe() ca.Session {
 	return ca.Session{
 		Number: s.session, Boot: s.boot, Log: s.journal.LogIDText(), LogNo: s.journal.LogNo(),
 		Durable: s.journal.Size(), Unsettled: len(s.recent.open), Sealed: !s.unlocked,
-		Policy: r.document, Tokens: s.tokens.all(), Authorities: all, Assurance: r.bundle.Assurance, Unseparated: s.Unseparated,
+		Policy: r.document, Tokens: s.tokens.all(s.Now()), Authorities: all, Assurance: r.bundle.Assurance, Unseparated: s.Unseparated,
 	}
 }
 

@@ -5,6 +5,7 @@ package signer_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"chancery/ca"
 	"chancery/signer"
@@ -19,18 +20,21 @@ func TestRO02_TheTokensInForceAreThoseOfTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := s.hello(0)
-	one, two := ca.Digest{1}, ca.Digest{2}
+	token := func(name string, ends time.Duration) ca.Token {
+		return ca.Token{Name: name, Expires: time.Now().Add(ends)}
+	}
+	one, two, ended := token("one", time.Hour), token("two", time.Hour), token("ended", -time.Hour)
 	for _, e := range []ca.EventBody{
-		{Kind: ca.EventTokenMade, By: "uid:1000", About: one.String()}, {Kind: ca.EventTokenMade, By: "uid:1000", About: two.String()},
-		{Kind: ca.EventTokenMade, By: "uid:1000", About: "nonsense"}, {Kind: "refused", About: ca.Digest{3}.String()},
-		{Kind: ca.EventTokenRevoked, By: "uid:1000", About: one.String()},
+		{Kind: ca.EventTokenMade, By: "uid:1000", About: one.About()}, {Kind: ca.EventTokenMade, By: "uid:1000", About: two.About()},
+		{Kind: ca.EventTokenMade, By: "uid:1000", About: "nonsense"}, {Kind: "refused", About: token("three", time.Hour).About()}, {Kind: ca.EventTokenMade, By: "uid:1000", About: ended.About()},
+		{Kind: ca.EventTokenRevoked, By: "uid:1000", About: one.About()},
 	} {
 		if _, err := s.Append(signer.FrontEvent{Session: h.Number, Event: e}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, when := range []string{"at once", "after a restart"} {
-		if h := s.hello(0); len(h.Tokens) != 1 || h.Tokens[0] != two {
+		if h := s.hello(0); len(h.Tokens) != 1 || h.Tokens[0] != two.Digest() {
 			t.Errorf("%s the tokens are %v", when, h.Tokens)
 		}
 		s.stop()

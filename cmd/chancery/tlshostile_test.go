@@ -5,6 +5,7 @@ package main
 import (
 	"database/sql"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -125,4 +126,39 @@ func TestRO02_WritingInTheDatabaseSignsNobodyIn(t *testing.T) {
 	if s := d.done("token", "list", "--all"); strings.Count(s.out, "forged") != 2 {
 		t.Errorf("the list:\n%s", s.out)
 	}
+}
+
+// Keys that are locked at the first start keep the listeners waiting, not the service; and
+// a restart goes on with the certificate that there is.
+func TestTheListenersWaitForLockedKeys(t *testing.T) {
+	t.Parallel()
+	h := hand{t, filepath.Join(t.TempDir(), "data")}
+	password := h.write("password", "orbit kettle maple saddle tunnel wisdom\n")
+	h.done("init", "--names", "lab.example", "--hostname", "localhost", "--recovery-file", h.file("words"), "--unlock", "prompt", "--password-file", password)
+	said, service := h.serving("CHANCERY_LISTEN=127.0.0.1:0", "CHANCERY_LISTEN_MTLS=off")
+	_, at, _ := strings.Cut(said, "listening on 127.0.0.1:")
+	port, _, _ := strings.Cut(at, " ")
+	h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
+	d := tlsDoor{h, "localhost:" + port, ""}
+	if status, _ := d.curl(d.api, "/healthz"); status != "failed" {
+		t.Errorf("without a certificate it answers %s", status)
+	}
+	h.done("key", "unlock", "--password-file", password)
+	d.until("certificate", func() bool { return d.shown() != nil })
+	first := d.shown()
+	if err := service.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = service.Wait() // a stop
+	said, _ = h.serving("CHANCERY_LISTEN=127.0.0.1:0", "CHANCERY_LISTEN_MTLS=off")
+	_, at, _ = strings.Cut(said, "listening on 127.0.0.1:")
+	port, _, _ = strings.Cut(at, " ")
+	d.api = "localhost:" + port
+	if again := d.shown(); again == nil || !again.Equal(first) {
+		t.Errorf("after a restart, with locked keys, it shows %v", again)
+	}
+	d.until("locked keys in /readyz", func() bool { // it is starting before
+		status, body := d.curl(d.api, "/readyz")
+		return status == "503" && strings.Contains(body, "E3001")
+	})
 }
