@@ -59,6 +59,13 @@ func policyText(b policy.Bundle) string {
 	if n := len(b.RefusedKeys); n > 0 {
 		fmt.Fprintf(w, "  refused keys\t%d\n", n)
 	}
+	for _, s := range b.SignIns {
+		of := "key " + s.Key.String()[:8] + "…"
+		if s.Key.IsZero() {
+			of = "certificate …" + s.Serial.Tail()
+		}
+		fmt.Fprintf(w, "  sign-in by %s\taccount %d\n", of, s.UID)
+	}
 	for _, e := range b.Exceptions {
 		fmt.Fprintf(w, "  exception\t%s\n", e)
 	}

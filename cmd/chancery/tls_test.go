@@ -441,6 +441,9 @@ func TestAN02_ACertificateSignsInForTheAccountThatThePolicySays(t *testing.T) {
 	d.write("server.pem", d.done("sign", d.request("server.lab.example")).out)
 	d.done("policy", "sign-in", d.file("one.pem"), "--account", me, "--yes")
 	d.done("policy", "sign-in", d.file("two.pem"), "--account", me, "--by-key", "--yes")
+	if s := d.done("policy", "show"); strings.Count(s.out, "sign-in by") != 2 {
+		t.Errorf("policy show:\n%s", s.out)
+	}
 	for _, name := range []string{"one", "two"} {
 		if status, body := present(name, "/api/v1/whoami"); status != "200" || !strings.Contains(body, `"method":"certificate"`) || !strings.Contains(body, "security-admin") {
 			t.Errorf("%s: %s %s", name, status, body)
