@@ -34,13 +34,9 @@ type watcher struct {
 // watchBundle writes the bundle's file after each change until ctx ends. What fails
 // at its start ends it; later it goes on, since a service may be started again.
 func (a *app) watchBundle(ctx context.Context, q bundling) error {
-	l, err := a.founded()
-	if err != nil {
-		return err
-	}
 	w := &watcher{app: a, bundling: q}
 	for {
-		err := call(ctx, l.socket("admin"), w.round)
+		err := a.running(ctx, w.round)
 		switch {
 		case ctx.Err() != nil:
 			return nil // who stops it wants it so

@@ -28,14 +28,10 @@ type completer func(context.Context, *client.Client) ([]string, error)
 // time at most, and says nothing when something fails.
 func (a *app) completion(ask completer, otherwise cobra.ShellCompDirective) cobra.CompletionFunc {
 	return func(c *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		l, err := a.founded()
-		if err != nil {
-			return nil, otherwise
-		}
 		ctx, cancel := context.WithTimeout(c.Context(), completeWait)
 		defer cancel()
 		var words []string
-		_ = call(ctx, l.socket("admin"), func(ctx context.Context, k *client.Client) error { // without an answer nothing is suggested
+		_ = a.running(ctx, func(ctx context.Context, k *client.Client) error { // without an answer nothing is suggested
 			all, err := ask(ctx, k)
 			for _, w := range all {
 				if strings.HasPrefix(w, typed) && len(words) < completeMost {

@@ -54,6 +54,22 @@ func (a *app) with(ctx context.Context, do func(context.Context, *client.Client)
 	return a.alone(ctx, l, do)
 }
 
+// running does something with a service that runs, here or elsewhere. It starts none.
+func (a *app) running(ctx context.Context, do func(context.Context, *client.Client) error) error {
+	at, away, err := a.remote()
+	if err != nil {
+		return err
+	}
+	if away {
+		return at.there(ctx, do)
+	}
+	l, err := a.founded()
+	if err != nil {
+		return err
+	}
+	return call(ctx, l.socket("admin"), do)
+}
+
 // errNobody marks a call that was never made, because nothing listens.
 var errNobody = errors.New("nothing listens")
 
