@@ -20,7 +20,7 @@ func (d *desk) RevokeToken(_ context.Context, _ ca.Actor, ref string) (ca.TokenV
 	return ca.TokenView{ID: ref}, d.err
 }
 
-func (d *desk) Renew(context.Context, ca.Actor, ca.RequestID, *ca.CSR) (ca.Issued, error) {
+func (d *desk) Renew(context.Context, ca.Actor, ca.RequestID, ca.Renewing) (ca.Issued, error) {
 	return ca.Issued{Certificate: d.rows[0]}, d.err
 }
 

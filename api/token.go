@@ -4,8 +4,10 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"chancery/ca"
 )
@@ -18,9 +20,8 @@ type Keeper interface {
 	// TokensOf gives a page of one's own tokens, or those of all, and where the next begins.
 	TokensOf(ctx context.Context, who ca.Actor, all bool, below ca.ID) ([]ca.TokenView, ca.ID, error)
 	RevokeToken(ctx context.Context, who ca.Actor, ref string) (ca.TokenView, error)
-	// Renew has the certificate that who asks has shown issued once more, of its own key
-	// if c is nil.
-	Renew(ctx context.Context, who ca.Actor, id ca.RequestID, c *ca.CSR) (ca.Issued, error)
+	// Renew has a certificate issued once more, and the old one revoked if that is asked.
+	Renew(ctx context.Context, who ca.Actor, id ca.RequestID, q ca.Renewing) (ca.Issued, error)
 	Whoami(ctx context.Context, who ca.Actor) (ca.Identity, error)
 }
 
@@ -41,9 +42,10 @@ func tokenOperations() []operation {
 			parameters: []parameter{dryRun}, fails: []int{400, 404},
 		}, (*call).revokeToken),
 		takes(operation{
-			method: post, path: "renewals", id: "renewCertificate", group: "requests", summary: "Renew the certificate that the connection shows",
-			tell:   "Only on the port for client certificates. Without csr the new certificate is of the same key; names, subject, profile and owner stay.",
-			status: http.StatusCreated, also: []int{http.StatusOK}, fails: []int{415, 413, 422},
+			method: post, path: "renewals", id: "renewCertificate", group: "requests", summary: "Renew a certificate: the one that the connection shows, or one's own by its name",
+			tell: "Without csr the new certificate is of the same key; names, subject, profile and owner stay. With overlap_days the old one is revoked as superseded: " +
+				"with 0 in one transaction with the new one.",
+			status: http.StatusCreated, also: []int{http.StatusOK}, fails: []int{404, 415, 413, 422},
 		}, (*call).renew),
 		gives(operation{
 			method: get, path: "whoami", id: "whoami", group: "service", summary: "Who the call signed in as, and what it may do",
@@ -104,20 +106,36 @@ type renewal struct {
 	// CSR is a request (PKCS#10) like the first one with a new key, in PEM, or its DER in
 	// base64; without it the key stays.
 	CSR string `json:"csr,omitempty"`
+	// Certificate is a public name, a serial number, its tail, or a name. Without it the
+	// certificate is renewed that the connection shows (listen_mtls).
+	Certificate string `json:"certificate,omitempty"`
+	// Days is the wished lifetime; 0 is the profile's usual one.
+	Days int `json:"days,omitempty"`
+	// OverlapDays is after how many days the old certificate is revoked, 0 to 90; without it
+	// that stands until its end.
+	OverlapDays *int `json:"overlap_days,omitempty"`
 }
 
 // renew answers POST /renewals.
 func (c *call) renew(body renewal) (ca.Issued, error) {
-	var asked *ca.CSR
+	q := ca.Renewing{Certificate: body.Certificate, Days: body.Days}
+	switch {
+	case body.Days < 0 || body.Days > maxDays:
+		return ca.Issued{}, ca.Invalid(ca.E1401, fmt.Sprintf("days is %d", body.Days), "ask for 1 day or more, at most what the profile allows").At("days")
+	case body.OverlapDays != nil && (*body.OverlapDays < 0 || *body.OverlapDays > maxDays):
+		return ca.Issued{}, ca.Invalid(ca.E1401, "overlap_days is no number of days", "send 0 to 90").At("overlap_days")
+	case body.OverlapDays != nil:
+		q.Replaces, q.After = true, time.Duration(*body.OverlapDays)*24*time.Hour
+	}
 	if body.CSR != "" {
 		parsed, err := readCSR(body.CSR)
 		if err != nil {
 			c.o.Submitter.Refuse(c.who(), err)
 			return ca.Issued{}, err
 		}
-		asked = &parsed
+		q.CSR = &parsed
 	}
-	issued, err := c.o.Keeper.Renew(c.r.Context(), c.who(), c.id(), asked)
+	issued, err := c.o.Keeper.Renew(c.r.Context(), c.who(), c.id(), q)
 	if err == nil && issued.Repeated {
 		c.status = http.StatusOK
 	}

@@ -55,6 +55,7 @@ const (
 	E2124 Code = "E2124"
 	E2125 Code = "E2125"
 	E2126 Code = "E2126"
+	E2127 Code = "E2127"
 	E2203 Code = "E2203"
 	E2204 Code = "E2204"
 	E2205 Code = "E2205"

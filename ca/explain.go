@@ -49,6 +49,7 @@ var explanations = []Explanation{
 	{E2124, "policy.name-not-granted", "a name is in no grant of yours", "The profile asks for a grant for each name. The policy in force lists who was granted\nwhich names; a security administrator can add one."},
 	{E2125, "policy.subject-taken", "there is a live certificate with this subject", "The profile allows one live certificate for a subject or a common name. Revoke the first\none, wait for its end, or ask for another name. Its owner may renew it."},
 	{E2126, "policy.extension-refused", "an extension cannot be taken", "The profile takes this extension from requests, but not with this value: it is malformed,\ntoo large, or says something else than the profile's word for it."},
+	{E2127, "certificate.not-renewable", "this certificate cannot be renewed", "What is revoked, held, void or ended is not renewed, and neither is the certificate of\nan authority here. Ask for a new one: chancery issue NAME."},
 	{E2203, "request.unreadable", "the request cannot be read", "The file is not a PKCS#10 certification request, is damaged, or its signature does\nnot verify. The message says what was found instead."},
 	{E2204, "request.key-refused", "the key is refused", "The public key is too weak, malformed, of a type the profile does not take, or a\nkey of an authority. Make a new key."},
 	{E2205, "request.extension-refused", "the request asks for what no request may", "A request may not ask for a CA certificate, for any-purpose use, or bring\nmalformed or repeated extensions."},

@@ -31,6 +31,8 @@ type row struct {
 // A group is what one transaction commits.
 type group struct {
 	rows []row
+	// more are changes that stand with the rows, or none of them does.
+	more []ca.Change
 	// mark is what the book has, next what it gets.
 	mark, next int64
 	err        error
@@ -100,12 +102,14 @@ func (s *shift) change(w *wish, a ca.Answer) (ca.Change, error) {
 // requester is to be given.
 func (g *group) commit(ctx context.Context, book Book) {
 	slices.SortStableFunc(g.rows, func(a, b row) int { return cmp.Compare(a.change.Event.ID, b.change.Event.ID) })
-	changes := make([]ca.Change, len(g.rows))
+	changes := make([]ca.Change, 0, len(g.rows)+len(g.more))
 	for i := range g.rows {
-		changes[i] = g.rows[i].change
+		changes = append(changes, g.rows[i].change)
 	}
+	changes = append(changes, g.more...)
+	slices.SortFunc(changes, func(a, b ca.Change) int { return cmp.Compare(a.Event.ID, b.Event.ID) })
 	lost, err := book.Commit(ctx, changes, g.next)
-	if errors.Is(err, ca.ErrTaken) {
+	if errors.Is(err, ca.ErrTaken) && len(g.more) == 0 { // else settling finds out what stands
 		lost, err = g.single(ctx, book)
 	}
 	for _, id := range lost {

@@ -50,6 +50,7 @@ type shift struct {
 
 	flights []*flight
 	landed  []row // signed, and to be committed next
+	swaps   []row // signed, and to be committed with what they replace
 	writing bool
 	lost    []*wish // of unknown outcome
 	// floor is the lowest leaf that may have no row: what officers must decide, and
@@ -91,7 +92,7 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 		quiet := len(s.flights) == 0 && !s.writing
 		switch {
 		case quiet && s.over:
-			for _, row := range s.landed {
+			for _, row := range append(s.landed, s.swaps...) {
 				s.lost = append(s.lost, row.wish)
 			}
 			if stop == nil && !s.broken && len(s.lost) == 0 {
@@ -101,6 +102,9 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 				s.waiting.done <- sendAgain() // nothing was done
 			}
 			return s.lost, s.progress
+		case quiet && len(s.swaps) > 0:
+			s.swap(ctx)
+			continue
 		case quiet && len(s.r.steps) > 0:
 			s.revoke(ctx)
 			continue
@@ -122,7 +126,7 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 		if !s.over && len(s.r.steps) < maxBatch {
 			steps = s.r.revokings
 		}
-		if !s.over && !s.telling && s.waiting == nil && len(s.r.steps) == 0 && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
+		if !s.over && !s.telling && s.waiting == nil && len(s.r.steps) == 0 && len(s.swaps) == 0 && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
 			if intake = s.r.queue; len(s.r.again) > 0 {
 				s.send(ctx, s.batch(nil))
 				continue
@@ -252,7 +256,13 @@ func (s *shift) land(f *flight) {
 		}
 		s.progress = true
 		s.r.hear(false)
-		s.landed = append(s.landed, rows...)
+		for _, row := range rows {
+			if row.wish.replaces != nil {
+				s.swaps = append(s.swaps, row)
+			} else {
+				s.landed = append(s.landed, row)
+			}
+		}
 	}
 }
 
@@ -288,6 +298,9 @@ func (s *shift) write(ctx context.Context) {
 	g := group{rows: s.landed, next: min(s.known, s.floor), mark: s.mark}
 	for _, f := range s.flights {
 		g.next = min(g.next, f.floor)
+	}
+	for _, row := range s.swaps {
+		g.next = min(g.next, row.change.Event.ID.Index())
 	}
 	g.next = max(g.next, s.mark)
 	s.landed, s.writing = nil, true

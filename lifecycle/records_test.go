@@ -39,12 +39,14 @@ func (w *world) Count(ctx context.Context, f ca.Filter) (int64, error) {
 	return int64(len(rows)), err
 }
 
-func (w *world) Events(context.Context, ca.EventFilter) ([]ca.Event, error) {
+func (w *world) Events(_ context.Context, f ca.EventFilter) ([]ca.Event, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []ca.Event
 	for _, e := range w.events {
-		out = append(out, e)
+		if f.Kind == "" || e.Kind == f.Kind {
+			out = append(out, e)
+		}
 	}
 	return out, nil
 }

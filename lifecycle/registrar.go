@@ -128,6 +128,8 @@ type wish struct {
 	claim   string
 	cleared policy.Cleared
 	tries   int // how often it was at the signer; Run's alone
+	// replaces is the certificate that is revoked with it; nil for none.
+	replaces *ca.Certificate
 	// holds are its keys of Registrar.held; mu guards it.
 	holds []string
 
@@ -177,11 +179,12 @@ func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 	if err := r.allow(ctx, q.From, access.Submit); err != nil {
 		return ca.Issued{}, err
 	}
-	return r.submit(ctx, q, c)
+	return r.submit(ctx, q, c, nil)
 }
 
-// submit is Submit for whom that, or a renewal, was allowed.
-func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issued, error) {
+// submit is Submit for whom that, or a renewal, was allowed. The certificate that is
+// replaced, if there is one, is revoked with the new one.
+func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR, replaced *ca.Certificate) (ca.Issued, error) {
 	v, err := r.ready(ctx)
 	if err != nil {
 		return ca.Issued{}, err
@@ -200,6 +203,7 @@ func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 		return ca.Issued{}, err
 	}
 	if mine {
+		w.replaces = replaced
 		r.start(ctx, v, rules, w, c)
 	}
 	issued, err := r.wait(ctx, w)

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"chancery/access"
 	"chancery/ca"
 )
 
@@ -102,68 +101,6 @@ func uidOf(id string) int {
 		return -1
 	}
 	return uid
-}
-
-// Renew has the certificate that who asks has shown issued once more: the same names,
-// subject, profile and owner, by the line that signed it, with the key of the request c,
-// or with its own if c is nil (security rule PF-08). Whoever sends the same again within
-// 24 hours is given the same certificate. The error is as Submit's; E1305 if no live
-// certificate was shown, or its owner may not ask any more.
-func (r *Registrar) Renew(ctx context.Context, who ca.Actor, id ca.RequestID, c *ca.CSR) (ca.Issued, error) {
-	if who.Shown == nil {
-		return ca.Issued{}, ca.Forbidden(ca.E1305, "a certificate is renewed by whoever shows it", "present it, with its key, on the port for certificates (listen_mtls)")
-	}
-	old := *who.Shown
-	owner := ca.Actor{ID: old.Owner, Name: "certificate " + old.PublicName(), Method: ca.MethodRenewal, UID: uidOf(old.Owner), Shown: &old}
-	if err := r.allow(ctx, owner, access.Renew); err != nil {
-		return ca.Issued{}, err
-	}
-	first, err := r.first(ctx, old)
-	if err != nil {
-		return ca.Issued{}, err
-	}
-	if c == nil {
-		c = &first
-	}
-	if err := sameWish(first, *c); err != nil {
-		return ca.Issued{}, r.refused(owner, err)
-	}
-	digest := sha256.Sum256(c.Raw)
-	q := ca.Request{
-		ID: id, Door: ca.DoorAPI, Key: fmt.Sprintf("renew %s %x", old.Serial, digest[:16]), From: owner,
-		Profile: old.Profile, CSR: c.Raw, At: r.o.Now(),
-	}
-	all, err := r.o.Vouched.Authorities(ctx)
-	if err != nil {
-		return ca.Issued{}, err
-	}
-	for _, a := range all {
-		if a.Name == old.Authority {
-			q.Line = a.Line
-		}
-	}
-	return r.submit(ctx, q, *c)
-}
-
-// first is the request that a certificate came of.
-func (r *Registrar) first(ctx context.Context, old ca.Certificate) (ca.CSR, error) {
-	der, err := r.o.Shelf.CSR(ctx, old.Request)
-	if err != nil {
-		return ca.CSR{}, err
-	}
-	if der == nil {
-		return ca.CSR{}, ca.Refused(ca.E2204, "the request of this certificate is not kept any more", "ask for a new certificate")
-	}
-	return r.o.CSR(der)
-}
-
-// sameWish refuses a request for more than another key.
-func sameWish(first, next ca.CSR) error {
-	if slices.Equal(first.Subject, next.Subject) && slices.Equal(first.Names, next.Names) {
-		return nil
-	}
-	return ca.Refused(ca.E2204, "a renewal asks for the same names and the same subject", "send a request like the first one, with a new key; anything more is a new request").
-		Because("the first asked for " + ca.Show(first.Subject.String()) + " (security rule PF-08)").At("csr")
 }
 
 // Ready says why nothing is issued now, or that the book does not answer; nil if

@@ -32,6 +32,8 @@ type issuing struct {
 	key     string
 	encrypt bool
 	dry     bool
+	// ask has the key certified.
+	ask func(context.Context, *client.Client, crypto.Signer) (ca.Issued, error)
 }
 
 func (a *app) issueCommand() *cobra.Command {
@@ -48,6 +50,9 @@ func (a *app) issueCommand() *cobra.Command {
 			}
 			q.names = names
 			q.placed()
+			q.ask = func(ctx context.Context, k *client.Client, key crypto.Signer) (ca.Issued, error) {
+				return certify(ctx, k, q.Order, key, q.names)
+			}
 			// All that can be known to fail is judged before a key is made.
 			sample := q.sample()
 			if q.dry {
@@ -132,7 +137,7 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 		if !made {
 			fmt.Fprintf(a.err, "note: the key in %s was there, and is used\n", q.key)
 		}
-		issued, err := certify(ctx, k, q.Order, key.signer, q.names)
+		issued, err := q.ask(ctx, k, key.signer)
 		var p *ca.Problem
 		switch known := errors.As(err, &p) && p.Kind != ca.UnavailableKind; {
 		case err != nil && made && known:

@@ -24,6 +24,7 @@ const (
 	exitConflict    = 8
 	exitFaults      = 9
 	exitLocked      = 10
+	exitNotDue      = 11
 	exitInterrupted = 130
 )
 
@@ -39,6 +40,7 @@ func exitCodes() *cobra.Command {
    8  conflict: it exists already, or another process holds it
    9  a check found faults
   10  the signing keys are locked
+  11  nothing was due (renew --detailed-exitcode)
  130  interrupted
 Treat a code that is not listed as failed.`}
 }

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/client"
+)
+
+// errNotDue ends renew --detailed-exitcode, which has said so, with code 11.
+var errNotDue = errors.New("nothing was due")
+
+// displaceEvery is how often the service looks whether a certificate that was renewed is to
+// be revoked; its time is given in days.
+const displaceEvery = time.Minute
+
+// A reissuing is what renew was asked.
+type reissuing struct {
+	issuing
+	reuse, resign, due, detailed bool
+	revokeOld                    string
+	overlap                      *int
+	old                          ca.Issued
+}
+
+func (a *app) renewCommand() *cobra.Command {
+	var q reissuing
+	c := &cobra.Command{
+		Use: "renew NAME|SERIAL|FILE", Short: "Get a certificate once more, with a new key",
+		Long: "Gets a certificate once more: the same names, subject, profile and owner. A new key is made here; --reuse-key keeps the key of --key-file,\n" +
+			"and --resign has the stored request signed again, for the same key. What is revoked, held or ended is not renewed.\n" +
+			"The old certificate stays good until its end. With --revoke-old now it is revoked in one act with the new one, with --revoke-old 7d after seven days.",
+		Example: "  chancery renew nas.lab.example\n  chancery renew nas.pem --key-file nas.key --reuse-key --out nas-2027.pem\n" +
+			"  chancery renew nas.pem --if-due --detailed-exitcode\n  chancery renew nas.lab.example --resign --revoke-old now --out nas-2027.pem",
+		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("renew takes one certificate", "chancery list --status expiring")
+			}
+			if err := q.judged(); err != nil {
+				return err
+			}
+			sample := q.sample()
+			if q.dry {
+				sample = answer{value: ca.Certificate{}}
+			}
+			for _, refused := range []error{someDays(c, q.Days), a.canGive(sample)} {
+				if refused != nil {
+					return refused
+				}
+			}
+			return a.renew(c.Context(), args[0], q)
+		},
+	}
+	f := c.Flags()
+	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
+	f.StringVar(&q.key, "key-file", "", "file of the private key, made if it is not there (default: NAME-DAY.key, or key.pem in the directory)")
+	f.StringVar(&q.out, "out", "", "new file for the certificate with its chain, a directory/ for each form, or - to print it (default: NAME-DAY.pem)")
+	f.BoolVar(&q.encrypt, "encrypt-key", false, "encrypt the key's file with the password")
+	f.BoolVar(&q.reuse, "reuse-key", false, "keep the key, which --key-file holds")
+	f.BoolVar(&q.resign, "resign", false, "have the stored request signed again, for the same key")
+	f.StringVar(&q.revokeOld, "revoke-old", "", "revoke the old certificate as superseded: now, or after days, such as 7d")
+	f.BoolVar(&q.due, "if-due", false, "only when two thirds of its life are over")
+	f.BoolVar(&q.detailed, "detailed-exitcode", false, "exit with 11 if nothing was due")
+	f.BoolVar(&q.dry, "dry-run", false, "say what would be renewed, and do nothing")
+	a.outputFlags(c, &q.outputs)
+	c.MarkFlagsMutuallyExclusive("reuse-key", "resign")
+	return c
+}
+
+// judged refuses flags that do not go together, and reads --revoke-old.
+func (q *reissuing) judged() error {
+	switch {
+	case q.reuse && q.key == "":
+		return usage("--reuse-key keeps the key of a file", "name it: --key-file FILE")
+	case q.detailed && !q.due:
+		return usage("--detailed-exitcode says whether it was due", "chancery renew NAME --if-due --detailed-exitcode")
+	case q.revokeOld == "":
+		return nil
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(q.revokeOld, "d"))
+	switch {
+	case q.revokeOld == "now":
+		days = 0
+	case err != nil || !strings.HasSuffix(q.revokeOld, "d") || days < 1 || days > int(ca.MaxOverlap/(24*time.Hour)):
+		return usage("--revoke-old "+ca.Show(q.revokeOld)+" is neither now nor a number of days", "--revoke-old now, or --revoke-old 7d, up to 90d")
+	}
+	q.overlap = &days
+	return nil
+}
+
+// renew finds the certificate, and has it issued once more.
+func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
+	waits := false
+	err := a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		c, err := renewed(ctx, k, ref)
+		if err != nil {
+			return err
+		}
+		if q.old, err = k.Certificate(ctx, c.PublicName()); err != nil {
+			return err
+		}
+		from := q.old.Certificate.NotBefore.Add(q.old.Certificate.NotAfter.Sub(q.old.Certificate.NotBefore) * 2 / 3)
+		if waits = q.due && time.Now().Before(from); waits {
+			return a.give(answer{value: q.old.Certificate, names: []string{c.PublicName()}, text: fmt.Sprintf("%s is due on %s\n", c.Title(), from.Local().Format(time.DateOnly))})
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case waits && q.detailed:
+		return errNotDue
+	case waits:
+		return nil
+	}
+	q.named()
+	for _, refused := range []error{q.roomForRenewed(), q.judge(q.key)} {
+		if refused != nil {
+			return refused
+		}
+	}
+	if q.dry {
+		return a.give(answer{value: q.old.Certificate, text: q.plan()})
+	}
+	if q.resign {
+		return a.resigned(ctx, q)
+	}
+	q.ask = func(ctx context.Context, k *client.Client, key crypto.Signer) (ca.Issued, error) {
+		request, err := likeBefore(key, q.old, q.reuse)
+		if err != nil {
+			return ca.Issued{}, err
+		}
+		return k.Renew(ctx, client.Renewal{Certificate: q.old.Certificate.PublicName(), CSR: request, Days: q.Days, Overlap: q.overlap})
+	}
+	return a.issue(ctx, q.issuing)
+}
+
+// renewed is the certificate that a reference means: a name means the newest that is good.
+func renewed(ctx context.Context, k *client.Client, ref string) (ca.Certificate, error) {
+	if certificateIn(ref) != nil {
+		return theOne(ctx, k, ref)
+	}
+	found, err := k.Certificate(ctx, ref)
+	return found.Certificate, err
+}
+
+// named finds the places that were not named: nothing is overwritten, so they have the day.
+func (q *reissuing) named() {
+	c := q.old.Certificate
+	base := filepath.Base(strings.Replace(c.Title(), "*", "_", 1)) + time.Now().Format("-2006-01-02")
+	q.names, q.Profile = []string{c.Title()}, c.Profile
+	if q.out == "" {
+		q.out = base + ".pem"
+	}
+	switch {
+	case q.key != "" || q.resign:
+	case q.directory():
+		q.key = filepath.Join(q.out, "key.pem")
+	default:
+		q.key = base + ".key"
+	}
+}
+
+func (q *reissuing) roomForRenewed() error {
+	if q.resign {
+		return nil
+	}
+	return q.roomForKey()
+}
+
+// plan says what would be done.
+func (q *reissuing) plan() string {
+	c, key := q.old.Certificate, "a new key, in "+q.key
+	if q.resign || q.reuse {
+		key = "the same key"
+	}
+	text := fmt.Sprintf("would renew %s, profile %s, serial …%s, until %s: %s\n", c.Title(), c.Profile, c.Serial.Tail(), c.NotAfter.Local().Format(time.DateOnly), key)
+	switch {
+	case q.overlap == nil:
+	case *q.overlap == 0:
+		text += "and revoke the old one at once\n"
+	default:
+		text += fmt.Sprintf("and revoke the old one after %d days\n", *q.overlap)
+	}
+	return text
+}
+
+// resigned has the stored request signed again, and writes what came of it.
+func (a *app) resigned(ctx context.Context, q reissuing) error {
+	m := material{name: q.old.Certificate.Title()}
+	var err error
+	if err := q.free(q.key != "", false); err != nil {
+		return err
+	}
+	if m.secret, err = a.newSecret(ctx, q.outputs, false); err != nil {
+		return err
+	}
+	if q.key != "" {
+		if m.key, err = a.readKey(ctx, q.key, q.password, m.secret); err != nil {
+			return err
+		}
+		if err := (signing{Order: client.Order{CSR: q.old.CSR}}).matches(m.key); err != nil {
+			return err
+		}
+	}
+	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		if m.Issued, err = k.Renew(ctx, client.Renewal{Certificate: q.old.Certificate.PublicName(), Days: q.Days, Overlap: q.overlap}); err != nil {
+			return err
+		}
+		return a.signed(signing{outputs: q.outputs}, m)
+	})
+}
+
+// likeBefore makes a request with all that the first one asked for, for another key, or for
+// the same one if that is kept.
+func likeBefore(key crypto.Signer, old ca.Issued, same bool) ([]byte, error) {
+	first, err := x509.ParseCertificateRequest(old.CSR)
+	if err != nil {
+		return nil, ca.Refused(ca.E2127, "the request that this certificate came of cannot be made again", "ask for a new certificate: chancery issue "+old.Certificate.Title()).Because(err.Error())
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("read the key: %w", err)
+	}
+	switch is := sha256.Sum256(spki) == old.Certificate.Key; {
+	case is && !same:
+		return nil, ca.Refused(ca.E2127, "this is the key of the old certificate", "name another file, or say that it stays: --reuse-key")
+	case !is && same:
+		return nil, ca.Invalid(ca.E2505, "the key in the file is not that of the old certificate", "name that one: --key-file FILE")
+	}
+	t := x509.CertificateRequest{RawSubject: first.RawSubject, ExtraExtensions: append([]pkix.Extension{}, first.Extensions...)}
+	request, err := x509.CreateCertificateRequest(nil, &t, key)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	return request, nil
+}
