@@ -9,3 +9,6 @@ CREATE INDEX name_part ON name USING gin (value public.gin_trgm_ops);
 
 -- Lists by name.
 CREATE INDEX certificate_common ON certificate (common, id) WHERE kind <> 'void';
+
+-- Where very many names have the part or the suffix, a page is read along the ids.
+CREATE INDEX name_certificate ON name (certificate);
