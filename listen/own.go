@@ -135,10 +135,14 @@ func (own *Own) complain(err error) {
 	if errors.As(err, &p) {
 		code = p.Code
 	}
-	if own.told != code {
-		own.told = code
+	switch {
+	case own.told == code:
+	case own.now.Load() != nil:
+		own.o.Log.Warn("the listeners' certificate cannot be renewed or looked up; the one there is stays", "error", err)
+	default:
 		own.o.Told(err)
 	}
+	own.told = code
 }
 
 // look has a new certificate made if one is due.
