@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -83,7 +84,25 @@ func completionTexts(root *cobra.Command) {
 			one.Short, one.Long, one.Example = "Print the script for "+shell, "", example
 		}
 	}
+	if bash, err := reached(c, []string{"bash"}); err == nil {
+		rest := bash.RunE
+		bash.RunE = func(c *cobra.Command, args []string) error {
+			if _, err := io.WriteString(c.OutOrStdout(), bashWords); err != nil {
+				return err
+			}
+			return rest(c, args)
+		}
+	}
 }
+
+// bashWords stands in for the one function of the package bash-completion that the
+// script calls, where that package is not installed.
+const bashWords = `declare -F _get_comp_words_by_ref >/dev/null || _get_comp_words_by_ref() {
+    words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD
+    cur=${words[cword]}; prev=${words[cword-1]}
+}
+
+`
 
 // completeCertificates suggests names and serials.
 func completeCertificates(ctx context.Context, k *client.Client) ([]string, error) {

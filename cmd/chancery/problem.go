@@ -73,9 +73,30 @@ func asProblem(err error) *ca.Problem {
 
 func usage(detail, fix string) *ca.Problem { return ca.Invalid(ca.E1101, detail, fix) }
 
+// errsInJSON tells whether a program reads the errors. The line itself is looked at too:
+// flags that follow the one that is wrong have not been read.
+func (a *app) errsInJSON() bool {
+	if a.json || a.format == asJSON || a.format == asLines {
+		return true
+	}
+	for i, word := range a.args {
+		switch word {
+		case "--":
+			return false
+		case "--json", "-ojson", "-o=json", "--output=json", "-ojsonl", "-o=jsonl", "--output=jsonl":
+			return true
+		case "-o", "--output":
+			if i+1 < len(a.args) && (a.args[i+1] == asJSON || a.args[i+1] == asLines) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // complain prints a problem to stderr in the form people and grep know.
 func (a *app) complain(p *ca.Problem) {
-	if a.json || a.format == asJSON || a.format == asLines {
+	if a.errsInJSON() {
 		if body, err := json.Marshal(p); err == nil {
 			fmt.Fprintf(bare(a.err), "%s\n", body)
 			return

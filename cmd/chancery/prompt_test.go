@@ -20,13 +20,13 @@ import (
 
 // A desk is a terminal with somebody at it: far is the program's side.
 type desk struct {
-	t         *testing.T
+	t         testing.TB
 	near, far *os.File
 	seen      []byte
 }
 
 // newDesk opens a pseudo-terminal (pty(7)).
-func newDesk(t *testing.T) *desk {
+func newDesk(t testing.TB) *desk {
 	t.Helper()
 	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"chancery/ca"
+)
+
+// form is that of an error as people read it.
+var form = regexp.MustCompile(`(?m)^chancery: error: .+\n(?:  why:  .+\n(?:        .*\n)*)?  hint: .+\n(?:        .*\n)*  code: (E\d{4})   \(chancery explain (E\d{4})\)\n\z`)
+
+// T-05: each code that exists has one look, explains itself in at most twenty lines,
+// and ends the program by its kind; as JSON it is the API's problem document.
+func TestT05_EachCodeHasItsFormAndExplainsItself(t *testing.T) {
+	t.Parallel()
+	words := map[string]bool{}
+	for _, e := range ca.Codes() {
+		if e.Title == "" || e.Text == "" || e.Words == "" || words[e.Words] || strings.Count(e.Text, "\n") >= 20 {
+			t.Errorf("%s explains itself badly: %+v", e.Code, e)
+		}
+		words[e.Words] = true
+		for kind, exit := range exits {
+			p := &ca.Problem{Code: e.Code, Kind: kind, Detail: "a detail", Why: "a reason", Fix: "chancery doctor"}
+			var b bytes.Buffer
+			(&app{err: &b, env: func(string) string { return "" }}).complain(p)
+			if m := form.FindStringSubmatch(b.String()); m == nil || m[1] != string(e.Code) || m[2] != m[1] || !strings.Contains(b.String(), "  why:  a reason\n") {
+				t.Errorf("%s: %q", e.Code, b.String())
+			}
+			b.Reset()
+			(&app{err: &b, format: asJSON, env: func(string) string { return "" }}).complain(p)
+			var back ca.Problem
+			if err := json.Unmarshal(b.Bytes(), &back); err != nil || back.Code != e.Code || back.Detail != p.Detail || back.Fix != p.Fix || strings.Count(b.String(), "\n") != 1 {
+				t.Errorf("%s as JSON: %v %q", e.Code, err, b.String())
+			}
+			if got := exitOf(p); e.Code != ca.E9000 && e.Code != ca.E3102 && got != exit {
+				t.Errorf("%s of kind %v ends with %d, want %d", e.Code, kind, got, exit)
+			}
+		}
+	}
+	page := exitCodes().Long
+	for _, exit := range []int{0, exitFailure, exitUsage, exitNotFound, exitForbidden, exitRefused, exitUnreachable, exitConflict, exitFaults, exitLocked, exitInterrupted} {
+		if !regexp.MustCompile(fmt.Sprintf(`(?m)^ *%d  [a-z]`, exit)).MatchString(page) {
+			t.Errorf("chancery help exit-codes has no %d", exit)
+		}
+	}
+}
+
+// T-05: whatever a verb is given wrongly, its error has the form, with a hint, exits 2,
+// and leaves standard output empty; with -o json it is one line of JSON.
+func TestT05_EachVerbRefusesInTheForm(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	for name, c := range verbs(t) {
+		if changes[name] == runs {
+			continue
+		}
+		lines := []string{name + " --nonsense", name + " -o xml", name + " --jq ][", name + " --dir /dev/null/x --nonsense"}
+		if needs(c) {
+			lines = append(lines, name)
+		} else if !strings.Contains(c.Use, " ") {
+			lines = append(lines, name+" extra")
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := hand{t, h.dir}
+			for _, line := range lines {
+				s := h.within(nil, []string{"LC_ALL=C.UTF-8"}, strings.Fields(line)...)
+				if m := form.FindStringSubmatch(s.err); m == nil || s.code != exitUsage || s.out != "" {
+					t.Errorf("%s: exit %d\n%s%s", line, s.code, s.out, s.err)
+				}
+			}
+			s := h.within(nil, nil, append(strings.Fields(lines[0]), "-o", "json")...)
+			var p ca.Problem
+			if err := json.Unmarshal([]byte(s.err), &p); err != nil || p.Code != ca.E1101 || p.Detail == "" || s.out != "" {
+				t.Errorf("%s -o json: %v\n%s", lines[0], err, s.err)
+			}
+		})
+	}
+}
