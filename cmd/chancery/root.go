@@ -87,19 +87,15 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.jq, "jq", "", "print what an expression of jq makes of the answer as JSON")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only the identifier")
 	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
-<<<<<<< HEAD
-	c.AddCommand(a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(), a.renewCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.unholdCommand(), a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.caCommand(), a.profileCommand(), a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.explainCommand(), a.versionCommand(), a.manCommand(), exitCodes())
-=======
 	c.AddCommand(
 		a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(),
-		a.listCommand(), a.showCommand(), a.revokeCommand(), a.unholdCommand(), a.verifyCommand(),
-		a.trustCommand(), a.crlCommand(), a.caCommand(), a.profileCommand(), a.policyCommand(),
-		a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(), a.recoverCommand(),
-		a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.explainCommand(),
-		a.versionCommand(), a.manCommand(), a.configCommand(),
+		a.renewCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.unholdCommand(),
+		a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.caCommand(), a.profileCommand(),
+		a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(),
+		a.recoverCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(),
+		a.explainCommand(), a.versionCommand(), a.manCommand(), a.configCommand(),
 		exitCodes(),
 	)
->>>>>>> 28eeee3 (cmd/chancery, config: settings say where they come from; looks, errors and completion of every verb, as tests)
 	// Cobra adds these when it runs, which is too late for strict.
 	c.InitDefaultHelpCmd()
 	c.InitDefaultCompletionCmd()
