@@ -177,7 +177,8 @@ func certificateIn(path string) []byte {
 }
 
 func (a *app) unholdCommand() *cobra.Command {
-	return &cobra.Command{
+	var dry bool
+	c := &cobra.Command{
 		Use: "unhold SERIAL|NAME|FILE", Short: "Take a hold back: the certificate is good again",
 		Long:              "Takes back that a certificate was revoked for certificateHold. Whoever fetches the authority's next list accepts it again.\nNothing else that was revoked comes back.",
 		Example:           "  chancery unhold nas.lab.example\n  chancery list --status held",
@@ -194,10 +195,28 @@ func (a *app) unholdCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if dry {
+					return a.wouldUnhold(ctx, k, ref)
+				}
 				return a.revoke(ctx, k, ref, ca.Withdrawal{Reason: ca.RemoveFromCRL})
 			})
 		},
 	}
+	dryFlag(c, &dry)
+	return c
+}
+
+// wouldUnhold says what would be good again, and refuses what is not held.
+func (a *app) wouldUnhold(ctx context.Context, k *client.Client, ref string) error {
+	found, err := k.Certificate(ctx, ref)
+	if err != nil {
+		return err
+	}
+	c := found.Certificate
+	if c.Revoked == nil || c.Revoked.Reason != ca.CertificateHold {
+		return ca.Refused(ca.E2111, c.Title()+" is not held", "chancery list --status held")
+	}
+	return a.give(answer{value: c, text: "  ~ " + c.Title() + "   held → valid\nnothing was changed\n", names: []string{c.PublicName()}})
 }
 
 // heldOne gives the public name of the one certificate that is held and meant. A name of

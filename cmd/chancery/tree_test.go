@@ -32,34 +32,36 @@ var changes = map[string]string{
 	"completion bash": reads, "completion fish": reads, "completion powershell": reads, "completion zsh": reads,
 	"run front": runs, "run signer": runs, "serve": runs,
 
-	"ca activate":     "issuing-g2",
-	"ca create":       "users-g1 --parent root-g1 --for client,email --recovery-file words",
-	"ca cross":        "issuing-g1 --by lab2-g1 --recovery-file words",
-	"ca export-csr":   "near-g1 --org Lab",
-	"ca import-cert":  "far-g1 far.pem --chain lab-root.pem --above lab-root",
-	"ca renew":        "issuing-g1 --recovery-file words",
-	"ca retire":       "issuing-g2",
-	"ca revoke":       "issuing-g2 --reason superseded",
-	"ca rollover":     "issuing-g1",
-	"crl publish":     "--ca issuing-g1",
-	"doctor":          "--fix",
-	"init":            "--names other.example --dir other",
-	"issue":           "new.lab.example",
-	"key lock":        "",
-	"key unlock":      "",
-	"login":           "https://API --ca root.pem --token-file ci.token --context far",
-	"logout":          "--context lab",
-	"policy grant":    "uid:4711 --profile server --dns x.lab.example",
-	"policy sign-in":  "app.lab.example.pem --account uid:0",
-	"policy withdraw": "uid:4712",
-	"profile set":     "server --days 60",
-	"recover":         "--time-reset",
-	"revoke":          "nas.lab.example",
-	"sign":            "web.lab.example.csr",
-	"token create":    "--name second --role requester",
-	"token revoke":    "ci",
-	"trust install":   "--java cacerts",
-	"trust remove":    "--java cacerts",
+	"ca activate":       "issuing-g2",
+	"ca create":         "users-g1 --parent root-g1 --for client,email --recovery-file words",
+	"ca cross":          "issuing-g1 --by lab2-g1 --recovery-file words",
+	"ca export-csr":     "near-g1 --org Lab",
+	"ca import-cert":    "far-g1 far.pem --chain lab-root.pem --above lab-root",
+	"ca renew":          "issuing-g1 --recovery-file words",
+	"ca retire":         "issuing-g2",
+	"ca revoke":         "issuing-g2 --reason superseded",
+	"ca rollover":       "issuing-g1",
+	"crl publish":       "--ca issuing-g1",
+	"doctor":            "--fix",
+	"init":              "--names other.example --dir other",
+	"issue":             "new.lab.example",
+	"key lock":          "",
+	"key unlock":        "",
+	"login":             "https://API --ca root.pem --token-file ci.token --context far",
+	"logout":            "--context lab",
+	"policy grant":      "uid:4711 --profile server --dns x.lab.example",
+	"policy refuse-key": "3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8550",
+	"unhold":            "held.lab.example",
+	"policy sign-in":    "app.lab.example.pem --account uid:0",
+	"policy withdraw":   "uid:4712",
+	"profile set":       "server --days 60",
+	"recover":           "--time-reset",
+	"revoke":            "nas.lab.example",
+	"sign":              "web.lab.example.csr",
+	"token create":      "--name second --role requester",
+	"token revoke":      "ci",
+	"trust install":     "--java cacerts",
+	"trust remove":      "--java cacerts",
 }
 
 // verbs gives every command that does something, by its words.
@@ -227,6 +229,8 @@ func stage(t *testing.T) (d tlsDoor, variables []string) {
 	d.request("web.lab.example")
 	d.done("issue", "nas.lab.example")
 	d.done("issue", "app.lab.example", "--profile", "client")
+	d.done("issue", "held.lab.example")
+	d.done("revoke", "held.lab.example", "--reason", "certificateHold", "--confirm", "held.lab.example")
 	d.write("ci.token", d.token("--name", "ci", "--role", "requester")+"\n")
 	d.newJava("cacerts")
 	d.done("policy", "grant", "uid:4712", "--profile", "server", "--dns", "y.lab.example", "--yes")
@@ -296,7 +300,7 @@ func TestT03_ADryRunIsRefusedAsTheDeedIs(t *testing.T) {
 		"ca create issuing-g1 --recovery-file words --yes", "ca renew nix --recovery-file words --yes", "ca revoke nix --confirm nix", "ca rollover nix --yes",
 		"ca cross root-g1 --by nix --recovery-file words --yes", "ca import-cert far-g1 lab-root.pem --above lab-root --yes",
 		"crl publish --ca nix", "profile set nix --days 3 --yes", "profile set server --days 9000 --max-days 3 --yes", "recover --void 99 --confirm 99",
-		"recover --adopt root.pem", "token create --name x --role nix", "token create --name ci --role requester --days 4000", "token revoke nix", "init --names lab.example", "trust install --java nowhere --yes", "logout --context nix", "login https://API --ca lab-root.pem",
+		"recover --adopt root.pem", "token create --name x --role nix", "token create --name ci --role requester --days 4000", "token revoke nix", "unhold app.lab.example", "init --names lab.example", "trust install --java nowhere --yes", "logout --context nix", "login https://API --ca lab-root.pem",
 	} {
 		args := strings.Fields(strings.ReplaceAll(line, "API", d.api))
 		deed := d.within(nil, variables, args...)

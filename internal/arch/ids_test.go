@@ -25,14 +25,15 @@ func TestEachListedRequirementIsNamedByATestOrALimit(t *testing.T) {
 	report(t, checkIDs(here(t), string(list), string(limits)))
 }
 
-// anID is a security rule (SG-01), a requirement (R47) or a scenario (T12).
-var anID = regexp.MustCompile(`^(?:[A-Z]{2}-[0-9]{2}|[RT][1-9][0-9]{0,2})$`)
+// anID is a security rule (SG-01), a requirement (R47), a scenario (T12) or a rule that
+// every command keeps (T-03).
+var anID = regexp.MustCompile(`^(?:[A-Z]{2}-[0-9]{2}|T-0[1-9]|[RT][1-9][0-9]{0,2})$`)
 
 // inName and inText find ids in names of tests, where a rule loses its hyphen and
 // begins the name or follows an underscore, and in comments.
 var (
-	inName = regexp.MustCompile(`^(?:[A-Z]{2}[0-9]{2}|[RT][1-9][0-9]{0,2})`)
-	inText = regexp.MustCompile(`\b(?:[A-Z]{2}-[0-9]{2}|[RT][1-9][0-9]{0,2})\b`)
+	inName = regexp.MustCompile(`^(?:[A-Z]{2}[0-9]{2}|T0[1-9]|[RT][1-9][0-9]{0,2})`)
+	inText = regexp.MustCompile(`\b(?:[A-Z]{2}-[0-9]{2}|T-0[1-9]|[RT][1-9][0-9]{0,2})\b`)
 )
 
 // checkIDs holds the list against the names and comments of tests, and against
@@ -101,8 +102,11 @@ func (s *source) idsOfComments(named map[string]bool) {
 	}
 }
 
-// hyphen turns SG01 into SG-01, and leaves R47 alone.
+// hyphen turns SG01 into SG-01, T03 into T-03, and leaves R47 alone.
 func hyphen(word string) string {
+	if strings.HasPrefix(word, "T0") {
+		return "T-" + word[1:]
+	}
 	if len(word) == 4 && word[1] >= 'A' {
 		return word[:2] + "-" + word[2:]
 	}
