@@ -95,8 +95,11 @@ func (r *Registrar) free(ctx context.Context, q ca.Request, draft ca.Draft, p ca
 		if c.Common != cn || same(q.From.ID, c.Owner, draft.Names, c.Names) || p.Unique == policy.UniqueSubject && !r.hasSubject(c, draft.Subject) {
 			return nil
 		}
-		return ca.Refused(ca.E2125, fmt.Sprintf("there is a live certificate for %s under profile %s, until %s", ca.Show(cn), p.Name, c.NotAfter.UTC().Format("2006-01-02")),
-			"chancery revoke "+c.PublicName()+", or ask for another name").
+		fix := "ask for another name, or have the other one revoked"
+		if c.Owner == q.From.ID { // of others nothing is told but that they are there
+			fix = "chancery revoke " + c.PublicName() + ", or ask for another name"
+		}
+		return ca.Refused(ca.E2125, fmt.Sprintf("there is a live certificate for %s under profile %s", ca.Show(cn), p.Name), fix).
 			Because("rule unique is " + p.Unique + "; its owner renews it with the same names")
 	})
 }

@@ -4,6 +4,8 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -68,8 +70,13 @@ func TestR67_ASubjectOrKeyThatIsLiveIsRefused(t *testing.T) {
 				if _, err := r.Plan(t.Context(), q, read); code(err) != c.want {
 					t.Errorf("the plan is %v, want %q", err, c.want)
 				}
-				if _, err := r.Submit(t.Context(), q, read); code(err) != c.want {
+				_, err = r.Submit(t.Context(), q, read)
+				if code(err) != c.want {
 					t.Errorf("the request gets %v, want %q", err, c.want)
+				}
+				var p *ca.Problem
+				if errors.As(err, &p) && c.owner == them && strings.Contains(p.Detail+p.Fix+p.Why, first.Certificate.PublicName()) {
+					t.Errorf("another owner's certificate is named: %+v", p)
 				}
 				if c.want == "" {
 					return
