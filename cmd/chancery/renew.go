@@ -135,7 +135,7 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 		}
 	}
 	if q.dry {
-		return a.give(answer{value: q.old.Certificate, text: q.plan()})
+		return a.wouldRenew(ctx, q)
 	}
 	if q.resign {
 		return a.resigned(ctx, q)
@@ -148,6 +148,30 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 		return k.Renew(ctx, client.Renewal{Certificate: q.old.Certificate.PublicName(), CSR: request, Days: q.Days, Overlap: q.overlap})
 	}
 	return a.issue(ctx, q.issuing)
+}
+
+// wouldRenew asks the policy about the same request with a key that is thrown away. That
+// the subject has a live certificate is no reason against the one that follows it.
+func (a *app) wouldRenew(ctx context.Context, q reissuing) error {
+	if is := q.old.Certificate.Standing(time.Now()); is != "valid" {
+		return ca.Refused(ca.E2127, "this certificate is "+is+", and is not renewed", "ask for a new one: chancery issue "+q.old.Certificate.Title())
+	}
+	key, err := thrownAway()
+	if err != nil {
+		return err
+	}
+	order := client.Order{Profile: q.Profile, Days: q.Days}
+	if order.CSR, err = likeBefore(key, q.old, false); err != nil {
+		return err
+	}
+	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		_, err := k.Plan(ctx, order)
+		var p *ca.Problem
+		if err != nil && (!errors.As(err, &p) || p.Code != ca.E2125) {
+			return err
+		}
+		return a.give(answer{value: q.old.Certificate, text: q.plan()})
+	})
 }
 
 // renewed is the certificate that a reference means: a name means the newest that is good.

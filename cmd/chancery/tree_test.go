@@ -297,7 +297,7 @@ func TestT03_ADryRunIsRefusedAsTheDeedIs(t *testing.T) {
 	d.request("www.bank.example")
 	for _, line := range []string{
 		"sign www.bank.example.csr", "issue www.bank.example", "issue long.lab.example --days 9000", "issue odd.lab.example --profile nix",
-		"revoke nobody.lab.example --confirm x", "renew nobody.lab.example", "renew nas.lab.example --days 9000", "ca activate nix", "ca retire nix --confirm nix", "ca retire issuing-g1 --confirm issuing-g1",
+		"revoke nobody.lab.example --confirm x", "renew nobody.lab.example", "renew held.lab.example", "renew nas.lab.example --days 9000", "ca activate nix", "ca retire nix --confirm nix", "ca retire issuing-g1 --confirm issuing-g1",
 		"ca create issuing-g1 --recovery-file words --yes", "ca renew nix --recovery-file words --yes", "ca revoke nix --confirm nix", "ca rollover nix --yes",
 		"ca cross root-g1 --by nix --recovery-file words --yes", "ca import-cert far-g1 lab-root.pem --above lab-root --yes",
 		"crl publish --ca nix", "profile set nix --days 3 --yes", "profile set server --days 9000 --max-days 3 --yes", "recover --void 99 --confirm 99",
