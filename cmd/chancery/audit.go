@@ -91,8 +91,12 @@ func (a *app) verify(ctx context.Context, w verifying) (err error) {
 	v.Lists = lists
 	if why == "" {
 		err = a.compare(ctx, l, v, &out)
-	} else if v.Segments, err = interruptible(ctx, l.journal()); err == nil {
-		out.Log, err = audit.Verify(v)
+	} else {
+		var end func()
+		if v.Segments, end, err = a.watched(ctx, l.journal()); err == nil {
+			out.Log, err = audit.Verify(v)
+		}
+		end()
 	}
 	var f *audit.Fault
 	if errors.As(err, &f) {
@@ -163,7 +167,9 @@ func (a *app) compare(ctx context.Context, l layout, v audit.Verification, out *
 	if err != nil {
 		return err
 	}
-	if v.Segments, err = interruptible(ctx, l.journal()); err != nil {
+	all, end, err := a.watched(ctx, l.journal())
+	defer end()
+	if v.Segments = all; err != nil {
 		return err
 	}
 	out.Engine = book.Engine()
@@ -187,19 +193,6 @@ func firstHeader(dir string) (h audit.SegmentHeader, err error) {
 		return h, err
 	}
 	return s.Header, nil
-}
-
-// interruptible is segments for a person who may not want to wait for the end of
-// a long log: reading gives up when ctx ends.
-func interruptible(ctx context.Context, dir string) ([]audit.SegmentFile, error) {
-	all, err := segments(dir)
-	for i, s := range all {
-		all[i].Open = func() (io.ReadCloser, error) {
-			in, err := s.Open()
-			return timed{in, ctx}, err
-		}
-	}
-	return all, err
 }
 
 // segments lists the log's files in their order; the names are the first leaf's
