@@ -109,7 +109,7 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 	for _, o := range bad {
 		fmt.Fprint(a.err, o.tell(a))
 	}
-	fmt.Fprintf(a.err, "%d certificates would be revoked, reason %s:\n%s", len(found), q.Reason, listText(found[:min(len(found), shownFirst)], time.Now()))
+	fmt.Fprintf(a.err, "%d certificates would be revoked, reason %s:\n%s", len(found), q.Reason, listText(found[:min(len(found), shownFirst)], time.Now(), columnsOf(a.err)))
 	if len(found) > shownFirst {
 		fmt.Fprintf(a.err, "  and %d more\n", len(found)-shownFirst)
 	}

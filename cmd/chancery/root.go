@@ -34,6 +34,7 @@ type app struct {
 	jq      string
 	quiet   bool
 	noColor bool
+	listed  int // how many rows list gave
 }
 
 // run carries out the command line and gives the exit code.

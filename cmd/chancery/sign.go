@@ -21,17 +21,26 @@ type signing struct {
 	client.Order
 	key string
 	dry bool
+	// yes leaves out the question at a terminal.
+	yes bool
+	// dir or batch name many requests.
+	dir, batch string
 }
 
 func (a *app) signCommand() *cobra.Command {
 	var q signing
 	c := &cobra.Command{
-		Use: "sign REQUEST", Short: "Sign a certification request (PKCS#10)",
+		Use: "sign [REQUEST...]", Short: "Sign certification requests (PKCS#10)",
 		Long: "Signs a certification request, and prints the certificate with the authorities between it and the root.\n" +
 			"--out with a directory writes cert.pem, chain.pem and fullchain.pem into it. With --key-file, which is read here\n" +
-			"and goes nowhere, key-cert.pem too, and --p12.",
-		Example: "  chancery sign nas.csr > nas.pem\n  openssl req -new ... | chancery sign - --profile client\n  chancery sign nas.csr --key-file nas.key --out nas/ --p12 nas.p12 --password-file secret",
+			"and goes nowhere, key-cert.pem too, and --p12. At a terminal it shows what it will sign, and asks.\n" +
+			"Several files, --requests and --batch give a line for each request; one that is refused stops no other. --out is a directory for their certificates then.",
+		Example: "  chancery sign nas.csr > nas.pem\n  openssl req -new ... | chancery sign - --profile client\n  chancery sign nas.csr --key-file nas.key --out nas/ --p12 nas.p12 --password-file secret\n" +
+			"  chancery sign a.csr b.csr --out certs/\n  chancery sign --batch all-requests.pem --profile device -o jsonl > results",
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 || q.dir != "" || q.batch != "" {
+				return a.signAll(c, q, args)
+			}
 			if len(args) != 1 {
 				return usage("sign takes one file with a request, or - for standard input", "chancery sign nas.csr")
 			}
@@ -54,12 +63,48 @@ func (a *app) signCommand() *cobra.Command {
 	f.StringVar(&q.Authority, "ca", "", "line of authorities that shall sign, or its active generation (default: the profile's)")
 	a.completeFlag(c, "ca", completeIssuing)
 	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
+	f.BoolVar(&q.yes, "yes", false, "sign without asking at a terminal")
+	f.StringVar(&q.dir, "requests", "", "sign each .csr, .req and .p10 file of a directory")
+	f.StringVar(&q.batch, "batch", "", "sign each request of a file in PEM, or of - for standard input, however many")
 	f.BoolVar(&q.dry, "dry-run", false, "ask what would be signed, and sign nothing")
 	f.StringVar(&q.out, "out", "", "new file for the certificate with its chain, or a directory/ for each form (default: print it)")
 	f.StringVar(&q.key, "key-file", "", "file of the request's private key, for key-cert.pem and --p12")
 	a.outputFlags(c, &q.outputs)
 	a.completeFlag(c, "profile", completeProfiles)
 	return c
+}
+
+// signAll signs several requests.
+func (a *app) signAll(c *cobra.Command, q signing, args []string) error {
+	switch {
+	case q.key != "" || q.p12 != "" || q.form != asPEM || q.text:
+		return usage("--key-file, --p12, --format and --text are for one request", "leave them out")
+	case q.dir != "" && q.batch != "" || len(args) > 0 && q.dir+q.batch != "":
+		return usage("files, --requests and --batch do not go together", "name one of them")
+	case q.out != "" && !q.directory():
+		return usage("--out is a directory for many certificates", "end it with a slash: --out certs/")
+	}
+	if err := someDays(c, q.Days); err != nil {
+		return err
+	}
+	if _, err := q.makeDirectory(); err != nil {
+		return err
+	}
+	if q.batch != "" {
+		in, err := a.opened(q.batch)
+		if err != nil {
+			return err
+		}
+		defer in.Close() //nolint:errcheck // it was only read
+		return a.signMany(c.Context(), q, fromStream(in))
+	}
+	if q.dir != "" {
+		var err error
+		if args, err = inDirectory(q.dir); err != nil {
+			return err
+		}
+	}
+	return a.signMany(c.Context(), q, a.fromFiles(args))
 }
 
 // judgeSigning refuses, before anything is signed, what could not be answered.
@@ -111,6 +156,9 @@ func (a *app) sign(ctx context.Context, q signing) error {
 		}
 	}
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		if err := a.signAgreed(ctx, k, q); err != nil {
+			return err
+		}
 		if m.Issued, err = k.Issue(ctx, q.Order); err != nil {
 			return err
 		}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/client"
+)
+
+// listPage is how many rows a list shows without --limit.
+const listPage = 50
+
+func (a *app) listCommand() *cobra.Command {
+	f := ca.Filter{Limit: listPage}
+	var all, failing bool
+	var since, expiring string
+	c := &cobra.Command{
+		Use: "list", Short: "List certificates, newest first",
+		Long: "Lists certificates, newest first or as --sort says. A line under the table says how many of those that are valid it shows.",
+		Example: "  chancery list\n  chancery list --name '*.lab.example' --status valid\n  chancery list --expiring 30d --sort expiry --fail-if-any\n" +
+			"  chancery list --search nas --owner uid:1000\n  chancery list --ca issuing-g1 --status valid --all -o csv",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.Limit < 1 || f.Limit > ca.MaxPage {
+				return usage("--limit "+fmt.Sprint(f.Limit)+" is no number of rows", fmt.Sprintf("chancery list --limit %d, 1 to %d", listPage, ca.MaxPage))
+			}
+			var err error
+			if f.IssuedSince, err = day(since); err != nil {
+				return err
+			}
+			if f.ExpiringBefore, err = daysAhead(expiring, time.Now()); err != nil {
+				return err
+			}
+			if err := a.with(c.Context(), func(ctx context.Context, k *client.Client) error { return a.list(ctx, k, c, f, all) }); err != nil {
+				return err
+			}
+			if failing && a.listed > 0 {
+				return errFaults
+			}
+			return nil
+		},
+	}
+	g := c.Flags()
+	g.StringVar(&f.Name, "name", "", "a name, *.suffix for all below it, or prefix*")
+	g.StringVar(&f.Search, "search", "", "a part of a name or e-mail address")
+	g.StringVar(&f.Profile, "profile", "", "only of this profile")
+	g.StringVar(&f.Owner, "owner", "", "only of this account, such as uid:1000")
+	g.StringVar(&f.Authority, "ca", "", "only of this authority")
+	g.StringVar(&f.Line, "line", "", "only of this line of authorities")
+	g.StringVar((*string)(&f.Door), "source", "", "only of those that came in this way, such as cli or api")
+	g.StringVar(&f.Status, "status", "", strings.Join(ca.Statuses(), ", "))
+	g.StringVar(&since, "issued-since", "", "only of those issued since a day, such as 2027-01-31")
+	g.StringVar(&expiring, "expiring", "", "only of those valid now that end within days, such as 30d")
+	g.StringVar(&f.Sort, "sort", "", strings.Join(ca.Sorts(), ", "))
+	g.BoolVar(&failing, "fail-if-any", false, "exit with 9 if there is any, for cron")
+	g.IntVar(&f.Limit, "limit", listPage, fmt.Sprintf("rows, 1 to %d", ca.MaxPage))
+	g.BoolVar(&all, "all", false, "every row, not a page")
+	c.MarkFlagsMutuallyExclusive("all", "limit")
+	a.completeFlag(c, "profile", completeProfiles)
+	a.completeFlag(c, "ca", completeAuthorities)
+	a.completeFlag(c, "name", completeCertificates)
+	_ = c.RegisterFlagCompletionFunc("status", fixed(ca.Statuses()...)) // the flags are there
+	_ = c.RegisterFlagCompletionFunc("sort", fixed(ca.Sorts()...))
+	return c
+}
+
+// daysAhead is the moment so many days from now; empty is none.
+func daysAhead(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
+	if err != nil || !strings.HasSuffix(text, "d") || days < 1 || days > maxDaysAhead {
+		return time.Time{}, usage(ca.Show(text)+" is no number of days", "write it as 30d")
+	}
+	return now.AddDate(0, 0, days), nil
+}
+
+// maxDaysAhead is more than any certificate lives.
+const maxDaysAhead = 36525
+
+// list gives the rows of a filter, and says how many there are.
+func (a *app) list(ctx context.Context, k *client.Client, c *cobra.Command, f ca.Filter, all bool) error {
+	page, err := pages(ctx, k, f, all)
+	if err != nil {
+		return err
+	}
+	if a.listed = len(page.Items); a.listed == 0 {
+		if err := exist(ctx, k, f); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.err, "none%s\n", activeFilters(c))
+	}
+	err = a.give(answer{value: page, text: listText(page.Items, time.Now(), columnsOf(a.out)), rows: page.Items, columns: listColumns, names: publicNames(page.Items)})
+	if err != nil || a.listed == 0 || a.quiet || a.form() != "" {
+		return err
+	}
+	return a.counts(ctx, k, f, page)
+}
+
+// counts says below a table how much of all it shows.
+func (a *app) counts(ctx context.Context, k *client.Client, f ca.Filter, page client.Page) error {
+	found, err := k.CountCertificates(ctx, f)
+	if err != nil {
+		return err
+	}
+	valid, err := k.CountCertificates(ctx, ca.Filter{Status: "valid"})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "%s shown, %s found, %s valid in all\n", thousands(int64(len(page.Items))), thousands(found), thousands(valid))
+	return nil
+}
+
+// thousands writes a number in groups of three digits: 1 284.
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return s
+}
+
+// maxRows is how many rows a list holds at most: they are kept until all are there, and
+// some hundred megabytes are what a small machine can spare for them.
+const maxRows = 250_000
+
+// pages gives a page of a list, or all of them as one.
+func pages(ctx context.Context, k *client.Client, f ca.Filter, all bool) (client.Page, error) {
+	if !all {
+		return k.Certificates(ctx, f)
+	}
+	var whole client.Page
+	for f.Limit = ca.MaxPage; ; f.After = whole.Next {
+		page, err := k.Certificates(ctx, f)
+		if err != nil {
+			return whole, err
+		}
+		whole.Items, whole.Next = append(whole.Items, page.Items...), page.Next
+		switch {
+		case page.Next == 0:
+			return whole, nil
+		case len(whole.Items) > maxRows:
+			return whole, usage(fmt.Sprintf("there are more than %d rows", maxRows), "narrow the list: --ca, --profile, --status, --name")
+		}
+	}
+}
+
+// exist tells a filter that nothing passes from one that names what is not there.
+// Certificates outlive their profile, so only an empty list asks.
+func exist(ctx context.Context, k *client.Client, f ca.Filter) error {
+	if f.Authority != "" {
+		if _, err := k.Authority(ctx, f.Authority); err != nil {
+			return err
+		}
+	}
+	if f.Profile == "" {
+		return nil
+	}
+	known, err := k.Profiles(ctx)
+	if err != nil || slices.ContainsFunc(known, func(p ca.Profile) bool { return p.Name == f.Profile }) {
+		return err
+	}
+	names := make([]string, len(known))
+	for i, p := range known {
+		names[i] = p.Name
+	}
+	return ca.NotFound(ca.E2118, "there is no profile "+ca.Show(f.Profile), "use one of "+strings.Join(names, ", "))
+}
+
+// listColumns are what -o csv has of a certificate.
+var listColumns = []string{"common_name", "names", "profile", "owner", "authority", "not_before", "not_after", "serial", "status"}
+
+// activeFilters names the flags that narrowed a list.
+func activeFilters(c *cobra.Command) string {
+	var b strings.Builder
+	for _, name := range []string{"name", "search", "profile", "owner", "ca", "line", "source", "status", "issued-since", "expiring"} {
+		if f := c.Flags().Lookup(name); f.Changed {
+			fmt.Fprintf(&b, "  --%s %s", name, ca.Show(f.Value.String()))
+		}
+	}
+	return b.String()
+}
+
+func publicNames(rows []ca.Certificate) []string {
+	names := make([]string, len(rows))
+	for i, r := range rows {
+		names[i] = r.PublicName()
+	}
+	return names
+}
+
+// The widths, in columns, below which a table gives up columns, and becomes two lines for
+// each row, as on a telephone. An unknown width is as wide as it takes.
+const (
+	narrowTable = 100
+	phoneTable  = 72
+)
+
+func listText(rows []ca.Certificate, now time.Time, columns int) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	phone, narrow := columns > 0 && columns < phoneTable, columns > 0 && columns < narrowTable
+	switch {
+	case narrow && !phone:
+		fmt.Fprintln(w, "STATUS\tNAME\tPROFILE\tEXPIRES\tSERIAL")
+	case !phone:
+		fmt.Fprintln(w, "STATUS\tNAME\tPROFILE\tOWNER\tEXPIRES\tSERIAL")
+	}
+	for _, r := range rows {
+		status, ends := r.Standing(now), r.NotAfter.Local().Format(time.DateOnly)
+		if left := r.NotAfter.Sub(now); status == "valid" && left < ca.ExpiringWithin {
+			status, ends = "! "+status, fmt.Sprintf("%s (%d d)", ends, int(left.Hours()/24))
+		}
+		switch {
+		case phone:
+			fmt.Fprintf(w, "%s  %s\n    %s   …%s\n", status, r.Title(), ends, r.Serial.Tail())
+		case narrow:
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t…%s\n", status, r.Title(), r.Profile, ends, r.Serial.Tail())
+		default:
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t…%s\n", status, r.Title(), r.Profile, r.Owner, ends, r.Serial.Tail())
+		}
+	}
+	_ = w.Flush() // a builder takes everything
+	return b.String()
+}
