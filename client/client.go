@@ -140,6 +140,7 @@ func do[T any](ctx context.Context, c *Client, q call) (T, error) {
 	if len(body) > maxAnswer {
 		return v, fmt.Errorf("the service's answer is larger than %d octets", maxAnswer)
 	}
+	q.traced(ctx, answer.StatusCode, body)
 	mediaType, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	switch {
 	case mediaType == "application/problem+json":

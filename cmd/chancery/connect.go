@@ -30,12 +30,14 @@ func (a *app) with(ctx context.Context, do func(context.Context, *client.Client)
 		return err
 	}
 	if away {
+		a.explain("the service is %s", at.URL)
 		return at.there(ctx, do)
 	}
 	l, err := a.founded()
 	if err != nil {
 		return err
 	}
+	a.explain("the installation is %s", l.dir)
 	err = call(ctx, l.socket("admin"), do)
 	if !errors.Is(err, errNobody) {
 		return err
@@ -43,6 +45,7 @@ func (a *app) with(ctx context.Context, do func(context.Context, *client.Client)
 	if err := l.ours(); err != nil {
 		return err
 	}
+	a.explain("no service runs; front and signer are started for this command")
 	lock, err := hold(ctx, l)
 	if isHeld(err) { // a service began meanwhile
 		return call(ctx, l.socket("admin"), do)

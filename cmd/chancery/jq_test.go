@@ -81,3 +81,21 @@ func TestSettingsSayWhereTheyComeFrom(t *testing.T) {
 		t.Errorf("exit %d\n%s", s.code, s.err)
 	}
 }
+
+// -v says what nobody sees, -vv each call, --debug what was sent and answered without
+// its secrets; all of it on stderr.
+func TestDebugShowsCallsWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	if s := h.done("ca", "list", "-q", "-v"); !strings.Contains(s.err, "no service runs") || strings.Contains(s.err, "call:") || s.out != "root-g1\nissuing-g1\n" {
+		t.Errorf("-v: %q %q", s.out, s.err)
+	}
+	h.serve()
+	if s := h.done("ca", "list", "-q", "-vv"); !strings.Contains(s.err, "call: GET ") || strings.Contains(s.err, "got:") {
+		t.Errorf("-vv: %q", s.err)
+	}
+	s := h.done("token", "create", "--name", "ci", "--role", "requester", "--debug")
+	if secret := strings.TrimSpace(s.out); len(secret) < 20 || strings.Contains(s.err, secret) || !strings.Contains(s.err, `"token":"(masked)"`) || !strings.Contains(s.err, "call: POST ") {
+		t.Errorf("--debug: %q", s.err)
+	}
+}

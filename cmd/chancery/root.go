@@ -33,6 +33,8 @@ type app struct {
 	fields  []string
 	jq      string
 	quiet   bool
+	verbose int
+	debug   bool
 	noColor bool
 	listed  int // how many rows list gave
 }
@@ -67,8 +69,11 @@ func (a *app) root() *cobra.Command {
 		Long:          "Chancery is a private certificate authority: it founds one, signs what policy allows,\nand keeps every signature on a log that can be verified.",
 		Example:       "  chancery init --names lab.example\n  chancery serve",
 		SilenceErrors: true, SilenceUsage: true,
-		Version:           version(),
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkForm() },
+		Version: version(),
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			a.verbosity(c)
+			return a.checkForm()
+		},
 	}
 	c.SetVersionTemplate("{{.Version}}\n")
 	c.SetIn(a.in)
@@ -87,6 +92,8 @@ func (a *app) root() *cobra.Command {
 	f.StringSliceVar(&a.fields, "fields", nil, "only these fields, by their JSON names")
 	f.StringVar(&a.jq, "jq", "", "print what an expression of jq makes of the answer as JSON")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only the identifier")
+	f.CountVarP(&a.verbose, "verbose", "v", "say what is done; twice: each call to the service too")
+	f.BoolVar(&a.debug, "debug", false, "say each call with what was sent and answered, secrets masked")
 	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
 	c.AddCommand(
 		a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(),
