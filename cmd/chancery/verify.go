@@ -44,12 +44,14 @@ type inquiry struct {
 
 func (a *app) verifyCommand() *cobra.Command {
 	q := inquiry{soon: lapse(soon)}
+	var hosts bool
+	var port int
 	c := &cobra.Command{
 		Use: "verify FILE|HOST:PORT", Short: "Check whether a certificate would be accepted, and say why not",
 		Long: "Checks the certificate of a file, or of a server that speaks TLS: chain, dates, use, names, name constraints, keys,\n" +
 			"revocation. Roots are those of this installation, unless told otherwise. Exit code 9 means that something fails.\n\n" +
 			"Checks: " + strings.Join(append([]string{checkConnection}, verify.Checks()...), ", "),
-		Example: "  chancery verify nas.lab.example.pem --as server:nas.lab.example\n  chancery verify nas.lab.example:443\n  chancery verify mail.example:465 --system --fetch",
+		Example: "  chancery verify nas.lab.example.pem --as server:nas.lab.example\n  chancery verify nas.lab.example:443\n  chancery verify mail.example:465 --system --fetch\n  chancery verify nas.pem --hosts",
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -64,6 +66,12 @@ func (a *app) verifyCommand() *cobra.Command {
 				return usage("--ca and --system contradict each other", "chancery verify … --ca FILE, or --system")
 			}
 			q.target = args[0]
+			if hosts {
+				if port < 1 || port > 65535 {
+					return usage(fmt.Sprintf("%d is no port", port), "--port 443")
+				}
+				return a.hosts(c.Context(), q.target, port)
+			}
 			ctx, cancel := context.WithTimeout(c.Context(), verifyWait)
 			defer cancel()
 			return a.accepted(ctx, q)
@@ -78,6 +86,8 @@ func (a *app) verifyCommand() *cobra.Command {
 	f.StringVar(&q.key, "key", "", "file with the private key that must belong to it")
 	f.StringVar(&q.password, "password-file", "", "file with the password of an encrypted file (CHANCERY_PASSWORD_FILE)")
 	f.StringVar(&q.sni, "sni", "", "server name to ask for, if it is not the host")
+	f.BoolVar(&hosts, "hosts", false, "connect to every name in the certificate, and say who really serves it")
+	f.IntVar(&port, "port", 443, "port for --hosts")
 	f.Var(&q.soon, "warn", "warn of what ends within this time")
 	_ = c.RegisterFlagCompletionFunc("as", fixed(verify.Uses()...)) // the flag is there
 	return c
