@@ -15,17 +15,20 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use: "explain CODE", Short: "Say what an error code means", Example: "  chancery explain E2107\n  chancery explain --json E3001\n  chancery explain --all > errors.md",
+		Use: "explain CODE|SERIAL|NAME", Short: "Say what an error code means, or how a certificate came about", Example: "  chancery explain E2107\n  chancery explain nas.lab.example\n  chancery explain --json E3001\n  chancery explain --all > errors.md",
 		ValidArgs: codeNames(),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case all && len(args) == 0:
 				codes := ca.Codes()
 				return a.give(answer{value: codes, rows: codes, text: catalogueOf(codes), names: codeNames()})
 			case len(args) != 1 || all:
-				return usage("explain takes one code", "chancery explain E2107")
+				return usage("explain takes one code, or one certificate", "chancery explain E2107")
 			}
 			e, ok := ca.Explain(ca.Code(strings.ToUpper(args[0])))
+			if !ok && !isCode(args[0]) {
+				return a.explainCertificate(c.Context(), args[0])
+			}
 			if !ok {
 				return ca.NotFound(ca.E2101, "there is no code "+ca.Show(args[0]), "codes look like E2107")
 			}
@@ -63,4 +66,9 @@ func version() string {
 		return "(devel)"
 	}
 	return info.Main.Version
+}
+
+// isCode tells whether a text has the form of a code; no certificate is called so.
+func isCode(text string) bool {
+	return len(text) == 5 && (text[0] == 'E' || text[0] == 'e') && strings.Trim(text[1:], "0123456789") == ""
 }
