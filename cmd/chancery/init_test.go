@@ -3,6 +3,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,5 +60,21 @@ func TestLockedWithoutAServiceHintsAtTheService(t *testing.T) {
 	}
 	if s := h.refused("E1201", "key", "unlock", "--password-file", h.file("pass")); strings.Contains(s.err, "http:") || !strings.Contains(s.err, "hint: chancery serve") {
 		t.Errorf("%s", s.err)
+	}
+}
+
+// A second init, with or without --dry-run, exits 8 and leaves every file as it is.
+func TestASecondInitOverwritesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	before := digests(t, filepath.Dir(h.dir))
+	for _, more := range [][]string{nil, {"--single-tier"}, {"--dry-run"}, {"--json"}} {
+		s := h.types(append([]string{"init", "--names", "other.example", "--recovery-file", h.file("words2")}, more...)...)
+		if s.code != exitConflict || s.out != "" || !strings.Contains(s.err, "E1002") {
+			t.Errorf("%v: exit %d\n%s%s", more, s.code, s.out, s.err)
+		}
+	}
+	if after := digests(t, filepath.Dir(h.dir)); !maps.Equal(before, after) {
+		t.Errorf("files changed: before\n%v\nafter\n%v", before, after)
 	}
 }
