@@ -101,3 +101,32 @@ func TestAStreamOfRequestsIsSplit(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// R60: at a terminal the subject stands with its string types, and nothing is signed before
+// somebody says yes.
+func TestR60_SignShowsTheNameAndAsks(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	request := h.request("nas.lab.example")
+	for key, want := range map[string]int{"no\r": exitUsage, ctrlC: exitInterrupted} {
+		d := newDesk(t)
+		if code := h.at(d, "Sign? Type yes", key, "sign", request, "--out", h.file("no.pem")); code != want {
+			t.Errorf("%q: exit %d, want %d\n%s", key, code, want, d.seen)
+		}
+		if !bytes.Contains(d.seen, []byte("2.5.4.3  UTF8String  ")) || !bytes.Contains(d.seen, []byte("valid until")) {
+			t.Errorf("it does not show what it would sign:\n%s", d.seen)
+		}
+	}
+	if s := h.done("list", "-q", "--profile", "server"); s.out != "" {
+		t.Errorf("it signed %s", s.out)
+	}
+	d := newDesk(t)
+	if code := h.at(d, "Sign? Type yes", "yes\r", "sign", request, "--out", h.file("nas.pem")); code != 0 {
+		t.Errorf("yes: exit %d\n%s", code, d.seen)
+	}
+	d = newDesk(t)
+	if code := h.at(d, "serial", "", "sign", request, "--yes", "--out", h.file("nas2.pem")); code != 0 || bytes.Contains(d.seen, []byte("Sign?")) {
+		t.Errorf("--yes: exit %d\n%s", code, d.seen)
+	}
+}
