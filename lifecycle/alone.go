@@ -82,7 +82,7 @@ func same(owner, otherOwner string, names, others []ca.Name) bool {
 
 // free asks the book.
 func (r *Registrar) free(ctx context.Context, q ca.Request, draft ca.Draft, p ca.Profile) error {
-	_, taken, err := r.o.Records.OfOther(ctx, draft.Key, q.From.ID, r.o.Now())
+	taken, err := r.o.Records.Others(ctx, draft.Key, q.From.ID, r.o.Now())
 	if err == nil && taken {
 		err = ca.Refused(ca.E2210, "the key is that of a live certificate of somebody else", "make a new key").
 			Because("two holders of one key can act for each other (security rule PF-07)").At("key")

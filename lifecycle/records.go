@@ -16,9 +16,8 @@ type Records interface {
 	// Request gives a request with the certificate that it led to, void rows included,
 	// false if there is none.
 	Request(ctx context.Context, id ca.RequestID) (ca.Asked, bool, error)
-	// OfOther gives a live end-entity certificate of a key that another than the owner
-	// has, false if there is none.
-	OfOther(ctx context.Context, key ca.Digest, owner string, now time.Time) (ca.Certificate, bool, error)
+	// Others tells whether another than the owner has a live end-entity certificate of a key.
+	Others(ctx context.Context, key ca.Digest, owner string, now time.Time) (bool, error)
 	// Count says how many rows all pages of a list have.
 	Count(ctx context.Context, f ca.Filter) (int64, error)
 	// Events gives a page of events, newest first.

@@ -21,17 +21,13 @@ func (w *world) Request(_ context.Context, id ca.RequestID) (ca.Asked, bool, err
 	return ca.Asked{Certificate: c, Request: ca.Request{ID: id, From: ca.Actor{ID: c.Owner}, Profile: c.Profile}}, true, nil
 }
 
-// OfOther implements Records.
-func (w *world) OfOther(_ context.Context, key ca.Digest, owner string, now time.Time) (ca.Certificate, bool, error) {
+// Others implements Records.
+func (w *world) Others(_ context.Context, key ca.Digest, owner string, now time.Time) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i := slices.IndexFunc(w.rows, func(c ca.Certificate) bool {
+	return slices.ContainsFunc(w.rows, func(c ca.Certificate) bool {
 		return c.Key == key && c.Owner != owner && c.Kind == ca.EndEntity && c.Revoked == nil && !c.NotAfter.Before(now)
-	})
-	if i < 0 {
-		return ca.Certificate{}, false, nil
-	}
-	return w.rows[i], true, nil
+	}), nil
 }
 
 func (w *world) Count(ctx context.Context, f ca.Filter) (int64, error) {

@@ -37,3 +37,29 @@ func TestStandingCertificatesComeWithTheirRequests(t *testing.T) {
 		}
 	})
 }
+
+// PF-07: a key is somebody else's if a live certificate of another owner has it.
+func TestPF07_AKeyOfAnotherOwnerIsFound(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		var all []ca.Change
+		for n, owner := range []string{"uid:1", "uid:2", "uid:2", "uid:3", "uid:4"} {
+			c := change(int64(n+1), "a.example")
+			c.Certificate.Owner, c.Certificate.Key = owner, ca.Digest{5}
+			all = append(all, c)
+		}
+		all[3].Certificate.NotAfter = testNow.Add(-time.Hour) // has ended
+		all[4].Certificate.Key = ca.Digest{6}
+		commit(t, s, 9, all...)
+		for _, c := range []struct {
+			owner string
+			key   byte
+			found bool
+		}{{"uid:1", 5, true}, {"uid:2", 5, true}, {"uid:3", 5, true}, {"uid:4", 6, false}, {"uid:1", 6, true}, {"uid:1", 7, false}} {
+			got, err := s.Others(t.Context(), ca.Digest{c.key}, c.owner, testNow)
+			if err != nil || got != c.found {
+				t.Errorf("of %s and key %d: %v, %v", c.owner, c.key, got, err)
+			}
+		}
+	})
+}

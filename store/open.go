@@ -57,6 +57,8 @@ type Store struct {
 	hold io.Closer
 	// names makes the names of an SQLite file and its log last; nil on PostgreSQL.
 	names func() error
+	// others is selectOther, prepared.
+	others *sql.Stmt
 	// failure is the first fault of the disk under an SQLite file.
 	failure failure
 
@@ -135,6 +137,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if s.others, err = s.reader.PrepareContext(ctx, selectOther); err != nil {
+		return fmt.Errorf("prepare a statement: %w", err)
+	}
 	if s.inserts, err = prepareInserts(ctx, s.writer); err != nil || s.names == nil {
 		return err
 	}
@@ -150,6 +155,9 @@ func (s *Store) Engine() string { return s.engine.name }
 func (s *Store) Close() error {
 	var errs []error
 	errs = append(errs, s.inserts.close())
+	if s.others != nil {
+		errs = append(errs, s.others.Close())
+	}
 	for _, db := range []*sql.DB{s.reader, s.aside, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())

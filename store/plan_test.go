@@ -36,7 +36,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectByRequest", selectByRequest, []any{"x"}},
 		{"selectRequest", selectRequest, []any{"x"}},
 		{"selectPosition", selectPosition, []any{1}},
-		{"selectOfOther", selectOfOther, []any{make([]byte, 32), "a", at, make([]byte, 32), "a", at}},
+		{"selectOther", selectOther, []any{make([]byte, 32), "a", at, make([]byte, 32), "a", at}},
 		{"selectAsked", selectAsked, []any{"server", 1, at, 5}},
 		{"selectStep", selectStep, []any{1, 1}},
 		{"selectCSR", selectCSR, []any{"x"}},

@@ -25,17 +25,18 @@ func (s *Store) Request(ctx context.Context, id ca.RequestID) (ca.Asked, bool, e
 	return a, err == nil, wrap("read a request", s.note(err))
 }
 
-// selectOfOther looks on both sides of the owner, so that the index leads past however many
+// selectOther looks on both sides of the owner, so that the index leads past however many
 // certificates of the key are the owner's.
-const selectOfOther = `SELECT ` + columns + ` FROM certificate c WHERE c.subject_key = $1 AND c.owner < $2 AND c.kind = 'end-entity' AND c.not_after >= $3` + standing + `
+const selectOther = `SELECT EXISTS (
+SELECT 1 FROM certificate c WHERE c.subject_key = $1 AND c.owner < $2 AND c.kind = 'end-entity' AND c.not_after >= $3` + standing + `
 UNION ALL
-SELECT ` + columns + ` FROM certificate c WHERE c.subject_key = $4 AND c.owner > $5 AND c.kind = 'end-entity' AND c.not_after >= $6` + standing + `
-LIMIT 1`
+SELECT 1 FROM certificate c WHERE c.subject_key = $4 AND c.owner > $5 AND c.kind = 'end-entity' AND c.not_after >= $6` + standing + `)`
 
-// OfOther gives a live end-entity certificate of a key that another than the owner has.
-func (s *Store) OfOther(ctx context.Context, key ca.Digest, owner string, now time.Time) (ca.Certificate, bool, error) {
-	c, ok, err := s.one(ctx, selectOfOther, key[:], owner, millis(now), key[:], owner, millis(now))
-	return c, ok, wrap("look up a key", err)
+// Others tells whether another than the owner has a live end-entity certificate of a key.
+// It is asked for every request, so its statement is prepared.
+func (s *Store) Others(ctx context.Context, key ca.Digest, owner string, now time.Time) (taken bool, err error) {
+	err = s.others.QueryRowContext(ctx, key[:], owner, millis(now), key[:], owner, millis(now)).Scan(&taken)
+	return taken, wrap("look up a key", s.note(err))
 }
 
 // Events gives a page of events, newest first. A limit outside 1 to ca.MaxPage is taken as
