@@ -24,6 +24,10 @@ type Inheritance struct {
 	// None says that it revoked nothing. Otherwise List is its complete list in DER.
 	None bool   `json:"none,omitempty"`
 	List []byte `json:"-"`
+	// Ended takes a list whose next one is due already: what was revoked since is good then.
+	Ended bool `json:"ended,omitempty"`
+	// DryRun judges it, and takes nothing.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Inherited is what became of a list from elsewhere.
@@ -32,6 +36,9 @@ type Inherited struct {
 	// Entries is how many the list has, Taken how many of them were not known.
 	Entries int `json:"entries"`
 	Taken   int `json:"taken"`
+	// Number is the list's, 0 if it has none; Made is when it was made.
+	Number int64     `json:"number,omitempty"`
+	Made   time.Time `json:"made,omitzero"`
 	// Notices are for whoever brought it.
 	Notices []string `json:"notices,omitempty"`
 }
@@ -67,15 +74,23 @@ func (s *Signer) Inherit(q Inheritance) (out Inherited, err error) {
 	} else if n := s.inherited(a.Key); n > 0 {
 		return out, untakeable(fmt.Sprintf("%d certificates of %s are known to be revoked", n, a.Name), "chancery ca import-cert "+a.Name+" FILE --crl OLD.crl")
 	}
+	if !q.None && now.After(l.next) {
+		ended := fmt.Sprintf("the list is of %s, and the next was due on %s: what was revoked since is not on it", l.made.Format(time.DateOnly), l.next.Format(time.DateOnly))
+		if !q.Ended {
+			return out, untakeable(ended, "have a new one made where the key was: openssl ca -gencrl; if nothing was revoked since: --ended-crl")
+		}
+		out.Notices = append(out.Notices, ended)
+	}
 	fresh := s.unknown(a.Key, l.entries)
+	out.Entries, out.Taken, out.Number, out.Made = len(l.entries), len(fresh), l.number, l.made
+	if q.DryRun {
+		out.Authority = a.Authority
+		return out, nil
+	}
 	for chunk := range slices.Chunk(fresh, ca.MaxEarlier) {
 		if err := s.earlier(a.Key, l.digest, chunk); err != nil {
 			return out, err
 		}
-	}
-	out.Entries, out.Taken = len(l.entries), len(fresh)
-	if !q.None && now.After(l.next) {
-		out.Notices = append(out.Notices, fmt.Sprintf("the list ended on %s: what was revoked since is not on it", l.next.Format(time.DateOnly)))
 	}
 	out.Authority, err = s.completePast(a.Name, l)
 	return out, err

@@ -334,3 +334,24 @@ func TestR26_AKeyFromElsewhereStaysOne(t *testing.T) {
 		}
 	}
 }
+
+// A list whose next one was due is taken only from who says that nothing was revoked since.
+func TestR26_AListThatEndedIsTakenOnlyWhenSaidSo(t *testing.T) {
+	i := newImported(t)
+	made := time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC)
+	ended := i.makesList("sub", &x509.RevocationList{Number: big.NewInt(8), ThisUpdate: made, NextUpdate: made.AddDate(0, 1, 0),
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(0x1001), RevocationTime: made}}})
+	leaves := i.Size()
+	if _, err := i.tries(ended); !isCode(err, ca.E2602) || i.Size() != leaves {
+		t.Errorf("not said: %v, %d leaves more", err, i.Size()-leaves)
+	}
+	q := signer.Inheritance{Authority: "issuing-g2", List: ended, Ended: true, DryRun: true}
+	got, err := i.Inherit(q)
+	if err != nil || got.Entries != 1 || got.Taken != 1 || got.Number != 8 || got.Made.Year() != 2025 || i.Size() != leaves || !got.Authority.Past.Awaited {
+		t.Errorf("the dry run: %+v, %v", got, err)
+	}
+	q.DryRun = false
+	if got, err := i.Inherit(q); err != nil || got.Taken != 1 || len(got.Notices) != 1 {
+		t.Errorf("said so: %+v, %v", got, err)
+	}
+}

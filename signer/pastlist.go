@@ -29,6 +29,7 @@ const (
 type pastList struct {
 	digest  ca.Digest
 	number  int64
+	made    time.Time
 	next    time.Time
 	entries []step // by serial number, once each
 }
@@ -60,7 +61,7 @@ func readPast(der []byte, a ca.Authority, now time.Time) (out pastList, err erro
 	case l.ThisUpdate.After(now.Add(pastAhead)):
 		return out, untakeable("the list is from the future: "+l.ThisUpdate.Format(time.RFC3339), "set the clock of this computer, or have the list made again")
 	}
-	out = pastList{digest: digest(der), next: l.NextUpdate}
+	out = pastList{digest: digest(der), made: l.ThisUpdate, next: l.NextUpdate}
 	if n := l.Number; n != nil {
 		if n.Sign() < 0 || !n.IsInt64() || n.Int64() > maxPastNumber {
 			return out, untakeable("no list made here could have a higher number than this one", "have it made again with a number of at most 18 digits")

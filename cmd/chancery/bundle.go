@@ -136,17 +136,23 @@ func (a *app) bundle(ctx context.Context, k *client.Client, all []ca.Authority, 
 	return b, append(body, pemText(crlLabel, lists)...), err
 }
 
-// listsOf gets the published list of each member. That of an authority whose key is
-// elsewhere lies elsewhere too; without any other's, servers refuse everybody.
+// listsOf gets the published list of each member. Who has none is named and left out: the
+// lists of the others, and what left the bundle, must not wait for it. Servers refuse what
+// is below that one until its list is there, and nothing that was revoked is let in.
 func (a *app) listsOf(ctx context.Context, k *client.Client, members []ca.Authority) (lists [][]byte, err error) {
 	for _, one := range members {
 		der, err := k.CRL(ctx, one.Name)
 		var p *ca.Problem
 		if missing := errors.As(err, &p) && p.Kind == ca.NotFoundKind; missing && one.External {
-			fmt.Fprintf(a.err, "note: the list of %s is published where its key is: %s\n", one.Name, one.CRL)
+			where := "at an address that its certificates do not say"
+			if one.CRL != "" {
+				where = one.CRL
+			}
+			fmt.Fprintf(a.err, "note: the list of %s is not in this file, since its key is elsewhere: %s\n", one.Name, where)
 			continue
 		} else if missing {
-			return nil, ca.NotFound(p.Code, "there is no list of "+one.Name+" yet, without which servers refuse everybody", "chancery crl publish --ca "+one.Name)
+			fmt.Fprintf(a.err, "%s there is no list of %s: servers that read lists from this file refuse what is below it   → %s\n", a.mark(warned), one.Name, a.says("crl publish --ca "+one.Name))
+			continue
 		}
 		if err != nil {
 			return nil, err

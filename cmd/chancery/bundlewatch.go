@@ -85,7 +85,7 @@ func (w *watcher) round(ctx context.Context, k *client.Client) error {
 			return err
 		}
 		w.written = mark
-		fmt.Fprintf(w.err, "%s holds %s\n", w.out, told(b))
+		fmt.Fprintf(w.err, "%s holds %s\n", w.bundling.out, told(b)) // w.out is where answers go
 	}
 	if w.command == "" || w.ran == mark {
 		return nil

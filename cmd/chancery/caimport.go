@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -89,7 +90,7 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	}
 	list, err := c.earlierList(q.earlier)
 	if err == nil {
-		err = fitting(chain[0], q.earlier, list)
+		err = c.fitting(chain[0], q.earlier, list)
 	}
 	if err != nil {
 		return err
@@ -133,7 +134,7 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	if err := c.agreed(ctx, q.yes); err != nil {
 		return err
 	}
-	made, err := c.worded(ctx, r, q)
+	made, words, err := c.worded(ctx, r, q)
 	if err != nil {
 		return err
 	}
@@ -148,8 +149,8 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 			return err
 		}
 	}
-	if c.entered(ctx, one); one.Kind == ca.Issuing {
-		c.listed(ctx, one)
+	if c.entered(ctx, one); !replaces || one.Kind == ca.Issuing {
+		c.firstList(ctx, one, words, q)
 	}
 	return c.give(authorityAnswer(one, c.described(one)+c.next("ca show "+one.Name, "look at all of it")))
 }
@@ -176,8 +177,9 @@ func (c *ceremony) taken(ctx context.Context, r signer.Resigning) (signer.Create
 	return c.signer.Resign(ctx, r)
 }
 
-// worded is taken with the words that this takes.
-func (c *ceremony) worded(ctx context.Context, r signer.Resigning, q bringing) (made signer.Created, err error) {
+// worded is taken with the words that this takes; those that open its key now come back,
+// if it has any.
+func (c *ceremony) worded(ctx context.Context, r signer.Resigning, q bringing) (made signer.Created, words string, err error) {
 	undo := func(err error) error { return err }
 	seals := r.Kind != ca.Issuing && len(r.Key) > 0
 	switch {
@@ -187,15 +189,18 @@ func (c *ceremony) worded(ctx context.Context, r signer.Resigning, q bringing) (
 		r.Words, err = c.secret(ctx, q.recovery, true)
 	}
 	if err != nil {
-		return made, err
+		return made, "", err
 	}
 	if q.resign != "" {
 		if r.ParentWords, err = c.secret(ctx, q.recovery, true); err != nil {
-			return made, undo(err)
+			return made, "", undo(err)
 		}
 	}
+	if seals {
+		words = cmp.Or(r.OwnWords, r.Words, r.ParentWords)
+	}
 	made, err = c.taken(ctx, r)
-	return made, undoIf(undo, err)
+	return made, words, undoIf(undo, err)
 }
 
 func undoIf(undo func(error) error, err error) error {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +21,9 @@ import (
 
 // earlier says what a key revoked before it came here.
 type earlier struct {
-	crl  string
-	none bool
+	crl   string
+	none  bool
+	ended bool // --ended-crl
 }
 
 func (e earlier) told() bool { return e.crl != "" || e.none }
@@ -29,6 +31,7 @@ func (e earlier) told() bool { return e.crl != "" || e.none }
 func earlierFlags(c *cobra.Command, e *earlier) {
 	c.Flags().StringVar(&e.crl, "crl", "", "file with the complete revocation list that the key signed elsewhere")
 	c.Flags().BoolVar(&e.none, "none-revoked", false, "the key revoked nothing elsewhere")
+	c.Flags().BoolVar(&e.ended, "ended-crl", false, "take the list of --crl though the next one was due already: nothing was revoked since")
 	c.MarkFlagsMutuallyExclusive("crl", "none-revoked")
 }
 
@@ -63,9 +66,12 @@ func (c *ceremony) earlierList(e earlier) ([]byte, error) {
 	return data, nil
 }
 
-// fitting refuses a list that is not the certificate's, before anything is taken in. The
-// signer looks closer.
-func fitting(by *x509.Certificate, e earlier, list []byte) error {
+// fitting refuses a list that is not the certificate's, or that ended, before anything is
+// taken in, and says what it has. The signer looks closer.
+func (c *ceremony) fitting(by *x509.Certificate, e earlier, list []byte) error {
+	if list == nil && e.ended {
+		return usage("--ended-crl is for a list", "name it too: --crl FILE")
+	}
 	if list == nil {
 		return nil
 	}
@@ -79,28 +85,40 @@ func fitting(by *x509.Certificate, e earlier, list []byte) error {
 	if err != nil {
 		return ca.Refused(ca.E2602, e.crl+" is no revocation list of version 2 that this authority signed", "chancery show "+e.crl+"; openssl ca -gencrl makes one").Because(err.Error())
 	}
+	number := "without a number"
+	if l.Number != nil {
+		number = "number " + l.Number.String()
+	}
+	said := fmt.Sprintf("%s of %s, %s, %s", counted(len(l.RevokedCertificateEntries), "revocation"), l.ThisUpdate.Local().Format(time.DateTime), number, "the next due "+l.NextUpdate.Local().Format(time.DateOnly))
+	if time.Now().After(l.NextUpdate) && !e.ended {
+		return ca.Refused(ca.E2602, "the list in "+e.crl+" ended: what was revoked since is not on it", "have a new one made where the key was: openssl ca -gencrl; if nothing was revoked since: --ended-crl").Because(said)
+	}
+	fmt.Fprintf(c.err, "    its list from elsewhere: %s\n", said)
 	return nil
 }
 
 // inherit tells for an authority that is here what it revoked elsewhere.
 func (c *ceremony) inherit(ctx context.Context, one ca.Authority, q bringing, list []byte) error {
 	if q.dry {
-		return c.give(authorityAnswer(one, "nothing was taken in\n"))
+		got, err := c.signer.Inherit(ctx, signer.Inheritance{Authority: one.Name, None: q.none, List: list, Ended: q.ended, DryRun: true})
+		if err != nil {
+			return err
+		}
+		return c.give(authorityAnswer(one, fmt.Sprintf("%s, %d of them new; nothing was taken in\n", counted(got.Entries, "revocation"), got.Taken)))
 	}
 	one, err := c.inherited(ctx, one, q.earlier, list)
 	if err != nil {
 		return err
 	}
-	if c.entered(ctx, one); one.Kind == ca.Issuing {
-		c.listed(ctx, one)
-	}
+	c.entered(ctx, one)
+	c.firstList(ctx, one, "", q)
 	return c.give(authorityAnswer(one, c.described(one)+c.next("ca show "+one.Name, "look at all of it")))
 }
 
 // inherited has the signer take it. An outcome that is not known is cured by the same
 // command again.
 func (c *ceremony) inherited(ctx context.Context, one ca.Authority, e earlier, list []byte) (ca.Authority, error) {
-	got, err := c.signer.Inherit(ctx, signer.Inheritance{Authority: one.Name, None: e.none, List: list})
+	got, err := c.signer.Inherit(ctx, signer.Inheritance{Authority: one.Name, None: e.none, List: list, Ended: e.ended})
 	if err != nil {
 		fmt.Fprintf(c.err, "%s %s makes no list before it is known what it revoked elsewhere: the same command again goes on with that\n", c.mark(warned), one.Name)
 		return one, err

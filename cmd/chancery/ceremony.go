@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -17,6 +18,7 @@ import (
 	"chancery/ca"
 	checker "chancery/check"
 	"chancery/client"
+	"chancery/signer"
 	"chancery/signer/softkey"
 	"chancery/signer/wire"
 	"chancery/status"
@@ -205,6 +207,32 @@ func (c *ceremony) listed(ctx context.Context, one ca.Authority) {
 			return
 		case <-time.After(enterPause):
 		}
+	}
+}
+
+// firstList has the list of an authority made that was taken in: where lists are read from
+// a file, whatever is below it is refused until there is one. That of a sealed key takes
+// its words, which are asked for unless they are known. The authority stays without a
+// list if there is nobody to ask: it is taken in, and the list can be made at any time.
+func (c *ceremony) firstList(ctx context.Context, one ca.Authority, words string, q bringing) {
+	if one.Kind == ca.Issuing {
+		c.listed(ctx, one)
+		return
+	}
+	var err error
+	if one.Past != nil && one.Past.Awaited {
+		fmt.Fprintf(c.err, "%s %s makes no list before it is known what it revoked elsewhere: the same again with --crl OLD.crl or --none-revoked\n", c.mark(warned), one.Name)
+		return
+	}
+	if words == "" {
+		fmt.Fprintf(c.err, "The words that seal the key of %s are needed for its list.\n", one.Name)
+		words, err = c.secret(ctx, cmp.Or(q.own, q.recovery), true)
+	}
+	if err == nil {
+		_, err = c.at.listByWords(ctx, signer.RootListing{Authority: one.Name, Words: words})
+	}
+	if err != nil {
+		fmt.Fprintf(c.err, "%s no list of %s is published yet: %v   → %s\n", c.mark(warned), one.Name, err, c.says("crl publish --ca "+one.Name))
 	}
 }
 

@@ -253,14 +253,20 @@ func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, day
 	if err != nil {
 		return err
 	}
-	made, err := wire.Dial(dialPath(l.socket("ceremony"))).ListRoot(ctx, signer.RootListing{Authority: of.Name, Words: words, Days: days})
+	made, err := l.listByWords(ctx, signer.RootListing{Authority: of.Name, Words: words, Days: days})
 	if err != nil {
 		return err
 	}
-	if err := status.Place(l.lists(), of.Name, bytes.NewReader(made.DER)); err != nil {
-		return err
-	}
-	lists := []ca.List{made.List}
+	lists := []ca.List{made}
 	return a.give(answer{value: lists, rows: lists, names: []string{of.Name},
 		text: fmt.Sprintf("%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), made.Number, of.Name, made.Entries, made.NextUpdate.Local().Format(time.DateOnly))})
+}
+
+// listByWords has the list of a sealed key made, and publishes it.
+func (l layout) listByWords(ctx context.Context, q signer.RootListing) (ca.List, error) {
+	made, err := wire.Dial(dialPath(l.socket("ceremony"))).ListRoot(ctx, q)
+	if err != nil {
+		return ca.List{}, err
+	}
+	return made.List, status.Place(l.lists(), q.Authority, bytes.NewReader(made.DER))
 }
