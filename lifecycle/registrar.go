@@ -85,6 +85,8 @@ type Registrar struct {
 	decide chan struct{}
 	// errands wait for the log.
 	errands chan *errand
+	// rehearsing is held by the one rehearsal that goes on.
+	rehearsing chan struct{}
 	// tokens are those in force.
 	tokens issuedTokens
 	// again are wishes the signer sent back untouched; Run's alone.
@@ -156,7 +158,7 @@ func New(o Options) (*Registrar, error) {
 	}
 	return &Registrar{
 		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, held: map[string][]*wish{}, changed: make(chan struct{}),
-		errands: make(chan *errand, maxErrands), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
+		errands: make(chan *errand, maxErrands), rehearsing: make(chan struct{}, 1), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
 		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
 	}, nil
 }

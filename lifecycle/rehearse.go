@@ -16,8 +16,10 @@ import (
 )
 
 // Rehearse says what a profile's document would make of the certificates that stand under
-// the profile, if each was asked for again now: nothing is issued or stored. The error is
-// E1305 for want of a role, or what is wrong with the document (E1003).
+// the profile, if each was asked for again now: nothing is issued or stored. Whoever may not
+// read what others asked for is told the numbers alone (security rule RO-06). One is
+// rehearsed at a time. The error is E1305 for want of a role, what is wrong with the document
+// (E1003), or E2301 while another one goes on.
 func (r *Registrar) Rehearse(ctx context.Context, who ca.Actor, t ca.Trial) (out ca.Rehearsal, err error) {
 	now, next, err := r.under(ctx, who, t.Document)
 	if err != nil {
@@ -29,6 +31,16 @@ func (r *Registrar) Rehearse(ctx context.Context, who ca.Actor, t ca.Trial) (out
 	}
 	if limit < 1 || limit > ca.MaxTried {
 		return out, ca.Invalid(ca.E1401, fmt.Sprintf("a rehearsal judges 1 to %d certificates", ca.MaxTried), "ask for fewer").At("limit")
+	}
+	select {
+	case r.rehearsing <- struct{}{}:
+		defer func() { <-r.rehearsing }()
+	default:
+		return out, ca.Busy(ca.E2301, "another rehearsal goes on", "try again in a moment")
+	}
+	most := ca.MaxCases
+	if r.may(ctx, who, access.ReadAll) != nil {
+		most = 0
 	}
 	out = ca.Rehearsal{Profile: next.name, Cases: []ca.RehearsedCase{}}
 	at, below := r.o.Now(), ca.ID(0)
@@ -43,8 +55,11 @@ func (r *Registrar) Rehearse(ctx context.Context, who ca.Actor, t ca.Trial) (out
 				out.More = true
 				return out, nil
 			}
+			if ctx.Err() != nil {
+				return out, gaveUp()
+			}
 			was, is := now.verdict(r, one, at), next.verdict(r, one, at)
-			enter(&out, one, was, is)
+			enter(&out, one, was, is, most)
 		}
 	}
 }
@@ -131,8 +146,8 @@ func refused(err error) verdict {
 	return verdict{problem: p}
 }
 
-// enter counts one certificate, and lists it if it would go another way.
-func enter(out *ca.Rehearsal, one ca.Asked, was, is verdict) {
+// enter counts one certificate, and lists it if it would go another way, most at most.
+func enter(out *ca.Rehearsal, one ca.Asked, was, is verdict, most int) {
 	out.Checked++
 	c := one.Certificate
 	entry := ca.RehearsedCase{Certificate: c.PublicName(), Title: c.Title(), Owner: c.Owner, NotAfter: c.NotAfter}
@@ -153,7 +168,7 @@ func enter(out *ca.Rehearsal, one ca.Asked, was, is verdict) {
 		}
 		out.Changed++
 	}
-	if len(out.Cases) < ca.MaxCases {
+	if len(out.Cases) < most {
 		out.Cases = append(out.Cases, entry)
 	}
 }

@@ -48,6 +48,7 @@ dns = ["*.lab.example"]
 func TestARehearsalSaysWhatWouldBreak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		w.accounts[1007] = []ca.Role{ca.SecurityAdmin}
 		r := w.registrar()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -91,6 +92,12 @@ func TestARehearsalSaysWhatWouldBreak(t *testing.T) {
 		}
 		if _, err := r.Rehearse(ctx, ca.Actor{ID: "uid:4000", Method: ca.MethodPeer, UID: 4000}, ca.Trial{Document: trialled}); !errors.As(err, &p) || p.Code != ca.E1305 {
 			t.Errorf("a stranger rehearses: %v", err)
+		}
+		// RO-06: who drafts policy and may not read what others asked for is told numbers.
+		officer := ca.Actor{ID: "uid:1007", Method: ca.MethodPeer, UID: 1007}
+		blind, err := r.Rehearse(ctx, officer, ca.Trial{Document: strings.Replace(trialled, "max_days = 90", "max_days = 50", 1)})
+		if err != nil || blind.Refused != 400 || len(blind.Cases) != 0 {
+			t.Errorf("a security administrator is shown %d of %d cases, %v", len(blind.Cases), blind.Refused, err)
 		}
 		q, c := wishOf(1, "")
 		q.Profile = "whatever"

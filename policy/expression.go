@@ -16,7 +16,7 @@ import (
 )
 
 // Bounds of the rules of a profile. What passes them costs less than the check of the
-// request's signature in the usual case, and a few milliseconds at worst.
+// request's signature in the usual case, and some milliseconds for each rule at worst.
 const (
 	maxRules      = 16
 	maxExpression = 2000 // characters
@@ -27,8 +27,9 @@ const (
 	// is made counts by its size. It decides alike on every machine.
 	maxCost = 50_000
 	// maxMemory bounds what values take, in units of the language, and maxPattern what a
-	// regular expression is compiled to.
-	maxMemory, maxPattern = 1 << 20, 1000
+	// regular expression is compiled to: no clock stops a pattern on its way through a text,
+	// so that their product is what bounds its time.
+	maxMemory, maxPattern = 16 << 10, 60
 	// patience ends an expression that the others did not, and everyInterrupt is how many
 	// turns of a loop pass before it is looked at. Whoever it ends is refused.
 	patience       = 2 * time.Second

@@ -156,3 +156,13 @@ func BenchmarkVet(b *testing.B) {
 		})
 	}
 }
+
+// No clock stops a pattern on its way through a text, so a long one is a fault of the
+// document.
+func TestALongPatternIsAFault(t *testing.T) {
+	w := good()
+	w.profile.Rules = []ca.Rule{{Require: "!names.dns.exists(n, n.matches('(a?){240}b'))", Message: "m"}}
+	if _, err := Sound(w.profile); err == nil {
+		t.Error("a pattern of 240 tries at each place is taken")
+	}
+}
