@@ -116,3 +116,44 @@ func TestAnInvalidityDateStandsOnTheList(t *testing.T) {
 		t.Errorf("after a restart the list says %v", l.RevokedCertificateEntries)
 	}
 }
+
+// RV-03: a hold of a certificate whose key is condemned stays: before and after a restart,
+// and where one batch condemns the key and takes the hold back. What is held can still be
+// revoked for the compromise, and a repeated call is answered as before.
+func TestRV03_AHoldOfACondemnedKeyIsNotTakenBack(t *testing.T) {
+	s, _, h := founded(t)
+	p := profiles(t, h)["server"]
+	csr := csrBy(t, "a.lab.example", p256...)
+	one, two := s.issued(h, wish(1, csr, p)), s.issued(h, wish(2, csr, p))
+	three := s.issued(h, wish(3, csr, p))
+	for _, c := range []ca.Answer{one, three} {
+		if a := s.revoke(h, c, 1, ca.CertificateHold); a.Problem != nil {
+			t.Fatal(a.Problem)
+		}
+	}
+	if a := s.revoke(h, three, 2, ca.RemoveFromCRL); a.Problem != nil {
+		t.Fatal(a.Problem)
+	}
+	id := func(a ca.Answer) ca.ID { return ca.NewID(h.LogNo, a.Index) }
+	got, err := s.Revoke(h.Number, []ca.Revoking{
+		{ID: id(one), Step: 2, Reason: ca.RemoveFromCRL, By: "uid:1"}, {ID: id(two), Step: 1, Reason: ca.KeyCompromise, By: "uid:1"},
+	})
+	if err != nil || got[1].Problem != nil {
+		t.Fatal(err, got)
+	}
+	wantProblem(t, got[0].Problem, ca.E2111, "a hold taken back beside the key's compromise")
+	wantProblem(t, s.revoke(h, one, 2, ca.RemoveFromCRL).Problem, ca.E2111, "a hold taken back after it")
+	s.stop()
+	s = start(t, s.Dir)
+	h = s.hello(0)
+	wantProblem(t, s.revoke(h, one, 2, ca.RemoveFromCRL).Problem, ca.E2111, "after a restart")
+	if _, l := s.crl(h, 0); len(l.RevokedCertificateEntries) != 2 {
+		t.Errorf("the list has %+v", l.RevokedCertificateEntries)
+	}
+	if a := s.revoke(h, three, 2, ca.RemoveFromCRL); a.Problem != nil {
+		t.Errorf("what was answered before the compromise, asked again: %v", a.Problem)
+	}
+	if a := s.revoke(h, one, 2, ca.KeyCompromise); a.Problem != nil {
+		t.Error(a.Problem)
+	}
+}

@@ -5,6 +5,7 @@ package signer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"chancery/audit"
@@ -64,11 +65,11 @@ func (s *Signer) Revoke(session int64, wishes []ca.Revoking) ([]ca.RevokeAnswer,
 				return nil, err
 			}
 		default:
-			t.answer = &answers[i].Placed
+			t.answer = &answers[i]
 			steps = append(steps, t)
 		}
 	}
-	return answers, s.take(steps)
+	return answers, s.take(spared(steps))
 }
 
 // A stepping is a step that may be taken, or was taken before.
@@ -78,7 +79,7 @@ type stepping struct {
 	key     ca.Digest
 	entry   journal.Entry
 	repeats bool
-	answer  *ca.Placed
+	answer  *ca.RevokeAnswer
 }
 
 // take journals steps, and what belongs to them, and only then counts them. The caller
@@ -100,7 +101,7 @@ func (s *Signer) take(steps []stepping, more ...journal.Entry) error {
 	faults.Point("revoked")
 	for i, t := range steps {
 		if t.answer != nil {
-			*t.answer = ca.Placed{Index: placed[i].Index, Leaf: placed[i].Bytes}
+			t.answer.Placed = ca.Placed{Index: placed[i].Index, Leaf: placed[i].Bytes}
 		}
 		t.at, t.leaf = placed[i].Leaf.Time/1000, placed[i].Index
 		s.revokedOf(t.issuer).put(t.step)
@@ -121,6 +122,30 @@ func (s *Signer) condemn(key ca.Digest, why ca.Reason) {
 
 // compromises tells whether a reason says that somebody else may have the key.
 func compromises(why ca.Reason) bool { return why == ca.KeyCompromise || why == ca.CACompromise }
+
+// condemned refuses to take a hold back from a key that somebody else may have.
+func condemned() *ca.Problem {
+	return ca.Refused(ca.E2111, "the key of this certificate was revoked as compromised, so its hold stays", "chancery revoke, for keyCompromise, and make a new key").
+		Because("what somebody else may sign with is never good again (security rule RV-03)")
+}
+
+// spared gives the steps of a batch without those that take a hold back from a key which
+// another step of the same batch condemns: each was judged before any is taken.
+func spared(steps []stepping) []stepping {
+	lost := map[ca.Digest]bool{}
+	for _, t := range steps {
+		if compromises(ca.Reason(t.reason)) {
+			lost[t.key] = true
+		}
+	}
+	return slices.DeleteFunc(steps, func(t stepping) bool {
+		if !t.lifted() || !lost[t.key] {
+			return false
+		}
+		t.answer.Problem = condemned()
+		return true
+	})
+}
 
 // refusesKey refuses a key that was revoked as compromised.
 func (s *Signer) refusesKey(key ca.Digest) error {
@@ -173,6 +198,8 @@ func (s *Signer) judged(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) (s
 			Because(fmt.Sprintf("its last step is %d, for %s", last, ca.Reason(before.reason)))
 	case !ok && w.Reason == ca.RemoveFromCRL || ok && before.lifted() && w.Reason == ca.RemoveFromCRL:
 		return stepping{}, ca.Refused(ca.E2111, "this certificate is not held", "nothing needs to be done")
+	case w.Reason == ca.RemoveFromCRL && s.refusesKey(body.Key) != nil:
+		return stepping{}, condemned()
 	case ok && !w.Reason.Follows(ca.Reason(before.reason)):
 		return stepping{}, ca.Refused(ca.E2111, "this certificate is revoked", "its reason can only be raised to keyCompromise").
 			Because("it was revoked for " + ca.Reason(before.reason).String())
