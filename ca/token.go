@@ -141,7 +141,7 @@ type TokenView struct {
 func (t Token) View(known bool, now time.Time) TokenView {
 	v := TokenView{ID: t.PublicName(), Name: t.Name, Owner: t.Owner, Scope: t.Scope, Made: t.Made, Expires: t.Expires, Used: t.Used, Status: "valid"}
 	switch {
-	case !known && t.Ended != nil:
+	case t.Ended != nil: // it is refused, whatever the log has
 		v.Status, v.RevokedAt, v.RevokedBy = "revoked", t.Ended.At, t.Ended.By
 	case !now.Before(t.Expires): // the log names none that has ended
 		v.Status = "expired"

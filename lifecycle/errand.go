@@ -48,9 +48,18 @@ func (s *shift) errand(ctx context.Context, e *errand) {
 	}
 	if err == nil {
 		e.fill(&change)
+		// What is in force does not depend on whether somebody still waits for the answer.
+		// A token is known before its row can be seen, so that the row is never taken for a
+		// forged one; for one that is revoked its row speaks first.
+		if change.Token != nil {
+			s.r.tokens.set(change.Token.Digest(), true)
+		}
 		next := max(min(s.known, s.floor), s.mark)
 		if _, err = s.r.o.Book.Commit(ctx, []ca.Change{change}, next); err == nil {
 			s.mark, s.progress = next, true
+			if change.TokenEnd != nil {
+				s.r.tokens.set(change.TokenEnd.Token, false)
+			}
 		} else {
 			s.broken = true
 		}

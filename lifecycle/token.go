@@ -49,6 +49,8 @@ func (t *issuedTokens) hear(all []ca.Digest) {
 	}
 }
 
+// set takes what this process put on the log itself. Run's goroutine alone calls it and
+// hear, so that no late word of one comes after the other.
 func (t *issuedTokens) set(d ca.Digest, inForce bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,7 +115,7 @@ func (r *Registrar) SignIn(ctx context.Context, text string) (ca.Actor, error) {
 	switch {
 	case !met: // nobody can tell yet whether the log has it
 		return ca.Actor{}, ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment")
-	case !inForce && t.Ended != nil:
+	case t.Ended != nil: // whatever else: a revocation that only the book has is obeyed too
 		return ca.Actor{}, ca.Forbidden(ca.E1305, "this token was revoked on "+t.Ended.At.Format(time.DateOnly), "ask its owner for another one: chancery token create")
 	case !r.o.Now().Before(t.Expires):
 		return ca.Actor{}, ca.Forbidden(ca.E1305, "this token expired on "+t.Expires.Format(time.DateOnly), "ask its owner for another one: chancery token create")
@@ -156,7 +158,6 @@ func (r *Registrar) MakeToken(ctx context.Context, who ca.Actor, name string, sc
 	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
 	text := ca.TokenText(secret)
 	t.Secret, _ = ca.TokenSecret(text)
-	digest := t.Digest()
 	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.ID, About: t.About()}, func(c *ca.Change) {
 		t.ID = c.Event.ID
 		made := t
@@ -165,7 +166,6 @@ func (r *Registrar) MakeToken(ctx context.Context, who ca.Actor, name string, sc
 	if err != nil {
 		return ca.TokenView{}, err
 	}
-	r.tokens.set(digest, true)
 	v := t.View(true, t.Made)
 	v.Token = text
 	return v, nil
@@ -277,6 +277,7 @@ func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (
 		return ca.TokenView{}, err
 	}
 	digest := t.Digest()
+	// The log is asked, not the row: an end that only the book has is none yet.
 	if inForce, _ := r.tokens.has(digest); !inForce {
 		return r.shown(t), nil
 	}
@@ -288,7 +289,6 @@ func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (
 	if err != nil {
 		return ca.TokenView{}, err
 	}
-	r.tokens.set(digest, false)
 	return r.shown(t), nil
 }
 

@@ -320,3 +320,45 @@ func TestATokenIsWholeOrNobodysWhoeverDies(t *testing.T) {
 		})
 	}
 }
+
+// RO-03: a revocation holds, and a token that was made is no forged one, also when the
+// caller hung up before the answer.
+func TestRO03_ARevocationHoldsWhenItsCallerHungUp(t *testing.T) {
+	withPurse(t, func(t *testing.T, p *purse, r *Registrar) {
+		ctx := t.Context()
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		scope := ca.Scope{Roles: []ca.Role{ca.Requester}}
+		made, err := r.MakeToken(ctx, hana, "ci", scope, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Either answer may win: the event's, or the end of the caller's time.
+		if _, err := r.RevokeToken(gone, hana, "ci"); err != nil && code(err) != ca.E2301 {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if p.tokens[0].Ended == nil {
+			t.Fatal("the book does not have the revocation")
+		}
+		if _, err := r.SignIn(ctx, made.Token); code(err) != ca.E1305 {
+			t.Errorf("a token whose revocation is in the book: %v", err)
+		}
+		if inForce, _ := r.tokens.has(p.tokens[0].Digest()); inForce {
+			t.Error("it is still held to be in force")
+		}
+		if _, err := r.MakeToken(gone, hana, "other", scope, 0); err != nil && code(err) != ca.E2301 {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		all, _, err := r.TokensOf(ctx, hana, false, 0)
+		if err != nil || len(all) != 2 || all[0].Status != "revoked" || all[1].Status != "valid" {
+			t.Errorf("the list is %+v, %v", all, err)
+		}
+		// A row of an end is obeyed, even if only the book has it.
+		p.tokens[1].Ended = &ca.TokenEnd{By: hana.ID, At: time.Now()}
+		if all, _, _ := r.TokensOf(ctx, hana, false, 0); all[1].Status != "revoked" {
+			t.Errorf("it is shown as %+v", all[1])
+		}
+	})
+}
