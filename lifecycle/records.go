@@ -119,7 +119,7 @@ func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, wh
 		return ca.Certificate{}, err
 	}
 	c := found.Certificate
-	if err := r.mayRevoke(ctx, who, c); err != nil {
+	if err := r.mayRevoke(ctx, who, c, why); err != nil {
 		return ca.Certificate{}, err
 	}
 	step, err := stepOf(c, why)

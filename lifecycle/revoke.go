@@ -27,7 +27,8 @@ type revoking struct {
 // reason can be raised to keyCompromise, once (security rule RV-03). What is held may be
 // revoked for any reason, and RemoveFromCRL takes the hold back.
 //
-// The owner may, and a CA administrator (RV-01). The error is a Problem: E1305 for
+// The owner may, and a CA administrator (RV-01), who alone takes back what another than the
+// owner holds. The error is a Problem: E1305 for
 // want of a role, Find's, E2111 for what cannot be revoked like that, and E2301 if
 // the outcome is not known: asking again finds out.
 func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
@@ -39,7 +40,7 @@ func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca
 		return ca.Certificate{}, err
 	}
 	c := found.Certificate
-	if err := r.mayRevoke(ctx, who, c); err != nil {
+	if err := r.mayRevoke(ctx, who, c, why); err != nil {
 		return ca.Certificate{}, err
 	}
 	if err := r.revokeOne(ctx, who, c, why); err != nil {
@@ -166,12 +167,26 @@ func (r *Registrar) PublishList(ctx context.Context, who ca.Actor, authority str
 	return r.o.Publish(ctx, authority, days)
 }
 
-// mayRevoke lets the owner and CA administrators (security rule RV-01).
-func (r *Registrar) mayRevoke(ctx context.Context, who ca.Actor, c ca.Certificate) error {
-	if c.Owner == who.ID && r.may(ctx, who, access.RevokeOwn) == nil {
+// mayRevoke lets the owner and CA administrators (security rule RV-01). The owner takes
+// back no hold but his own: an officer who holds a certificate means that it shall not be
+// used, by its owner neither.
+func (r *Registrar) mayRevoke(ctx context.Context, who ca.Actor, c ca.Certificate, why ca.Withdrawal) error {
+	if c.Owner != who.ID || r.may(ctx, who, access.RevokeOwn) != nil {
+		return r.allow(ctx, who, access.RevokeAny)
+	}
+	held := c.Revoked != nil && c.Revoked.Reason == ca.CertificateHold
+	if why.Reason != ca.RemoveFromCRL || !held || r.may(ctx, who, access.RevokeAny) == nil {
 		return nil
 	}
-	return r.allow(ctx, who, access.RevokeAny)
+	var b ca.RevokedBody
+	l, err := r.said(ctx, c.Revoked.Last, audit.Revoked, &b)
+	switch {
+	case err != nil:
+		return fmt.Errorf("find out who holds %s: %w", c.PublicName(), err)
+	case l.Issuer == c.IssuerKey && l.Serial == c.Serial && b.Reason == ca.CertificateHold && b.By == who.ID:
+		return nil
+	}
+	return r.refused(who, ca.Forbidden(ca.E1305, "this hold was placed by somebody else, and needs the role ca-admin to be taken back", "ask a CA administrator"))
 }
 
 // refused notes a no, and gives it on.

@@ -58,12 +58,12 @@ func (w *world) abandoned(index int64) bool {
 
 // revoked puts a REVOKED leaf on the log.
 func (w *world) revoked(intent int64, step int, why ca.Reason) int64 {
-	return w.stepLeaf(ca.Revoking{ID: ca.NewID(1, intent), Step: step, Reason: why})
+	return w.stepLeaf(ca.Revoking{ID: ca.NewID(1, intent), Step: step, Reason: why, By: "uid:1000"})
 }
 
 func (w *world) stepLeaf(v ca.Revoking) int64 {
 	l := w.leaf(v.ID.Index())
-	body, err := json.Marshal(ca.RevokedBody{Intent: v.ID.Index(), Reason: v.Reason, By: "uid:1000", InvalidSince: v.InvalidSince})
+	body, err := json.Marshal(ca.RevokedBody{Intent: v.ID.Index(), Reason: v.Reason, By: v.By, InvalidSince: v.InvalidSince})
 	if err != nil {
 		w.t.Fatal(err)
 	}

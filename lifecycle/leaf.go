@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"chancery/audit"
+	"chancery/ca"
+)
+
+// said reads what the body of a leaf says into a document. A row of the book could say
+// something else: whoever can write in the database must not decide by it.
+func (r *Registrar) said(ctx context.Context, id ca.ID, kind audit.Kind, into any) (audit.Leaf, error) {
+	v, err := r.ready(ctx)
+	if err != nil {
+		return audit.Leaf{}, err
+	}
+	if id.LogNo() != v.session.LogNo {
+		return audit.Leaf{}, fmt.Errorf("leaf %d is on log %d, and this one is %d", id.Index(), id.LogNo(), v.session.LogNo)
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	page, err := r.o.Log.Leaves(ctx, id.Index())
+	if err != nil {
+		return audit.Leaf{}, fmt.Errorf("read leaf %d: %w", id.Index(), err)
+	}
+	if len(page) == 0 || page[0].Index != id.Index() {
+		return audit.Leaf{}, fmt.Errorf("the log has no leaf %d", id.Index())
+	}
+	l, err := audit.ParseLeaf(page[0].Leaf)
+	if err == nil && l.Kind != kind {
+		err = fmt.Errorf("it is of kind %v, and not %v", l.Kind, kind)
+	}
+	if err == nil {
+		err = json.Unmarshal(page[0].Body, into)
+	}
+	if err != nil {
+		return audit.Leaf{}, fmt.Errorf("read leaf %d: %w", id.Index(), err)
+	}
+	return l, nil
+}
