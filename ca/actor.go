@@ -2,13 +2,16 @@
 
 package ca
 
+import "strings"
+
 // An Actor is who asks: an operating-system account, a token, a certificate, a
 // passkey. A door makes it after proving who is speaking, and passes it as a
 // parameter, never through a context, because it decides things.
 type Actor struct {
 	// ID identifies the actor for good, such as "uid:1000". Never empty.
 	ID string `json:"id"`
-	// Name is how people know the actor, such as "hana". For display only.
+	// Name is how people know the actor, such as "hana", or the credential with its public
+	// name, such as "certificate issuing-g1-03ab". For display, and for the log.
 	Name string `json:"name"`
 	// Method is how the identity was proven.
 	Method string `json:"method"`
@@ -19,6 +22,25 @@ type Actor struct {
 	Token *Token `json:"-"`
 	// Shown is the live certificate that the actor's connection proved, else nil.
 	Shown *Certificate `json:"-"`
+}
+
+// maxBy is what the log takes of who did something, in octets.
+const maxBy = 256
+
+// By is how the log names the actor: its ID, and after it the credential that acted, if it
+// was a token or a certificate, by its public name: "uid:1000 token 0123456789abcdef". An
+// auditor must be able to tell which one to revoke. Whose something is, the ID alone says.
+func (a Actor) By() string {
+	by := a.ID
+	switch a.Method {
+	case MethodToken:
+		if a.Token != nil {
+			by += " token " + a.Token.PublicName()
+		}
+	case MethodCertificate, MethodRenewal:
+		by += " " + a.Name
+	}
+	return strings.ToValidUTF8(by[:min(len(by), maxBy)], "")
 }
 
 // How actors prove who they are.

@@ -54,7 +54,7 @@ func Sorts() []string { return []string{"newest", "expiry", "name"} }
 
 // An EventFilter chooses events for a list. Zero fields do not restrict.
 type EventFilter struct {
-	// Actor is who did it, Kind what.
+	// Actor is who did it, whatever credential acted (see Actor.By), Kind what.
 	Actor, Kind string
 	Since       time.Time
 	// After is the cursor: the ID of the last event seen; they come newest first.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,7 @@ type refusals struct {
 type tally struct {
 	told, more int
 	last       ca.Code
+	by         string // of the last that was only counted
 }
 
 // Refuse notes that something was refused to somebody: a door tells of what it
@@ -61,28 +63,31 @@ func (r *Registrar) refuse(who ca.Actor, err error, most int) {
 	case ca.BusyKind, ca.LockedKind, ca.UnavailableKind:
 		return
 	}
-	r.refusals.note(who.ID, p, most, r.o.Now())
+	r.refusals.note(who, p, most, r.o.Now())
 }
 
-func (f *refusals) note(by string, p *ca.Problem, most int, now time.Time) {
+// note counts by account, so that whoever has many tokens is not many; what it tells names
+// the credential too.
+func (f *refusals) note(who ca.Actor, p *ca.Problem, most int, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.turn(now)
-	t, ok := f.tallies[by]
+	id := who.ID
+	t, ok := f.tallies[id]
 	if !ok && len(f.tallies) >= maxTallies {
-		by, most = others, 0
-		t, ok = f.tallies[by]
+		id, most = others, 0
+		t, ok = f.tallies[id]
 	}
 	if !ok {
 		t = new(tally)
-		f.tallies[by] = t
+		f.tallies[id] = t
 	}
 	if t.told < most && len(f.due) < maxDue {
 		t.told++
-		f.add(by, about(p))
+		f.add(who.By(), about(p))
 		return
 	}
-	t.more, t.last = t.more+1, p.Code
+	t.more, t.last, t.by = t.more+1, p.Code, who.By()
 }
 
 func (f *refusals) add(by, about string) {
@@ -102,7 +107,11 @@ func (f *refusals) turn(now time.Time) {
 func (f *refusals) close() {
 	for by, t := range f.tallies {
 		if t.more > 0 {
-			f.add(by, fmt.Sprintf("%d calls, the last with %s", t.more, t.last))
+			text := fmt.Sprintf("%d calls, the last with %s", t.more, t.last)
+			if credential, ok := strings.CutPrefix(t.by, by+" "); ok {
+				text += " by " + credential
+			}
+			f.add(by, short(text))
 		}
 	}
 	f.tallies = map[string]*tally{}
@@ -192,6 +201,11 @@ func about(p *ca.Problem) string {
 	if !ca.PlainText(s) {
 		s = string(p.Code) + " " + ca.Show(p.Detail)
 	}
+	return short(s)
+}
+
+// short cuts a text to what the log takes.
+func short(s string) string {
 	if len(s) <= maxAbout {
 		return s
 	}

@@ -184,7 +184,7 @@ func TestRefusalsThatWaitAreBounded(t *testing.T) {
 	for minute := range 200 {
 		for uid := range 100 {
 			for range 12 {
-				f.note(peer(uid).ID, p, maxTold, now.Add(time.Duration(minute)*aMinute))
+				f.note(peer(uid), p, maxTold, now.Add(time.Duration(minute)*aMinute))
 			}
 		}
 	}

@@ -47,7 +47,7 @@ func (r *Registrar) Renew(ctx context.Context, who ca.Actor, id ca.RequestID, q 
 		return issued, err
 	case q.After > 0:
 		at := r.o.Now().Add(q.After).UTC().Format(time.RFC3339)
-		return issued, r.send(ctx, ca.EventBody{Kind: ca.EventReplaced, By: who.ID, About: old.PublicName() + " " + at}, func(*ca.Change) {})
+		return issued, r.send(ctx, ca.EventBody{Kind: ca.EventReplaced, By: who.By(), About: old.PublicName() + " " + at}, func(*ca.Change) {})
 	}
 	return issued, r.supersede(ctx, who, old)
 }
@@ -120,8 +120,8 @@ func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certifica
 	if who.Method == ca.MethodPeer {
 		w.Door = ca.DoorCLI
 	}
-	if who.ID != old.Owner {
-		w.From.Name += " by " + who.ID
+	if q.Certificate != "" { // else it was shown, and renews itself
+		w.From.Name += " by " + who.By()
 	}
 	if q.Days > 0 {
 		w.NotAfter = w.At.Add(time.Duration(q.Days) * 24 * time.Hour)
@@ -201,7 +201,7 @@ func (s *shift) displace(ctx context.Context, rows []row) ([]ca.Change, error) {
 	seen := map[ca.ID]bool{}
 	for _, row := range rows {
 		old := row.wish.replaces
-		step := ca.Revoking{ID: old.ID, Step: old.Steps + 1, Reason: ca.Superseded, By: row.wish.request.From.ID}
+		step := ca.Revoking{ID: old.ID, Step: old.Steps + 1, Reason: ca.Superseded, By: row.wish.request.From.By()}
 		if !seen[old.ID] {
 			seen[old.ID] = true
 			all, steps = append(all, &revoking{step: step, of: *old}), append(steps, step)

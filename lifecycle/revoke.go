@@ -89,7 +89,7 @@ func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificat
 	if err != nil || step.Step == 0 {
 		return err
 	}
-	step.By = who.ID
+	step.By = who.By()
 	v := &revoking{step: step, of: c, done: make(chan error, 1)}
 	select {
 	case r.revokings <- v:

@@ -128,7 +128,7 @@ func (r *Registrar) SignIn(ctx context.Context, text string) (ca.Actor, error) {
 			r.o.Report(err)
 		}
 	}
-	return ca.Actor{ID: t.Owner, Name: "token " + t.Name, Method: ca.MethodToken, UID: t.UID, Token: &t}, nil
+	return ca.Actor{ID: t.Owner, Name: "token " + t.Name + " " + t.PublicName(), Method: ca.MethodToken, UID: t.UID, Token: &t}, nil
 }
 
 // alarm tells of a row that no leaf speaks of: somebody wrote it, changed it, or took the
@@ -158,7 +158,7 @@ func (r *Registrar) MakeToken(ctx context.Context, who ca.Actor, name string, sc
 	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
 	text := ca.TokenText(secret)
 	t.Secret, _ = ca.TokenSecret(text)
-	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.ID, About: t.About()}, func(c *ca.Change) {
+	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenMade, By: who.By(), About: t.About()}, func(c *ca.Change) {
 		t.ID = c.Event.ID
 		made := t
 		c.Token = &made
@@ -281,7 +281,7 @@ func (r *Registrar) RevokeToken(ctx context.Context, who ca.Actor, ref string) (
 	if inForce, _ := r.tokens.has(digest); !inForce {
 		return r.shown(t), nil
 	}
-	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenRevoked, By: who.ID, About: t.About()}, func(c *ca.Change) {
+	err = r.send(ctx, ca.EventBody{Kind: ca.EventTokenRevoked, By: who.By(), About: t.About()}, func(c *ca.Change) {
 		c.TokenEnd = tokenEnd(c.Event, digest)
 		end := *c.TokenEnd
 		t.Ended = &end

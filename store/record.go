@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"chancery/ca"
 )
@@ -74,7 +75,9 @@ func eventQuery(f ca.EventFilter) *query {
 		q.add(` AND e.kind = ?`, f.Kind)
 	}
 	if f.Actor != "" {
-		q.add(` AND e.actor = ?`, f.Actor)
+		// What a credential did is its account's too (ca.Actor.By). Events of kind issued
+		// never name one: the request does.
+		q.add(` AND (e.actor = ? OR e.kind <> 'issued' AND substr(e.actor, 1, ?) = ?)`, f.Actor, utf8.RuneCountInString(f.Actor)+1, f.Actor+" ")
 	}
 	if !f.Since.IsZero() {
 		q.add(` AND e.id IN (SELECT s.id FROM event s WHERE s.happened_at >= ?)`, millis(f.Since))

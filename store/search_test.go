@@ -133,7 +133,9 @@ func TestRequestsAndEventsAreRead(t *testing.T) {
 		s := openBook(t, dsn)
 		one := change(1, "a.lab.example")
 		refused := ca.Change{Event: ca.Event{ID: ca.NewID(1, 2), Kind: "refused", By: "uid:7", At: testNow.Add(time.Hour), About: "E2107", Leaf: []byte("leaf")}}
-		commit(t, s, 3, one, refused)
+		byToken := ca.Change{Event: ca.Event{ID: ca.NewID(1, 4), Kind: "revoked", By: "uid:7 token 0123456789abcdef", At: testNow, About: "x", Leaf: []byte("leaf")}}
+		another := ca.Change{Event: ca.Event{ID: ca.NewID(1, 5), Kind: "revoked", By: "uid:77", At: testNow, About: "x", Leaf: []byte("leaf")}}
+		commit(t, s, 6, one, refused, byToken, another)
 		a, ok, err := s.Request(t.Context(), one.Request.ID)
 		if err != nil || !ok || a.Request.From.ID != "uid:1000" || a.Certificate.Serial != one.Certificate.Serial || !a.Request.At.Equal(testNow) {
 			t.Errorf("%+v %v %v", a, ok, err)
@@ -145,8 +147,8 @@ func TestRequestsAndEventsAreRead(t *testing.T) {
 			f    ca.EventFilter
 			want []int64
 		}{
-			"all": {ca.EventFilter{}, []int64{2, 1}}, "page": {ca.EventFilter{After: ca.NewID(1, 2)}, []int64{1}}, "kind": {ca.EventFilter{Kind: "refused"}, []int64{2}},
-			"actor": {ca.EventFilter{Actor: "uid:7"}, []int64{2}}, "since": {ca.EventFilter{Since: testNow.Add(time.Hour)}, []int64{2}}, "none": {ca.EventFilter{Kind: "refused", Actor: "uid:8"}, nil},
+			"all": {ca.EventFilter{}, []int64{5, 4, 2, 1}}, "page": {ca.EventFilter{After: ca.NewID(1, 2)}, []int64{1}}, "kind": {ca.EventFilter{Kind: "refused"}, []int64{2}},
+			"actor": {ca.EventFilter{Actor: "uid:7"}, []int64{4, 2}}, "credential": {ca.EventFilter{Actor: "uid:7 token 0123456789abcdef"}, []int64{4}}, "since": {ca.EventFilter{Since: testNow.Add(time.Hour)}, []int64{2}}, "none": {ca.EventFilter{Kind: "refused", Actor: "uid:8"}, nil},
 		} {
 			got, err := s.Events(t.Context(), c.f)
 			var have []int64
