@@ -2,7 +2,10 @@
 
 package ca
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // An AuthorityKind says what an authority signs.
 type AuthorityKind string
@@ -170,4 +173,21 @@ type AuthorityDraft struct {
 	Hash Hash
 	// Issuer is who signs. It is nil for a root, which signs itself.
 	Issuer *Authority
+}
+
+// NobodySigns is the Problem of a line without an active generation, E3004. One that waits
+// in standby is the way out, as after its predecessor was revoked.
+func NobodySigns(line string, all []Authority) *Problem {
+	fix := "chancery ca list"
+	var newest *Authority
+	if slices.ContainsFunc(all, func(a Authority) bool { return a.Line == line && a.State == Active }) {
+		all = nil // its key is not open
+	}
+	for i, a := range all {
+		if a.Line == line && a.Kind == Issuing && a.State == Standby && !a.External && (newest == nil || a.NewerThan(*newest)) {
+			newest = &all[i]
+			fix = "chancery ca activate " + a.Name
+		}
+	}
+	return Unavailable(E3004, "no authority of line "+Show(line)+" can sign", fix)
 }

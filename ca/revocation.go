@@ -73,6 +73,11 @@ func Reasons() []string {
 	return out
 }
 
+// FinalReasons are those of Reasons that nothing takes back.
+func FinalReasons() []string {
+	return slices.DeleteFunc(Reasons(), func(name string) bool { return name == CertificateHold.String() })
+}
+
 // ParseReason reads one of Reasons in any case, with or without dashes.
 // The Problem is E2111.
 func ParseReason(s string) (Reason, error) {

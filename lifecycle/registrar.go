@@ -305,7 +305,7 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	case len(v.authorities) == 0:
 		return policy.Rules{}, noAuthority()
 	}
-	return policy.Rules{}, ca.Unavailable(ca.E3004, "no authority of line "+ca.Show(line)+" can sign", "chancery ca list")
+	return policy.Rules{}, ca.NobodySigns(line, v.authorities)
 }
 
 // lineOf is the line that a requester's word means, which may be the name of the generation

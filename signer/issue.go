@@ -168,7 +168,7 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 		return err
 	}
 	if d.issuer = rules.signs(line); d.issuer == nil {
-		return ca.Unavailable(ca.E3004, fmt.Sprintf("no authority of line %q can sign", line), "chancery ca list")
+		return ca.NobodySigns(line, rules.all())
 	}
 	if err := rules.refusesKey(parsed.CSR.Key); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"chancery/audit"
@@ -185,7 +186,7 @@ func (s *Signer) condemned(q AuthorityRevoking, who string, now time.Time) (c co
 func (c condemnation) possible(by string) error {
 	switch {
 	case !c.reason.Final():
-		return ca.Invalid(ca.E2111, "this reason cannot be given", "chancery ca revoke --help").At("reason")
+		return ca.Invalid(ca.E2111, "an authority is revoked for good, and the reason "+c.reason.String()+" is not", "use one of "+strings.Join(ca.FinalReasons(), ", ")).At("reason")
 	case by == c.of.Name:
 		return ca.Refused(ca.E2111, c.of.Name+" signed itself, and no list of its own can revoke it", "make another root and move over to it (chancery ca rollover "+by+"), "+
 			"retire this one (chancery ca retire "+by+"), and take it out of every trust store (chancery ca bundle)").

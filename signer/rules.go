@@ -130,3 +130,11 @@ func (r *rules) loadable(a ca.Authority) error {
 	return ca.Refused(ca.E3004, fmt.Sprintf("%s may not sign online", a.Name),
 		"an issuing authority needs path length 0 and extended key usages").Because(err.Error())
 }
+
+// all are the generations, in no order.
+func (r *rules) all() (out []ca.Authority) {
+	for _, a := range r.authorities {
+		out = append(out, a.Authority)
+	}
+	return out
+}

@@ -32,9 +32,10 @@ func (a *app) caBundle() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bundle", Short: "Print what others must trust: the authorities, old and new",
 		Long: "Prints each authority that is to be trusted, the oldest first: during a rollover old and new together. What is\n" +
-			"retired is left out. --crls adds the newest list of each to the same file, as openssl takes them; servers mostly want\n" +
-			"the lists in a file of their own: chancery crl show -o pem. --watch keeps a file up to date while the service runs,\n" +
-			"and runs a command after each change and once at its start.\n\n" +
+			"retired is left out, which takes nothing from who trusts the root above it. --crls adds the newest list of each to the\n" +
+			"same file, as openssl takes them; servers mostly want the lists in a file of their own: chancery crl show -o pem.\n" +
+			"Who has no list is named. --watch keeps a file up to date while the service runs, and runs a command after each\n" +
+			"change and once at its start.\n\n" +
 			"jks and p12 are trust stores for Java; their password is " + status.StorePassword + " unless --password-file names another.",
 		Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle --line issuing --format p12 --out trust.p12\n  chancery ca bundle --out /etc/nginx/clients.pem --watch --exec 'systemctl reload nginx'",
 		RunE: func(c *cobra.Command, _ []string) error {

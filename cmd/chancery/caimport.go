@@ -55,6 +55,9 @@ func (a *app) caImport() *cobra.Command {
 			if err := someDays(c, q.days); err != nil {
 				return err
 			}
+			if q.days > 0 && q.resign == "" {
+				return usage("--days is for --resign: the certificate says how long it lives", "leave it out")
+			}
 			q.name, q.files = args[0], args[1:]
 			return a.ceremonial(c.Context(), func(ctx context.Context, t *ceremony) error { return t.bring(ctx, q) })
 		},
@@ -105,6 +108,11 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	w.Kind = kindOf(chain, q)
 	old, err := c.named(q.name)
 	replaces := err == nil
+	if replaces {
+		if err := q.unheard(old, c.all); err != nil {
+			return err
+		}
+	}
 	switch {
 	case replaces && q.told() && (q.resign != "" || bytes.Equal(old.Certificate, w.Certificates[0])):
 		return c.inherit(ctx, old, q, list)
@@ -153,6 +161,34 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 		c.firstList(ctx, one, words, q)
 	}
 	return c.give(authorityAnswer(one, c.described(one)+c.next("ca show "+one.Name, "look at all of it")))
+}
+
+// unheard refuses a wish about an authority that is there and is otherwise: of that,
+// nothing but the certificate is changed, and whoever wished must not believe it was heard.
+func (q bringing) unheard(old ca.Authority, all []ca.Authority) error {
+	uses := func(from []string) []string { // ocsp comes with all others
+		out := slices.DeleteFunc(slices.Clone(from), func(u string) bool { return u == "ocsp" })
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	flag := ""
+	switch {
+	case len(q.use) > 0 && !slices.Equal(uses(q.use), uses(old.Use)):
+		flag = "--for"
+	case q.line != "" && q.line != old.Line:
+		flag = "--line"
+	case q.intermediate && old.Kind != ca.Intermediate:
+		flag = "--intermediate"
+	case q.standby && old.State != ca.Standby:
+		flag = "--standby"
+	case slices.ContainsFunc(q.above, func(name string) bool {
+		return !slices.ContainsFunc(all, func(one ca.Authority) bool { return one.Name == name })
+	}):
+		flag = "--above"
+	default:
+		return nil
+	}
+	return usage(old.Name+" is there already, and nothing but its certificate is changed: "+flag+" would have no effect", "leave out "+flag+"; what it is: chancery ca show "+old.Name)
 }
 
 // resigning is what the signer is asked: to take it in, or, with a parent, to certify it

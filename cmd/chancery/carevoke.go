@@ -33,7 +33,7 @@ func (a *app) caRevoke() *cobra.Command {
 			"from then on, once the list has reached him. The generation is retired with it; its key goes on signing its own list.\n" +
 			"With keyCompromise and cACompromise the key is never certified again. A root cannot be revoked: it is retired and\n" +
 			"taken out of the trust stores. It cannot be undone; typed again after a death on the way, it is made whole.\n\n" +
-			"Reasons: " + strings.Join(ca.Reasons(), ", "),
+			"Reasons: " + strings.Join(ca.FinalReasons(), ", "),
 		Example:           "  chancery ca revoke issuing-g1 --reason cACompromise --recovery-file words.txt --confirm issuing-g1\n  chancery ca revoke issuing-g1 --reason cACompromise --dry-run",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -56,7 +56,7 @@ func (a *app) caRevoke() *cobra.Command {
 	f.StringVar(&q.confirm, "confirm", "", "name of the authority, instead of typing it when asked")
 	f.BoolVar(&q.dry, "dry-run", false, "say what would be revoked, and revoke nothing")
 	a.completeFlag(c, "by", completeAuthorities)
-	_ = c.RegisterFlagCompletionFunc("reason", fixed(ca.Reasons()...)) // the flag is there
+	_ = c.RegisterFlagCompletionFunc("reason", fixed(ca.FinalReasons()...)) // the flag is there
 	return c
 }
 

@@ -117,7 +117,9 @@ func (c *ceremony) rollover(ctx context.Context, name string, q creation, n acti
 		}
 		if err = c.agreed(ctx, q.yes); err == nil {
 			r.next, err = c.turn(ctx, r.next, ca.Active, "")
-			r.old.State = ca.Retiring
+			if r.old.State == ca.Active {
+				r.old.State = ca.Retiring
+			}
 		}
 	}
 	if err != nil {
@@ -258,13 +260,15 @@ func (c *ceremony) steps(r rollover) string {
 	case made && r.old.Kind == ca.Root:
 		published = "the two roots have not certified each other yet"
 	case made && alone(r.old):
-		published = "it has " + r.old.Name + " and " + r.next.Name + ": neither can certify the other, since none may be below them"
+		published = "it has " + r.members() + ": neither can certify the other, since none may be below them"
 	case made:
-		published = "it has " + r.old.Name + " and " + r.next.Name
+		published = "it has " + r.members()
 	}
 	step(2, "publish the bundle", made && (r.old.Kind != ca.Root || r.crossed), published)
 	wait := "who trusts the root needs nothing; who holds the authority itself needs the bundle: " + c.says("ca bundle")
 	switch {
+	case r.old.State == ca.Retired:
+		wait = "whoever trusts " + r.old.Name + " itself needs " + r.next.Name + ": " + c.says("ca bundle")
 	case alone(r.old):
 		wait = "each relying party needs both: " + c.says("ca bundle")
 	case r.old.Kind == ca.Root:
@@ -291,6 +295,14 @@ func (c *ceremony) steps(r rollover) string {
 	}
 	step(5, "retire "+r.old.Name, r.old.State == ca.Retired, retired)
 	return b.String() + c.nextStep(r)
+}
+
+// members are those of the two that the bundle has: what is retired or revoked is in none.
+func (r rollover) members() string {
+	if r.old.State == ca.Retired {
+		return r.next.Name + ", and " + r.old.Name + " no more"
+	}
+	return r.old.Name + " and " + r.next.Name
 }
 
 // nextStep is what to type next.

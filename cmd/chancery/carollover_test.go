@@ -50,12 +50,19 @@ func TestR6_AGenerationIsFollowedByTheNext(t *testing.T) {
 	if out := h.judged("three"); !strings.Contains(out, ": OK") {
 		t.Errorf("%s", out)
 	}
-	if s := h.refused("E1101", "ca", "retire", "issuing-g1"); !strings.Contains(s.err, "1 certificate") {
+	if s := h.refused("E1101", "ca", "retire", "issuing-g1"); !strings.Contains(s.err, "1 certificate") || !strings.Contains(s.err, "ca revoke issuing-g1") {
 		t.Errorf("%s", s.err)
 	}
 	h.refused("E2603", "ca", "retire", "issuing-g2", "--confirm", "issuing-g2")
 	if s := h.done("ca", "retire", "issuing-g1", "--confirm", "issuing-g1"); !strings.Contains(s.err, "its revocation list goes on") || !strings.Contains(s.out, "is retired") {
 		t.Errorf("%s%s", s.out, s.err)
+	}
+	// What it signed stays good, and verify says why that may not be meant.
+	if s := h.done("verify", h.file("two.pem")); !strings.Contains(s.out, "issuing-g1 is retired") {
+		t.Errorf("%s", s.out)
+	}
+	if s := h.done("ca", "rollover", "issuing-g1"); !strings.Contains(s.out, "issuing-g1 no more") {
+		t.Errorf("%s", s.out)
 	}
 	h.refused("E2603", "ca", "activate", "issuing-g1")
 	// BK-05: its list goes on.

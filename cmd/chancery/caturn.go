@@ -78,11 +78,12 @@ func (a *app) caRetire() *cobra.Command {
 	var confirm string
 	var dry bool
 	c := &cobra.Command{
-		Use: "retire NAME", Short: "Take a generation out of use and out of trust, for good",
-		Long: "Retires a generation that is retiring or in standby. It signs no certificate any more, and no trust bundle has it: whoever\n" +
-			"trusts what the bundles say refuses what is still valid below it. So it is refused while something is, unless the\n" +
-			"name of the authority confirms it. Its revocation list goes on until its own certificate ends, so that what it signed\n" +
-			"can be revoked. What is retired stays so.\n\n" +
+		Use: "retire NAME", Short: "Take a generation out of use and out of the bundle, for good",
+		Long: "Retires a generation that is retiring or in standby. It signs no certificate any more, and no trust bundle has it as an\n" +
+			"anchor of its own. What it signed stays good for whoever trusts the root above it, until that ends or is revoked: servers\n" +
+			"and clients send the authority's certificate along. To lock all of it out: chancery ca revoke NAME. Who trusts the\n" +
+			"authority itself refuses what is below it once he has the new bundle, so the name of the authority must confirm it\n" +
+			"while something is valid. Its revocation list goes on until its own certificate ends. What is retired stays so.\n\n" +
 			"One that is active is followed by another first, unless it is alone in its line and has signed nothing.",
 		Example:           "  chancery ca retire issuing-g1\n  chancery ca retire issuing-g1 --confirm issuing-g1",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
@@ -111,6 +112,15 @@ func (c *ceremony) idle(ctx context.Context, one ca.Authority) (bool, error) {
 	return err == nil && !slices.ContainsFunc(page.Items, func(signed ca.Certificate) bool { return signed.Key != one.Key }), err
 }
 
+// staysGood says who goes on accepting what a retired generation signed: a bundle without
+// it takes no certificate back whose chain leads past it to what is trusted.
+func (c *ceremony) staysGood(one ca.Authority) string {
+	if one.Parent == one.Name {
+		return "Whoever has " + one.Name + " in a trust store goes on accepting them, whoever takes the next bundle does not"
+	}
+	return "Whoever trusts the root goes on accepting them: " + c.says("ca revoke "+one.Name) + " locks them out"
+}
+
 func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) error {
 	one, err := c.named(name)
 	if err != nil {
@@ -132,10 +142,10 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 	if _, err := c.signer.Turn(ctx, ask); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs no certificate any more, and no trust bundle has it; its revocation list goes on until %s\n",
+	fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs no certificate any more, and no trust bundle has it as an anchor; its revocation list goes on until %s\n",
 		one.Name, one.State, one.NotAfter.Local().Format(time.DateOnly))
 	if !left.empty() {
-		fmt.Fprintf(c.err, "%s still valid below it: %s, the last until %s\n", c.mark(warned), left, left.last.Local().Format(time.DateOnly))
+		fmt.Fprintf(c.err, "%s still valid below it: %s, the last until %s. %s\n", c.mark(warned), left, left.last.Local().Format(time.DateOnly), c.staysGood(one))
 	}
 	if dry {
 		return c.give(authorityAnswer(one, "nothing was changed\n"))
@@ -143,7 +153,7 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 	agreed := ""
 	if !left.empty() || confirm != "" {
 		agreed = one.Name
-		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s. Once it is retired, whoever takes the next trust bundle refuses them", one.Name, left)); err != nil {
+		if err := c.confirmed(ctx, one.Name, confirm, fmt.Sprintf("%s has signed what is still valid: %s. %s", one.Name, left, c.staysGood(one))); err != nil {
 			return err
 		}
 	}

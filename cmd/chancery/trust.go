@@ -16,6 +16,7 @@ import (
 	"chancery/ca"
 	"chancery/client"
 	"chancery/format"
+	"chancery/policy"
 	"chancery/trust"
 )
 
@@ -25,7 +26,8 @@ const trustWait = 10 * time.Minute
 
 // A commission is what a trust command was asked.
 type commission struct {
-	ca       string // file with roots, instead of those of the installation
+	ca       []string // files with roots, or names of those of the installation
+	all      bool     // every root of the installation
 	system   bool
 	nss      []string
 	java     []string
@@ -42,7 +44,7 @@ func (a *app) trustCommand() *cobra.Command {
 // storeFlags are those that all three share.
 func storeFlags(c *cobra.Command, o *commission) {
 	f := c.Flags()
-	f.StringVar(&o.ca, "ca", "", "file with the roots, instead of those of the installation")
+	f.StringSliceVar(&o.ca, "ca", nil, "name of a root of the installation, or file with roots (default: the roots of the installation)")
 	f.BoolVar(&o.system, "system", false, "the system's store (Debian, Ubuntu)")
 	f.StringSliceVar(&o.nss, "nss", nil, "an NSS database: the folder of a profile of Firefox or Thunderbird, or ~/.pki/nssdb")
 	f.StringSliceVar(&o.java, "java", nil, "a Java trust store, such as $JAVA_HOME/lib/security/cacerts")
@@ -62,13 +64,16 @@ func (a *app) trustInstall() *cobra.Command {
 		Use: "install", Short: "Make this computer trust the roots",
 		Long: "Puts the roots into the stores where programs look for them: those that are named, or else all that are found.\n" +
 			"It says first what it will do and shows each root's fingerprint, to be compared with a copy that came another way.\n" +
-			"A root that is trusted already is left, and no other is ever taken away.",
-		Example: "  chancery trust install\n  chancery trust install --nss ~/.mozilla/firefox/x.default --yes\n  sudo chancery trust install --system --ca root.pem",
+			"A root that is trusted already is left, and no other is ever taken away.\n\n" +
+			"Whoever trusts a root trusts all that is ever signed below it, also below one that was taken in from elsewhere. So where\n" +
+			"there are several, they are named (--ca), or all of them are meant (--all).",
+		Example: "  chancery trust install\n  chancery trust install --ca root-g1 --system\n  chancery trust install --nss ~/.mozilla/firefox/x.default --yes\n  sudo chancery trust install --system --ca root.pem",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.trusted(c.Context(), o, installing)
 		},
 	}
 	changeFlags(c, &o)
+	c.Flags().BoolVar(&o.all, "all", false, "every root of the installation, those from elsewhere included")
 	return c
 }
 
@@ -151,41 +156,30 @@ func (a *app) trusted(ctx context.Context, o commission, to intent) error {
 
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
 
-// rootsFor gives the roots of --ca, or those of the installation: for installing the
-// ones in use, otherwise also the retired, which may still be in a store.
+// rootsFor gives the roots that --ca names, or those of the installation: for installing
+// the only one in use, otherwise all, also the retired, which may still be in a store.
 func (a *app) rootsFor(ctx context.Context, o commission, to intent) (roots []*x509.Certificate, err error) {
-	if o.ca != "" {
-		found, err := a.contents(ctx, o.ca, o.password)
+	if o.all && len(o.ca) > 0 {
+		return nil, usage("--all and --ca contradict each other", "leave one of them out")
+	}
+	var names []string
+	for _, one := range o.ca {
+		if !isFile(one) && policy.NamesGeneration(one) {
+			names = append(names, one)
+			continue
+		}
+		found, err := a.rootsIn(ctx, one, o.password)
 		if err != nil {
 			return nil, err
 		}
-		roots, err = parsed(format.DERs(found.Certificates))
-		if err == nil && len(roots) == 0 {
-			err = usage(o.ca+" holds no certificate", "name the file with the root: --ca FILE")
-		}
-		if slices.ContainsFunc(roots, selfIssued) { // of a bundle the roots alone are installed
-			roots = slices.DeleteFunc(roots, func(c *x509.Certificate) bool { return !selfIssued(c) })
-		}
+		roots = append(roots, found...)
+	}
+	if len(names) > 0 || len(o.ca) == 0 {
+		own, err := a.rootsHere(ctx, names, o, to)
 		if err != nil {
 			return nil, err
 		}
-	} else {
-		err = a.authorities(ctx, func(_ context.Context, _ *client.Client, all []ca.Authority) error {
-			for _, one := range all {
-				if one.Parent != one.Name || to == installing && one.State == ca.Retired {
-					continue
-				}
-				c, err := x509.ParseCertificate(one.Certificate)
-				if err != nil {
-					return fmt.Errorf("read the certificate of %s: %w", one.Name, err)
-				}
-				roots = append(roots, c)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
+		roots = append(roots, own...)
 	}
 	if to != installing {
 		return roots, nil
@@ -196,6 +190,51 @@ func (a *app) rootsFor(ctx context.Context, o commission, to intent) (roots []*x
 		}
 	}
 	return roots, nil
+}
+
+// rootsIn gives the roots of a file.
+func (a *app) rootsIn(ctx context.Context, path, password string) ([]*x509.Certificate, error) {
+	found, err := a.contents(ctx, path, password)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := parsed(format.DERs(found.Certificates))
+	if err == nil && len(roots) == 0 {
+		err = usage(path+" holds no certificate", "name the file with the root: --ca FILE")
+	}
+	if slices.ContainsFunc(roots, selfIssued) { // of a bundle the roots alone are installed
+		roots = slices.DeleteFunc(roots, func(c *x509.Certificate) bool { return !selfIssued(c) })
+	}
+	return roots, err
+}
+
+// rootsHere gives roots of the installation. Which of several shall be trusted, nobody but
+// the user can know: one from elsewhere may sign for the whole world.
+func (a *app) rootsHere(ctx context.Context, names []string, o commission, to intent) (roots []*x509.Certificate, err error) {
+	var found []string
+	err = a.authorities(ctx, func(_ context.Context, _ *client.Client, all []ca.Authority) error {
+		for _, one := range all {
+			switch {
+			case one.Parent != one.Name, len(names) > 0 && !slices.Contains(names, one.Name), len(names) == 0 && to == installing && one.State == ca.Retired:
+				continue
+			}
+			c, err := x509.ParseCertificate(one.Certificate)
+			if err != nil {
+				return fmt.Errorf("read the certificate of %s: %w", one.Name, err)
+			}
+			found, roots = append(found, one.Name), append(roots, c)
+		}
+		return nil
+	})
+	for _, name := range names {
+		if err == nil && !slices.Contains(found, name) {
+			err = ca.NotFound(ca.E2101, "there is no root "+ca.Show(name)+", and no file of that name", "chancery ca list")
+		}
+	}
+	if err == nil && to == installing && len(names) == 0 && !o.all && len(roots) > 1 {
+		err = usage("there are several roots: "+strings.Join(found, ", "), "name those that this computer shall trust: --ca "+found[0]+", or --all")
+	}
+	return roots, err
 }
 
 // stores gives the stores that were named, or else all that are found.

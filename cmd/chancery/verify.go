@@ -226,13 +226,13 @@ func (a *app) answerOf(ctx context.Context, q verify.Question, i inquiry) (v ver
 	case i.system:
 		q.Roots, err = a.systemRoots()
 	default:
-		err = a.ownRoots(ctx, &q)
+		met, err = a.ownRoots(ctx, &q)
 	}
 	if err != nil {
 		return v, nil, err
 	}
 	if i.fetch {
-		met = fetchLists(ctx, &q, verify.Check(q).Path)
+		met = append(met, fetchLists(ctx, &q, verify.Check(q).Path)...)
 	}
 	return verify.Check(q), met, nil
 }

@@ -182,17 +182,17 @@ func (a *app) systemRoots() ([]*x509.Certificate, error) {
 
 // ownRoots asks the installation for its authorities, and for the lists of those that
 // the chain goes through.
-func (a *app) ownRoots(ctx context.Context, q *verify.Question) error {
+func (a *app) ownRoots(ctx context.Context, q *verify.Question) (met []finding, err error) {
 	_, away, _ := a.remote() // what is wrong with it, the call says
 	if l, err := a.founded(); err != nil && !away {
 		var p *ca.Problem
 		if errors.As(err, &p) && p.Code == ca.E1001 {
-			return ca.NotFound(ca.E1001, "there is no authority in "+l.dir+" whose roots could be trusted", "chancery verify … --ca FILE, or --system, or --dir DIR")
+			return nil, ca.NotFound(ca.E1001, "there is no authority in "+l.dir+" whose roots could be trusted", "chancery verify … --ca FILE, or --system, or --dir DIR")
 		}
-		return err
+		return nil, err
 	}
-	return a.authorities(ctx, func(ctx context.Context, k *client.Client, all []ca.Authority) error {
-		of := map[string]string{} // the authority of a key
+	err = a.authorities(ctx, func(ctx context.Context, k *client.Client, all []ca.Authority) error {
+		of := map[string]ca.Authority{} // by its key
 		trusted := ca.BundleOf(all, "").Members
 		for _, one := range all {
 			// A root from elsewhere is ours only while it stands above something of ours.
@@ -200,15 +200,18 @@ func (a *app) ownRoots(ctx context.Context, q *verify.Question) error {
 			if err := known(q, one, ours); err != nil {
 				return err
 			}
-			of[string(one.SPKI)] = one.Name
+			of[string(one.SPKI)] = one
 		}
 		path := verify.Check(*q).Path
 		for _, c := range path[min(1, len(path)):] {
-			name, is := of[string(c.RawSubjectPublicKeyInfo)]
+			one, is := of[string(c.RawSubjectPublicKeyInfo)]
 			if !is {
 				continue
 			}
-			l, err := ownList(ctx, k, name)
+			if one.State == ca.Retired {
+				met = append(met, retiredOn(one))
+			}
+			l, err := ownList(ctx, k, one.Name)
 			if err != nil {
 				return err
 			}
@@ -218,6 +221,16 @@ func (a *app) ownRoots(ctx context.Context, q *verify.Question) error {
 		}
 		return nil
 	})
+	return met, err
+}
+
+// retiredOn is the note about a generation on the way that signs nothing new.
+func retiredOn(one ca.Authority) finding {
+	f := finding{ID: "retired", Level: warned, Message: one.Name + " is retired: what it signed stays good for whoever trusts the root above it", Hint: "chancery ca revoke " + one.Name + " locks it out"}
+	if one.Parent == one.Name {
+		f.Message, f.Hint = one.Name+" is retired: what it signed stays good for whoever has it in a trust store", "take it out of every trust store: chancery trust remove"
+	}
+	return f
 }
 
 // known adds the certificates of a generation, earlier ones and those by others
