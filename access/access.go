@@ -95,7 +95,7 @@ func rolesOf(a Action) []ca.Role {
 // is a ca.Problem (E1305).
 func AllowNarrowed(a Action) error {
 	switch a {
-	case Submit, RevokeOwn, RevokeAny, ReadOwn, ReadAll, ReadPolicy, Status:
+	case Submit, Renew, RevokeOwn, RevokeAny, ReadOwn, ReadAll, ReadPolicy, Status:
 		return nil
 	}
 	return ca.Forbidden(ca.E1305, "a token for some profiles or names cannot be used for "+string(a), "use the account itself, or a token without them")

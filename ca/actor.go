@@ -22,6 +22,8 @@ type Actor struct {
 	Token *Token `json:"-"`
 	// Shown is the live certificate that the actor's connection proved, else nil.
 	Shown *Certificate `json:"-"`
+	// Represented says that somebody else asks in the actor's name; Name says who.
+	Represented bool `json:"-"`
 }
 
 // maxBy is what the log takes of who did something, in octets.
@@ -32,16 +34,17 @@ const maxBy = 256
 // auditor must be able to tell which one to revoke. Whose something is, the ID alone says.
 func (a Actor) By() string {
 	by := a.ID
-	switch a.Method {
-	case MethodToken:
-		if a.Token != nil {
-			by += " token " + a.Token.PublicName()
-		}
-	case MethodCertificate, MethodRenewal:
+	switch {
+	case a.Represented || a.Method == MethodCertificate || a.Method == MethodRenewal:
 		by += " " + a.Name
+	case a.Method == MethodToken && a.Token != nil:
+		by += " token " + a.Token.PublicName()
 	}
 	return strings.ToValidUTF8(by[:min(len(by), maxBy)], "")
 }
+
+// Did tells whether what By gave names the actor's account, whatever credential acted.
+func (a Actor) Did(by string) bool { return by == a.ID || strings.HasPrefix(by, a.ID+" ") }
 
 // How actors prove who they are.
 const (

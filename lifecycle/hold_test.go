@@ -31,6 +31,7 @@ func TestRV01_AnOwnerTakesBackNoHoldButHisOwn(t *testing.T) {
 		want         ca.Code
 	}{
 		{"the owner his own", owner, owner, ""},
+		{"the owner what a token of his placed", byToken(1001, ca.Scope{Roles: []ca.Role{ca.Requester}}), owner, ""},
 		{"the owner an officer's", officer, owner, ca.E1305},
 		{"an officer the owner's", owner, officer, ""},
 		{"an officer another officer's", hana, officer, ""},

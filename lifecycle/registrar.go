@@ -130,8 +130,8 @@ type wish struct {
 	claim   string
 	cleared policy.Cleared
 	tries   int // how often it was at the signer; Run's alone
-	// replaces is the certificate that is revoked with it; nil for none.
-	replaces *ca.Certificate
+	// replaces is what is revoked with it; nil for nothing.
+	replaces *replaced
 	// holds are its keys of Registrar.held; mu guards it.
 	holds []string
 
@@ -186,7 +186,7 @@ func (r *Registrar) Submit(ctx context.Context, q ca.Request, c ca.CSR) (ca.Issu
 
 // submit is Submit for whom that, or a renewal, was allowed. The certificate that is
 // replaced, if there is one, is revoked with the new one.
-func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR, replaced *ca.Certificate) (ca.Issued, error) {
+func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR, old *replaced) (ca.Issued, error) {
 	v, err := r.ready(ctx)
 	if err != nil {
 		return ca.Issued{}, err
@@ -205,7 +205,7 @@ func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR, replaced
 		return ca.Issued{}, err
 	}
 	if mine {
-		w.replaces = replaced
+		w.replaces = old
 		r.start(ctx, v, rules, w, c)
 	}
 	issued, err := r.wait(ctx, w)

@@ -16,7 +16,8 @@ import (
 
 // Renew has a certificate issued once more: the same names, subject, profile and owner, by
 // the line that signed it, with the key of a new request or with its own (security rule
-// PF-08). Whoever shows it may, its owner, and a CA administrator. Whoever sends the same
+// PF-08). Whoever shows it may, its owner, and a CA administrator, who gets it for the key
+// that it has: another would make him somebody else. Whoever sends the same
 // again within 24 hours is given the same certificate.
 //
 // With Replaces the old one is revoked too, at once or later: the answer comes when both
@@ -37,9 +38,9 @@ func (r *Registrar) Renew(ctx context.Context, who ca.Actor, id ca.RequestID, q 
 		return ca.Issued{}, r.refused(who, err)
 	}
 	w.ID = id
-	var swapped *ca.Certificate
+	var swapped *replaced
 	if q.Replaces && q.After == 0 {
-		swapped = &old
+		swapped = &replaced{old: old, by: who.By()}
 	}
 	issued, err := r.submit(ctx, w, c, swapped)
 	switch {
@@ -62,6 +63,12 @@ func (r *Registrar) supersede(ctx context.Context, who ca.Actor, old ca.Certific
 	return r.revokeOne(ctx, who, now, ca.Withdrawal{Reason: ca.Superseded})
 }
 
+// replaced is the certificate that a new one takes the place of, and who asked for that.
+type replaced struct {
+	old ca.Certificate
+	by  string
+}
+
 // renewable gives the certificate that is to be renewed, and refuses it if it cannot be, or
 // not by who asks.
 func (r *Registrar) renewable(ctx context.Context, who ca.Actor, q ca.Renewing) (old ca.Certificate, err error) {
@@ -82,14 +89,15 @@ func (r *Registrar) renewable(ctx context.Context, who ca.Actor, q ca.Renewing) 
 		return old, err
 	}
 	old = found.Certificate
-	if old.Owner != who.ID {
+	if err = r.may(ctx, who, access.Renew); err == nil && old.Owner != who.ID {
 		err = r.may(ctx, who, access.RevokeAny)
-	} else {
-		err = r.may(ctx, who, access.Renew)
 	}
 	switch {
 	case err != nil:
 		return old, err
+	case old.Owner != who.ID && q.CSR != nil && q.CSR.Key != old.Key:
+		return old, ca.Forbidden(ca.E1305, "only its owner renews this certificate for another key", "renew it for the key that it has, or have its owner renew it").
+			Because("whoever chooses the key can act as its owner (security rule PF-08)")
 	case old.Kind == ca.CACertificate:
 		return old, ca.Refused(ca.E2127, "this is the certificate of an authority", "chancery ca renew NAME, with the recovery words")
 	case old.Standing(r.o.Now()) != "valid":
@@ -99,7 +107,8 @@ func (r *Registrar) renewable(ctx context.Context, who ca.Actor, q ca.Renewing) 
 	return old, nil
 }
 
-// onceMore makes the request of a renewal. It is the owner's, whoever asks.
+// onceMore makes the request of a renewal. It is the owner's, whoever asks; the policy
+// judges it by how that one proved who he is, and a token goes on narrowing it.
 func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certificate, q ca.Renewing) (w ca.Request, c ca.CSR, err error) {
 	first, err := r.first(ctx, old)
 	if err != nil {
@@ -114,14 +123,17 @@ func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certifica
 	}
 	digest := sha256.Sum256(fmt.Appendf(nil, "%x %d %t", c.Raw, q.Days, q.Replaces && q.After == 0))
 	w = ca.Request{
-		Door: ca.DoorAPI, Key: fmt.Sprintf("renew %s %x", old.Serial, digest[:16]), Profile: old.Profile, CSR: c.Raw, At: r.o.Now(),
-		From: ca.Actor{ID: old.Owner, Name: "certificate " + old.PublicName(), Method: ca.MethodRenewal, UID: uidOf(old.Owner), Shown: &old},
+		Door: ca.DoorAPI, Key: fmt.Sprintf("renew %s %x", old.Serial, digest[:16]), Profile: old.Profile, CSR: c.Raw, At: r.o.Now(), From: who,
 	}
 	if who.Method == ca.MethodPeer {
 		w.Door = ca.DoorCLI
 	}
-	if q.Certificate != "" { // else it was shown, and renews itself
-		w.From.Name += " by " + who.By()
+	switch {
+	case q.Certificate == "":
+		w.From = ca.Actor{ID: old.Owner, Name: "certificate " + old.PublicName(), Method: ca.MethodRenewal, UID: uidOf(old.Owner), Token: who.Token, Shown: &old}
+	case who.ID != old.Owner:
+		w.From.ID, w.From.UID, w.From.Name = old.Owner, uidOf(old.Owner), "certificate "+old.PublicName()+" by "+who.By()
+		w.From.Represented = true
 	}
 	if q.Days > 0 {
 		w.NotAfter = w.At.Add(time.Duration(q.Days) * 24 * time.Hour)
@@ -188,7 +200,7 @@ func (s *shift) swap(ctx context.Context) {
 	s.stand(g)
 	if g.err == nil {
 		for _, row := range g.rows {
-			s.r.o.Revoked(row.wish.replaces.Authority)
+			s.r.o.Revoked(row.wish.replaces.old.Authority)
 		}
 	}
 }
@@ -200,11 +212,11 @@ func (s *shift) displace(ctx context.Context, rows []row) ([]ca.Change, error) {
 	var steps []ca.Revoking
 	seen := map[ca.ID]bool{}
 	for _, row := range rows {
-		old := row.wish.replaces
-		step := ca.Revoking{ID: old.ID, Step: old.Steps + 1, Reason: ca.Superseded, By: row.wish.request.From.By()}
+		old := row.wish.replaces.old
+		step := ca.Revoking{ID: old.ID, Step: old.Steps + 1, Reason: ca.Superseded, By: row.wish.replaces.by}
 		if !seen[old.ID] {
 			seen[old.ID] = true
-			all, steps = append(all, &revoking{step: step, of: *old}), append(steps, step)
+			all, steps = append(all, &revoking{step: step, of: old}), append(steps, step)
 		}
 	}
 	answers, err := s.r.o.Log.Revoke(ctx, steps)

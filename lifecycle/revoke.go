@@ -183,7 +183,7 @@ func (r *Registrar) mayRevoke(ctx context.Context, who ca.Actor, c ca.Certificat
 	switch {
 	case err != nil:
 		return fmt.Errorf("find out who holds %s: %w", c.PublicName(), err)
-	case l.Issuer == c.IssuerKey && l.Serial == c.Serial && b.Reason == ca.CertificateHold && b.By == who.ID:
+	case l.Issuer == c.IssuerKey && l.Serial == c.Serial && b.Reason == ca.CertificateHold && who.Did(b.By):
 		return nil
 	}
 	return r.refused(who, ca.Forbidden(ca.E1305, "this hold was placed by somebody else, and needs the role ca-admin to be taken back", "ask a CA administrator"))
