@@ -56,10 +56,19 @@ func (r *Registrar) Standing(ctx context.Context, der []byte) (ca.Certificate, e
 // SignInBy gives the actor of a client certificate whose key was proven. Chain, validity
 // and revocation are looked at with each call; what cannot be known is refused (AN-02). If
 // the policy maps the certificate to an account and it is for clients, that account asks;
-// else the certificate may renew itself and nothing more.
+// else the certificate may renew itself and nothing more. What is refused is counted on the
+// log (AU-05).
 func (r *Registrar) SignInBy(ctx context.Context, der []byte) (ca.Actor, error) {
+	who, err := r.byCertificate(ctx, der)
+	return r.signedIn(who, err)
+}
+
+// byCertificate is SignInBy; beside an error it gives whose certificate it was, as far as
+// that is known.
+func (r *Registrar) byCertificate(ctx context.Context, der []byte) (ca.Actor, error) {
 	row, err := r.Standing(ctx, der)
 	now := r.o.Now()
+	who := ca.Actor{ID: row.Owner, Name: "certificate " + row.PublicName(), Method: ca.MethodRenewal, UID: uidOf(row.Owner), Shown: &row}
 	var p *ca.Problem
 	switch {
 	case errors.As(err, &p) && p.Kind == ca.NotFoundKind:
@@ -68,9 +77,9 @@ func (r *Registrar) SignInBy(ctx context.Context, der []byte) (ca.Actor, error) 
 		r.o.Report(fmt.Errorf("look a client certificate up: %w", err))
 		return ca.Actor{}, ca.Unavailable(ca.E2301, "it is not known how this certificate stands, so it is refused", "try again in a moment")
 	case row.Revoked != nil:
-		return ca.Actor{}, ca.Forbidden(ca.E1305, "this certificate is revoked", "ask for a new one")
+		return who, ca.Forbidden(ca.E1305, "this certificate is revoked", "ask for a new one")
 	case now.Before(row.NotBefore) || now.After(row.NotAfter):
-		return ca.Actor{}, ca.Forbidden(ca.E1305, "this certificate is not valid now", "ask for a new one")
+		return who, ca.Forbidden(ca.E1305, "this certificate is not valid now", "ask for a new one")
 	}
 	x, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -84,9 +93,9 @@ func (r *Registrar) SignInBy(ctx context.Context, der []byte) (ca.Actor, error) 
 	}
 	uid, mapped := rules.SignedIn(row.IssuerKey, row.Serial, sha256.Sum256(x.RawSubjectPublicKeyInfo))
 	if mapped && slices.Contains(x.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
-		return ca.Actor{ID: "uid:" + strconv.Itoa(uid), Name: "certificate " + row.PublicName(), Method: ca.MethodCertificate, UID: uid, Shown: &row}, nil
+		who.ID, who.Method, who.UID = "uid:"+strconv.Itoa(uid), ca.MethodCertificate, uid
 	}
-	return ca.Actor{ID: row.Owner, Name: "certificate " + row.PublicName(), Method: ca.MethodRenewal, UID: uidOf(row.Owner), Shown: &row}, nil
+	return who, nil
 }
 
 func unknownCertificate() *ca.Problem {

@@ -97,8 +97,31 @@ func (t *issuedTokens) due(d ca.Digest, hour time.Time) bool {
 // SignIn gives the actor of a token. It asks book and log each time, so that what was
 // revoked is gone with the next call (security rule RO-03). The Problem is E1306, in the
 // same words whether there is no such token, its row is not on the log, or it is no token
-// at all; whoever knows the secret of one that ended is told so (E1305).
+// at all; whoever knows the secret of one that ended is told so (E1305). What is refused is
+// counted on the log (AU-05).
 func (r *Registrar) SignIn(ctx context.Context, text string) (ca.Actor, error) {
+	who, err := r.byToken(ctx, text)
+	return r.signedIn(who, err)
+}
+
+// signedIn notes who was not let in. It is counted only: whoever guesses must not be able
+// to fill the log.
+func (r *Registrar) signedIn(who ca.Actor, err error) (ca.Actor, error) {
+	if err == nil {
+		return who, nil
+	}
+	if who.ID == "" {
+		who.ID = nobody
+	}
+	r.refuse(who, err, 0)
+	return ca.Actor{}, err
+}
+
+// nobody stands on the log for all who brought nothing that is known here.
+const nobody = "nobody"
+
+// byToken is SignIn; beside an error it gives whose token it was, as far as that is known.
+func (r *Registrar) byToken(ctx context.Context, text string) (ca.Actor, error) {
 	secret, ok := ca.TokenSecret(text)
 	if !ok || r.o.Tokens == nil {
 		return ca.Actor{}, unknownToken()
@@ -111,14 +134,15 @@ func (r *Registrar) SignIn(ctx context.Context, text string) (ca.Actor, error) {
 		return ca.Actor{}, unknownToken()
 	}
 	digest := t.Digest()
+	who := ca.Actor{ID: t.Owner, Name: "token " + t.Name + " " + t.PublicName(), Method: ca.MethodToken, UID: t.UID, Token: &t}
 	inForce, met := r.tokens.has(digest)
 	switch {
 	case !met: // nobody can tell yet whether the log has it
 		return ca.Actor{}, ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment")
 	case t.Ended != nil: // whatever else: a revocation that only the book has is obeyed too
-		return ca.Actor{}, ca.Forbidden(ca.E1305, "this token was revoked on "+t.Ended.At.Format(time.DateOnly), "ask its owner for another one: chancery token create")
+		return who, ca.Forbidden(ca.E1305, "this token was revoked on "+t.Ended.At.Format(time.DateOnly), "ask its owner for another one: chancery token create")
 	case !r.o.Now().Before(t.Expires):
-		return ca.Actor{}, ca.Forbidden(ca.E1305, "this token expired on "+t.Expires.Format(time.DateOnly), "ask its owner for another one: chancery token create")
+		return who, ca.Forbidden(ca.E1305, "this token expired on "+t.Expires.Format(time.DateOnly), "ask its owner for another one: chancery token create")
 	case !inForce:
 		r.alarm(t)
 		return ca.Actor{}, unknownToken()
@@ -128,7 +152,7 @@ func (r *Registrar) SignIn(ctx context.Context, text string) (ca.Actor, error) {
 			r.o.Report(err)
 		}
 	}
-	return ca.Actor{ID: t.Owner, Name: "token " + t.Name + " " + t.PublicName(), Method: ca.MethodToken, UID: t.UID, Token: &t}, nil
+	return who, nil
 }
 
 // alarm tells of a row that no leaf speaks of: somebody wrote it, changed it, or took the
@@ -228,8 +252,8 @@ func (r *Registrar) Whoami(ctx context.Context, who ca.Actor) (ca.Identity, erro
 	return i, err
 }
 
-// narrower refuses a scope that goes beyond what its maker may do: in roles, and, where
-// he signed in with a token himself, in profiles and names.
+// narrower refuses a scope that has roles which its maker has not, and makers who did not
+// prove their account itself.
 func (r *Registrar) narrower(ctx context.Context, who ca.Actor, s ca.Scope) error {
 	roles, err := r.rolesOf(ctx, who)
 	if err != nil {
@@ -240,8 +264,9 @@ func (r *Registrar) narrower(ctx context.Context, who ca.Actor, s ca.Scope) erro
 			return ca.Forbidden(ca.E1305, "a token cannot do what its maker may not: he is no "+string(role), "leave the role out, or ask somebody who has it").At("roles")
 		}
 	}
-	if who.Token != nil {
-		return ca.Forbidden(ca.E1305, "a token makes no tokens", "make it by the account itself: chancery token create")
+	if who.Method != ca.MethodPeer {
+		// What is revoked would leave a token behind that lives for a year.
+		return ca.Forbidden(ca.E1305, "a token or a certificate makes no tokens", "make it by the account itself: chancery token create")
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.line = ca.Authority{
 		Name: "issuing-g1", Line: "issuing", Kind: ca.Issuing, State: ca.Active, Parent: "issuing-g1", Key: ca.Digest{9},
-		Certificate: der, Use: []string{"server"}, NotBefore: template.NotBefore, NotAfter: template.NotAfter,
+		Subject: w.root.RawSubject, Certificate: der, Use: []string{"server"}, NotBefore: template.NotBefore, NotAfter: template.NotAfter,
 	}
 	w.append(audit.Leaf{Kind: audit.Genesis}, nil)
 	body, _ := json.Marshal(w.line)
