@@ -28,7 +28,7 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 	}
 	found, err := r.o.Shelf.Find(ctx, ref)
 	found = slices.DeleteFunc(found, func(c ca.Certificate) bool {
-		return c.Kind != ca.CACertificate && (!all && c.Owner != who.ID || inScope(who, c.Profile, c.Names) != nil)
+		return c.Kind != ca.CACertificate && (!all && c.Owner != who.ID || inScope(who, c.Profile, c.Names, c.Common) != nil)
 	})
 	switch {
 	case err != nil:

@@ -34,7 +34,7 @@ func (r *Registrar) Request(ctx context.Context, who ca.Actor, id ca.RequestID) 
 		return ca.Asked{}, err
 	}
 	a, ok, err := r.o.Records.Request(ctx, id)
-	if err == nil && (!ok || !all && a.Request.From.ID != who.ID || inScope(who, a.Certificate.Profile, a.Certificate.Names) != nil) {
+	if err == nil && (!ok || !all && a.Request.From.ID != who.ID || inScope(who, a.Certificate.Profile, a.Certificate.Names, a.Certificate.Common) != nil) {
 		err = ca.NotFound(ca.E2101, "there is no request "+ca.Show(string(id)), "take the id of the answer to the request; what was refused is not stored").At("id")
 	}
 	if err != nil {

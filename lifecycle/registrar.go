@@ -210,7 +210,7 @@ func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR, old *rep
 	}
 	issued, err := r.wait(ctx, w)
 	if err == nil { // it may be what another token of the same owner asked for
-		err = inScope(q.From, issued.Certificate.Profile, issued.Certificate.Names)
+		err = inScope(q.From, issued.Certificate.Profile, issued.Certificate.Names, issued.Certificate.Common)
 	}
 	if err != nil {
 		return ca.Issued{}, err
@@ -244,7 +244,7 @@ func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, 
 	}
 	cleared, err := policy.Vet(rules, q, c, r.o.Now())
 	if err == nil {
-		err = inScope(q.From, q.Profile, cleared.Draft().Names)
+		err = inScope(q.From, q.Profile, cleared.Draft().Names, cleared.Draft().Subject.Get(ca.OIDCommonName))
 	}
 	if err == nil {
 		err = r.free(ctx, q, cleared.Draft(), rules.Profile)
@@ -388,7 +388,8 @@ func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *w
 		return
 	}
 	if w.cleared, err = policy.Vet(rules, w.request, c, r.o.Now()); err == nil {
-		err = inScope(w.request.From, w.request.Profile, w.cleared.Draft().Names)
+		draft := w.cleared.Draft()
+		err = inScope(w.request.From, w.request.Profile, draft.Names, draft.Subject.Get(ca.OIDCommonName))
 	}
 	if err == nil {
 		err = r.alone(ctx, w, rules.Profile)

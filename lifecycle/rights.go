@@ -115,8 +115,8 @@ func rolesIn(rules policy.Bundle, who ca.Actor) []ca.Role {
 }
 
 // inScope refuses what the token that somebody signed in with was not made for.
-func inScope(who ca.Actor, profile string, names []ca.Name) error {
-	if who.Token == nil || policy.Within(who.Token.Scope, profile, names) {
+func inScope(who ca.Actor, profile string, names []ca.Name, common string) error {
+	if who.Token == nil || policy.Within(who.Token.Scope, profile, names, common) {
 		return nil
 	}
 	return ca.Forbidden(ca.E1305, "the token "+who.Token.Name+" is not for this profile and these names", "use one that is, or the account itself: chancery whoami says what it is for")

@@ -18,8 +18,9 @@ func CheckPatterns(patterns []string) error {
 
 // Within tells whether a certificate of a profile, with these names, is in a scope. It
 // compares names as profiles do. Without a name a certificate is in no scope of names: an
-// empty list would else be a way around it.
-func Within(s ca.Scope, profile string, names []ca.Name) bool {
+// empty list would else be a way around it. So would be a common name that is none of the
+// names: there are programs that read it, and signers of mail or code are shown by it.
+func Within(s ca.Scope, profile string, names []ca.Name, common string) bool {
 	if len(s.Profiles) > 0 && !slices.Contains(s.Profiles, profile) {
 		return false
 	}
@@ -29,7 +30,8 @@ func Within(s ca.Scope, profile string, names []ca.Name) bool {
 	outside := func(n ca.Name) bool {
 		return !slices.ContainsFunc(s.Names, func(pattern string) bool { return nameMatches(pattern, n) })
 	}
-	return len(names) > 0 && !slices.ContainsFunc(names, outside)
+	named := common == "" || slices.ContainsFunc(names, func(n ca.Name) bool { return strings.EqualFold(n.Value, common) })
+	return named && len(names) > 0 && !slices.ContainsFunc(names, outside)
 }
 
 // nameMatches compares a name of any type with a pattern of any.
