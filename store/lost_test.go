@@ -412,7 +412,8 @@ func TestPG03_WithoutItsStandbyACommitIsUnknown(t *testing.T) {
 		}
 	}
 	standby("absent")
-	s.wait = 200 * time.Millisecond
+	// Long enough that a busy machine comes to the COMMIT, which then waits for ever.
+	s.wait = 2 * time.Second
 	_, err = s.Commit(t.Context(), []ca.Change{change(1)}, 2)
 	unknown(err)
 	waiting()
@@ -433,10 +434,10 @@ func TestPG03_WithoutItsStandbyACommitIsUnknown(t *testing.T) {
 			t.Fatal("the late commit did not arrive")
 		}
 	}
+	s.wait = commitWait
 	if _, err = s.Commit(t.Context(), []ca.Change{void(1)}, 2); !errors.Is(err, ca.ErrTaken) {
 		t.Errorf("the VOID of what was committed late gives %v", err)
 	}
-	s.wait = commitWait
 	for n, end := range map[int64]string{3: "SELECT pg_cancel_backend($1)", 4: "SELECT pg_terminate_backend($1)"} {
 		standby("absent")
 		done := make(chan error, 1)

@@ -154,8 +154,12 @@ func (w *world) startFront(dsn string) {
 	t.Helper()
 	book, err := store.Open(t.Context(), store.Options{DSN: dsn, LogID: w.log, Now: time.Now})
 	// A starved machine lets the short limit end even the first transaction (idle in
-	// transaction, 25P03), before anything is tried. Nothing else is tried again.
-	for tries := 0; err != nil && strings.Contains(err.Error(), "25P03") && tries < 9; tries++ {
+	// transaction, 25P03, or the end of the connection where that was not read any more),
+	// before anything is tried. Nothing else is tried again.
+	starved := func(err error) bool {
+		return err != nil && (strings.Contains(err.Error(), "25P03") || errors.Is(err, io.ErrUnexpectedEOF))
+	}
+	for tries := 0; starved(err) && tries < 9; tries++ {
 		book, err = store.Open(t.Context(), store.Options{DSN: dsn, LogID: w.log, Now: time.Now})
 	}
 	if err != nil {
