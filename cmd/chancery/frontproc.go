@@ -62,8 +62,9 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 		// Lists are kept fresh where somebody can fetch them; a command that is alone
 		// publishes when it is told to.
 		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })
-		group.Go(func() error { f.registrar.Displace(ctx, displaceEvery); return nil })
 	}
+	// What was planned ends whatever door is open: a service may have none on TCP.
+	group.Go(func() error { f.registrar.Displace(ctx, displaceEvery); return nil })
 	return group.Wait()
 }
 
