@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"chancery/ca"
@@ -27,6 +28,10 @@ const (
 	handshakeWait = 5 * time.Second
 	// maxConns bounds memory; others wait in the kernel's queue.
 	maxConns = 1024
+	// poolAge is how old the list of the authorities may be against which a client's chain
+	// is looked at: strangers must not have the book read by every handshake they begin.
+	// What was revoked or retired since is refused with each call all the same.
+	poolAge = time.Second
 )
 
 // Config is the TLS of a listener that asks nobody for a certificate.
@@ -40,7 +45,7 @@ type Shelf interface {
 }
 
 // MutualConfig is the TLS of a listener whose clients bring a certificate of ours. Which
-// authorities count is looked up with each handshake. There are no tickets and no
+// authorities count is looked up once a second at most. There are no tickets and no
 // resumption (security rule AN-07): a session would outlive what it proved.
 //
 // The extended key usage is not looked at here: a server's certificate may renew itself,
@@ -48,14 +53,12 @@ type Shelf interface {
 func MutualConfig(own *Own, shelf Shelf, now func() time.Time) *tls.Config {
 	base := Config(own)
 	base.ClientAuth, base.SessionTicketsDisabled = tls.RequireAnyClientCert, true
+	taken := &pools{shelf: shelf, now: now}
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		ctx, cancel := context.WithTimeout(hello.Context(), handshakeWait)
-		defer cancel()
-		all, err := shelf.Authorities(ctx)
+		pool, err := taken.get(hello.Context())
 		if err != nil {
 			return nil, fmt.Errorf("read the authorities: %w", err)
 		}
-		pool := clientCAs(all)
 		c := base.Clone()
 		c.GetConfigForClient, c.ClientCAs = nil, pool
 		c.VerifyConnection = func(s tls.ConnectionState) error {
@@ -68,6 +71,32 @@ func MutualConfig(own *Own, shelf Shelf, now func() time.Time) *tls.Config {
 		return c, nil
 	}
 	return base
+}
+
+// pools keeps the authorities whose certificates may be presented, for poolAge.
+type pools struct {
+	shelf Shelf
+	now   func() time.Time
+
+	mu   sync.Mutex // held while the shelf is asked: one asks for all
+	pool *x509.CertPool
+	err  error
+	read time.Time
+}
+
+// get gives what was read last, also an error, unless it is too old. The hello that has it
+// read reads for the others too, so its end is not theirs.
+func (p *pools) get(ctx context.Context) (*x509.CertPool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.read.IsZero() || p.now().Sub(p.read).Abs() >= poolAge {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handshakeWait)
+		defer cancel()
+		var all []ca.Authority
+		all, p.err = p.shelf.Authorities(ctx)
+		p.pool, p.read = clientCAs(all), p.now()
+	}
+	return p.pool, p.err
 }
 
 // Serve answers over TLS until ctx ends, and lets what is under way finish for as long
@@ -84,7 +113,7 @@ func Serve(ctx context.Context, l net.Listener, c *tls.Config, h http.Handler, l
 		defer cancel()
 		done <- server.Shutdown(ctx)
 	})
-	if err := server.ServeTLS(socket.Limit(l, maxConns), "", ""); ctx.Err() == nil {
+	if err := server.ServeTLS(socket.Limit(&bySource{Listener: l}, maxConns), "", ""); ctx.Err() == nil {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return <-done
