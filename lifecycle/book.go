@@ -34,8 +34,9 @@ type Book interface {
 
 // A Shelf is what the registrar reads for others.
 type Shelf interface {
-	// Find resolves a public name, a serial, a serial's tail or a name.
-	Find(ctx context.Context, ref string) ([]ca.Certificate, error)
+	// Find resolves a public name, a serial, a serial's tail or a name, among all
+	// certificates, or those of an owner and of authorities.
+	Find(ctx context.Context, ref, owner string) ([]ca.Certificate, error)
 	// Certificates gives a page, newest first.
 	Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate, error)
 	// Asked gives a page of a profile's standing certificates with their requests, newest

@@ -26,7 +26,11 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 	if err != nil {
 		return ca.Issued{}, err
 	}
-	found, err := r.o.Shelf.Find(ctx, ref)
+	owner := who.ID
+	if all {
+		owner = ""
+	}
+	found, err := r.o.Shelf.Find(ctx, ref, owner)
 	found = slices.DeleteFunc(found, func(c ca.Certificate) bool {
 		return c.Kind != ca.CACertificate && (!all && c.Owner != who.ID || inScope(who, c.Profile, c.Names, c.Common) != nil)
 	})

@@ -72,7 +72,7 @@ func plan(about string) (name string, due time.Time, ok bool) {
 // it, and an end needs no revocation. The row of the event says only where to look: whoever
 // can write in the database could plan the end of any certificate, so the plan is the log's.
 func (r *Registrar) displaceOne(ctx context.Context, e ca.Event, name string) error {
-	found, err := r.o.Shelf.Find(ctx, name)
+	found, err := r.o.Shelf.Find(ctx, name, "")
 	if err != nil || len(found) != 1 || found[0].PublicName() != name {
 		return err
 	}

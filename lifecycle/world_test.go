@@ -527,9 +527,9 @@ type keyed struct {
 }
 
 // Find implements Shelf.
-func (w *world) Find(_ context.Context, ref string) ([]ca.Certificate, error) {
+func (w *world) Find(_ context.Context, ref, owner string) ([]ca.Certificate, error) {
 	return slices.DeleteFunc(slices.Clone(w.rows), func(c ca.Certificate) bool {
-		return c.PublicName() != ref && !bytes.HasSuffix([]byte(c.Serial), []byte(ref))
+		return owner != "" && c.Owner != owner && c.Kind != ca.CACertificate || c.PublicName() != ref && !bytes.HasSuffix([]byte(c.Serial), []byte(ref))
 	}), nil
 }
 

@@ -62,7 +62,7 @@ func TestSN02_ATakenPlaceRefusesTheWholeCommit(t *testing.T) {
 			if mark, err := s.Mark(t.Context()); err != nil || mark != 5 {
 				t.Errorf("same %s: the mark is %d, %v; want 5", name, mark, err)
 			}
-			if found, err := s.Find(t.Context(), "first.example"); err != nil || len(found) != 0 {
+			if found, err := s.Find(t.Context(), "first.example", ""); err != nil || len(found) != 0 {
 				t.Errorf("same %s: half of the commit stands: %v %v", name, found, err)
 			}
 		}

@@ -67,7 +67,7 @@ func TestABookKeepsItsIdentityAndRowsAcrossOpenings(t *testing.T) {
 		if err != nil || again != id {
 			t.Errorf("database id %q, %v; was %q", again, err, id)
 		}
-		if found, err := second.Find(t.Context(), "a.example"); err != nil || len(found) != 1 {
+		if found, err := second.Find(t.Context(), "a.example", ""); err != nil || len(found) != 1 {
 			t.Errorf("found %v, %v", found, err)
 		}
 		if err := second.Close(); err != nil {

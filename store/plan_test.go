@@ -43,6 +43,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectBySerial", selectBySerial, []any{make([]byte, 32), "01"}},
 		{"selectByTail", selectByTail, []any{"01", 5}},
 		{"selectByName", selectByName, []any{"a", 5}},
+		{"selectByNameOf", selectByNameOf, []any{"a", "uid:1", 5}},
 		{"selectByKey", selectByKey, []any{"cli", "uid:1", "k", at}},
 		{"selectCounts", selectCounts, []any{at, at, at, at, at, at, at}},
 		{"selectTokenBySecret", selectTokenBySecret, []any{make([]byte, 32)}},

@@ -87,20 +87,27 @@ func (s *Store) Repeated(ctx context.Context, door ca.Door, actor, key string) (
 // most 100, void rows included. A name gives its newest valid certificate, or
 // the newest if all have ended: those before it were renewed. Nothing found is an
 // empty list.
-func (s *Store) Find(ctx context.Context, ref string) ([]ca.Certificate, error) {
+//
+// With an owner only that one's certificates are there, and those of authorities, before
+// anything is chosen: what others have hides nothing, and makes nothing ambiguous.
+func (s *Store) Find(ctx context.Context, ref, owner string) ([]ca.Certificate, error) {
 	ref = strings.TrimSpace(ref)
 	if at := strings.LastIndexByte(ref, '-'); at > 0 {
-		found, err := s.bySerial(ctx, ref[at+1:])
+		found, err := s.bySerial(ctx, ref[at+1:], owner)
 		found = slices.DeleteFunc(found, func(c ca.Certificate) bool { return c.Authority != ref[:at] })
 		if err != nil || len(found) > 0 {
 			return found, err
 		}
 	}
-	found, err := s.bySerial(ctx, ref)
+	found, err := s.bySerial(ctx, ref, owner)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	found, err = s.many(ctx, selectByName, searched(ref), maxFound)
+	if owner == "" {
+		found, err = s.many(ctx, selectByName, searched(ref), maxFound)
+	} else {
+		found, err = s.many(ctx, selectByNameOf, searched(ref), owner, maxFound)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look up a name: %w", err)
 	}
@@ -114,7 +121,7 @@ func (s *Store) Find(ctx context.Context, ref string) ([]ca.Certificate, error) 
 }
 
 // bySerial finds by a whole serial, or else by its end.
-func (s *Store) bySerial(ctx context.Context, ref string) ([]ca.Certificate, error) {
+func (s *Store) bySerial(ctx context.Context, ref, owner string) ([]ca.Certificate, error) {
 	whole, err := ca.ParseSerial(ref)
 	var tails []string
 	if err == nil {
@@ -133,6 +140,9 @@ func (s *Store) bySerial(ctx context.Context, ref string) ([]ca.Certificate, err
 		if err != nil {
 			return nil, fmt.Errorf("look up a serial number: %w", err)
 		}
+		found = slices.DeleteFunc(found, func(c ca.Certificate) bool {
+			return owner != "" && c.Owner != owner && c.Kind != ca.CACertificate
+		})
 		for _, c := range found {
 			switch {
 			case c.Serial == whole:

@@ -53,9 +53,52 @@ func TestFindTakesPublicNamesSerialsTailsAndNames(t *testing.T) {
 			"' OR 1=1 --":                              {},
 			"":                                         {},
 		} {
-			found, err := s.Find(t.Context(), ref)
+			found, err := s.Find(t.Context(), ref, "")
 			if err != nil || !reflect.DeepEqual(indexes(found), want) {
 				t.Errorf("%q finds %v, %v; want %v", ref, indexes(found), err, want)
+			}
+		}
+	})
+}
+
+// An owner finds what is his by its name and serial, whatever others have of the same, and
+// nothing of theirs; the certificates of authorities are everybody's.
+func TestAnOwnerFindsHisOwnAndNothingOfOthers(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		theirs := func(c ca.Change) ca.Change {
+			c.Certificate.Owner = "uid:7"
+			return c
+		}
+		serial := func(c ca.Change, serial ca.Serial) ca.Change {
+			c.Certificate.Serial = serial
+			return c
+		}
+		authority := theirs(serial(change(3, "issuing.example"), "41ff000000000000badcafe0"))
+		authority.Certificate.Kind = ca.CACertificate
+		rows := []ca.Change{
+			authority, serial(change(4, "a.example"), "41aa00000000001234567890"), theirs(serial(change(5, "a.example"), "41bb00000000001234567890")),
+			theirs(serial(change(6, "b.example"), "1234567890")),
+		}
+		for n := range int64(maxFound + 1) { // more than are looked at
+			rows = append(rows, theirs(change(100+n, "a.example")))
+		}
+		commit(t, s, 300, rows...)
+		for ref, want := range map[string]map[string][]int64{
+			"a.example":                {"": {100 + maxFound}, "uid:1000": {4}, "uid:7": {100 + maxFound}, "uid:8": {}},
+			"b.example":                {"": {6}, "uid:1000": {}, "uid:7": {6}},
+			"issuing.example":          {"": {3}, "uid:1000": {3}},
+			"badcafe0":                 {"": {3}, "uid:1000": {3}},
+			"34567890":                 {"": {6, 5, 4}, "uid:1000": {4}, "uid:7": {6, 5}},
+			"1234567890":               {"": {6}, "uid:1000": {4}, "uid:7": {6}},
+			"41bb00000000001234567890": {"": {5}, "uid:1000": {}, "uid:7": {5}},
+			"issuing-g1-1234567890":    {"": {6}, "uid:1000": {4}, "uid:7": {6}},
+		} {
+			for owner, want := range want {
+				found, err := s.Find(t.Context(), ref, owner)
+				if err != nil || !reflect.DeepEqual(indexes(found), want) {
+					t.Errorf("%q of %q finds %v, %v; want %v", ref, owner, indexes(found), err, want)
+				}
 			}
 		}
 	})

@@ -63,6 +63,8 @@ COALESCE((SELECT v.reason FROM revocation v WHERE v.certificate = c.id ORDER BY 
 	selectByTail    = `SELECT ` + columns + ` FROM certificate c WHERE c.tail = $1 ORDER BY c.id DESC LIMIT $2`
 	selectByName    = `SELECT ` + columns + ` FROM name n JOIN certificate c ON c.id = n.certificate
 WHERE n.value = $1 AND c.kind <> 'void' ORDER BY n.certificate DESC LIMIT $2`
+	selectByNameOf = `SELECT ` + columns + ` FROM name n JOIN certificate c ON c.id = n.certificate
+WHERE n.value = $1 AND c.kind <> 'void' AND (c.owner = $2 OR c.kind = 'ca') ORDER BY n.certificate DESC LIMIT $3`
 	// columns are followed by those of scanRepeated.
 	selectByKey = `SELECT ` + columns + `, r.id, r.csr, r.not_after, r.taken_at, r.line FROM idempotency i JOIN certificate c ON c.id = i.certificate JOIN request r ON r.id = c.request
 WHERE i.door = $1 AND i.actor = $2 AND i.door_key = $3 AND i.expires > $4`
