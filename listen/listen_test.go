@@ -167,6 +167,36 @@ func TestTheListenersKeepACertificateOfTheirOwn(t *testing.T) {
 	}
 }
 
+// A disk that takes no file has no certificate issued at all, and one that fails between
+// the two has one issued, which is shown.
+func TestADiskThatFailsHasNoCertificateAfterTheOtherIssued(t *testing.T) {
+	m := newMint(t)
+	var told []error
+	o := m.owned(&told)
+	folder := filepath.Dir(o.Path)
+	if err := os.WriteFile(folder, nil, 0o600); err != nil { // where the folder belongs
+		t.Fatal(err)
+	}
+	own := NewOwn(o)
+	if err := own.look(t.Context()); err == nil || len(m.asked) != 0 {
+		t.Errorf("without a place for the file: %v, %d asked for", err, len(m.asked))
+	}
+	if err := errors.Join(os.Remove(folder), os.MkdirAll(o.Path, 0o700)); err != nil { // a folder is never replaced
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := own.look(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := own.certificate(nil); err != nil || len(m.asked) != 1 {
+		t.Errorf("shown: %v, %d asked for", err, len(m.asked))
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Errorf("what was not used lies there: %v, %v", left, err)
+	}
+}
+
 // A gate knows one token.
 type gate struct{ ready error }
 

@@ -164,6 +164,13 @@ func (own *Own) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A place for it first: a disk that takes no file must not have one certificate after
+	// the other issued.
+	f, err := own.place()
+	if err != nil {
+		return err
+	}
+	defer func() { _, _ = f.Close(), os.Remove(f.Name()) }() // both were done if all went well
 	issued, err := own.o.Issuer.Submit(ctx, q, parsed)
 	if err != nil {
 		return err
@@ -172,9 +179,11 @@ func (own *Own) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The file first: what is shown and lost with the process would be asked for again.
-	if err := own.write(file); err != nil {
-		return err
+	// The file first: what is shown and lost with the process would be asked for again. If
+	// the disk failed meanwhile that is the smaller evil: it is shown, and nothing more is
+	// asked for until the next is due.
+	if err := own.write(f, file); err != nil {
+		own.o.Log.Warn("the listeners' certificate is lost when the service stops, and will be asked for again", "error", err)
 	}
 	own.now.Store(c)
 	own.told = ""
@@ -286,24 +295,27 @@ func (own *Own) read() (_ *tls.Certificate, err error) {
 	return own.parse(file)
 }
 
-// write puts the file in its place in one step.
-func (own *Own) write(file []byte) (err error) {
+// place makes an empty file beside the one that is to be replaced.
+func (own *Own) place() (*os.File, error) {
 	dir := filepath.Dir(own.o.Path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the folder of the listeners' key: %w", err)
+		return nil, fmt.Errorf("make the folder of the listeners' key: %w", err)
 	}
 	f, err := os.CreateTemp(dir, ".new-*.pem") // with mode 0600
 	if err != nil {
+		return nil, fmt.Errorf("write the listeners' key: %w", err)
+	}
+	return f, nil
+}
+
+// write fills the file that place made, and puts it where it belongs in one step.
+func (own *Own) write(f *os.File, file []byte) error {
+	_, err := f.Write(file)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), own.o.Path)
+	}
+	if err != nil {
 		return fmt.Errorf("write the listeners' key: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write the listeners' key: %w", errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	_, err = f.Write(file)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), own.o.Path)
+	return nil
 }
