@@ -187,19 +187,28 @@ func PathLen(cert []byte) (int, error) {
 // -1 if there is none.
 func signsCertificates(c *certificate) (pathLen int, err error) {
 	basic, usage := c.find(oidBasicConstraints), c.find(oidKeyUsage)
-	if basic == nil || usage == nil || !basic.critical {
-		return -1, errors.New("it lacks critical basic constraints or key usage")
+	switch {
+	case basic == nil:
+		return -1, errors.New("it has no basic constraints, which must say CA:TRUE")
+	case !basic.critical:
+		return -1, errors.New("its basic constraints are not critical")
 	}
 	isCA, pathLen, err := constraints(basic.value)
 	if err != nil {
 		return -1, err
 	}
+	switch {
+	case !isCA:
+		return -1, errors.New("its basic constraints say CA:FALSE")
+	case usage == nil:
+		return -1, errors.New("it has no key usage, which must say keyCertSign and cRLSign")
+	}
 	bits, err := keyUsage(usage.value)
 	if err != nil {
 		return -1, err
 	}
-	if !isCA || bits&keyCertSign == 0 {
-		return -1, errors.New("it is not the certificate of a CA")
+	if bits&keyCertSign == 0 {
+		return -1, errors.New("its key usage lacks keyCertSign")
 	}
 	return pathLen, nil
 }

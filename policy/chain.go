@@ -57,17 +57,24 @@ func (l Link) certifies(own bool) error {
 	case own && n > maxIdentifier:
 		return untakeable(fmt.Sprintf("the subject key identifier of %s has %d octets, at most %d", l.Title, n, maxIdentifier), "have it made again with one of 20 (RFC 5280 §4.2.1.2)")
 	case l.NoCA == nil && own && !l.Lists:
-		return untakeable(l.Title+" may sign no revocation lists: its certificate lacks cRLSign",
-			"have it made again with keyCertSign and cRLSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT")
+		return untakeable(l.Title+" may sign no revocation lists: its certificate lacks cRLSign", l.again())
 	case l.NoCA == nil:
 		return nil
 	case own:
-		return untakeable(l.Title+" is not the certificate of an authority",
-			"have it made again with CA:TRUE and keyCertSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT").Because(l.NoCA.Error())
+		return untakeable(l.Title+" is not the certificate of an authority", l.again()).Because(l.NoCA.Error())
 	case l.AsCA:
 		return nil
 	}
 	return untakeable(l.Title+", which stands above, is not the certificate of an authority", "have it made again with CA:TRUE and keyCertSign, where its key is").Because(l.NoCA.Error())
+}
+
+// again is how an authority of ours gets the certificate of one: below another by that,
+// and a root, which nobody is above, by its own key.
+func (l Link) again() string {
+	if l.self() {
+		return "have its own key sign it anew, with the same name and key identifier, critical CA:TRUE, keyCertSign and cRLSign: openssl req -x509 -key FILE"
+	}
+	return "have it made again with critical CA:TRUE, keyCertSign and cRLSign; with its key and its parent here: chancery ca import-cert --key FILE --resign PARENT"
 }
 
 // signedByNext demands the signature of the next certificate, a root's of itself.

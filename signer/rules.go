@@ -128,7 +128,7 @@ func (r *rules) loadable(a ca.Authority) error {
 		}
 	}
 	return ca.Refused(ca.E3004, fmt.Sprintf("%s may not sign online", a.Name),
-		"an issuing authority needs path length 0 and extended key usages").Because(err.Error())
+		"an issuing authority needs path length 0 and extended key usages: have it made again so, or with its key and its parent here: chancery ca import-cert --key FILE --for server,client --resign PARENT").Because(err.Error())
 }
 
 // all are the generations, in no order.

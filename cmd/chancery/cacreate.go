@@ -154,27 +154,37 @@ func (c *ceremony) create(ctx context.Context, q creation) error {
 	case one.State == ca.Standby:
 		text += c.next("ca activate "+one.Name, "have it sign for line "+one.Line)
 	default:
-		text += c.profilesOf(ctx, one.Line) + c.next("ca show "+one.Name, "look at all of it")
+		text += c.profilesOf(ctx, one) + c.next("ca show "+one.Name, "look at all of it")
 	}
 	return c.give(authorityAnswer(one, text))
 }
 
-// profilesOf says for which profiles a line signs.
-func (c *ceremony) profilesOf(ctx context.Context, line string) string {
+// profilesOf says for which profiles the line of an authority signs, or could: one whose
+// use the authority lacks would be refused.
+func (c *ceremony) profilesOf(ctx context.Context, one ca.Authority) string {
+	line := one.Line
 	all, err := c.front.Profiles(ctx)
 	if err != nil {
 		return "" // it is made, and this would be a hint only
 	}
 	var names []string
+	fits := ""
 	for _, p := range all {
 		if p.Line == line || slices.Contains(p.Lines, line) {
 			names = append(names, p.Name)
 		}
+		if fits == "" && p.Name != policy.ServiceProfile && !slices.ContainsFunc(p.Use, func(u string) bool { return !slices.Contains(one.Use, u) }) {
+			fits = p.Name
+		}
 	}
-	if len(names) == 0 {
-		return fmt.Sprintf("%s no profile names line %s, so that nothing is issued by it\n", c.mark(warned), line) +
-			c.next("profile set client --lines "+line, "let those who ask under a profile choose it") +
-			c.next("issue NAME --profile client --ca "+line, "then, a certificate by it")
+	unnamed := fmt.Sprintf("%s no profile names line %s, so that nothing is issued by it\n", c.mark(warned), line)
+	switch {
+	case len(names) == 0 && fits == "":
+		return unnamed + c.next("profile list", "none is for what "+one.Name+" may hand out certificates for")
+	case len(names) == 0:
+		return unnamed +
+			c.next("profile set "+fits+" --lines "+line, "let those who ask under a profile choose it") +
+			c.next("issue NAME --profile "+fits+" --ca "+line, "then, a certificate by it")
 	}
 	return fmt.Sprintf("  It signs for the profiles %s.\n", strings.Join(names, ", "))
 }
@@ -312,18 +322,23 @@ func (q creation) carried(g *signer.Generation) (err error) {
 	return g.AKI.UnmarshalText([]byte(q.aki))
 }
 
-// subject is what an authority is called: as it was asked, or like the founding's.
+// subject is what an authority is called: as it was asked, or like the one above it, or
+// the first that was made here. The organisation of one from elsewhere is none of ours.
 func (c *ceremony) subject(q creation, above *ca.Authority, line string, number int) (ca.Subject, error) {
 	if q.subject != "" {
 		return ca.ParseDN(q.subject)
 	}
 	org := q.org
-	for _, one := range append(c.all[:len(c.all):len(c.all)], deref(above)...) {
+	ours := slices.DeleteFunc(slices.Clone(c.all), func(one ca.Authority) bool { return one.External || one.Past != nil })
+	for _, one := range append(deref(above), ours...) {
+		if org != "" {
+			break
+		}
 		cert, err := subjectOf(one)
 		if err != nil {
 			return nil, err
 		}
-		if q.org == "" && len(cert.Subject.Organization) > 0 {
+		if len(cert.Subject.Organization) > 0 {
 			org = cert.Subject.Organization[0]
 		}
 	}

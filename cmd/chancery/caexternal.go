@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,7 +54,11 @@ func (c *ceremony) export(ctx context.Context, q creation) error {
 	}
 	w := signer.KeyRequest{Name: q.name, Kind: kind, KeyType: keyFor(q.key, kind)}
 	line, number := generation(q.name)
-	if known, err := c.named(q.name); err == nil && q.subject == "" {
+	known, err := c.named(q.name)
+	if _, held := os.Stat(filepath.Join(c.at.keys(), q.name+".key")); held == nil && err != nil && q.subject == "" {
+		c.told([]string{"there is a key of the name " + q.name + " already, and what its first request was called is not kept: this one is called as below; --subject says otherwise"})
+	}
+	if err == nil && q.subject == "" {
 		cert, err := subjectOf(known)
 		if err != nil {
 			return err

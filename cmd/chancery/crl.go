@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/format"
 	"chancery/signer"
 	"chancery/signer/wire"
 	"chancery/status"
@@ -46,6 +48,14 @@ func (a *app) crlShow() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.lists(c.Context(), name, func(_ context.Context, _ *client.Client, all []published) error {
 				x := answer{value: all, text: crlText(all), rows: all, columns: []string{"authority", "number", "this_update", "next_update", "entries"}, label: crlLabel}
+				x.long = func(w io.Writer) error {
+					for _, one := range all {
+						if err := format.ListText(w, one.der); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
 				for _, one := range all {
 					x.names, x.der = append(x.names, one.Authority), append(x.der, one.der)
 				}

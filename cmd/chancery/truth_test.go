@@ -3,8 +3,12 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
+
+	"chancery/ca"
 )
 
 // Which of several roots this computer shall trust is for the user to say: one from
@@ -66,4 +70,80 @@ func TestNoWishOfAnImportIsPassedOver(t *testing.T) {
 		}
 	}
 	h.refused("E2602", append(take, "--for", "server")...) // it has this certificate already
+}
+
+// What a new authority is for decides which profile is proposed; and its end is kept apart
+// from its siblings', also when a rollover makes it.
+func TestWhatIsProposedOfANewAuthorityHolds(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	words := h.file("words")
+	if s := h.done("ca", "create", "web-g1", "--for", "server", "--recovery-file", words); !strings.Contains(s.out, "profile set server --lines web") {
+		t.Errorf("%s", s.out)
+	}
+	if s := h.done("ca", "create", "code-g1", "--for", "codesign", "--recovery-file", words); strings.Contains(s.out, "profile set") {
+		t.Errorf("%s", s.out)
+	}
+	h.done("ca", "rollover", "issuing-g1", "--recovery-file", words)
+	h.done("ca", "rollover", "web-g1", "--recovery-file", words)
+	ends := map[string]bool{}
+	for _, name := range []string{"issuing-g1", "issuing-g2", "web-g1", "web-g2", "code-g1"} {
+		var one ca.Authority
+		if err := json.Unmarshal([]byte(h.done("ca", "show", name, "--json").out), &one); err != nil {
+			t.Fatal(err)
+		}
+		for end := range ends {
+			at, err := time.Parse(time.RFC3339, end)
+			if err != nil || one.NotAfter.Sub(at).Abs() < 13*24*time.Hour {
+				t.Errorf("%s ends on %s, and another on %s", name, one.NotAfter, end)
+			}
+		}
+		ends[one.NotAfter.Format(time.RFC3339)] = true
+	}
+	if s := h.done("crl", "show", "--ca", "web-g1", "-o", "text"); !strings.HasPrefix(s.out, "Certificate Revocation List (CRL):") {
+		t.Errorf("%s", s.out)
+	}
+}
+
+// Who imports a root hears exactly what its certificate lacks, and nothing that only an
+// authority below another could do.
+func TestWhatARootLacksIsNamed(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	for extension, want := range map[string]string{
+		"basicConstraints=critical,CA:TRUE":                                "has no key usage",
+		"basicConstraints=critical,CA:FALSE":                               "CA:FALSE",
+		"subjectKeyIdentifier=hash":                                        "no basic constraints",
+		"basicConstraints=CA:TRUE":                                         "not critical",
+		"basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign":     "lacks keyCertSign",
+		"basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign": "lacks cRLSign",
+	} {
+		h.write("root.cnf", "[req]\ndistinguished_name=d\n[d]\n[x]\n"+extension+"\n")
+		h.tool("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-batch", "-keyout", "er.key", "-out", "er.pem",
+			"-subj", "/O=Elsewhere/CN=ER", "-days", "3000", "-config", "root.cnf", "-extensions", "x")
+		s := h.refused("E2602", "ca", "import-cert", "er-g1", h.file("er.pem"), "--key", h.file("er.key"), "--none-revoked", "--recovery-file", h.file("words"))
+		if !strings.Contains(s.err, want) || strings.Contains(s.err, "--resign") || !strings.Contains(s.err, "openssl req -x509") {
+			t.Errorf("%s:\n%s", extension, s.err)
+		}
+	}
+}
+
+// A request without a name for it is not called like an authority from elsewhere.
+func TestARequestIsNotCalledLikeAStranger(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	root := h.newElsewhere("lab-root")
+	h.write("g2.csr", h.done("ca", "export-csr", "web-g1", "--subject", "O=Web Trust,CN=Web").out)
+	if s := h.done("ca", "export-csr", "web-g1"); !strings.Contains(s.err, "O=lab.example") || !strings.Contains(s.err, "--subject") {
+		t.Errorf("%s", s.err)
+	}
+	h.done("ca", "import-cert", "web-g1", root.signs("g2.csr", "g2.pem", "2000", "11", asAuthority), "--chain", h.file("lab-root.pem"), "--above", "lab-root")
+	if s := h.done("ca", "export-csr", "other-g1"); !strings.Contains(s.err, "O=lab.example") || strings.Contains(s.err, "Elsewhere") {
+		t.Errorf("%s", s.err)
+	}
+	if s := h.done("ca", "export-csr", "web-g1"); !strings.Contains(s.err, "O=Web Trust") {
+		t.Errorf("%s", s.err)
+	}
 }
