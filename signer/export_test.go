@@ -42,7 +42,8 @@ func (s *Signer) InheritPart(name string, der []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.earlier(a.Key, l.digest, l.entries[:ca.MaxEarlier])
+	_, err = s.earlier(a.Key, l.digest, l.entries[:ca.MaxEarlier])
+	return err
 }
 
 // Bring seals the key of an import, and leaves it at that.

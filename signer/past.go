@@ -33,7 +33,8 @@ type Inheritance struct {
 // Inherited is what became of a list from elsewhere.
 type Inherited struct {
 	Authority ca.Authority `json:"authority"`
-	// Entries is how many the list has, Taken how many of them were not known.
+	// Entries is how many the list has, Taken how many of them were not known, or with a
+	// later date.
 	Entries int `json:"entries"`
 	Taken   int `json:"taken"`
 	// Number is the list's, 0 if it has none; Made is when it was made.
@@ -87,8 +88,10 @@ func (s *Signer) Inherit(q Inheritance) (out Inherited, err error) {
 		out.Authority = a.Authority
 		return out, nil
 	}
+	out.Taken = 0
 	for chunk := range slices.Chunk(fresh, ca.MaxEarlier) {
-		if err := s.earlier(a.Key, l.digest, chunk); err != nil {
+		n, err := s.earlier(a.Key, l.digest, chunk)
+		if out.Taken += n; err != nil {
 			return out, err
 		}
 	}
@@ -96,49 +99,56 @@ func (s *Signer) Inherit(q Inheritance) (out Inherited, err error) {
 	return out, err
 }
 
-// unknown gives the steps whose serial numbers have none yet.
-func (s *Signer) unknown(issuer ca.Digest, all []step) (fresh []step) {
+// unknown gives the steps that say more than what stands.
+func (s *Signer) unknown(issuer ca.Digest, all []step) []step {
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
-	known := s.revokedOf(issuer)
-	for _, one := range all {
-		if _, ok := known.find(one.serial); !ok {
-			fresh = append(fresh, one)
-		}
-	}
-	return fresh
+	return s.revokedOf(issuer).news(all)
 }
 
-// earlier journals a part of a list from elsewhere, and only then counts it.
-func (s *Signer) earlier(issuer, list ca.Digest, part []step) error {
-	var body ca.EarlierBody
-	for _, one := range part {
-		e, err := one.entry()
-		if err != nil {
-			return err
-		}
-		body.Entries = append(body.Entries, ca.EarlierEntry{Serial: e.Serial, At: one.at, Reason: int(e.Reason)})
-	}
-	content, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("write earlier revocations: %w", err)
-	}
+// earlier journals a part of a list from elsewhere, and only then counts it. It gives how
+// many steps it took: what was revoked since the part was looked at stands as it is.
+func (s *Signer) earlier(issuer, list ca.Digest, part []step) (taken int, err error) {
 	s.flights.RLock()
 	defer s.flights.RUnlock()
 	if err := s.failure(); err != nil {
-		return err
+		return 0, err
 	}
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
+	if part = s.revokedOf(issuer).news(part); len(part) == 0 {
+		return 0, nil
+	}
+	content, err := earlierBody(part)
+	if err != nil {
+		return 0, err
+	}
 	placed, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.Earlier, Issuer: issuer, Digest: list}, Body: content}})
 	if err != nil {
-		return fmt.Errorf("journal earlier revocations: %w", err)
+		return 0, fmt.Errorf("journal earlier revocations: %w", err)
 	}
 	for i := range part {
 		part[i].leaf = placed[0].Index
 	}
 	s.revokedOf(issuer).putAll(part)
-	return nil
+	return len(part), nil
+}
+
+// earlierBody writes the body of an EARLIER leaf.
+func earlierBody(part []step) ([]byte, error) {
+	var body ca.EarlierBody
+	for _, one := range part {
+		e, err := one.entry()
+		if err != nil {
+			return nil, err
+		}
+		body.Entries = append(body.Entries, ca.EarlierEntry{Serial: e.Serial, At: one.at, Reason: int(e.Reason)})
+	}
+	content, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("write earlier revocations: %w", err)
+	}
+	return content, nil
 }
 
 // completePast says on the log that all of a list was taken; from then on the key makes

@@ -65,13 +65,31 @@ func (r *revoked) put(s step) {
 	}
 }
 
-// putAll enters steps of serials that have none yet, in ascending order: so many at once
-// that each by itself would move all the others. The slice is not kept.
+// news gives those of some steps from elsewhere that say more than what stands: of serials
+// that are not revoked, and those with an earlier date (security rule RV-03).
+func (r *revoked) news(all []step) (out []step) {
+	for _, one := range all {
+		if before, ok := r.find(one.serial); !ok || before.lifted() || one.at < before.at {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// putAll enters steps from elsewhere, in ascending order: so many at once that each by
+// itself would move all the others. What stands stays, with the earlier date: a serial
+// number twice, and no list could be made any more. The slice is not kept.
 func (r *revoked) putAll(sorted []step) {
 	next := make([]step, 0, len(r.main)+len(r.young)+len(sorted)) // once: a list from elsewhere may have a million
 	for one := range r.steps() {
 		for len(sorted) > 0 && sorted[0].compare(one.serial) < 0 {
 			next, sorted = append(next, sorted[0]), sorted[1:]
+		}
+		for len(sorted) > 0 && sorted[0].serial == one.serial {
+			if !one.lifted() {
+				one.at = min(one.at, sorted[0].at)
+			}
+			sorted = sorted[1:]
 		}
 		next = append(next, one)
 	}
