@@ -26,6 +26,11 @@ const heldKey = "key "
 // What is taken is given back when the wish is answered, so that of two at the same
 // moment the second waits for what becomes of the first. That holds within one front;
 // docs/limits.md says so.
+//
+// The signature of a request is the signer's to verify, after all else. But whoever only
+// copied a public key must not learn by E2210 or E2301 that somebody has a certificate of
+// it, nor keep its holder waiting: so nothing stands in the way of a request, and no request
+// in the way of another, that does not prove possession. The signer refuses it.
 func (r *Registrar) alone(ctx context.Context, w *wish, p ca.Profile) error {
 	draft := w.cleared.Draft()
 	holds := []string{heldKey + draft.Key.String()}
@@ -35,32 +40,54 @@ func (r *Registrar) alone(ctx context.Context, w *wish, p ca.Profile) error {
 	if err := r.hold(w, holds); err != nil {
 		return err
 	}
-	return r.free(ctx, w.request, draft, p)
+	return r.free(ctx, w.request, draft, p, w.proven)
 }
 
 // hold takes names for a wish that is not answered yet.
 func (r *Registrar) hold(w *wish, names []string) error {
+	passed := map[*wish]bool{}
+	for {
+		others, err := r.take(w, names, passed)
+		if err != nil || len(others) == 0 {
+			return err
+		}
+		for _, other := range others {
+			if w.proven() && other.proven() {
+				return ca.Unavailable(ca.E2301, "another request for the same key or subject is being worked on", "try again in a moment")
+			}
+			passed[other] = true
+		}
+	}
+}
+
+// take takes names for a wish, unless others than those passed stand in the way: it gives
+// those, whose signatures are verified without mu.
+func (r *Registrar) take(w *wish, names []string, passed map[*wish]bool) (inWay []*wish, err error) {
 	draft := w.cleared.Draft()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
 	case <-w.done: // nobody waits for it any more, and nobody would give them back
-		return gaveUp()
+		return nil, gaveUp()
 	default:
 	}
 	for _, name := range names {
 		for _, other := range r.held[name] {
 			owner, theirs := other.request.From.ID, other.cleared.Draft()
-			if mine := owner == w.request.From.ID && strings.HasPrefix(name, heldKey); !mine && !same(w.request.From.ID, owner, draft.Names, theirs.Names) {
-				return ca.Unavailable(ca.E2301, "another request for the same key or subject is being worked on", "try again in a moment")
+			mine := owner == w.request.From.ID && strings.HasPrefix(name, heldKey)
+			if !mine && !passed[other] && !same(w.request.From.ID, owner, draft.Names, theirs.Names) {
+				inWay = append(inWay, other)
 			}
 		}
+	}
+	if len(inWay) > 0 {
+		return inWay, nil
 	}
 	for _, name := range names {
 		r.held[name] = append(r.held[name], w)
 	}
 	w.holds = names
-	return nil
+	return nil, nil
 }
 
 // release gives back what a wish took; the caller holds mu.
@@ -80,10 +107,11 @@ func same(owner, otherOwner string, names, others []ca.Name) bool {
 	return owner == otherOwner && len(names) == len(others) && !slices.ContainsFunc(names, func(n ca.Name) bool { return !slices.Contains(others, n) })
 }
 
-// free asks the book.
-func (r *Registrar) free(ctx context.Context, q ca.Request, draft ca.Draft, p ca.Profile) error {
+// free asks the book. Whether the request's signature verifies it asks only where the key
+// is taken.
+func (r *Registrar) free(ctx context.Context, q ca.Request, draft ca.Draft, p ca.Profile, proven func() bool) error {
 	taken, err := r.o.Records.Others(ctx, draft.Key, q.From.ID, r.o.Now())
-	if err == nil && taken {
+	if err == nil && taken && proven() {
 		err = ca.Refused(ca.E2210, "the key is that of a live certificate of somebody else", "make a new key").
 			Because("two holders of one key can act for each other (security rule PF-07)").At("key")
 	}

@@ -3,10 +3,13 @@
 package lifecycle
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,4 +171,105 @@ func TestAWishThatIsGivenUpHoldsNothing(t *testing.T) {
 			t.Errorf("still held: %v", r.held)
 		}
 	})
+}
+
+// forgery is a registrar for which request 2 is a copy of a public key without a signature,
+// which the signer refuses. It tells how often a signature was verified.
+func forgery(w *world) (r *Registrar, stop func(), verified *atomic.Int64) {
+	forged, _ := wishOf(2, "")
+	refused := ca.Invalid(ca.E2203, "the request's signature does not verify", "")
+	w.accounts[1001] = []ca.Role{ca.Requester}
+	w.refuse[forged.ID] = refused
+	verified = new(atomic.Int64)
+	w.proof = func(der []byte) error {
+		if verified.Add(1); bytes.Equal(der, forged.CSR) {
+			return refused
+		}
+		return nil
+	}
+	r, stop = uniquely(w, policy.NotUnique)
+	return r, stop, verified
+}
+
+// PF-07: whoever has only copied a public key learns nothing by asking for it: taken or not,
+// the plan and the answer are the same. A signature is verified where a key is taken alone.
+func TestPF07_ACopiedKeyTellsNothing(t *testing.T) {
+	const me, them = "uid:1000", "uid:1001"
+	answers := map[string]string{}
+	for name, key := range map[string]byte{"taken": 1, "free": 8} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			r, stop, verified := forgery(w)
+			defer stop()
+			q, c := of(1, me, "nas", 1, "nas")
+			if _, err := r.Submit(t.Context(), q, c); err != nil {
+				t.Fatal(err)
+			}
+			if n := verified.Load(); n != 0 {
+				t.Errorf("a key that nobody has: %d signatures verified", n)
+			}
+			q, c = of(2, them, "www", key, "www")
+			if _, err := r.Plan(t.Context(), q, c); err != nil {
+				t.Errorf("%s: the plan is %v", name, err)
+			}
+			_, err := r.Submit(t.Context(), q, c)
+			if code(err) != ca.E2203 {
+				t.Errorf("%s: %v", name, err)
+			}
+			answers[name] = fmt.Sprint(err)
+			if n := verified.Load(); (n > 0) != (name == "taken") {
+				t.Errorf("%s: %d signatures verified", name, n)
+			}
+			q, c = of(3, them, "www", 1, "www")
+			if _, err := r.Submit(t.Context(), q, c); code(err) != ca.E2210 {
+				t.Errorf("with a signature: %v", err)
+			}
+		})
+	}
+	if answers["taken"] != answers["free"] {
+		t.Errorf("the answers tell: %q", answers)
+	}
+}
+
+// PF-07: a request that copies a key keeps its holder waiting at no time, nor does the
+// holder's tell it that there is one; of two that prove possession the second waits.
+func TestPF07_ACopiedKeyBlocksNobody(t *testing.T) {
+	const me, them = "uid:1000", "uid:1001"
+	for _, c := range []struct {
+		name          string
+		first, second int
+		want          ca.Code
+	}{
+		{"the copy is first", 2, 1, ""},
+		{"the copy is second", 1, 2, ca.E2203},
+		{"both prove possession", 1, 3, ca.E2301},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.pause = time.Second
+				r, stop, _ := forgery(w)
+				defer stop()
+				if _, err := r.Profiles(t.Context(), hana); err != nil { // waits for the first settling
+					t.Fatal(err)
+				}
+				ended := make(chan error)
+				q, read := of(c.first, me, "nas", 1, "nas")
+				go func() { _, err := r.Submit(t.Context(), q, read); ended <- err }()
+				synctest.Wait() // it is at the signer
+				next, read := of(c.second, them, "www", 1, "www")
+				if _, err := r.Submit(t.Context(), next, read); code(err) != c.want {
+					t.Errorf("the second gets %v, want %q", err, c.want)
+				}
+				if err := <-ended; (err == nil) != (c.first == 1) {
+					t.Errorf("the first gets %v", err)
+				}
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if len(r.held) > 0 {
+					t.Errorf("still held: %v", r.held)
+				}
+			})
+		})
+	}
 }

@@ -47,6 +47,8 @@ type Options struct {
 	// CSR reads a certification request in DER, Profile the document of a profile.
 	CSR     func(der []byte) (ca.CSR, error)
 	Profile func(document []byte) (ca.Profile, error)
+	// Proof verifies the signature of a request in DER by the request's own key.
+	Proof func(der []byte) error
 	// Tokens has the API tokens. It may be nil where nobody signs in with one.
 	Tokens Tokens
 	// Bundle reads the profiles of a policy bundle, by name.
@@ -132,6 +134,8 @@ type wish struct {
 	tries   int // how often it was at the signer; Run's alone
 	// replaces is what is revoked with it; nil for nothing.
 	replaces *replaced
+	// proven tells whether its request's signature verifies; it may take a millisecond.
+	proven func() bool
 	// holds are its keys of Registrar.held; mu guards it.
 	holds []string
 
@@ -144,8 +148,8 @@ type wish struct {
 
 // New makes a Registrar. Run makes it issue.
 func New(o Options) (*Registrar, error) {
-	if o.Book == nil || o.Shelf == nil || o.Records == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil || o.Vouched == nil || o.Constraints == nil || o.CSR == nil || o.Profile == nil {
-		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock, authorities, and readers of bundles, profiles, requests and constraints")
+	if o.Book == nil || o.Shelf == nil || o.Records == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil || o.Vouched == nil || o.Constraints == nil || o.CSR == nil || o.Profile == nil || o.Proof == nil {
+		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock, authorities, and readers of bundles, profiles, requests, their signatures and constraints")
 	}
 	if o.Report == nil {
 		o.Report = func(error) {}
@@ -229,7 +233,7 @@ func (r *Registrar) full() bool {
 }
 
 // Plan says what Submit would make of a request now. The error is as Submit's;
-// whether the request's signature verifies is not asked.
+// a signature that does not verify is not told of, and hides what others have (E2210).
 func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) {
 	v, err := r.ready(ctx)
 	if err != nil {
@@ -247,7 +251,7 @@ func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, 
 		err = inScope(q.From, q.Profile, cleared.Draft().Names, cleared.Draft().Subject.Get(ca.OIDCommonName))
 	}
 	if err == nil {
-		err = r.free(ctx, q, cleared.Draft(), rules.Profile)
+		err = r.free(ctx, q, cleared.Draft(), rules.Profile, r.proven(q))
 	}
 	if err != nil {
 		return ca.Plan{}, err
@@ -367,9 +371,14 @@ func (r *Registrar) join(q ca.Request) (w *wish, mine bool, err error) {
 		w.waiting++
 		return w, false, nil
 	}
-	w = &wish{request: q, claim: claim, done: make(chan struct{}), waiting: 1}
+	w = &wish{request: q, claim: claim, proven: r.proven(q), done: make(chan struct{}), waiting: 1}
 	r.underway[claim] = w
 	return w, true, nil
+}
+
+// proven verifies a request's signature when it is first asked.
+func (r *Registrar) proven(q ca.Request) func() bool {
+	return sync.OnceValue(func() bool { return r.o.Proof(q.CSR) == nil })
 }
 
 // start takes a new wish to the queue, or answers it at once. What it asks of

@@ -63,6 +63,7 @@ type world struct {
 	late   []func()      // commits that arrive after their connection broke
 	refuse map[ca.RequestID]*ca.Problem
 	sealed bool
+	proof  func([]byte) error
 	// what the policy says
 	assurance ca.Assurance
 	accounts  map[int][]ca.Role
@@ -76,7 +77,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, id: audit.LogID{7}, key: ed25519.NewKeyFromSeed(seed[:]), events: map[ca.ID]ca.Event{}, steps: map[stepID]ca.ID{},
 		keys: map[string]keyed{}, die: map[string]int{}, refuse: map[ca.RequestID]*ca.Problem{}, serial: 100,
-		recent: map[string]ca.Answer{}, assurance: ca.Solo, accounts: accounts(),
+		recent: map[string]ca.Answer{}, assurance: ca.Solo, accounts: accounts(), proof: func([]byte) error { return nil },
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Issuer"}, IsCA: true, BasicConstraintsValid: true,
@@ -129,7 +130,7 @@ func (w *world) registrar() *Registrar {
 	r, err := New(Options{
 		Book: w, Shelf: w, Records: w, Issuer: w, Log: w, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
 		Vouched: NewVouched(w), Constraints: func(...[]byte) ([]ca.NameConstraints, error) { return nil, nil },
-		CSR: readRequest, Profile: config.Profile,
+		CSR: readRequest, Profile: config.Profile, Proof: w.proof,
 		Bundle: func([]byte) (map[string]ca.Profile, error) {
 			return map[string]ca.Profile{"server": profile()}, nil
 		},

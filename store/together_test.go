@@ -179,7 +179,7 @@ func (w *world) startFront(dsn string) {
 	w.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: book, Shelf: book, Records: book, Issuer: w, Log: w, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
 		Vouched: lifecycle.NewVouched(book), Constraints: check.Constraints,
-		CSR: readRequest, Profile: config.Profile,
+		CSR: readRequest, Profile: config.Profile, Proof: func([]byte) error { return nil },
 		Bundle: func(document []byte) (map[string]ca.Profile, error) {
 			b, err := policy.ParseBundle(document)
 			if err != nil {

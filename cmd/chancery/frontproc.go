@@ -129,7 +129,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	published := status.Options{Shelf: f.vouched, Lists: l.lists(), Log: log, Now: wallClock()}
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: f.book, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Profile: config.Profile,
+		Book: f.book, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, Revoked: f.publisher.Revoked,
@@ -145,6 +145,15 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 func readRequest(der []byte) (ca.CSR, error) {
 	p, err := csr.Parse(der)
 	return p.CSR, err
+}
+
+// proof verifies the signature of a certification request in DER.
+func proof(der []byte) error {
+	p, err := csr.Parse(der)
+	if err != nil {
+		return err
+	}
+	return csr.Check(p)
 }
 
 // readBundle reads the profiles of a policy bundle.

@@ -203,7 +203,7 @@ func (w *world) openFront() error {
 		return err
 	}
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: gated{w.book, w}, Shelf: w.book, Records: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle, CSR: readRequest, Profile: config.Profile,
+		Book: gated{w.book, w}, Shelf: w.book, Records: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle, CSR: readRequest, Profile: config.Profile, Proof: func([]byte) error { return nil },
 		Account: hana.UID, Version: "test", Database: w.book.Engine(), DatabaseID: id,
 		Vouched: lifecycle.NewVouched(w.book), Constraints: check.Constraints,
 		Report: func(err error) {
