@@ -168,7 +168,7 @@ func (c *call) successions() ([]succession, error) {
 			i, out = len(out), append(out, succession{Line: a.Line, Bundle: b.Number, Hash: b.Hash})
 		}
 		out[i].Generations = append(out[i].Generations, a.Name)
-		if before, has := newest[a.Line]; a.State == ca.Active && (!has || a.NewerThan(before)) {
+		if before, has := newest[a.Line]; a.State == ca.Active && ca.FallenOf(ca.Ancestry(all, a)) == "" && (!has || a.NewerThan(before)) {
 			newest[a.Line], out[i].Signs = a, a.Name
 		}
 	}

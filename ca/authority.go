@@ -3,7 +3,6 @@
 package ca
 
 import (
-	"slices"
 	"time"
 )
 
@@ -93,6 +92,9 @@ type Authority struct {
 	Fields Subject `json:"-"`
 	// Until is the earliest end in its chain, if the one who loads it read that too.
 	Until time.Time `json:"-"`
+	// Fallen is FallenOf its chain, if the one who loads it read that too: while it is set
+	// it signs no certificate.
+	Fallen string `json:"-"`
 }
 
 // End is when whatever it signs must have ended: verifiers demand that the whole chain is
@@ -175,19 +177,28 @@ type AuthorityDraft struct {
 	Issuer *Authority
 }
 
-// NobodySigns is the Problem of a line without an active generation, E3004. One that waits
-// in standby is the way out, as after its predecessor was revoked.
+// NobodySigns is the Problem of a line without an active generation whose chain stands,
+// E3004. One that waits in standby is the way out, as after its predecessor was revoked.
+// Those given are Bound.
 func NobodySigns(line string, all []Authority) *Problem {
-	fix := "chancery ca list"
+	fix, why := "chancery ca list", ""
 	var newest *Authority
-	if slices.ContainsFunc(all, func(a Authority) bool { return a.Line == line && a.State == Active }) {
-		all = nil // its key is not open
-	}
 	for i, a := range all {
-		if a.Line == line && a.Kind == Issuing && a.State == Standby && !a.External && (newest == nil || a.NewerThan(*newest)) {
+		switch {
+		case a.Line != line || a.Kind != Issuing || a.External:
+		case a.State == Active && a.Fallen == "": // its key is not open
+			return Unavailable(E3004, "no authority of line "+Show(line)+" can sign", "chancery ca list")
+		case a.State == Active:
+			why = a.Fallen + " is revoked, and " + a.Name + " is below it"
+			if newest == nil {
+				fix = "make the next generation below another authority: chancery ca create"
+			}
+		case a.State == Standby && a.Fallen == "" && (newest == nil || a.NewerThan(*newest)):
 			newest = &all[i]
 			fix = "chancery ca activate " + a.Name
 		}
 	}
-	return Unavailable(E3004, "no authority of line "+Show(line)+" can sign", fix)
+	p := Unavailable(E3004, "no authority of line "+Show(line)+" can sign", fix)
+	p.Why = why
+	return p
 }

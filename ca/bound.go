@@ -3,7 +3,7 @@
 package ca
 
 // Bound gives a generation with what its chain lets it sign: the name constraints of all
-// certificates in it, and the earliest of their ends (security rules PF-05, PF-06). They
+// certificates in it, the earliest of their ends, and whether one of them is revoked (security rules PF-05, PF-06). They
 // are read from the certificates each time and never stored, so that they cannot say
 // anything else; read is check.Constraints. up is the generation itself and those above
 // it. If up does not reach the root, or cannot be read, nothing may be signed: the
@@ -23,6 +23,6 @@ func (a Authority) Bound(up []Authority, read func(certificates ...[]byte) ([]Na
 	if err != nil || !whole {
 		constraints = []NameConstraints{{Permitted: []Subtree{{}}}} // of no type: malformed
 	}
-	a.Constraints = constraints
+	a.Constraints, a.Fallen = constraints, FallenOf(up)
 	return a
 }

@@ -299,7 +299,7 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	}
 	var newest *ca.Authority // the one that the signer takes
 	for i, a := range v.authorities {
-		if a.Line == line && a.Kind == ca.Issuing && a.State == ca.Active && (newest == nil || a.NewerThan(*newest)) {
+		if a.Line == line && a.Kind == ca.Issuing && a.State == ca.Active && a.Fallen == "" && (newest == nil || a.NewerThan(*newest)) {
 			newest = &v.authorities[i]
 		}
 	}

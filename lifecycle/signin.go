@@ -18,7 +18,7 @@ import (
 
 // Standing gives a certificate of ours as the book has it, found by its issuer's key and
 // its serial number and by nothing that it says (security rule AN-02). A generation that
-// is retired or revoked issued nothing any more that counts. The Problem is E2101 if it is
+// is retired, or is revoked or below one that is, issued nothing any more that counts. The Problem is E2101 if it is
 // no certificate of ours; any other error says that it is not known how it stands.
 func (r *Registrar) Standing(ctx context.Context, der []byte) (ca.Certificate, error) {
 	unknown := ca.NotFound(ca.E2101, "the certificate is not one of this authority", "chancery list")
@@ -35,7 +35,7 @@ func (r *Registrar) Standing(ctx context.Context, der []byte) (ca.Certificate, e
 		return ca.Certificate{}, err
 	}
 	for _, a := range all {
-		if a.Kind != ca.Issuing || a.State == ca.Retired || len(a.Revoked) > 0 || !bytes.Equal(a.Subject, x.RawIssuer) {
+		if a.Kind != ca.Issuing || a.State == ca.Retired || ca.FallenOf(ca.Ancestry(all, a)) != "" || !bytes.Equal(a.Subject, x.RawIssuer) {
 			continue
 		}
 		issuer, err := x509.ParseCertificate(a.Certificate)

@@ -211,12 +211,12 @@ func HostOf(address string) string {
 }
 
 // clientCAs are the authorities whose certificates may be presented: each generation
-// that is standby, active or retiring and whose own certificate nobody revoked, so that
+// that is standby, active or retiring and whose chain has none that is revoked, so that
 // what an older one signed renews itself (R76).
 func clientCAs(all []ca.Authority) *x509.CertPool {
 	pool := x509.NewCertPool()
 	for _, a := range all {
-		if a.Kind != ca.Issuing || a.State == ca.Retired || len(a.Revoked) > 0 {
+		if a.Kind != ca.Issuing || a.State == ca.Retired || ca.FallenOf(ca.Ancestry(all, a)) != "" {
 			continue
 		}
 		for _, der := range append([][]byte{a.Certificate}, a.Earlier...) {

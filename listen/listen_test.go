@@ -358,14 +358,27 @@ func TestR76_EveryGenerationThatLivesIsTaken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := ca.Authority{Kind: ca.Issuing, State: state, Certificate: der}
+		a := ca.Authority{Name: fmt.Sprint("issuing-g", i), Parent: "root-g1", Kind: ca.Issuing, State: state, Certificate: der}
 		if i == 4 {
-			a.Revoked = []ca.AuthorityRevocation{{}}
+			a.Revoked = []ca.AuthorityRevocation{{By: "root-g1"}}
 		}
 		all = append(all, a)
 	}
 	all = append(all, ca.Authority{Kind: ca.Root, State: ca.Active, Certificate: all[0].Certificate})
 	if n := len(clientCAs(all).Subjects()); n != 3 { //nolint:staticcheck // a pool of our own
 		t.Errorf("%d are taken, want standby, active and retiring", n)
+	}
+	one := all[1]
+	one.Name, one.Parent = "issuing-g1", "mid-g1"
+	for by, want := range map[string]int{"root-g2": 1, "root-g1": 0} {
+		one.Revoked = nil
+		mid := ca.Authority{Name: "mid-g1", Parent: "root-g1", Kind: ca.Intermediate, Revoked: []ca.AuthorityRevocation{{By: by}}}
+		if n := len(clientCAs([]ca.Authority{one, mid}).Subjects()); n != want { //nolint:staticcheck // likewise
+			t.Errorf("%s revoked the one above: %d are taken, want %d", by, n, want)
+		}
+		mid.Revoked, one.Revoked = nil, []ca.AuthorityRevocation{{By: strings.Replace(by, "root-g1", "mid-g1", 1)}}
+		if n := len(clientCAs([]ca.Authority{one, mid}).Subjects()); n != want { //nolint:staticcheck // likewise
+			t.Errorf("%s revoked its certificate: %d are taken, want %d", one.Revoked[0].By, n, want)
+		}
 	}
 }

@@ -10,10 +10,6 @@ import (
 	"chancery/ca"
 )
 
-// maxDepth is the longest path length a new authority may have: nobody has chains
-// of more.
-const maxDepth = 16
-
 // VetAuthority says whether a draft may become a CA certificate, with a key of the
 // type, and gives it as it may be signed: within its issuer's life, if it has one,
 // which must be loaded with the constraints of its chain. Notices are for whoever
@@ -27,8 +23,8 @@ func VetAuthority(d ca.AuthorityDraft, keyType string, now time.Time) (ca.Author
 		return d, nil, ca.Invalid(ca.E2120, "the authority has no name", "give it a subject, such as O=Lab,CN=Lab Issuing CA G1").
 			Because("RFC 5280 §4.1.2.6").At("subject")
 	}
-	if d.PathLen < -1 || d.PathLen > maxDepth {
-		return d, nil, ca.Invalid(ca.E1101, fmt.Sprintf("the path length %d is not between 0 and %d", d.PathLen, maxDepth), "0 signs end-entity certificates only").At("path_len")
+	if d.PathLen < -1 || d.PathLen > ca.MaxChain {
+		return d, nil, ca.Invalid(ca.E1101, fmt.Sprintf("the path length %d is not between 0 and %d", d.PathLen, ca.MaxChain), "0 signs end-entity certificates only").At("path_len")
 	}
 	if err := authorityUse(d); err != nil {
 		return d, nil, err

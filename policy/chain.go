@@ -19,6 +19,9 @@ func soundChain(chain []Link, kind ca.AuthorityKind, now time.Time, own bool) er
 	if alone := len(chain) == 1; alone && kind == ca.Intermediate || !alone && kind == ca.Root {
 		return untakeable(fmt.Sprintf("a chain of %d does not make an authority of kind %s", len(chain), kind), "a root is alone, and an intermediate authority comes with those above it")
 	}
+	if len(chain) > ca.MaxChain {
+		return untakeable(fmt.Sprintf("the chain has %d certificates, at most %d", len(chain), ca.MaxChain), "bring an authority that is nearer to its root")
+	}
 	for i, x := range chain {
 		if slices.ContainsFunc(chain[:i], func(other Link) bool { return other.Key == x.Key }) {
 			return untakeable("the chain has the key of "+x.Title+" twice", "bring each certificate once")

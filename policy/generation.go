@@ -96,8 +96,10 @@ func (h Hierarchy) Below(n Newcomer) error {
 		return unmakeable(p.Name+" signs no authorities", "choose a root or an intermediate: chancery ca list")
 	case p.External:
 		return unmakeable("the key of "+p.Name+" is not here", "chancery ca export-csr "+n.Name+", have it signed there, then chancery ca import-cert")
-	case p.State == ca.Retired:
-		return unmakeable(p.Name+" is retired", "choose another parent: chancery ca list")
+	case h.fallen(p) != "":
+		return unmakeable("nothing new is below "+p.Name+": "+h.fallen(p), "choose another parent: chancery ca list")
+	case len(h.chain(p)) >= ca.MaxChain:
+		return unmakeable(fmt.Sprintf("%s stands in a chain of %d, and none is longer", p.Name, ca.MaxChain), "choose a higher parent: chancery ca list")
 	case p.Link.NoCA != nil:
 		return unmakeable("the certificate of "+p.Name+" signs no authorities", "chancery ca renew "+p.Name).Because(p.Link.NoCA.Error())
 	}

@@ -93,7 +93,7 @@ func (h Hierarchy) withKey(key ca.Digest) (Standing, bool) {
 
 // chain is a generation and all above it, up to its root, as far as they are known.
 func (h Hierarchy) chain(s Standing) (up []Standing) {
-	for up = []Standing{s}; s.Parent != s.Name && len(up) <= maxDepth; up = append(up, s) {
+	for up = []Standing{s}; s.Parent != s.Name && len(up) < ca.MaxChain; up = append(up, s) {
 		parent, known := h[s.Parent]
 		if !known {
 			break
@@ -101,6 +101,20 @@ func (h Hierarchy) chain(s Standing) (up []Standing) {
 		s = parent
 	}
 	return up
+}
+
+// fallen says what makes a generation worthless to whoever verifies: one of its chain is
+// revoked, or is retired, so that it is in no bundle. It is empty if nothing does.
+func (h Hierarchy) fallen(s Standing) string {
+	for _, up := range h.chain(s) {
+		switch {
+		case up.RevokedByParent():
+			return up.Name + " is revoked"
+		case up.State == ca.Retired:
+			return up.Name + " is retired"
+		}
+	}
+	return ""
 }
 
 // links are the certificates in force of generations.

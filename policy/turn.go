@@ -36,6 +36,10 @@ func (h Hierarchy) Turns(q Turning, now time.Time) ([]ca.Authority, error) {
 			"retire what is below it first, or chancery ca retire "+a.Name+" --confirm "+a.Name).
 			Because("it leaves every trust bundle, and whoever takes the next one refuses what is below it")
 	}
+	if why := h.fallen(a); q.To == ca.Active && why != "" {
+		return nil, ca.Refused(ca.E2603, a.Name+" cannot sign for its line: "+why, "make the next generation below another authority: chancery ca create").
+			Because("whoever takes the next bundle, or checks lists, refuses what it would sign")
+	}
 	if q.To == ca.Active && !now.Before(a.NotAfter) {
 		return nil, ca.Refused(ca.E2603, fmt.Sprintf("%s ended on %s", a.Name, a.NotAfter.Format(time.DateOnly)), "found the next generation: chancery ca create")
 	}
@@ -123,7 +127,7 @@ func (h Hierarchy) Bereaved(a ca.Authority) (notices []string) {
 		return nil
 	}
 	if below := h.livingBelow(a); len(below) > 0 {
-		notices = append(notices, "below "+a.Name+" still stand "+strings.Join(below, ", ")+": whoever checks lists accepts nothing of theirs any more")
+		notices = append(notices, "below "+a.Name+" still stand "+strings.Join(below, ", ")+": whoever checks lists accepts nothing of theirs any more, and none of them signs a certificate")
 	}
 	for _, s := range h {
 		if s.Line == a.Line && s.State == ca.Active && s.Name != a.Name {

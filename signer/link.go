@@ -76,8 +76,8 @@ func signedBy(x, up *x509.Certificate) error {
 
 // chainOf reads the certificates of an import, the authority's own first.
 func chainOf(ders [][]byte) (chain []policy.Link, err error) {
-	if len(ders) == 0 || len(ders) > maxDepth {
-		return nil, untakeable(fmt.Sprintf("the import brings %d certificates, wanted 1 to %d", len(ders), maxDepth), "bring the authority's certificate and those above it")
+	if len(ders) == 0 || len(ders) > ca.MaxChain {
+		return nil, untakeable(fmt.Sprintf("the import brings %d certificates, wanted 1 to %d", len(ders), ca.MaxChain), "bring the authority's certificate and those above it")
 	}
 	all := make([]*x509.Certificate, len(ders))
 	for i, der := range ders {

@@ -112,16 +112,13 @@ func (s *Signer) take(steps []stepping, more ...journal.Entry) error {
 
 // condemn blocks a key that somebody else may hold, for ever (security rule RV-03).
 func (s *Signer) condemn(key ca.Digest, why ca.Reason) {
-	if !compromises(why) {
+	if !why.Compromises() {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.compromised[key] = true
 }
-
-// compromises tells whether a reason says that somebody else may have the key.
-func compromises(why ca.Reason) bool { return why == ca.KeyCompromise || why == ca.CACompromise }
 
 // condemned refuses to take a hold back from a key that somebody else may have.
 func condemned() *ca.Problem {
@@ -134,7 +131,7 @@ func condemned() *ca.Problem {
 func spared(steps []stepping) []stepping {
 	lost := map[ca.Digest]bool{}
 	for _, t := range steps {
-		if compromises(ca.Reason(t.reason)) {
+		if ca.Reason(t.reason).Compromises() {
 			lost[t.key] = true
 		}
 	}
@@ -267,7 +264,7 @@ func (m *memory) revokedLeaf(rec journal.Record) error {
 	if err := json.Unmarshal(rec.Body, &body); err != nil {
 		return err
 	}
-	if compromises(body.Reason) {
+	if body.Reason.Compromises() {
 		m.compromised[body.Key] = true
 	}
 	revokedIn(m.revoked, rec.Leaf.Issuer).put(step{

@@ -214,7 +214,7 @@ func (a *authority) certificates() [][]byte {
 func (c condemnation) afterwards(present, all bool, now time.Time) ca.Authority {
 	next, word := c.of.Authority, ca.AuthorityRevocation{By: c.by.Name, At: now, Reason: c.reason}
 	changed, crossed := false, all && c.by.Name != c.of.Parent
-	if (present || compromises(c.reason)) && next.State != ca.Retired {
+	if (present || c.reason.Compromises()) && next.State != ca.Retired {
 		next.State, changed = ca.Retired, true
 	}
 	at := slices.IndexFunc(next.Revoked, func(before ca.AuthorityRevocation) bool { return before.By == word.By })

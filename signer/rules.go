@@ -34,11 +34,12 @@ type authority struct {
 	unopened error
 }
 
-// signs gives the newest active generation of a line whose key is here, or nil.
+// signs gives the newest active generation of a line whose chain stands and whose key is
+// here, or nil.
 func (r *rules) signs(line string) *authority {
 	var newest *authority
 	for _, a := range r.authorities {
-		if a.Line != line || a.Kind != ca.Issuing || a.State != ca.Active || a.key == nil {
+		if a.Line != line || a.Kind != ca.Issuing || a.State != ca.Active || a.Fallen != "" || a.key == nil {
 			continue
 		}
 		if newest == nil || a.NewerThan(newest.Authority) {
@@ -95,15 +96,12 @@ func (r *rules) withAuthority(a *authority) *rules {
 	return &next
 }
 
-// maxDepth bounds chains, and ends a walk up one that leads back into itself.
-const maxDepth = 16
-
 // chain is a generation and all above it, up to its root; whole is false if that
 // is not known.
 func (r *rules) chain(a ca.Authority) (up []ca.Authority, whole bool) {
 	for up = []ca.Authority{a}; a.Parent != a.Name; up = append(up, a) {
 		parent := r.authorities[a.Parent]
-		if parent == nil || len(up) == maxDepth {
+		if parent == nil || len(up) == ca.MaxChain {
 			return up, false
 		}
 		a = parent.Authority

@@ -223,7 +223,7 @@ func (a listedAuthority) age(now time.Time) string {
 
 // stateText is its state, and whether what signed it revoked it.
 func (a listedAuthority) stateText() string {
-	if slices.ContainsFunc(a.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == a.Parent }) {
+	if a.RevokedByParent() {
 		return string(a.State) + ", revoked"
 	}
 	return string(a.State)
