@@ -82,7 +82,10 @@ func (s *Signer) Inherit(q Inheritance) (out Inherited, err error) {
 		}
 		out.Notices = append(out.Notices, ended)
 	}
-	fresh := s.unknown(a.Key, l.entries)
+	fresh, err := s.madeElsewhere(a.Key, s.unknown(a.Key, l.entries), now)
+	if err != nil {
+		return out, err
+	}
 	out.Entries, out.Taken, out.Number, out.Made = len(l.entries), len(fresh), l.number, l.made
 	if q.DryRun {
 		out.Authority = a.Authority

@@ -11,6 +11,7 @@ import (
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/signer"
 	"chancery/signer/journal"
 )
 
@@ -111,5 +112,77 @@ func TestRV03_TheEarlierDateOfTwoListsFromElsewhereStands(t *testing.T) {
 			i.Snapshot()
 			i.restarts()
 		}
+	}
+}
+
+// R26, RV-05: a list from elsewhere revokes no certificate of this log: it is refused until
+// the certificate is revoked here, so that log, book and lists say the same. It stays revoked
+// as it is here then. What was not made here, though its number is like ours, keeps no list out.
+func TestR26_AListFromElsewhereRevokesNothingThatWasMadeHere(t *testing.T) {
+	i := newImported(t)
+	h := i.hello(0)
+	p := profiles(t, h)["server"]
+	a, b := i.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), p)), i.issued(h, wish(2, csrBy(t, "b.lab.example", p256...), p))
+	ours, held := parsed(t, a.DER).SerialNumber, parsed(t, b.DER).SerialNumber
+	alike := new(big.Int).Xor(ours, big.NewInt(1))
+	list := i.listing(9, x509.RevocationListEntry{SerialNumber: ours, RevocationTime: hours(2), ReasonCode: 4},
+		x509.RevocationListEntry{SerialNumber: held, RevocationTime: hours(2), ReasonCode: 5},
+		x509.RevocationListEntry{SerialNumber: alike, RevocationTime: hours(3), ReasonCode: 1})
+	refused := func(what string) {
+		t.Helper()
+		for _, dry := range []bool{true, false} {
+			before := i.Size()
+			_, err := i.Inherit(signer.Inheritance{Authority: "issuing-g2", List: list, DryRun: dry})
+			if !isCode(err, ca.E2602) || i.Size() != before {
+				t.Errorf("%s: %v, %d leaves more", what, err, i.Size()-before)
+			}
+		}
+	}
+	takes := func(a ca.Answer, step int, why ca.Reason) {
+		t.Helper()
+		if got := i.revoke(i.hello(0), a, step, why); got.Problem != nil {
+			t.Fatal(got.Problem)
+		}
+	}
+	refused("both are good here")
+	takes(a, 1, ca.Superseded)
+	refused("one is good here")
+	takes(b, 1, ca.CertificateHold)
+	takes(b, 2, ca.RemoveFromCRL)
+	refused("the hold of one was taken back")
+	takes(b, 3, ca.CessationOfOperation)
+	if got := i.inherits(list); got.Entries != 3 || got.Taken != 1 || got.Authority.Past.Entries != 1 {
+		t.Errorf("taken: %+v, %+v", got, got.Authority.Past)
+	}
+	for range 2 {
+		if e := i.entryOf(ours); e.ReasonCode != int(ca.Superseded) || time.Since(e.RevocationTime) > time.Hour {
+			t.Errorf("the one of this log: %+v", e)
+		}
+		i.entryOf(held)
+		if e := i.entryOf(alike); e.ReasonCode != int(ca.KeyCompromise) {
+			t.Errorf("the one that is not: %+v", e)
+		}
+		i.restarts()
+	}
+	takes(a, 2, ca.KeyCompromise)
+}
+
+// R26: a certificate of this log that has ended keeps no list out: nobody could revoke it.
+func TestR26_AListFromElsewhereMayNameWhatHasEndedHere(t *testing.T) {
+	i := newImported(t)
+	h := i.hello(0)
+	w := wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"])
+	w.NotAfter = time.Now().Add(24 * time.Hour).UTC().Truncate(time.Second)
+	list := i.listing(9, x509.RevocationListEntry{SerialNumber: parsed(t, i.issued(h, w).DER).SerialNumber, RevocationTime: hours(2), ReasonCode: 4})
+	i.stop()
+	later := unopened(i.Dir)
+	later.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	if err := later.Open(); err != nil {
+		t.Fatal(err)
+	}
+	i.site = running(t, later)
+	got, err := i.Inherit(signer.Inheritance{Authority: "issuing-g2", List: list, Ended: true})
+	if err != nil || got.Entries != 1 || got.Taken != 0 {
+		t.Errorf("taken: %+v, %v", got, err)
 	}
 }
