@@ -26,6 +26,8 @@ type Book struct {
 	// Certificates, Revocations and Events are the rows of these tables with ascending
 	// ids, each read once. Rows that came after the newest at the beginning are left out.
 	Certificates, Revocations, Events iter.Seq2[Row, error]
+	// Tokens and TokenEnds are those of these tables in the same way.
+	Tokens, TokenEnds iter.Seq2[Row, error]
 	// Authorities are all generations.
 	Authorities []ca.AuthorityRow
 	// Others are logs of other numbers that rows name, bounded by who reads them.
@@ -45,6 +47,9 @@ type Row struct {
 	DER  []byte
 	// Step is the rest of a row of revocation.
 	Step Step
+	// Token is the digest of the token that a row of token or token_end is about: of a
+	// token what its row comes to, zero if its columns contradict each other.
+	Token ca.Digest
 }
 
 // A Step is what a row of revocation has beside its certificate's serial.

@@ -31,6 +31,8 @@ const maxPending = 1 << 16
 //     is abandoned has no row, as another took its place.
 //   - A row of event holds the exact bytes of its leaf; each leaf that needs a row
 //     has one of these.
+//   - A row of token is the one whose digest its event names, and one of token_end the
+//     first that its events name. A token without a row is nobody's, and no fault.
 //   - A row of authority is the one that its AUTHORITY leaf describes.
 //
 // Leaves and rows are two streams in the same order, because a row's id is its
@@ -73,6 +75,9 @@ type comparison struct {
 	out    Agreement
 
 	certificates, revocations, events *stream
+	tokens, tokenEnds                 *stream
+	// ended are the tokens that events revoked, maxPending of them at most.
+	ended map[ca.Digest]bool
 
 	generations []generation
 	// known is the size of the newest checkpoint: leaves below were there before
@@ -90,7 +95,7 @@ type comparison struct {
 
 // newComparison brings the first row of each table into view; stop ends it.
 func newComparison(v Verification, b Book) (*comparison, error) {
-	c := &comparison{book: b, key: v.Key, signed: v.Newest, open: map[int64]openIntent{}}
+	c := &comparison{book: b, key: v.Key, signed: v.Newest, open: map[int64]openIntent{}, ended: map[ca.Digest]bool{}}
 	c.out.Mark, c.out.Others = b.Mark, b.Others
 	for _, a := range b.Authorities {
 		c.generations = append(c.generations, generation{AuthorityRow: a})
@@ -98,6 +103,8 @@ func newComparison(v Verification, b Book) (*comparison, error) {
 	c.certificates = newStream("certificate", b.Certificates, c.count)
 	c.revocations = newStream("revocation", b.Revocations, func(*Row) { c.out.Revocations++ })
 	c.events = newStream("event", b.Events, func(*Row) { c.out.Events++ })
+	c.tokens = newStream("token", b.Tokens, func(*Row) {})
+	c.tokenEnds = newStream("token_end", b.TokenEnds, func(*Row) {})
 	for _, s := range c.streams() {
 		if err := s.advance(); err != nil {
 			c.stop()
@@ -107,8 +114,8 @@ func newComparison(v Verification, b Book) (*comparison, error) {
 	return c, nil
 }
 
-func (c *comparison) streams() [3]*stream {
-	return [...]*stream{c.certificates, c.revocations, c.events}
+func (c *comparison) streams() [5]*stream {
+	return [...]*stream{c.certificates, c.revocations, c.events, c.tokens, c.tokenEnds}
 }
 
 func (c *comparison) stop() {
@@ -162,6 +169,9 @@ func (c *comparison) leaf(r Record) error {
 	}
 	c.event(r, event)
 	c.step(r, step)
+	if err := c.token(r, event != nil); err != nil {
+		return err
+	}
 	if row != nil && l.Kind != Intent {
 		c.differ(l.Index, row, fmt.Sprintf("the book has a certificate here, the log a leaf of %v (S02)", l.Kind))
 	}

@@ -31,7 +31,7 @@ type story struct {
 // newStory is an installation: an authority with its certificate, and a session
 // that settled them.
 func newStory(t testing.TB) *story {
-	s := &story{t: t, book: Book{LogNo: 1, Entered: 1, Database: "db", Revocations: stream2(nil)}}
+	s := &story{t: t, book: Book{LogNo: 1, Entered: 1, Database: "db", Revocations: stream2(nil), Tokens: stream2(nil), TokenEnds: stream2(nil)}}
 	s.leaf(Leaf{Kind: Genesis}, `{"database_id":"db"}`)
 	ca0 := s.intent(ca.CACertificate)
 	der := s.final(ca0)

@@ -3,8 +3,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -33,6 +35,10 @@ const (
 	auditFirstCertificate  = `SELECT id FROM certificate WHERE id >= $1 ORDER BY id LIMIT 1`
 	auditFirstEvent        = `SELECT id FROM event WHERE id >= $1 ORDER BY id LIMIT 1`
 	auditFirstRevocation   = `SELECT id FROM revocation WHERE id >= $1 ORDER BY id LIMIT 1`
+	auditFirstToken        = `SELECT id FROM token WHERE id >= $1 ORDER BY id LIMIT 1`
+	auditNewestToken       = `SELECT id FROM token WHERE id <= $1 ORDER BY id DESC LIMIT 1`
+	auditFirstTokenEnd     = `SELECT id FROM token_end WHERE id >= $1 ORDER BY id LIMIT 1`
+	auditNewestTokenEnd    = `SELECT id FROM token_end WHERE id <= $1 ORDER BY id DESC LIMIT 1`
 	auditFirstAuthority    = `SELECT id FROM authority WHERE id >= $1 ORDER BY id LIMIT 1`
 	auditNewestCertificate = `SELECT id FROM certificate WHERE id <= $1 ORDER BY id DESC LIMIT 1`
 	auditNewestRevocation  = `SELECT id FROM revocation WHERE id <= $1 ORDER BY id DESC LIMIT 1`
@@ -40,6 +46,8 @@ const (
 
 	auditCertificates = `SELECT id, kind, issuer_key, serial, der FROM certificate WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 	auditRevocations  = `SELECT id, certificate, issuer_key, serial, step, reason, actor, revoked_at, invalid_since FROM revocation WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
+	auditTokens       = `SELECT id, digest, secret, owner, document FROM token WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
+	auditTokenEnds    = `SELECT id, token FROM token_end WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 	auditEvents       = `SELECT id, leaf FROM event WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT $3`
 )
 
@@ -118,7 +126,32 @@ func (a *Audit) Book(ctx context.Context, logNo uint16) (audit.Book, error) {
 		err = row.Scan(&r.ID, &r.Leaf)
 		return r, err
 	})
+	b.Tokens = a.rows(ctx, auditTokens, [2]ca.ID{first, last}, scanTokenRow)
+	b.TokenEnds = a.rows(ctx, auditTokenEnds, [2]ca.ID{first, last}, func(row scanner) (r audit.Row, err error) {
+		var token []byte
+		if err := row.Scan(&r.ID, &token); err != nil {
+			return r, err
+		}
+		return r, intoDigest(&r.Token, token)
+	})
 	return b, nil
+}
+
+// scanTokenRow reads a row of token. One that contradicts itself comes to no digest.
+func scanTokenRow(row scanner) (r audit.Row, err error) {
+	var digest, secret []byte
+	var owner, document string
+	if err := row.Scan(&r.ID, &digest, &secret, &owner, &document); err != nil {
+		return r, err
+	}
+	var t ca.Token
+	if json.Unmarshal([]byte(document), &t) != nil {
+		return r, nil
+	}
+	if is := t.Digest(); bytes.Equal(is[:], digest) && bytes.Equal(t.Secret[:], secret) && t.Owner == owner {
+		r.Token = is
+	}
+	return r, nil
 }
 
 // logs reads the mark and number of our log, and the names of all by number.
@@ -161,7 +194,7 @@ func (a *Audit) logs(ctx context.Context, b *audit.Book) (map[uint16]string, err
 // them.
 func (a *Audit) newest(ctx context.Context, logNo uint16) (ca.ID, error) {
 	newest := ca.NewID(logNo, 0) - 1
-	for _, query := range []string{auditNewestCertificate, auditNewestRevocation, auditNewestEvent} {
+	for _, query := range []string{auditNewestCertificate, auditNewestRevocation, auditNewestEvent, auditNewestToken, auditNewestTokenEnd} {
 		id, ok, err := a.id(ctx, query, ca.NewID(logNo, ca.MaxIndex))
 		if err != nil {
 			return 0, err
@@ -189,7 +222,7 @@ func (a *Audit) others(ctx context.Context, ours uint16, names map[uint16]string
 	at := ca.ID(0)
 	for len(found) < maxOtherLogs {
 		first, some := ca.ID(0), false
-		for _, query := range []string{auditFirstCertificate, auditFirstRevocation, auditFirstEvent, auditFirstAuthority} {
+		for _, query := range []string{auditFirstCertificate, auditFirstRevocation, auditFirstEvent, auditFirstToken, auditFirstTokenEnd, auditFirstAuthority} {
 			id, ok, err := a.id(ctx, query, at)
 			if err != nil {
 				return nil, err

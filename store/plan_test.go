@@ -58,6 +58,12 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"auditNewestEvent", auditNewestEvent, []any{at}},
 		{"auditCertificates", auditCertificates, []any{1, at, 10}},
 		{"auditRevocations", auditRevocations, []any{1, at, 10}},
+		{"auditFirstToken", auditFirstToken, []any{1}},
+		{"auditFirstTokenEnd", auditFirstTokenEnd, []any{1}},
+		{"auditNewestToken", auditNewestToken, []any{at}},
+		{"auditNewestTokenEnd", auditNewestTokenEnd, []any{at}},
+		{"auditTokens", auditTokens, []any{1, at, 10}},
+		{"auditTokenEnds", auditTokenEnds, []any{1, at, 10}},
 		{"auditEvents", auditEvents, []any{1, at, 10}},
 	}
 	for name, f := range map[string]ca.Filter{

@@ -68,6 +68,11 @@ var tamperings = []tampering{
 	{"a revocation is put where the log has none", []string{
 		`INSERT INTO revocation (id, certificate, issuer_key, serial, step, reason, actor, revoked_at) SELECT id + 1000, certificate, issuer_key, serial, 2, 1, actor, revoked_at FROM revocation`,
 	}, "a row of revocation, and the log ends before its leaf (S02)"},
+	{"a token may do more", []string{`UPDATE token SET document = REPLACE(document, '"auditor"', '"security-admin"')`}, "the row of token is not of the token that the log tells of here"},
+	{"a token is given to somebody", []string{`UPDATE token SET owner = 'uid:4711'`}, "the row of token is not of the token that the log tells of here"},
+	{"a token is put where the log has none", []string{`INSERT INTO token (digest, id, secret, owner, document) SELECT secret, id + 1000, digest, owner, document FROM token`}, "a row of token, and the log ends before its leaf (S02)"},
+	{"a token's revocation is deleted", []string{`DELETE FROM token_end`}, "there is no row of token_end"},
+	{"a token's revocation is moved to another", []string{`UPDATE token_end SET token = (SELECT secret FROM token LIMIT 1)`}, "the row of token_end is not of a revocation that the log tells of here"},
 	{"the leaf in an event is another", []string{`UPDATE event SET leaf = (SELECT leaf FROM event WHERE id = {b}) WHERE id = {a}`}, "is not the log's"},
 }
 
@@ -94,7 +99,7 @@ func intruder(t *testing.T, driver, dsn string) *sql.DB {
 		execute(t, db, "SET session_replication_role = replica")
 		return db
 	}
-	for _, table := range []string{"certificate", "revocation", "event"} {
+	for _, table := range []string{"certificate", "revocation", "event", "token", "token_end"} {
 		execute(t, db, "DROP TRIGGER "+table+"_no_update", "DROP TRIGGER "+table+"_no_delete")
 	}
 	return db
@@ -179,6 +184,9 @@ func (h hand) issuesAndRevokes() {
 	h.t.Helper()
 	h.issues("nas", "web", "mail")
 	h.done("revoke", "mail.lab.example", "--reason", "superseded", "--confirm", "mail.lab.example")
+	h.done("token", "create", "--name", "gone", "--role", "auditor")
+	h.done("token", "revoke", "gone")
+	h.done("token", "create", "--name", "stays", "--role", "auditor")
 	if out := h.agrees(); out.Book.Certificates != 5 || out.Book.Authorities != 2 || out.Book.Revocations != 1 || out.Book.Unsettled != 0 || out.Book.Unclosed != 0 {
 		h.t.Errorf("after three certificates: %+v", out.Book)
 	}
