@@ -180,10 +180,22 @@ func (s *Signer) certify(c certifying) (*authority, error) {
 	}
 	if c.beside {
 		c.own.Cross = append(slices.Clone(c.own.Cross), ca.CrossCertificate{By: c.signer.Name, Certificate: der})
+		// Now one is valid again. That those before are revoked is on the log, and on the lists.
+		c.own.Revoked = withoutWord(c.own.Revoked, c.signer.Name)
 	} else {
 		c.own.Certificate = der
 	}
 	return c.own, s.enter(c.own, intent, der)
+}
+
+// withoutWord gives revocations without that by one of those who signed.
+func withoutWord(all []ca.AuthorityRevocation, by string) (out []ca.AuthorityRevocation) {
+	for _, r := range all {
+		if r.By != by {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // signCA journals the intent of a CA certificate and signs it.

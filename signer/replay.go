@@ -38,6 +38,7 @@ type memory struct {
 	// made are the names of the keys that were made here.
 	made   map[string]bool
 	tokens tokens
+	strays map[int64]stray // by INTENT
 }
 
 // newMemory is a memory before the first leaf.
@@ -47,7 +48,7 @@ func (s *Signer) newMemory() *memory {
 		rules:   &rules{profiles: map[string]ca.Profile{}, authorities: map[string]*authority{}},
 		lists:   map[string]ca.List{},
 		revoked: map[ca.Digest]*revoked{}, compromised: map[ca.Digest]bool{}, abandoned: map[int64]bool{},
-		recent: newRecent(s.remembers()), made: map[string]bool{}, tokens: tokens{},
+		recent: newRecent(s.remembers()), made: map[string]bool{}, tokens: tokens{}, strays: map[int64]stray{},
 	}
 }
 
@@ -95,7 +96,10 @@ func (m *memory) take(rec journal.Record) (err error) {
 		err = m.intentLeaf(rec)
 	case audit.Void:
 		err = m.voidLeaf(rec)
-	case audit.Final, audit.Adopted:
+	case audit.Final:
+		about, err = m.finalLeaf(rec)
+		m.settled(rec)
+	case audit.Adopted:
 		m.settled(rec)
 	case audit.FrontEvent:
 		about, err = m.eventLeaf(rec)
@@ -121,6 +125,7 @@ func (m *memory) authorityLeaf(rec journal.Record) (about string, err error) {
 		return "", err
 	}
 	m.rules = m.rules.withAuthority(sealed)
+	m.named(rec.Leaf.Cites)
 	return "authority " + a.Name, nil
 }
 
@@ -210,7 +215,7 @@ func (s *Signer) replay() error {
 	}
 	s.genesis, s.initKey = m.genesis, m.initKey
 	s.revoked, s.lists, s.abandoned, s.compromised = m.revoked, m.lists, m.abandoned, m.compromised
-	s.tokens = m.tokens
+	s.tokens, s.strays = m.tokens, m.strays
 	s.recent, s.made = m.recent, m.made
 	s.clock.heard(m.time)
 	s.rules.Store(m.rules)

@@ -143,13 +143,13 @@ func (s *Signer) condemned(q AuthorityRevoking, who string, now time.Time) (c co
 		by = c.of.Parent
 	}
 	c.by = r.authorities[by]
-	if err := c.possible(by); err != nil {
+	if err := s.possible(c, by); err != nil {
 		return c, err
 	}
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
 	present, stands := false, error(nil)
-	for _, der := range c.of.certificates() {
+	for _, der := range s.certificatesOf(c.of) {
 		if q.Certificate != nil && digest(der) != *q.Certificate {
 			continue
 		}
@@ -183,7 +183,7 @@ func (s *Signer) condemned(q AuthorityRevoking, who string, now time.Time) (c co
 }
 
 // possible refuses what nobody could carry out.
-func (c condemnation) possible(by string) error {
+func (s *Signer) possible(c condemnation, by string) error {
 	switch {
 	case !c.reason.Final():
 		return ca.Invalid(ca.E2111, "an authority is revoked for good, and the reason "+c.reason.String()+" is not", "use one of "+strings.Join(ca.FinalReasons(), ", ")).At("reason")
@@ -195,7 +195,12 @@ func (c condemnation) possible(by string) error {
 		return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(by), "chancery ca list")
 	case c.by.External:
 		return ca.Refused(ca.E2111, "the key of "+by+", which signed "+c.of.Name+", is not here", "have it revoked where that key is; then chancery ca retire "+c.of.Name)
-	case by == c.of.Parent || slices.ContainsFunc(c.of.Cross, func(x ca.CrossCertificate) bool { return x.By == by }):
+	case by == c.of.Parent:
+		return nil
+	case slices.ContainsFunc(s.certificatesOf(c.of), func(der []byte) bool {
+		x, err := x509.ParseCertificate(der)
+		return err == nil && bytes.Equal(x.RawIssuer, c.by.Subject)
+	}):
 		return nil
 	}
 	return ca.Refused(ca.E2111, by+" has signed no certificate of "+c.of.Name, "chancery ca show "+c.of.Name)

@@ -72,6 +72,9 @@ type Signer struct {
 	// Run's.
 	kept int64
 
+	// strays are Open's: no call that goes on leaves one.
+	strays map[int64]stray
+
 	// revoking is held while steps are taken and lists are made: it guards what is
 	// revoked, so that no list is older than a step that was answered.
 	revoking sync.Mutex
