@@ -106,11 +106,32 @@ func (s *Signer) foreign(q Import, now time.Time) (all []*authority, key crypto.
 			err = s.unclaimed(made[:len(made)-1])
 		}
 	}
+	if err == nil {
+		err = s.unrevoked(real)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	all, err = r.sealedAll(made)
 	return all, key, err
+}
+
+// unrevoked refuses a chain with a certificate that the one above it revoked, as its key's
+// lists say: nobody who reads them accepts what is signed below it.
+func (s *Signer) unrevoked(chain []policy.Link) error {
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	for i, x := range chain[:len(chain)-1] {
+		serial, err := ca.SerialFromBytes(x.Serial)
+		if err != nil {
+			continue // which is on no list
+		}
+		if last, ok := s.revokedOf(chain[i+1].Key).find(wide(serial)); ok && !last.lifted() {
+			return untakeable("the certificate of "+x.Title+" was revoked by "+chain[i+1].Title, "have a new one made, of a new key if this one may be in other hands: chancery ca export-csr").
+				Because(fmt.Sprintf("serial number %s is on its list since %s, for %s", serial, time.Unix(last.at, 0).UTC().Format(time.DateOnly), ca.Reason(last.reason)))
+		}
+	}
+	return nil
 }
 
 // unclaimed refuses names for those above that a key has which lies here and waits for its
