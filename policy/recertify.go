@@ -52,10 +52,10 @@ func (h Hierarchy) Certifies(q Renewal) (a, p Standing, err error) {
 		err = unmakeable(p.Name+" is no root, and who trusts its root needs no such certificate", "choose a root: chancery ca list")
 	case q.By != "" && a.AKI == ca.AKIIssuer:
 		err = unmakeable("what "+a.Name+" signed names its own certificate, and would not verify by another", "found the next generation with key identifiers alone: chancery ca create --aki keyid")
-	case a.State == ca.Retired || p.State == ca.Retired:
-		err = unmakeable("one of the two is retired", "chancery ca list")
 	case q.By == "" && h.fallen(a) != "":
 		err = unmakeable(a.Name+" cannot be renewed: "+h.fallen(a), "found the next generation below another authority: chancery ca create")
+	case a.State == ca.Retired || p.State == ca.Retired:
+		err = unmakeable("one of the two is retired", "chancery ca list")
 	case a.full():
 		err = unmakeable(a.Name+" has as many certificates as one key can have", "found the next generation: chancery ca create")
 	default:
