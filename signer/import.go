@@ -107,13 +107,23 @@ func (s *Signer) foreign(q Import, now time.Time) (all []*authority, key crypto.
 		}
 	}
 	if err == nil {
-		err = s.unrevoked(real)
+		err = errors.Join(revocable(real), s.unrevoked(real))
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	all, err = r.sealedAll(made)
 	return all, key, err
+}
+
+// revocable refuses a certificate that no list can name, so that whoever signed it could
+// never revoke it. A root is on no list of its own, and may have any number.
+func revocable(chain []policy.Link) error {
+	x := chain[0]
+	if _, err := ca.SerialFromBytes(x.Serial); len(chain) == 1 || err == nil && !(len(x.Serial) == 20 && x.Serial[0] > 0x7f) {
+		return nil
+	}
+	return untakeable(fmt.Sprintf("the serial number of %s, %x, is not of 1 to 20 octets above zero", x.Title, x.Serial), "have it made again with one that its signer's lists can name (RFC 5280 §4.1.2.2)")
 }
 
 // unrevoked refuses a chain with a certificate that the one above it revoked, as its key's

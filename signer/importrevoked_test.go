@@ -5,6 +5,7 @@ package signer_test
 import (
 	"crypto/x509"
 	"math/big"
+	"strings"
 	"testing"
 
 	"chancery/ca"
@@ -57,4 +58,29 @@ func TestBK06_AnImportOfWhatItsParentRevokedIsRefused(t *testing.T) {
 		t.Errorf("its parent is %s", u.Parent)
 	}
 	refused("another one of a key whose certificate was revoked here", importing("users-g1", "good", third, root))
+}
+
+// BK-06: a serial number that stands on no list is refused below a root, which is on no
+// list itself.
+func TestBK06_AnImportThatNobodyCouldRevokeIsRefused(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	e.makes("root", "", "ec", 4000, rootExtensions)
+	numbered := func(name, number string, days string, by ...string) []byte {
+		e.openssl(append([]string{"x509", "-req", "-sha256", "-in", name + ".csr", "-days", days, "-extfile", name + ".ext", "-out", name + ".pem", "-set_serial", number}, by...)...)
+		return e.openssl("x509", "-in", name+".pem", "-outform", "DER")
+	}
+	root := numbered("root", "0", "4000", "-signkey", "root.key")
+	q := c.importing("corp-g1", ca.Root, root)
+	q.Key = e.key("root")
+	c.imports(q)
+	e.makes("sub", "root", "ec", 2000, issuingExtensions)
+	for number, taken := range map[string]bool{
+		"0": false, "0x7f" + strings.Repeat("ff", 25): false, "0x80" + strings.Repeat("00", 19): false, "0x7f" + strings.Repeat("ff", 19): true,
+	} {
+		q := c.importing("users-g1", ca.Issuing, numbered("sub", number, "2000", "-CA", "root.pem", "-CAkey", "root.key"), root)
+		q.Key, q.Above, q.DryRun = e.key("sub"), nil, true
+		if _, err := c.Import(q); (err == nil) != taken || err != nil && !isCode(err, ca.E2602) {
+			t.Errorf("serial number %s: %v", number, err)
+		}
+	}
 }
