@@ -119,3 +119,31 @@ func TestSG03_TheNameOfAKeyThatWaitsIsNobodyElses(t *testing.T) {
 	q.Above = []string{"corp"}
 	c.imports(q)
 }
+
+// SG-03, R144: a key from elsewhere that is certified anew by words of the parent alone is
+// sealed by them; what died between key and certificate is repeated by the same call.
+func TestSG03_ACertificationAnewThatDiedIsRepeated(t *testing.T) {
+	c, e := ceremonial(t), elsewhere{t, t.TempDir()}
+	e.makes("root", "", "ec", 4000, rootExtensions)
+	sub := e.makes("sub", "root", "ec", 2000, "subjectKeyIdentifier=hash\n")
+	q := signer.Resigning{Import: c.importing("mid-g1", ca.Intermediate, sub), Parent: "root-g1", ParentWords: c.words, Days: 500}
+	q.Words, q.Key = "", e.key("sub")
+	sealed := q.Import
+	sealed.OwnWords, sealed.Key = c.words, e.key("sub")
+	if err := c.Bring(sealed); err != nil {
+		t.Fatal(err)
+	}
+	c.restarts()
+	other := q
+	other.ParentWords, other.Key = otherWords(t), e.key("sub")
+	c.untouched("other words", ca.E3002, func() error { _, err := c.Resign(other); return err })
+	made, err := c.Resign(q)
+	if err != nil {
+		t.Fatalf("the same call again: %v", err)
+	}
+	c.takes(made)
+	c.inherits(signer.Inheritance{Authority: "mid-g1", None: true})
+	if _, err := c.ListRoot(signer.RootListing{Authority: "mid-g1", Words: c.words}); err != nil {
+		t.Errorf("the parent's words do not open it: %v", err)
+	}
+}

@@ -33,6 +33,10 @@ func (s *Signer) Resign(q Resigning) (out Created, err error) {
 	if err != nil {
 		return out, err
 	}
+	if q.OwnWords == "" && q.Words == "" {
+		// Here already: a key that lies here since a call was broken off is opened by them.
+		q.OwnWords = q.ParentWords
+	}
 	c, key, err := s.resigned(q, now)
 	if err != nil {
 		return out, err
@@ -43,9 +47,6 @@ func (s *Signer) Resign(q Resigning) (out Created, err error) {
 	}
 	if c.signer.key, err = s.rootKey(q.Parent, q.ParentWords); err != nil {
 		return out, err
-	}
-	if q.OwnWords == "" && q.Words == "" {
-		q.OwnWords = q.ParentWords // which have opened the parent's key
 	}
 	if err := s.bring(q.Import, key); err != nil {
 		return out, err
