@@ -217,7 +217,7 @@ func (s *Signer) ownWords(q Creation) (*softkey.Stretched, error) {
 	// these already; without one, that of the installation must open with them.
 	if q.OwnWords == "" && q.Parent == "" {
 		if err := s.keys.ProveWords(words, s.log()); err != nil {
-			return nil, s.noteTry(Unlocking{Words: q.Words}, err)
+			return nil, wanted(s.noteTry(Unlocking{Words: q.Words}, err), "")
 		}
 	}
 	return s.keys.Stretch(words, s.KDF)

@@ -115,9 +115,26 @@ func (s *Signer) rootKey(name, text string) (crypto.Signer, error) {
 	defer words.Wipe()
 	key, err := s.keys.Root(name, words, s.log())
 	if err != nil {
-		return nil, s.noteTry(Unlocking{Words: text}, err)
+		return nil, wanted(s.noteTry(Unlocking{Words: text}, err), name)
 	}
 	return key, nil
+}
+
+// wanted says of wrong words whose are wanted: an installation has those of its founding,
+// and each authority may have its own. No name means the founding's.
+func wanted(err error, name string) error {
+	var p *ca.Problem
+	if !WrongSecret(err) || !errors.As(err, &p) {
+		return err
+	}
+	named := *p
+	if name == "" {
+		named.Detail += ": those of the founding are wanted"
+	} else {
+		named.Detail += ": those that seal the key of " + name + " are wanted"
+		named.Fix = "its own, if it got some when it was made, else those of the founding; " + p.Fix
+	}
+	return &named
 }
 
 // An asking is a key that says on the log what it is about to sign.

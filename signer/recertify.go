@@ -122,7 +122,7 @@ func (s *Signer) proven(text string) error {
 	}
 	defer words.Wipe()
 	if err := s.keys.ProveWords(words, s.log()); err != nil {
-		return s.noteTry(Unlocking{Words: text}, err)
+		return wanted(s.noteTry(Unlocking{Words: text}, err), "")
 	}
 	return nil
 }

@@ -27,12 +27,17 @@ func (a *app) interactive() bool { return onTerminal(a.in) && onTerminal(a.err) 
 // ask asks what init was not told, if there is somebody to ask. Each question has
 // a flag, and Enter takes what is in brackets.
 func (a *app) ask(ctx context.Context, p *plan) error {
-	if len(p.names) > 0 || !a.interactive() {
-		return nil
-	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = ""
+	}
+	if p.yes && len(p.names) == 0 {
+		if _, domain, _ := strings.Cut(host, "."); domain != "" {
+			p.names = []string{domain}
+		}
+	}
+	if len(p.names) > 0 || p.yes || !a.interactive() {
+		return nil
 	}
 	fmt.Fprint(a.err, "Chancery sets up a root and an issuing authority on this machine. Enter accepts.\n")
 	_, domain, _ := strings.Cut(host, ".")

@@ -378,6 +378,7 @@ func (c *ceremony) importPlan(w signer.Import, chain []*x509.Certificate, q brin
 		fmt.Fprintf(c.err, "    certified anew by %s, with the same name and key\n", q.resign)
 		return
 	}
-	_, notices := policy.Stagger(policy.Span{Now: time.Now(), Days: wholeDays(x.NotAfter), Given: true})
+	// A day more than it has, so that the end of the certificate is the one that is spoken of.
+	_, notices := policy.Stagger(policy.Span{Now: time.Now(), Days: wholeDays(x.NotAfter) + 1, Given: true, Last: x.NotAfter})
 	c.told(notices)
 }

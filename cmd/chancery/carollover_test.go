@@ -163,6 +163,9 @@ func TestASuccessorWaitsForTheHostsThatWereNamed(t *testing.T) {
 			t.Errorf("%s", s.err)
 		}
 	}
+	if s := h.refused("E1101", "ca", "rollover", "issuing-g1", "--activate", "--accept-missing", "3"); !strings.Contains(s.err, "more than lack the bundle: 2") {
+		t.Errorf("%s", s.err)
+	}
 	h.done("ca", "rollover", "issuing-g1", "--mark", "printer-gw", "--activate", "--accept-missing", "1")
 	if s := h.done("ca", "list"); !strings.Contains(s.out, "retiring") {
 		t.Errorf("%s", s.out)

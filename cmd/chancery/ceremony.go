@@ -67,7 +67,7 @@ func (a *app) ceremonialAs(ctx context.Context, sample answer, do func(context.C
 		return err
 	}
 	return a.known(ctx, func(ctx context.Context, k *client.Client, all []ca.Authority) error {
-		return l.silent(do(ctx, &ceremony{app: a, at: l, front: k, signer: wire.Dial(dialPath(l.socket("ceremony"))), all: all, pki: settings.PKIURL}))
+		return l.whereWords(l.silent(do(ctx, &ceremony{app: a, at: l, front: k, signer: wire.Dial(dialPath(l.socket("ceremony"))), all: all, pki: settings.PKIURL})))
 	})
 }
 

@@ -265,7 +265,7 @@ func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, day
 	}
 	made, err := l.listByWords(ctx, signer.RootListing{Authority: of.Name, Words: words, Days: days})
 	if err != nil {
-		return err
+		return l.whereWords(err)
 	}
 	lists := []ca.List{made}
 	return a.give(answer{value: lists, rows: lists, names: []string{of.Name},

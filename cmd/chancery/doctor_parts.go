@@ -12,7 +12,9 @@ import (
 	"strings"
 	"syscall"
 
+	"chancery/ca"
 	"chancery/client"
+	"chancery/signer"
 	"chancery/store"
 )
 
@@ -147,6 +149,22 @@ func (l layout) noteWords(path string) error {
 	}
 	_, err = f.WriteString(path + "\n")
 	return errors.Join(err, f.Close())
+}
+
+// whereWords adds to a refusal of recovery words which files any were written to, in the
+// order in which they were: the founding's first.
+func (l layout) whereWords(err error) error {
+	var p *ca.Problem
+	if !errors.As(err, &p) || !signer.WrongSecret(err) {
+		return err
+	}
+	note, failed := os.ReadFile(l.wordsNote())
+	if failed != nil || len(note) == 0 {
+		return err
+	}
+	named := *p
+	named.Fix += "; words were written to " + strings.Join(strings.Fields(string(note)), ", ")
+	return &named
 }
 
 // lookAtWords nags until the recovery words have left the machine. It looks at the files'

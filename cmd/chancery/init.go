@@ -45,7 +45,7 @@ type plan struct {
 	single, elsewhere   bool
 	request             string // new file of --csr-out
 	recovery, passwords string
-	dryRun              bool
+	dryRun, yes         bool
 }
 
 func (a *app) initCommand() *cobra.Command {
@@ -80,7 +80,7 @@ func (a *app) initCommand() *cobra.Command {
 	f.StringVar(&p.pki, "pki-url", "", "where revocation lists are fetched (default: http://HOSTNAME:8080)")
 	f.StringVar(&p.assurance, "assurance", string(ca.Solo), "solo or separated")
 	f.StringVar(&p.unlock, "unlock", "auto", "auto: a file opens the signing keys at each start; prompt: a passphrase")
-	f.StringVar(&p.recovery, "recovery-file", "", "new file that takes the recovery words (required without a terminal)")
+	f.StringVar(&p.recovery, "recovery-file", "", "new file that takes the recovery words (required without a terminal, and with --yes)")
 	f.StringVar(&p.passwords, "password-file", "", "file with the passphrase for --unlock prompt")
 	f.StringVar(&p.key, "key", "ecdsa-p256", "type of the issuing authority's key: "+strings.Join(authorityKeys, ", "))
 	f.StringVar(&p.rootKey, "root-key", "ecdsa-p384", "type of the root's key")
@@ -92,6 +92,7 @@ func (a *app) initCommand() *cobra.Command {
 	f.BoolVar(&p.elsewhere, "root-csr-only", false, "the root is elsewhere: make the issuing authority's key, and a request for its certificate")
 	f.StringVar(&p.request, "csr-out", "", "new file for the request of --root-csr-only (default: print it)")
 	f.BoolVar(&p.dryRun, "dry-run", false, "print what would be made, and write nothing")
+	f.BoolVar(&p.yes, "yes", false, "take what is proposed, and ask nothing")
 	_ = c.RegisterFlagCompletionFunc("key", fixed(authorityKeys...)) // the flags are there
 	_ = c.RegisterFlagCompletionFunc("root-key", fixed(authorityKeys...))
 	_ = c.RegisterFlagCompletionFunc("unlock", fixed("auto", "prompt"))
@@ -339,7 +340,7 @@ func (a *app) missing(p plan) error {
 	if len(p.names) == 0 {
 		flags = append(flags, "--names lab.example")
 	}
-	if alone := !a.interactive(); alone {
+	if alone := p.yes || !a.interactive(); alone {
 		if p.recovery == "" && !p.dryRun {
 			flags = append(flags, "--recovery-file FILE")
 		}
@@ -350,7 +351,7 @@ func (a *app) missing(p plan) error {
 	if len(flags) == 0 {
 		return nil
 	}
-	return usage("without a terminal to ask at, init needs: "+strings.Join(flags, ", "), "the same again with "+strings.Join(flags, " "))
+	return usage("without asking at a terminal, init needs: "+strings.Join(flags, ", "), "the same again with "+strings.Join(flags, " "))
 }
 
 // issuingUse is what the issuing authority is for: what the profiles of a set need, and

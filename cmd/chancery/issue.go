@@ -152,6 +152,9 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 		if err != nil {
 			return err
 		}
+		if made {
+			a.madeHere()
+		}
 		return a.issued(q, material{issued, q.names[0], key, secret})
 	})
 }

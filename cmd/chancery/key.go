@@ -120,7 +120,7 @@ func (a *app) secret(ctx context.Context, file string, words bool) (string, erro
 	in, _ := a.in.(*os.File)
 	if !a.interactive() {
 		if words {
-			return "", usage("there is no terminal to ask for the recovery words at", "set CHANCERY_PASSWORD_FILE to a file with the words")
+			return "", usage("there is no terminal to ask for the recovery words at", "--recovery-file FILE, or CHANCERY_PASSWORD_FILE=FILE, with the words in the file")
 		}
 		return "", usage("there is no terminal to ask at", "use --password-file FILE")
 	}

@@ -44,6 +44,12 @@ func (a *app) mayMake(p ca.Profile, fresh bool) error {
 		return ca.Refused(ca.E2204, "profile "+p.Name+" takes no key that is made on the authority's own machine", "make the key where it is used, and bring its request: chancery sign FILE.csr --profile "+p.Name).
 			Because("rule server_keys: whoever had the key besides its owner could act for him").At("key")
 	}
-	fmt.Fprintln(a.err, "note: the key is made on the authority's own machine; one for another machine is better made there: chancery sign FILE.csr")
 	return nil
+}
+
+// madeHere says of a key that was made that it lies where few should.
+func (a *app) madeHere() {
+	if _, away, err := a.remote(); err == nil && !away {
+		fmt.Fprintln(a.err, "note: the key was made on the authority's own machine; one for another machine is better made there: chancery sign FILE.csr")
+	}
 }

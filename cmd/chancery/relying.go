@@ -95,8 +95,11 @@ func (r relying) missing(name string) (hosts []string) {
 // accepted by number: whoever counted them knows of them.
 func (r relying) lacking(name string, accepted int) error {
 	missing := r.missing(name)
-	if len(missing) <= accepted {
+	switch {
+	case len(missing) == accepted:
 		return nil
+	case len(missing) < accepted:
+		return usage(fmt.Sprintf("--accept-missing %d is more than lack the bundle: %d", accepted, len(missing)), "look who does, and say how many: chancery ca rollover "+name)
 	}
 	return ca.Refused(ca.E2603, fmt.Sprintf("%s of %d that were named lack the bundle: %s", counted(len(missing), "host"), len(r[name]), short(missing)),
 		fmt.Sprintf("chancery ca rollover %s --mark HOST for each that has it, or --activate --accept-missing %d", name, len(missing))).

@@ -198,7 +198,19 @@ func (a *app) unholdCommand() *cobra.Command {
 				if dry {
 					return a.wouldUnhold(ctx, k, ref)
 				}
-				return a.revoke(ctx, k, ref, ca.Withdrawal{Reason: ca.RemoveFromCRL})
+				before, err := k.Certificate(ctx, ref)
+				if err != nil {
+					return err
+				}
+				if before.Certificate.Revoked != nil {
+					return a.revoke(ctx, k, ref, ca.Withdrawal{Reason: ca.RemoveFromCRL})
+				}
+				// Typed again after it was done; of what never was held the service says so.
+				c, err := k.Revoke(ctx, ref, ca.Withdrawal{Reason: ca.RemoveFromCRL})
+				if err != nil {
+					return err
+				}
+				return a.give(answer{value: c, text: fmt.Sprintf("%s %s was not held: nothing was changed\n", a.mark(fine), c.Title()), names: []string{c.PublicName()}})
 			})
 		},
 	}

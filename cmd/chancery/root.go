@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"chancery/ca"
 )
@@ -80,6 +81,10 @@ func (a *app) root() *cobra.Command {
 	c.SetOut(a.out)
 	c.SetErr(a.err)
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		var wrong *pflag.InvalidValueError
+		if errors.As(err, &wrong) && wrong.GetFlag().Value.Type() == "int" {
+			return usage("--"+wrong.GetFlag().Name+" takes a whole number, and got "+ca.Show(wrong.GetValue()), c.CommandPath()+" --help")
+		}
 		return usage(err.Error()+a.nearestFlag(c), c.CommandPath()+" --help")
 	})
 	c.Flags().Bool("version", false, "print the program's version") // without -v, which others use to explain

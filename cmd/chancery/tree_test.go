@@ -61,7 +61,7 @@ var changes = map[string]string{
 	"sign":              "web.lab.example.csr",
 	"token create":      "--name second --role requester",
 	"token revoke":      "ci",
-	"trust install":     "--java cacerts",
+	"trust install":     "--all --java cacerts",
 	"trust remove":      "--java cacerts",
 }
 
