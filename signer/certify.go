@@ -174,6 +174,9 @@ func encoded(a ca.Authority, d ca.AuthorityDraft, parent *authority) (c certifyi
 // certify writes the intent of a CA certificate, signs it, and enters the authority: the
 // same order as for every other certificate, and the one road of all that are made here.
 func (s *Signer) certify(c certifying) (*authority, error) {
+	if err := s.unburnt(c.own, c.signer); err != nil {
+		return nil, err
+	}
 	der, intent, err := s.signCA(c)
 	if err != nil {
 		return nil, err

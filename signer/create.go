@@ -104,6 +104,9 @@ func (s *Signer) planned(q Creation) (m making, err error) {
 	m = making{Generation: q.Generation, kind: q.Kind, state: h.Birth(q.Line, q.Standby), pathLen: h.PathLen(n), pki: q.PKI}
 	if q.Parent != "" {
 		m.parent = r.authorities[q.Parent].shut()
+		if err := s.unburnt(m.parent); err != nil {
+			return m, err
+		}
 	}
 	if q.Kind == ca.Issuing {
 		if err := s.unsealed(); err != nil {

@@ -170,6 +170,9 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	if d.issuer = rules.signs(line); d.issuer == nil {
 		return ca.NobodySigns(line, rules.all())
 	}
+	if err := s.unburnt(d.issuer); err != nil {
+		return err
+	}
 	if err := rules.refusesKey(parsed.CSR.Key); err != nil {
 		return err
 	}

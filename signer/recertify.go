@@ -79,6 +79,9 @@ func (s *Signer) renewal(q Recertification, now time.Time) (c certifying, err er
 		return c, err
 	}
 	a, signer := r.authorities[of.Name], r.authorities[by.Name].shut()
+	if err := s.unburnt(a, signer); err != nil {
+		return c, err
+	}
 	if signer.Kind == ca.Issuing && r.authorities[by.Name].key == nil { // of a line without a root
 		return c, r.authorities[by.Name].locked()
 	}

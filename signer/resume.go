@@ -16,12 +16,16 @@ import (
 )
 
 // unused tells whether the key of a generation that was never made lies here: whoever
-// asked for it died between its key and its certificate, and asks again. One that is of
+// asked for it died between its key and its certificate, and asks again. One that was
+// revoked as compromised meanwhile is E2204. One that is of
 // another type, or sealed for another kind, is E2601 and stays: nobody but its owner can
 // tell that it is not needed.
 func (s *Signer) unused(q Creation) (bool, error) {
 	held, err := s.held(q.Name)
 	if err != nil || held == nil {
+		return false, err
+	}
+	if err := s.refusesKey(held.SPKI); err != nil {
 		return false, err
 	}
 	switch {

@@ -154,6 +154,18 @@ func (s *Signer) refusesKey(key ca.Digest) error {
 	return ca.Refused(ca.E2204, "this key was revoked as compromised, and is never certified again", "make a new key, and put the file of the old one away")
 }
 
+// unburnt is refusesKey for the keys of authorities: neither certified again, nor used to
+// certify, even if a power cut came before what makes their generation retired.
+func (s *Signer) unburnt(all ...*authority) error {
+	for _, a := range all {
+		if err := s.refusesKey(a.Key); err != nil {
+			return ca.Refused(ca.E2204, "the key of "+a.Name+" was revoked as compromised", "chancery ca revoke "+a.Name+" once more, if it is not retired; then make the next generation: chancery ca create").
+				Because("what somebody else may sign with is never good again (security rule RV-03)")
+		}
+	}
+	return nil
+}
+
 // stepOf judges a wish. The error is a Problem, or a damaged log.
 func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 	switch {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -28,7 +29,7 @@ type AuthorityRevoking struct {
 	// Words are the recovery words that open the key of who signed.
 	Words string `json:"words"`
 	// Certificate is the SHA-256 of one of the certificates; nil means all that have not
-	// ended.
+	// ended, and so does any if the key may be somebody else's.
 	Certificate *ca.Digest `json:"certificate,omitempty"`
 	// DryRun has it judged and nothing done; it needs no words.
 	DryRun bool `json:"dry_run,omitempty"`
@@ -98,8 +99,44 @@ func (s *Signer) tells(c condemnation) (out AuthorityRevoked, err error) {
 		}
 		out.Serials = append(out.Serials, serial)
 	}
-	out.Authority, out.Notices = c.now, s.rules.Load().hierarchy().Bereaved(c.now)
+	out.Authority, out.Notices = c.now, append(s.rules.Load().hierarchy().Bereaved(c.now), s.alsoCertified(c)...)
 	return out, nil
+}
+
+// alsoCertified says who else certified a key that may be somebody else's, and has not
+// revoked that: whoever accepts that signer accepts the key by it.
+func (s *Signer) alsoCertified(c condemnation) (notices []string) {
+	if !c.reason.Compromises() {
+		return nil
+	}
+	r, now := s.rules.Load(), s.clock.stamp()
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(r.authorities)) {
+		by, valid := r.authorities[name], false
+		for _, der := range s.certificatesOf(c.of) {
+			x, err := x509.ParseCertificate(der)
+			if err != nil || by.Name == c.by.Name || !bytes.Equal(x.RawIssuer, by.Subject) || !x.NotAfter.After(now) {
+				continue
+			}
+			serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
+			step, taken := s.revokedOf(by.Key).find(wide(serial))
+			valid = valid || err != nil || !taken || step.lifted()
+		}
+		does := "chancery ca revoke " + c.of.Name + " --by " + name + " --reason " + c.reason.String()
+		switch {
+		case !valid:
+			continue
+		case name == c.of.Name:
+			does = "take it out of every trust store"
+		case by.External:
+			does = "have it revoked where the key of " + name + " is"
+		case name == c.of.Parent:
+			does = "chancery ca revoke " + c.of.Name + " --reason " + c.reason.String()
+		}
+		notices = append(notices, name+" certified the key of "+c.of.Name+" too, and has not revoked that: "+does)
+	}
+	return notices
 }
 
 // carryOut puts the steps and the generation's new state on the log. In this order,
@@ -148,9 +185,9 @@ func (s *Signer) condemned(q AuthorityRevoking, who string, now time.Time) (c co
 	}
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
-	present, stands := false, error(nil)
+	present, stands, why := false, error(nil), q.Reason
 	for _, der := range s.certificatesOf(c.of) {
-		if q.Certificate != nil && digest(der) != *q.Certificate {
+		if !q.takes(der) {
 			continue
 		}
 		x, err := x509.ParseCertificate(der)
@@ -162,24 +199,34 @@ func (s *Signer) condemned(q AuthorityRevoking, who string, now time.Time) (c co
 			continue
 		}
 		t, err := s.stepAgainst(c, x)
-		var why *ca.Problem
-		if errors.As(err, &why) && t.number > 0 { // it stays revoked as it is, which must not keep others valid
-			stands = err
-			continue
-		}
-		if err != nil {
+		own := bytes.Equal(der, c.of.Certificate)
+		var p *ca.Problem
+		switch {
+		case errors.As(err, &p) && t.number > 0: // it stays revoked as it is, which must not keep others valid
+			if stands = err; own {
+				why = ca.Reason(t.reason)
+			}
+		case err != nil:
 			return c, err
+		default:
+			c.steps = append(c.steps, t)
 		}
-		c.steps, present = append(c.steps, t), present || bytes.Equal(der, c.of.Certificate)
+		present = present || own
 	}
+	c.now = c.afterwards(present, why, q.Certificate == nil || q.Reason.Compromises(), now)
 	switch {
-	case len(c.steps) == 0 && stands != nil:
+	case len(c.steps) == 0 && stands != nil && c.now.Version == c.of.Version:
 		return c, stands
-	case len(c.steps) == 0:
+	case len(c.steps) == 0 && stands == nil:
 		return c, ca.Refused(ca.E2111, "no certificate of "+c.of.Name+" that "+c.by.Name+" signed is valid", "chancery ca show "+c.of.Name)
 	}
-	c.now = c.afterwards(present, q.Certificate == nil, now)
 	return c, nil
+}
+
+// takes tells whether a certificate is among those that are to be revoked: whoever has the
+// key has all of them.
+func (q AuthorityRevoking) takes(der []byte) bool {
+	return q.Certificate == nil || q.Reason.Compromises() || digest(der) == *q.Certificate
 }
 
 // possible refuses what nobody could carry out.
@@ -215,9 +262,10 @@ func (a *authority) certificates() [][]byte {
 	return all
 }
 
-// afterwards is the authority as it stands when its steps are taken.
-func (c condemnation) afterwards(present, all bool, now time.Time) ca.Authority {
-	next, word := c.of.Authority, ca.AuthorityRevocation{By: c.by.Name, At: now, Reason: c.reason}
+// afterwards is the authority as it stands when its steps are taken; why is what its own
+// certificate is revoked for then, if that is present among them.
+func (c condemnation) afterwards(present bool, why ca.Reason, all bool, now time.Time) ca.Authority {
+	next, word := c.of.Authority, ca.AuthorityRevocation{By: c.by.Name, At: now, Reason: why}
 	changed, crossed := false, all && c.by.Name != c.of.Parent
 	if (present || c.reason.Compromises()) && next.State != ca.Retired {
 		next.State, changed = ca.Retired, true

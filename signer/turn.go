@@ -29,7 +29,8 @@ type Turned struct {
 // makes every other active generation of the line retiring in the same group of
 // leaves: it goes on signing its list, and nothing else. A batch is signed wholly
 // before it, or wholly after. One that retires leaves every bundle and signs no
-// certificate any more; its list goes on (BK-05). What cannot be is E2603.
+// certificate any more; its list goes on (BK-05). What cannot be is E2603, or E2204 or E3004
+// if it is for its key.
 func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	s.ceremonies.Lock()
 	defer s.ceremonies.Unlock()
@@ -44,6 +45,11 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	next, err := h.Turns(policy.Turning{Authority: t.Authority, To: t.To, Confirm: t.Confirm}, now)
 	if err != nil {
 		return out, err
+	}
+	if t.To == ca.Active {
+		if err := s.ready(r.authorities[t.Authority]); err != nil {
+			return out, err
+		}
 	}
 	if out.Authorities = next; t.DryRun {
 		return out, nil
@@ -70,4 +76,16 @@ func (s *Signer) Turn(t Turn) (out Turned, err error) {
 	s.rules.Store(r)
 	s.closeSession()
 	return out, nil
+}
+
+// ready refuses to have a generation sign whose key cannot: it would stop its line, while
+// those whose place it takes sign on. While all keys are locked, it is not known.
+func (s *Signer) ready(a *authority) error {
+	if err := s.unburnt(a); err != nil {
+		return err
+	}
+	if a.Kind == ca.Issuing && a.key == nil && !s.keys.Sealed() {
+		return a.locked()
+	}
+	return nil
 }

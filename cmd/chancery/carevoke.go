@@ -147,7 +147,7 @@ func (c *ceremony) revocationPlan(one, by ca.Authority, why ca.Reason, judged si
 		fmt.Fprintf(c.err, "    %s stays %s, by the certificates that it has beside\n", one.Name, one.State)
 	}
 	c.told(judged.Notices)
-	if why == ca.KeyCompromise || why == ca.CACompromise {
+	if why.Compromises() {
 		fmt.Fprintf(c.err, "    Its key is never certified again.\n")
 	}
 	if !left.empty() {
@@ -155,7 +155,7 @@ func (c *ceremony) revocationPlan(one, by ca.Authority, why ca.Reason, judged si
 			c.mark(warned), left, left.last.Local().Format(time.DateOnly))
 	}
 	for _, x := range one.Cross {
-		if x.By != by.Name && !slices.ContainsFunc(one.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == x.By }) {
+		if !why.Compromises() && x.By != by.Name && !slices.ContainsFunc(one.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == x.By }) {
 			fmt.Fprintf(c.err, "%s %s certified it too, and is asked by itself: %s\n", c.mark(warned), x.By, c.says("ca revoke "+one.Name+" --by "+x.By))
 		}
 	}
