@@ -15,7 +15,7 @@ import (
 
 // load is the fixed work of which every moment is kept: two runs of the service
 // with a clean stop between them, requests with and without a key, repeated ones,
-// and refused ones; and before the second a ceremony, after which a second generation
+// and refused ones, revocations and, in the second, a renewal that revokes; and before the second a ceremony, after which a second generation
 // signs.
 func (s *site) load(t *testing.T, plan sim.Plan) []moment {
 	t.Helper()
@@ -38,7 +38,7 @@ func (s *site) load(t *testing.T, plan sim.Plan) []moment {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = errors.Join(w.settled(), w.work(run), w.revoke(fmt.Sprintf("order-%d", run)), w.listed(w.ledger.revoked), w.verify(false), w.stop())
+		err = errors.Join(w.settled(), w.work(run), w.revoke(fmt.Sprintf("order-%d", run)), w.renew("order-1b"), w.listed(w.ledger.revoked), w.verify(false), w.stop())
 		if err != nil {
 			t.Fatalf("run %d: %v %v", run, err, w.reports)
 		}

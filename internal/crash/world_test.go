@@ -40,6 +40,7 @@ const answerWait = 20 * time.Second
 type ledger struct {
 	told, signed, checkpoints [][]byte
 	revoked                   []ca.Serial
+	swapped                   []ca.Serial // a renewal that revokes them was asked for
 	// keys are what an idempotency key was answered with.
 	keys map[string][]byte
 	// made are the generations that a ceremony answered with, the newest answer last.
@@ -541,7 +542,7 @@ func (w *world) verify(settled bool) error {
 		},
 		Book: rows, Settled: settled, Told: l.told, Signed: l.signed,
 	})
-	return errors.Join(err, looking.Close(), w.answers(ctx, l))
+	return errors.Join(err, looking.Close(), w.answers(ctx, l), w.whole(ctx, l))
 }
 
 // answers asks what people ask of a running service.
