@@ -37,9 +37,11 @@ type Inherited struct {
 	// later date.
 	Entries int `json:"entries"`
 	Taken   int `json:"taken"`
-	// Number is the list's, 0 if it has none; Made is when it was made.
+	// Number is the list's, 0 if it has none; Made is when it was made, Next when it says
+	// that the one after it is due, zero if it does not.
 	Number int64     `json:"number,omitempty"`
 	Made   time.Time `json:"made,omitzero"`
+	Next   time.Time `json:"next,omitzero"`
 	// Notices are for whoever brought it.
 	Notices []string `json:"notices,omitempty"`
 }
@@ -67,31 +69,24 @@ func (s *Signer) Inherit(q Inheritance) (out Inherited, err error) {
 	case s.full():
 		return out, nearlyFull()
 	}
-	var l pastList
-	if !q.None {
-		if l, err = readPast(q.List, a.Authority, now); err != nil {
-			return out, err
-		}
-	} else if n := s.inherited(a.Key); n > 0 {
-		return out, untakeable(fmt.Sprintf("%d certificates of %s are known to be revoked", n, a.Name), "chancery ca import-cert "+a.Name+" FILE --crl OLD.crl")
+	l, out, err := q.judged(a.Authority, now)
+	if err != nil {
+		return out, err
 	}
-	if !q.None && now.After(l.next) {
-		ended := fmt.Sprintf("the list is of %s, and the next was due on %s: what was revoked since is not on it", l.made.Format(time.DateOnly), l.next.Format(time.DateOnly))
-		if !q.Ended {
-			return out, untakeable(ended, "have a new one made where the key was: openssl ca -gencrl; if nothing was revoked since: --ended-crl")
+	if q.None {
+		if n := s.inherited(a.Key); n > 0 {
+			return out, untakeable(fmt.Sprintf("%d certificates of %s are known to be revoked", n, a.Name), "chancery ca import-cert "+a.Name+" FILE --crl OLD.crl")
 		}
-		out.Notices = append(out.Notices, ended)
 	}
 	fresh, err := s.madeElsewhere(a.Key, s.unknown(a.Key, l.entries), now)
 	if err != nil {
 		return out, err
 	}
-	out.Entries, out.Taken, out.Number, out.Made = len(l.entries), len(fresh), l.number, l.made
 	if q.DryRun {
+		out.Taken = len(fresh)
 		out.Authority = a.Authority
 		return out, nil
 	}
-	out.Taken = 0
 	for chunk := range slices.Chunk(fresh, ca.MaxEarlier) {
 		n, err := s.earlier(a.Key, l.digest, chunk)
 		if out.Taken += n; err != nil {

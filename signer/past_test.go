@@ -8,7 +8,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -297,6 +299,10 @@ func TestR26_AListFromElsewhereThatIsNotItsOwnIsRefused(t *testing.T) {
 		if _, err := i.tries(list); !isCode(err, ca.E2602) {
 			t.Errorf("%s: %v", what, err)
 		}
+		// So that nothing is imported whose list is not taken then.
+		if _, err := (signer.Inheritance{Authority: "issuing-g2", List: list}).Judge(i.sub, time.Now()); !isCode(err, ca.E2602) {
+			t.Errorf("%s, judged by the certificate alone: %v", what, err)
+		}
 		if i.Size() != before {
 			t.Errorf("%s: something came on the log", what)
 		}
@@ -341,6 +347,9 @@ func TestR26_AListThatEndedIsTakenOnlyWhenSaidSo(t *testing.T) {
 	made := time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC)
 	ended := i.makesList("sub", &x509.RevocationList{Number: big.NewInt(8), ThisUpdate: made, NextUpdate: made.AddDate(0, 1, 0),
 		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(0x1001), RevocationTime: made}}})
+	if got, err := (signer.Inheritance{Authority: "issuing-g2", List: i.old}).Judge(i.sub, time.Now()); err != nil || got.Entries != 3 || got.Number != 7 || got.Next.IsZero() {
+		t.Errorf("one that has not, judged by the certificate alone: %+v, %v", got, err)
+	}
 	leaves := i.Size()
 	if _, err := i.tries(ended); !isCode(err, ca.E2602) || i.Size() != leaves {
 		t.Errorf("not said: %v, %d leaves more", err, i.Size()-leaves)
@@ -354,4 +363,46 @@ func TestR26_AListThatEndedIsTakenOnlyWhenSaidSo(t *testing.T) {
 	if got, err := i.Inherit(q); err != nil || got.Taken != 1 || len(got.Notices) != 1 {
 		t.Errorf("said so: %+v, %v", got, err)
 	}
+	q.List = i.endless(ended)
+	_, err = i.tries(q.List)
+	var p *ca.Problem
+	if !errors.As(err, &p) || p.Code != ca.E2602 || strings.Contains(p.Detail, "0001") || !strings.Contains(p.Detail, "does not say when") {
+		t.Errorf("a list that has no next one: %v", err)
+	}
+	if got, err := i.Inherit(q); err != nil || !got.Next.IsZero() || len(got.Notices) != 1 {
+		t.Errorf("a list that has no next one, said so: %+v, %v", got, err)
+	}
+}
+
+// endless signs a list anew without the date of the next one, as openssl and Go do not.
+func (i imported) endless(list []byte) []byte {
+	i.t.Helper()
+	var l struct {
+		TBS       []asn1.RawValue // version, algorithm, issuer, this update, next update, entries, extensions
+		Algorithm asn1.RawValue
+		Signature asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(list, &l); err != nil {
+		i.t.Fatal(err)
+	}
+	l.TBS = slices.Delete(l.TBS, 4, 5)
+	tbs, err := asn1.Marshal(l.TBS)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(i.key("sub"))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	hash := sha256.Sum256(tbs)
+	sig, err := key.(crypto.Signer).Sign(rand.Reader, hash[:], crypto.SHA256)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	l.Signature = asn1.BitString{Bytes: sig, BitLength: 8 * len(sig)}
+	out, err := asn1.Marshal(l)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return out
 }

@@ -30,8 +30,8 @@ type pastList struct {
 	digest  ca.Digest
 	number  int64
 	made    time.Time
-	next    time.Time
-	entries []step // by serial number, once each
+	next    time.Time // zero if it does not say
+	entries []step    // by serial number, once each
 }
 
 // The extensions that make a list less than complete (RFC 5280 §5.2.4, §5.2.5), and its
@@ -41,6 +41,39 @@ const (
 	oidScope  = "2.5.29.28"
 	oidIssuer = "2.5.29.29"
 )
+
+// Judge judges the list by the certificate of its key alone, of which nothing need be known
+// here yet: so nothing is taken in whose list is refused after that. Inherit looks closer.
+// What is not to be taken is E2602.
+func (q Inheritance) Judge(certificate []byte, now time.Time) (Inherited, error) {
+	_, out, err := q.judged(ca.Authority{Name: q.Authority, Certificate: certificate}, now)
+	return out, err
+}
+
+// judged reads the list, if there is one, and says what it has.
+func (q Inheritance) judged(a ca.Authority, now time.Time) (l pastList, out Inherited, err error) {
+	if q.None {
+		return l, out, nil
+	}
+	if l, err = readPast(q.List, a, now); err != nil {
+		return l, out, err
+	}
+	out.Entries, out.Number, out.Made, out.Next = len(l.entries), l.number, l.made, l.next
+	stale := ""
+	switch day := l.made.Format(time.DateOnly); {
+	case l.next.IsZero():
+		stale = "the list is of " + day + ", and does not say when the next was due: what was revoked since may not be on it"
+	case now.After(l.next):
+		stale = "the list is of " + day + ", and the next was due on " + l.next.Format(time.DateOnly) + ": what was revoked since is not on it"
+	default:
+		return l, out, nil
+	}
+	if !q.Ended {
+		return l, out, untakeable(stale, "have a new one made where the key was: openssl ca -gencrl; if nothing was revoked since: --ended-crl")
+	}
+	out.Notices = []string{stale}
+	return l, out, nil
+}
 
 // readPast reads the complete list that an authority's key signed elsewhere. Whatever
 // else it is, is E2602.
@@ -54,7 +87,7 @@ func readPast(der []byte, a ca.Authority, now time.Time) (out pastList, err erro
 		return out, fmt.Errorf("read the certificate of %s: %w", a.Name, err)
 	}
 	switch again := "have the key's own list made: openssl ca -gencrl"; {
-	case !bytes.Equal(l.RawIssuer, a.Subject):
+	case !bytes.Equal(l.RawIssuer, x.RawSubject):
 		return out, untakeable("the list is of another issuer than "+a.Name+": "+ca.Show(l.Issuer.String()), again)
 	case x.CheckSignature(l.SignatureAlgorithm, l.RawTBSRevocationList, l.Signature) != nil:
 		return out, untakeable("the key of "+a.Name+" did not sign the list", again)

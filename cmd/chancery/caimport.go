@@ -93,7 +93,7 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	}
 	list, err := c.earlierList(q.earlier)
 	if err == nil {
-		err = c.fitting(chain[0], q.earlier, list)
+		err = c.fitting(chain[0], q, list)
 	}
 	if err != nil {
 		return err
@@ -121,6 +121,9 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	case replaces:
 		w.Kind, w.Line = old.Kind, old.Line
 		if err := c.tried(ctx, chain[0], q); err != nil {
+			return err
+		}
+		if err := c.takeable(ctx, old, q, list); err != nil {
 			return err
 		}
 	}

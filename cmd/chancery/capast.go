@@ -3,11 +3,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,35 +64,38 @@ func (c *ceremony) earlierList(e earlier) ([]byte, error) {
 	return data, nil
 }
 
-// fitting refuses a list that is not the certificate's, or that ended, before anything is
-// taken in, and says what it has. The signer looks closer.
-func (c *ceremony) fitting(by *x509.Certificate, e earlier, list []byte) error {
-	if list == nil && e.ended {
+// fitting refuses a list that the signer would not take, before anything is taken in, and
+// says what it has.
+func (c *ceremony) fitting(by *x509.Certificate, q bringing, list []byte) error {
+	if list == nil && q.ended {
 		return usage("--ended-crl is for a list", "name it too: --crl FILE")
 	}
 	if list == nil {
 		return nil
 	}
-	l, err := x509.ParseRevocationList(list)
-	if err == nil && !bytes.Equal(l.RawIssuer, by.RawSubject) {
-		err = errors.New("its issuer is another one: " + ca.Show(l.Issuer.String()))
-	}
-	if err == nil {
-		err = by.CheckSignature(l.SignatureAlgorithm, l.RawTBSRevocationList, l.Signature)
-	}
+	got, err := signer.Inheritance{Authority: q.name, List: list, Ended: q.ended}.Judge(by.Raw, time.Now())
 	if err != nil {
-		return ca.Refused(ca.E2602, e.crl+" is no revocation list of version 2 that this authority signed", "chancery show "+e.crl+"; openssl ca -gencrl makes one").Because(err.Error())
+		return err
 	}
-	number := "without a number"
-	if l.Number != nil {
-		number = "number " + l.Number.String()
+	number, next := "without a number", "the next at no time that it says"
+	if got.Number > 0 {
+		number = fmt.Sprintf("number %d", got.Number)
 	}
-	said := fmt.Sprintf("%s of %s, %s, %s", counted(len(l.RevokedCertificateEntries), "revocation"), l.ThisUpdate.Local().Format(time.DateTime), number, "the next due "+l.NextUpdate.Local().Format(time.DateOnly))
-	if time.Now().After(l.NextUpdate) && !e.ended {
-		return ca.Refused(ca.E2602, "the list in "+e.crl+" ended: what was revoked since is not on it", "have a new one made where the key was: openssl ca -gencrl; if nothing was revoked since: --ended-crl").Because(said)
+	if !got.Next.IsZero() {
+		next = "the next due " + got.Next.Local().Format(time.DateOnly)
 	}
-	fmt.Fprintf(c.err, "    its list from elsewhere: %s\n", said)
+	fmt.Fprintf(c.err, "    its list from elsewhere: %s of %s, %s, %s\n", counted(got.Entries, "revocation"), got.Made.Local().Format(time.DateTime), number, next)
 	return nil
+}
+
+// takeable asks the signer whether it would take the list of an authority that is here, for
+// a new certificate of it: else that came in, and the list did not.
+func (c *ceremony) takeable(ctx context.Context, one ca.Authority, q bringing, list []byte) error {
+	if !q.told() {
+		return nil
+	}
+	_, err := c.signer.Inherit(ctx, signer.Inheritance{Authority: one.Name, None: q.none, List: list, Ended: q.ended, DryRun: true})
+	return err
 }
 
 // inherit tells for an authority that is here what it revoked elsewhere.

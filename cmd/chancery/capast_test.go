@@ -47,10 +47,13 @@ func TestR26_AnOpenSSLDirectoryComesWithItsRevocations(t *testing.T) {
 			t.Error("a list that is none left something behind")
 		}
 	}
-	// What only the signer refuses leaves the authority, which makes no list.
+	// The list is judged before anything is entered.
 	vpnCA("-gencrl", "-crlexts", "delta", "-out", "delta.crl")
-	h.refused("E2602", append(take, "--crl", h.file("delta.crl"))...)
-	h.refused("E3004", "crl", "publish", "--ca", "vpn-g1")
+	for _, dry := range []string{"--dry-run=true", "--dry-run=false"} {
+		if s := h.refused("E2602", append(take, "--crl", h.file("delta.crl"), dry)...); h.authorities() != before || !strings.Contains(s.err, "delta") {
+			t.Errorf("an authority came in without its list:\n%s", s.err)
+		}
+	}
 	h.done(append(take, "--crl", h.file("vpn.crl"))...)
 	for name, want := range map[string]bool{"gone.pem": false, "held.pem": false, "left.pem": true, "good.pem": true} {
 		h.accepts("vpn-g1", name, want)
