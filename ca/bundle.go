@@ -41,18 +41,32 @@ func BundleOf(all []Authority, line string) Bundle {
 			lives[a.Name] = lives[a.Name] || one.State != Retired && (!one.External || line != "")
 		}
 	}
-	sum := sha256.New()
 	for _, a := range all {
 		if counted[a.Name] {
 			b.Number += a.Version
 		}
 		if lives[a.Name] && a.State != Retired {
 			b.Members = append(b.Members, a)
-			sum.Write(a.Certificate)
 		}
+	}
+	return b.hashed()
+}
+
+func (b Bundle) hashed() Bundle {
+	sum := sha256.New()
+	for _, der := range b.Certificates() {
+		sum.Write(der)
 	}
 	b.Hash = Digest(sum.Sum(nil))
 	return b
+}
+
+// Roots is the bundle with those members only that sign themselves. Whoever trusts these
+// alone obeys what certificates between them and a leaf say, name constraints above all;
+// not everybody does of an anchor (RFC 5280 §6.1.1). The number is the whole bundle's.
+func (b Bundle) Roots() Bundle {
+	b.Members = slices.DeleteFunc(slices.Clone(b.Members), func(a Authority) bool { return a.Parent != a.Name })
+	return b.hashed()
 }
 
 // Certificates are those of the members in DER, in their order.

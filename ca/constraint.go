@@ -25,7 +25,7 @@ type Subtree struct {
 	Type NameType
 	// Value is, in the characters of the certificate:
 	// DNS: "lab.example", that name and all below; ".lab.example", those below only,
-	// which no RFC defines and is read, never written; "", every name.
+	// which no RFC defines and is read, and written below who has it; "", every name.
 	// Email: "hana@lab.example", one mailbox; "lab.example", those of this host;
 	// ".lab.example", those of hosts below.
 	// URI: the host "lab.example", or ".lab.example", hosts below.

@@ -18,9 +18,10 @@ const tagDirectory = asn1.Tag(4 | 0xa0)
 
 // addNameConstraints writes name constraints (RFC 5280 §4.2.1.10), critical: who
 // does not know them must not accept what is below. Minimum is left out, as its
-// default is the only value allowed, and maximum is never there.
+// default is the only value allowed, and maximum is never there. Those of an authority
+// above may be of a form that none is made with.
 func addNameConstraints(b *cryptobyte.Builder, c ca.NameConstraints) {
-	if err := c.CheckNew(); err != nil {
+	if err := c.Check(); err != nil {
 		b.SetError(err)
 		return
 	}

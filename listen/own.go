@@ -71,11 +71,13 @@ type Own struct {
 	now atomic.Pointer[tls.Certificate]
 	// told is what was said last to keep it from coming.
 	told ca.Code
+	// noted says that there may be a note of that.
+	noted bool
 }
 
 // NewOwn makes one; what is in its file already is used, if it can be.
 func NewOwn(o Owned) *Own {
-	own := &Own{o: o}
+	own := &Own{o: o, noted: true}
 	if o.Told == nil {
 		own.o.Told = func(error) {}
 	}
@@ -137,12 +139,20 @@ func (own *Own) complain(err error) {
 	}
 	switch {
 	case own.told == code:
+		return
 	case own.now.Load() != nil:
 		own.o.Log.Warn("the listeners' certificate cannot be renewed or looked up; the one there is stays", "error", err)
 	default:
 		own.o.Told(err)
 	}
+	own.note(err)
 	own.told = code
+}
+
+// content is that nothing keeps a certificate from coming.
+func (own *Own) content() {
+	own.note(nil)
+	own.told = ""
 }
 
 // look has a new certificate made if one is due.
@@ -182,11 +192,11 @@ func (own *Own) look(ctx context.Context) error {
 	// The file first: what is shown and lost with the process would be asked for again. If
 	// the disk failed meanwhile that is the smaller evil: it is shown, and nothing more is
 	// asked for until the next is due.
-	if err := own.write(f, file); err != nil {
+	if err := own.write(f, own.o.Path, file); err != nil {
 		own.o.Log.Warn("the listeners' certificate is lost when the service stops, and will be asked for again", "error", err)
 	}
 	own.now.Store(c)
-	own.told = ""
+	own.content()
 	own.o.Log.Info("the listeners have a new certificate", "serial", issued.Certificate.Serial, "authority", issued.Certificate.Authority, "until", issued.Certificate.NotAfter)
 	if have == nil {
 		own.o.Told(nil)
@@ -217,8 +227,10 @@ func (own *Own) due(ctx context.Context, have *tls.Certificate) (bool, error) {
 	}
 	plan, err := own.o.Issuer.Plan(ctx, q, parsed)
 	if err != nil {
+		own.complain(err)
 		return false, nil // what is there goes on being good
 	}
+	own.content()
 	return plan.Draft.Authority != row.Authority, nil
 }
 
@@ -309,10 +321,10 @@ func (own *Own) place() (*os.File, error) {
 }
 
 // write fills the file that place made, and puts it where it belongs in one step.
-func (own *Own) write(f *os.File, file []byte) error {
+func (own *Own) write(f *os.File, path string, file []byte) error {
 	_, err := f.Write(file)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), own.o.Path)
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		return fmt.Errorf("write the listeners' key: %w", err)

@@ -12,7 +12,7 @@ import (
 
 // VetAuthority says whether a draft may become a CA certificate, with a key of the
 // type, and gives it as it may be signed: within its issuer's life, if it has one,
-// which must be loaded with the constraints of its chain. Notices are for whoever
+// and with the constraints of its chain, which the issuer must be loaded with. Notices are for whoever
 // founds it. What goes beyond these rules at an import is an exception that the
 // bundle names. The Problem is E1101, E2113, E2114, E2120, E2204 or E3004.
 func VetAuthority(d ca.AuthorityDraft, keyType string, now time.Time) (ca.AuthorityDraft, []string, error) {
@@ -40,10 +40,25 @@ func VetAuthority(d ca.AuthorityDraft, keyType string, now time.Time) (ca.Author
 	if d.Issuer == nil {
 		return d, nil, nil
 	}
-	if err := Breaks(d.Issuer.Constraints, d.Subject, nil); err != nil {
+	own := d.Constraints
+	d, err := inherits(d)
+	if err == nil {
+		err = lost(own, d.Constraints)
+	}
+	if err != nil {
 		return d, nil, err
 	}
 	return withinAuthority(d, now)
+}
+
+// inherits holds the name of an authority against the constraints above it, and gives
+// the draft with these beside its own.
+func inherits(d ca.AuthorityDraft) (ca.AuthorityDraft, error) {
+	err := Breaks(d.Issuer.Constraints, d.Subject, nil)
+	if err == nil {
+		d.Constraints, err = Inherit(d.Constraints, d.Issuer.Constraints)
+	}
+	return d, err
 }
 
 // authorityKey is the list for new authorities (R43, security rule KY-05): what the

@@ -241,7 +241,7 @@ func TestPF06_WhoRenewsAndCrossesWhat(t *testing.T) {
 			if p.Name != a.Name {
 				d.Issuer = &p.Authority
 			}
-			err = a.VetRenewal(d, c.q)
+			_, err = a.VetRenewal(d, c.q)
 		}
 		judged(t, c.name, err, c.code, c.words)
 	}
@@ -264,7 +264,8 @@ func TestR144_WhatAKeyFromElsewhereIsCertifiedFor(t *testing.T) {
 		up := middle
 		d := ca.AuthorityDraft{Subject: ca.Subject{{OID: ca.OIDCommonName, Value: "x"}}, Use: []string{"server"}, Issuer: &up, NotAfter: noon.AddDate(1, 0, 0)}
 		c.change(&d)
-		judged(t, c.name, VetResigned(d), c.code, "")
+		_, err := VetResigned(d)
+		judged(t, c.name, err, c.code, "")
 	}
 }
 

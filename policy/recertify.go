@@ -78,49 +78,53 @@ func (s Standing) full() bool {
 
 // VetRenewal is VetAuthority for one more certificate of a key: its type, and the form
 // of its constraints, are those of what stands already, weak or not (R43). It shortens
-// no life, but refuses it: whoever renews must know. The Problem is E2113, E2114 or
-// E2601.
-func (a Standing) VetRenewal(d ca.AuthorityDraft, q Renewal) error {
-	if err := keepsChain(d); err != nil {
-		return err
+// no life, but refuses it: whoever renews must know. It gives the draft with the
+// constraints above it; of what stands already, what is outside them falls away. The
+// Problem is E2113, E2114 or E2601.
+func (a Standing) VetRenewal(d ca.AuthorityDraft, q Renewal) (ca.AuthorityDraft, error) {
+	d, err := keepsChain(d)
+	if err != nil {
+		return d, err
 	}
 	if beyondUse(d) {
-		return unmakeable(d.Issuer.Name+" has other extended key usages than "+a.Name, "found the next generation: chancery ca create").Because(boundUse)
+		return d, unmakeable(d.Issuer.Name+" has other extended key usages than "+a.Name, "found the next generation: chancery ca create").Because(boundUse)
 	}
 	if q.By != "" || q.Shorten || !d.NotAfter.Before(a.NotAfter) {
-		return nil
+		return d, nil
 	}
 	fix := "more --days, or --confirm " + a.Name
 	if a.Parent != a.Name {
 		fix = "more --days, after chancery ca renew " + a.Parent + " if that ends too early, or --confirm " + a.Name
 	}
-	return unmakeable(fmt.Sprintf("it would end on %s, and %s ends on %s", d.NotAfter.Format(time.DateOnly), a.Name, a.NotAfter.Format(time.DateOnly)), fix).
+	return d, unmakeable(fmt.Sprintf("it would end on %s, and %s ends on %s", d.NotAfter.Format(time.DateOnly), a.Name, a.NotAfter.Format(time.DateOnly)), fix).
 		Because("what it signed would outlive it (security rule PF-06)")
 }
 
 // VetResigned is VetAuthority for the first certificate that is made here of a key from
-// elsewhere, whose type is that of what stands already. The Problem is E2113, E2114,
-// E2601 or E3004.
-func VetResigned(d ca.AuthorityDraft) error {
-	if err := keepsChain(d); err != nil {
-		return err
+// elsewhere, whose type is that of what stands already, and gives the draft with the constraints
+// above it. The Problem is E2113, E2114, E2601 or E3004.
+func VetResigned(d ca.AuthorityDraft) (ca.AuthorityDraft, error) {
+	d, err := keepsChain(d)
+	if err != nil {
+		return d, err
 	}
 	if useless(d) {
-		return ca.Refused(ca.E3004, "an authority with path length 0 needs extended key usages", "name what it is for: chancery ca import-cert --for server,client")
+		return d, ca.Refused(ca.E3004, "an authority with path length 0 needs extended key usages", "name what it is for: chancery ca import-cert --for server,client")
 	}
 	if beyondUse(d) {
-		return ca.Refused(ca.E3004, fmt.Sprintf("authority %s has other extended key usages", d.Issuer.Name), "leave --for out, or choose another --resign")
+		return d, ca.Refused(ca.E3004, fmt.Sprintf("authority %s has other extended key usages", d.Issuer.Name), "leave --for out, or choose another --resign")
 	}
-	return nil
+	return d, nil
 }
 
-// keepsChain refuses what would outlive its chain, or break the constraints of it.
-func keepsChain(d ca.AuthorityDraft) error {
+// keepsChain refuses what would outlive its chain, or break the constraints of it, and
+// gives the draft with these.
+func keepsChain(d ca.AuthorityDraft) (ca.AuthorityDraft, error) {
 	if d.Issuer == nil {
-		return nil
+		return d, nil
 	}
 	if end := d.Issuer.End(); d.NotAfter.After(end) {
-		return unmakeable(fmt.Sprintf("it would outlive %s, whose chain ends on %s", d.Issuer.Name, end.Format(time.DateOnly)), "choose fewer --days")
+		return d, unmakeable(fmt.Sprintf("it would outlive %s, whose chain ends on %s", d.Issuer.Name, end.Format(time.DateOnly)), "choose fewer --days")
 	}
-	return Breaks(d.Issuer.Constraints, d.Subject, nil)
+	return inherits(d)
 }

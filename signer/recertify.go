@@ -31,7 +31,7 @@ type Recertification struct {
 }
 
 // Recertify signs a certificate of a key that has one already: name, key, path
-// length, uses, constraints and policies are those it has. A certificate that says
+// length, uses, constraints and policies are those it has, with the constraints above it. A certificate that says
 // less than an authority's must, as some imported ones, is made whole (R144). What
 // cannot be is E2601, wrong words are E3002.
 func (s *Signer) Recertify(q Recertification) (out Created, err error) {
@@ -89,7 +89,7 @@ func (s *Signer) renewal(q Recertification, now time.Time) (c certifying, err er
 	if err != nil {
 		return c, err
 	}
-	if err := of.VetRenewal(d, w); err != nil {
+	if d, err = of.VetRenewal(d, w); err != nil {
 		return c, err
 	}
 	next := a.Authority

@@ -100,7 +100,7 @@ func (s *Signer) resigned(q Resigning, now time.Time) (c certifying, key crypto.
 	if q.Kind == ca.Intermediate {
 		d.PathLen = h.PathLen(b.Newcomer)
 	}
-	if err := policy.VetResigned(d); err != nil {
+	if d, err = policy.VetResigned(d); err != nil {
 		return c, nil, err
 	}
 	a.Past = s.past(q.Import)

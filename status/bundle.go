@@ -78,18 +78,31 @@ type recipe func(all []ca.Authority) (file, error)
 //
 //	bundle.FORM               the bundle of all lines
 //	LINE.bundle.FORM          that of one
+//	roots.bundle.FORM         the roots of all lines; a line cannot be called so here
+//	LINE.roots.bundle.FORM    those of one
 //	NAME.chain.pem            a generation, those above it, the root last
 //	NAME.chain-no-root.pem    without the root
 //	NAME.chain-reverse.pem    the root first
 func addressed(name string) recipe {
 	form, is := strings.CutPrefix(name, "bundle.")
-	line := ""
+	line, roots := "", false
 	if !is {
 		line, form, is = strings.Cut(name, ".bundle.")
-		is = is && listName(line)
+		if line == "roots" {
+			line, roots = "", true
+		} else {
+			line, roots = strings.CutSuffix(line, ".roots")
+			is = is && listName(line)
+		}
 	}
 	if is && mediaTypes[form] != "" {
-		return func(all []ca.Authority) (file, error) { return bundled(all, line, form) }
+		return func(all []ca.Authority) (file, error) {
+			b := ca.BundleOf(all, line)
+			if roots {
+				b = b.Roots()
+			}
+			return bundled(b, form)
+		}
 	}
 	of, shape, is := strings.Cut(name, ".chain")
 	if is && listName(of) && slices.Contains([]string{".pem", "-no-root.pem", "-reverse.pem"}, shape) {
@@ -98,8 +111,7 @@ func addressed(name string) recipe {
 	return nil
 }
 
-func bundled(all []ca.Authority, line, form string) (file, error) {
-	b := ca.BundleOf(all, line)
+func bundled(b ca.Bundle, form string) (file, error) {
 	if len(b.Members) == 0 {
 		return file{}, nil
 	}

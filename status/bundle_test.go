@@ -52,6 +52,8 @@ func TestR7_R24_BundlesAndChainsLieAtTheirAddresses(t *testing.T) {
 	}{
 		"bundle.pem":                   {"application/pem-certificate-chain", ders(all...)},
 		"bundle.p7b":                   {"application/x-pkcs7-certificates", ders(all...)},
+		"roots.bundle.pem":             {"application/pem-certificate-chain", ders(ca.BundleOf(all, "").Roots().Members...)},
+		"issuing.roots.bundle.p7b":     {"application/x-pkcs7-certificates", ders(ca.BundleOf(all, "issuing").Roots().Members...)},
 		"issuing.bundle.pem":           {"application/pem-certificate-chain", issuing},
 		"issuing.bundle.p7b":           {"application/x-pkcs7-certificates", issuing},
 		"issuing.bundle.jks":           {"application/x-java-keystore", issuing},
@@ -85,7 +87,7 @@ func TestR7_R24_BundlesAndChainsLieAtTheirAddresses(t *testing.T) {
 		t.Errorf("it begins\n%.200s", w.Body)
 	}
 	for _, path := range []string{
-		"nobody.bundle.pem", "bundle.der", "issuing.bundle.", "issuing.bundle", "bundle.", ".bundle.pem", "issuing.bundle.pem.pem", "Issuing.bundle.pem",
+		"nobody.bundle.pem", "nobody.roots.bundle.pem", ".roots.bundle.pem", "bundle.der", "issuing.bundle.", "issuing.bundle", "bundle.", ".bundle.pem", "issuing.bundle.pem.pem", "Issuing.bundle.pem",
 		"nobody.chain.pem", "users-g1.chain", ".chain.pem", "users-g1.chain-x.pem", "users-g1.chain.chain.pem", "bundle.bundle.pem", "users-g1.chain-no-root.p7b",
 	} {
 		if w := ask(h, "GET", "/pki/"+path); w.Code != http.StatusNotFound {

@@ -79,6 +79,11 @@ func (a *app) caShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				all, err := k.Authorities(ctx)
+				if err != nil {
+					return err
+				}
+				shown.Weaknesses = append(shown.Weaknesses, unseenHere(one, all)...)
 				if away { // its files are on another machine
 					shown.PrivatePart, shown.SetIn = "", ""
 				}
@@ -230,12 +235,12 @@ func (a listedAuthority) stateText() string {
 }
 
 // keyText is the type of the key, and a sign if something about the authority is weak.
-func (a listedAuthority) keyText() string {
+func (a listedAuthority) keyText(all []ca.Authority) string {
 	text := a.KeyType
 	if a.External {
 		text = "elsewhere"
 	}
-	if cert, err := x509.ParseCertificate(a.Certificate); err == nil && len(weaknesses(a.Authority, cert)) > 0 {
+	if cert, err := x509.ParseCertificate(a.Certificate); err == nil && len(weaknesses(a.Authority, cert))+len(unseenHere(a.Authority, all)) > 0 {
 		text += " (weak)"
 	}
 	return text
@@ -245,8 +250,12 @@ func authorityTable(all []listedAuthority, now time.Time) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tKIND\tSTATE\tKEY\tUNTIL\tSIGNED BY\tLIST")
+	bare := make([]ca.Authority, len(all))
+	for i, one := range all {
+		bare[i] = one.Authority
+	}
 	for _, one := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.stateText(), one.keyText(), one.NotAfter.Local().Format("2006-01-02"), one.Parent, one.age(now))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.stateText(), one.keyText(bare), one.NotAfter.Local().Format("2006-01-02"), one.Parent, one.age(now))
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()

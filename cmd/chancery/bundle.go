@@ -23,6 +23,7 @@ type bundling struct {
 	line    string
 	secret  string // file with the password of jks and p12
 	lists   bool
+	roots   bool // and nothing below them
 	watch   bool
 	command string // of --exec
 }
@@ -34,8 +35,9 @@ func (a *app) caBundle() *cobra.Command {
 		Long: "Prints each authority that is to be trusted, the oldest first: during a rollover old and new together. What is\n" +
 			"retired is left out, which takes nothing from who trusts the root above it. --crls adds the newest list of each to the\n" +
 			"same file, as openssl takes them; servers mostly want the lists in a file of their own: chancery crl show -o pem.\n" +
-			"Who has no list is named. --watch keeps a file up to date while the service runs, and runs a command after each\n" +
-			"change and once at its start.\n\n" +
+			"Who has no list is named. --roots leaves out all but the roots: it is what to trust where name constraints between\n" +
+			"root and leaf must hold (docs/name-constraints.md). --watch keeps a file up to date while the service runs, and runs a\n" +
+			"command after each change and once at its start.\n\n" +
 			"jks and p12 are trust stores for Java; their password is " + status.StorePassword + " unless --password-file names another.",
 		Example: "  chancery ca bundle > ca.pem\n  chancery ca bundle --line issuing --format p12 --out trust.p12\n  chancery ca bundle --out /etc/nginx/clients.pem --watch --exec 'systemctl reload nginx'",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -68,12 +70,22 @@ func (a *app) caBundle() *cobra.Command {
 	f.StringVar(&q.form, "format", asPEM, "pem, der (of one certificate), p7b, jks or p12")
 	f.StringVar(&q.out, "out", "", "file to write, or to replace with the bundle of today; - is standard output")
 	f.StringVar(&q.secret, "password-file", "", "file with the password of jks and p12")
+	f.BoolVar(&q.roots, "roots", false, "only the roots: for who checks a chain that comes with its intermediates")
 	f.BoolVar(&q.lists, "crls", false, "add the newest list of each authority, the root's included (pem, p7b)")
 	f.BoolVar(&q.watch, "watch", false, "stay, and write --out anew after each change")
 	f.StringVar(&q.command, "exec", "", "with --watch: what a shell runs after each change, and at the start")
 	_ = c.RegisterFlagCompletionFunc("format", fixed(append(slices.Clone(status.Forms), asDER)...)) // the flag is there
 	a.completeFlag(c, "line", completeLines)
 	return c
+}
+
+// of is the bundle that was asked for.
+func (q bundling) of(all []ca.Authority) ca.Bundle {
+	b := ca.BundleOf(all, q.line)
+	if q.roots {
+		return b.Roots()
+	}
+	return b
 }
 
 // judge refuses what does not go together.
@@ -113,7 +125,7 @@ func completeLines(ctx context.Context, k *client.Client) ([]string, error) {
 
 // bundle makes the bundle that was asked for, and its file.
 func (a *app) bundle(ctx context.Context, k *client.Client, all []ca.Authority, q bundling) (b ca.Bundle, body []byte, err error) {
-	b = ca.BundleOf(all, q.line)
+	b = q.of(all)
 	if len(b.Members) == 0 {
 		return b, nil, ca.NotFound(ca.E2101, "there is no authority of the line "+ca.Show(q.line)+" to trust", "chancery ca list")
 	}

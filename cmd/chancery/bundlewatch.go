@@ -103,7 +103,7 @@ func (w *watcher) round(ctx context.Context, k *client.Client) error {
 
 // mark names a state of the bundle, and of the lists, if they are in the file.
 func (w *watcher) mark(ctx context.Context, k *client.Client, all []ca.Authority) (string, error) {
-	b := ca.BundleOf(all, w.bundling.line)
+	b := w.bundling.of(all)
 	mark := []string{fmt.Sprint(b.Number), b.Hash.String()}
 	if !w.bundling.lists {
 		return strings.Join(mark, " "), nil

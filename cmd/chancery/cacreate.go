@@ -76,7 +76,7 @@ func (a *app) caCreate() *cobra.Command {
 	subjectFlags(c, &q)
 	wordFlags(c, &q)
 	planFlags(c, &q.dry, &q.yes)
-	f.BoolVar(&q.broken, "accept-broken", false, "go on though live certificates of the line would break the name constraints")
+	acceptFlag(c, &q.broken)
 	a.completeFlag(c, "parent", completeAuthorities)
 	_ = c.RegisterFlagCompletionFunc("hash", fixed(string(ca.SHA256), string(ca.SHA384), string(ca.SHA512))) // the flags are there
 	_ = c.RegisterFlagCompletionFunc("aki", fixed(string(ca.AKIKeyID), string(ca.AKIIssuer)))
@@ -133,7 +133,7 @@ func (c *ceremony) create(ctx context.Context, q creation) error {
 	if err != nil {
 		return err
 	}
-	if err := c.bites(ctx, c.ofLine(w.Line), w.Constraints, q.broken); err != nil {
+	if err := c.bites(ctx, c.ofLine(w.Line), w.Line, append(c.holding(w.Parent), w.Constraints), q.broken); err != nil {
 		return err
 	}
 	if q.dry {
@@ -420,7 +420,14 @@ func (c *ceremony) createPlan(w signer.Creation, last time.Time) string {
 	}
 	row("signed by", signedBy(w))
 	row("signs for", strings.Join(w.Use, ", "))
-	row("names", strings.Join(w.Constraints.Strings(), "  "))
+	above := c.holding(w.Parent)
+	whole, err := policy.Inherit(w.Constraints, above)
+	if err != nil { // which the signer has refused
+		whole = w.Constraints
+	}
+	if row("names", strings.Join(whole.Strings(), "  ")); len(above) > 0 {
+		row("", "with those above "+w.Name+", which bind it too")
+	}
 	for _, p := range w.Policies {
 		row("policy", p.String())
 	}

@@ -355,12 +355,7 @@ func (c *ceremony) tried(ctx context.Context, x *x509.Certificate, q bringing) e
 	if err != nil {
 		return ca.Refused(ca.E2602, "the certificate has name constraints that cannot be read", "have it made again").Because(err.Error())
 	}
-	for _, one := range n {
-		if err := c.bites(ctx, c.under(q.name), one, q.broken); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.bites(ctx, c.under(q.name), "", n, q.broken)
 }
 
 // importPlan shows what is brought.
@@ -374,8 +369,13 @@ func (c *ceremony) importPlan(w signer.Import, chain []*x509.Certificate, q brin
 	for i, up := range chain[1:] {
 		fmt.Fprintf(c.err, "    below %s, until %s%s\n", ca.Show(up.Subject.String()), up.NotAfter.Format(time.DateOnly), c.calledHere(up, w.Above, i))
 	}
-	for _, weak := range weaknesses(ca.Authority{Kind: w.Kind}, x) {
-		c.told([]string{weak})
+	c.told(weaknesses(ca.Authority{Kind: w.Kind}, x))
+	if q.resign == "" {
+		var above [][]byte
+		for _, up := range chain[1:] {
+			above = append(above, up.Raw)
+		}
+		c.told(unseen(x.Raw, above))
 	}
 	if q.resign != "" {
 		fmt.Fprintf(c.err, "    certified anew by %s, with the same name and key\n", q.resign)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -113,54 +114,108 @@ func (c *ceremony) chain(one ca.Authority) []ca.Authority {
 	return chain
 }
 
-// bites refuses name constraints that live certificates of the authorities break: those
-// would not be renewed any more, or, where the certificate above them is replaced,
-// would be refused by everybody from one day to the next.
-func (c *ceremony) bites(ctx context.Context, authorities []string, n ca.NameConstraints, accepted bool) error {
-	if n.Empty() {
+// holding are the name constraints of an authority and of all above it; none of a name
+// that nobody has.
+func (c *ceremony) holding(name string) []ca.NameConstraints {
+	one, err := c.named(name)
+	if err != nil {
 		return nil
 	}
-	broken := 0
-	var listed strings.Builder
+	return one.Bound(c.chain(one), checker.Constraints).Constraints
+}
+
+// A biting is how live certificates fare under name constraints.
+type biting struct {
+	limits  []ca.NameConstraints
+	broken  int
+	service bool // the listeners' own is among them
+	listed  strings.Builder
+}
+
+func (b *biting) add(title, where string, err *ca.Problem) {
+	if b.broken++; b.broken <= maxListed {
+		fmt.Fprintf(&b.listed, "    %s   %s   %s\n", title, where, err.Detail)
+	}
+}
+
+// bites refuses name constraints, those above an authority with its own, that live
+// certificates of the authorities break: those would not be renewed any more, or, where
+// the certificate above them is replaced, would be refused by everybody from one day to
+// the next. Line, if it is named, is whose next authority it is about: then the service's
+// own certificate is tried too, which renews itself unseen.
+func (c *ceremony) bites(ctx context.Context, authorities []string, line string, limits []ca.NameConstraints, accepted bool) error {
+	if !slices.ContainsFunc(limits, func(n ca.NameConstraints) bool { return !n.Empty() }) {
+		return nil
+	}
+	b := biting{limits: limits}
 	for _, name := range authorities {
-		err := c.live(ctx, name, func(cert ca.Certificate) error {
-			subject := ca.Subject{}
-			if cert.Common != "" {
-				subject = ca.Subject{{OID: ca.OIDCommonName, Value: cert.Common}}
-			}
-			if hasDN(n) { // the book's row has the common name alone
-				whole, err := c.front.Certificate(ctx, cert.PublicName())
-				if err != nil {
-					return err
-				}
-				if subject, _, err = checker.Names(whole.Certificate.DER); err != nil {
-					return fmt.Errorf("read the names of %s: %w", cert.PublicName(), err)
-				}
-			}
-			var p *ca.Problem
-			if errors.As(policy.Breaks([]ca.NameConstraints{n}, subject, cert.Names), &p) {
-				if broken++; broken <= maxListed {
-					fmt.Fprintf(&listed, "    %s   %s   serial …%s   %s\n", cert.Title(), name, cert.Serial.Tail(), p.Detail)
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := c.live(ctx, name, func(cert ca.Certificate) error { return c.bite(ctx, &b, name, cert) }); err != nil {
 			return err
 		}
 	}
-	if broken == 0 {
+	if !b.service && line != "" {
+		c.biteOwn(ctx, &b, line)
+	}
+	if b.broken == 0 {
 		return nil
 	}
-	fmt.Fprintf(c.err, "%s %s would break these name constraints:\n%s", c.mark(warned), counted(broken, "live certificate"), listed.String())
-	if broken > maxListed {
-		fmt.Fprintf(c.err, "    and %d more\n", broken-maxListed)
+	fmt.Fprintf(c.err, "%s %s would break these name constraints:\n%s", c.mark(warned), counted(b.broken, "live certificate"), b.listed.String())
+	if b.broken > maxListed {
+		fmt.Fprintf(c.err, "    and %d more\n", b.broken-maxListed)
 	}
 	if accepted {
 		return nil
 	}
-	return ca.Refused(ca.E2114, fmt.Sprintf("%s would break the name constraints, and nothing was done", counted(broken, "live certificate")),
+	return ca.Refused(ca.E2114, fmt.Sprintf("%s would break the name constraints, and nothing was done", counted(b.broken, "live certificate")),
 		"widen the constraints, or go on with --accept-broken").Because("whoever verifies applies the constraints of all authorities above")
+}
+
+// bite tries one live certificate.
+func (c *ceremony) bite(ctx context.Context, b *biting, authority string, cert ca.Certificate) error {
+	subject := ca.Subject{}
+	if cert.Common != "" {
+		subject = ca.Subject{{OID: ca.OIDCommonName, Value: cert.Common}}
+	}
+	if slices.ContainsFunc(b.limits, hasDN) { // the book's row has the common name alone
+		whole, err := c.front.Certificate(ctx, cert.PublicName())
+		if err != nil {
+			return err
+		}
+		if subject, _, err = checker.Names(whole.Certificate.DER); err != nil {
+			return fmt.Errorf("read the names of %s: %w", cert.PublicName(), err)
+		}
+	}
+	var p *ca.Problem
+	if !errors.As(policy.Breaks(b.limits, subject, cert.Names), &p) {
+		return nil
+	}
+	title := cert.Title()
+	if cert.Profile == policy.ServiceProfile {
+		b.service = true
+		title += " (of this service's own listeners)"
+	}
+	b.add(title, authority+"   serial …"+cert.Serial.Tail(), p)
+	return nil
+}
+
+// biteOwn tries the certificate that the service will ask the line for.
+func (c *ceremony) biteOwn(ctx context.Context, b *biting, line string) {
+	settings, err := c.at.settings()
+	if err != nil || !c.at.ownListeners(settings) {
+		return
+	}
+	all, err := c.front.Profiles(ctx)
+	if err != nil || !slices.ContainsFunc(all, func(p ca.Profile) bool { return p.Name == policy.ServiceProfile && p.Line == line }) {
+		return
+	}
+	host := ca.Name{Type: ca.DNS, Value: baseHost(settings)}
+	if net.ParseIP(host.Value) != nil {
+		host.Type = ca.IP
+	}
+	var p *ca.Problem
+	if errors.As(policy.Breaks(b.limits, ca.Subject{{OID: ca.OIDCommonName, Value: host.Value}}, []ca.Name{host}), &p) {
+		b.add(host.Value+" (of this service's own listeners, soon)", "line "+line, p)
+	}
 }
 
 func hasDN(n ca.NameConstraints) bool {

@@ -69,6 +69,7 @@ func (a *app) caRollover() *cobra.Command {
 	f.StringVar(&q.key, "key", "", "type of the successor's key (default: that of the old one)")
 	wordFlags(c, &q)
 	planFlags(c, &q.dry, &q.yes)
+	acceptFlag(c, &q.broken)
 	a.completeFlag(c, "parent", completeAuthorities)
 	_ = c.RegisterFlagCompletionFunc("key", fixed(authorityKeys...)) // the flag is there
 	return c
@@ -114,6 +115,9 @@ func (c *ceremony) rollover(ctx context.Context, name string, q creation, n acti
 		err = c.cross(ctx, &r, q)
 	case n.activate && r.next.State == ca.Standby:
 		if err = r.hosts.lacking(name, n.accepted); err != nil {
+			return err
+		}
+		if err = c.bites(ctx, c.ofLine(r.next.Line), r.next.Line, c.holding(r.next.Name), q.broken); err != nil {
 			return err
 		}
 		if err = c.agreed(ctx, q.yes); err == nil {
@@ -162,7 +166,7 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 		return old, err
 	}
 	carried := carriedIn(old, cert)
-	q.names, q.use, q.policies = carried.Constraints, old.Use, carried.Policies
+	q.names, q.use, q.policies = c.ownNames(old, carried.Constraints), old.Use, carried.Policies
 	if draft, err := checker.Draft(old.Certificate); err != nil {
 		fmt.Fprintf(c.err, "%s the certificate of %s has what its successor's will not: %v\n", c.mark(warned), old.Name, err)
 	} else {
@@ -184,6 +188,9 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 		q.parent = old.Parent
 	}
 	w, _, err := c.creation(ctx, *q)
+	if err == nil {
+		err = c.bites(ctx, c.ofLine(w.Line), w.Line, append(c.holding(w.Parent), w.Constraints), q.broken)
+	}
 	if err != nil {
 		return old, err
 	}
@@ -196,6 +203,19 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	}
 	q.words = w.OwnWords
 	return made.Authority, err
+}
+
+// ownNames are the name constraints of a generation without those that stand above it
+// too: a successor gets what is above itself, which may be others.
+func (c *ceremony) ownNames(old ca.Authority, names []string) []string {
+	if old.Parent == old.Name {
+		return names
+	}
+	var above []string
+	for _, up := range c.holding(old.Parent) {
+		above = append(above, up.Strings()...)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(above, name) })
 }
 
 // alone tells whether an issuing authority signs itself, without a root.

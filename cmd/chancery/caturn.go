@@ -15,12 +15,13 @@ import (
 )
 
 func (a *app) caActivate() *cobra.Command {
-	var dry, yes bool
+	var dry, yes, broken bool
 	c := &cobra.Command{
 		Use: "activate NAME", Short: "Have a generation sign for its line from now on",
 		Long: "Makes a generation the one that signs for its line, from the next certificate on and without a restart. The one\n" +
 			"before becomes retiring: it signs no new certificates, and keeps its revocation list fresh. Activating it again\n" +
-			"takes the change back.",
+			"takes the change back. It is refused while live certificates of the line would break the name constraints of it or of\n" +
+			"those above it: they could not be renewed.",
 		Example:           "  chancery ca activate issuing-g2\n  chancery ca activate issuing-g2 --dry-run",
 		ValidArgsFunction: a.first(completeAuthorities, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -40,6 +41,9 @@ func (a *app) caActivate() *cobra.Command {
 				for _, other := range would.Authorities[1:] {
 					fmt.Fprintf(t.err, "  ~ %s   active → retiring: it signs its revocation list, and nothing else\n", other.Name)
 				}
+				if err := t.bites(ctx, t.ofLine(one.Line), one.Line, t.holding(one.Name), broken); err != nil {
+					return err
+				}
 				if dry {
 					return t.give(authorityAnswer(one, "nothing was changed\n"))
 				}
@@ -56,7 +60,14 @@ func (a *app) caActivate() *cobra.Command {
 		},
 	}
 	planFlags(c, &dry, &yes)
+	acceptFlag(c, &broken)
 	return c
+}
+
+// acceptFlag is what every command has that puts the line of a service below other name
+// constraints.
+func acceptFlag(c *cobra.Command, broken *bool) {
+	c.Flags().BoolVar(broken, "accept-broken", false, "go on though live certificates of the line would break the name constraints, its own or those above")
 }
 
 // turn changes the state of an authority; confirm is its name, if that was asked for.

@@ -287,6 +287,9 @@ func lookAtAuthorities(ctx context.Context, p *patient) []finding {
 			if a.External {
 				key = "elsewhere"
 			}
+			for _, weak := range unseenHere(a, c.authorities) {
+				found = append(found, warning("chancery ca bundle --roots, for who checks servers or people by it", "%s: %s", a.Name, weak))
+			}
 			found = append(found, lasting(fmt.Sprintf("%s %s (%s)", a.Kind, a.Name, key), a.NotAfter, p.now, "chancery ca show "+a.Name))
 		}
 	}

@@ -6,11 +6,13 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"chancery/ca"
 	checker "chancery/check"
+	"chancery/policy"
 )
 
 // A carriedBy is what the certificate of an authority carries beside names, key and
@@ -66,6 +68,31 @@ func weaknesses(a ca.Authority, cert *x509.Certificate) (all []string) {
 	}
 	return all
 }
+
+// unseen names constraints that hold above an authority and are not in its own
+// certificate, as one that was made elsewhere has them; above are the certificates there.
+func unseen(der []byte, above [][]byte) []string {
+	var own ca.NameConstraints
+	mine, err1 := checker.Constraints(der)
+	up, err2 := checker.Constraints(above...)
+	if err1 != nil || err2 != nil || len(up) == 0 { // what cannot be read is told of where it stands
+		return nil
+	}
+	if len(mine) > 0 {
+		own = mine[0]
+	}
+	if whole, err := policy.Inherit(own, up); err == nil && slices.Equal(sorted(whole.Strings()), sorted(own.Strings())) {
+		return nil
+	}
+	return []string{"constraints above it are not in its certificate: who takes the bundle for anchors does not see them (chancery ca bundle --roots)"}
+}
+
+// unseenHere is unseen of one among all.
+func unseenHere(a ca.Authority, all []ca.Authority) []string {
+	return unseen(a.Certificate, ca.Bundle{Members: ca.Ancestry(all, a)[1:]}.Certificates())
+}
+
+func sorted(texts []string) []string { return slices.Sorted(slices.Values(texts)) }
 
 // rows are the lines of ca show.
 func (c carriedBy) rows() (rows [][2]string) {
