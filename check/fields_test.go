@@ -235,6 +235,7 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		"Earlier":   {turns: turns{func(a *ca.Authority) { a.Earlier = [][]byte{{1}} }}, unwritten: true, unread: true},
 		"Fields":    {turns: turns{func(a *ca.Authority) { a.Fields = ca.Subject{{OID: "1.2"}} }}, unwritten: true, unread: true},
 		"Revoked":   {turns: turns{func(a *ca.Authority) { a.Revoked = []ca.AuthorityRevocation{{By: "root-g2"}} }}, unwritten: true, unread: true},
+		"Fallen":    {turns: turns{func(a *ca.Authority) { a.Fallen = "root-g1" }}, unwritten: true, unread: true},
 		"Past":      {turns: turns{func(a *ca.Authority) { a.Past = &ca.Past{Awaited: true} }}, unwritten: true, unread: true},
 		"Cross":     {turns: turns{func(a *ca.Authority) { a.Cross = []ca.CrossCertificate{{By: "root-g2"}} }}, unwritten: true, unread: true},
 	}
