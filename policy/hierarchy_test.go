@@ -168,7 +168,7 @@ func TestPF05_NamesThatVerifiersTakeForOneAreOne(t *testing.T) {
 		{"fields that stand together, and apart", pair(cn, o), DN{{cn}, {o}}, false},
 		{"another field", DN{{cn}}, DN{{{OID: ca.OIDOrganization, Value: cn.Value}}}, false},
 	} {
-		if sameName(c.a, c.b) != c.same || sameName(c.b, c.a) != c.same {
+		if SameName(c.a, c.b) != c.same || SameName(c.b, c.a) != c.same {
 			t.Errorf("%s: %v and %v", c.name, c.a, c.b)
 		}
 	}

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -98,6 +99,26 @@ func (a Standing) VetRenewal(d ca.AuthorityDraft, q Renewal) (ca.AuthorityDraft,
 	}
 	return d, unmakeable(fmt.Sprintf("it would end on %s, and %s ends on %s", d.NotAfter.Format(time.DateOnly), a.Name, a.NotAfter.Format(time.DateOnly)), fix).
 		Because("what it signed would outlive it (security rule PF-06)")
+}
+
+// Renews demands that those below an authority verify with the certificate that will be in
+// place of its own, if they do with the present one. Whoever confirmed that it ends earlier
+// knows that they do; and that some name the number of the present one is told. The Problem
+// is E2601.
+func (h Hierarchy) Renews(a Standing, x Link, q Renewal, now time.Time) error {
+	if q.By != "" {
+		return nil
+	}
+	if x.Serial, x.Unsigned = a.Link.Serial, nil; q.Shorten && x.NotAfter.Before(a.Link.NotAfter) {
+		x.NotAfter = a.Link.NotAfter
+	}
+	a.Link = x
+	err := h.holdsBelow(a, now)
+	var p *ca.Problem
+	if errors.As(err, &p) {
+		return unmakeable(p.Detail, "retire what is below it first, or found the next generation: chancery ca create").Because(p.Why)
+	}
+	return err
 }
 
 // VetResigned is VetAuthority for the first certificate that is made here of a key from

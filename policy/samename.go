@@ -15,11 +15,11 @@ import (
 // stand together in one set, mostly one. String types do not count.
 type DN [][]ca.Attribute
 
-// sameName tells whether verifiers may take two names for one (RFC 5280 §7.1): letters
+// SameName tells whether verifiers may take two names for one (RFC 5280 §7.1): letters
 // in either case, one space for several, whatever string type they were written in, and
 // the fields of a part in any order. It makes more names equal than any verifier does,
 // so that no two of them can be confused by one.
-func sameName(a, b DN) bool {
+func SameName(a, b DN) bool {
 	return slices.EqualFunc(a, b, func(a, b []ca.Attribute) bool { return slices.Equal(folded(a), folded(b)) })
 }
 
@@ -38,7 +38,7 @@ func folded(part []ca.Attribute) []ca.Attribute {
 // one with the name of its signer would pass for a root.
 func (h Hierarchy) calledSo(name DN, key ca.Digest) (Standing, bool) {
 	for _, s := range h {
-		if s.Key != key && sameName(s.Link.Called, name) {
+		if s.Key != key && SameName(s.Link.Called, name) {
 			return s, true
 		}
 	}
@@ -62,7 +62,7 @@ func (h Hierarchy) OwnName(chain []Link) error {
 		return untakeable("the authority "+other.Name+" has the name "+x.Title+" with another key", "have it made again with a name of its own, such as one with a number")
 	}
 	for i, up := range chain[1:] {
-		if slices.ContainsFunc(chain[:i+1], func(down Link) bool { return sameName(down.Called, up.Called) }) {
+		if slices.ContainsFunc(chain[:i+1], func(down Link) bool { return SameName(down.Called, up.Called) }) {
 			return untakeable("two authorities of the chain have the name "+up.Title, "have the lower one made again with a name of its own")
 		}
 		if other, taken := h.calledSo(up.Called, up.Key); taken && !other.External {

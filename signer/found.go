@@ -5,7 +5,6 @@ package signer
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"chancery/audit"
@@ -165,12 +164,26 @@ func (f Founding) sound() error {
 	case f.Single:
 	case f.Root.Name == f.Issuing.Name || f.Root.Line == f.Issuing.Line:
 		return ca.Invalid(ca.E1401, "root and issuing authority need names and lines of their own", "chancery init")
-	case slices.Equal(f.Root.Subject, f.Issuing.Subject):
-		return ca.Invalid(ca.E1401, "root and issuing authority need names of their own in their certificates", "chancery init --root-subject O=Lab,CN=… --subject O=Lab,CN=…")
 	case f.Issuing.Days >= f.Root.Days:
 		return ca.Invalid(ca.E1401, "the issuing authority must end before its root", "give the root a longer life")
+	default:
+		return f.twoNames()
 	}
 	return nil
+}
+
+// twoNames refuses names that a verifier may take for one.
+func (f Founding) twoNames() error {
+	root, err := subjectDER(f.Root.Subject)
+	if err != nil {
+		return err
+	}
+	issuing, err := subjectDER(f.Issuing.Subject)
+	if err == nil && policy.SameName(calledBy(root), calledBy(issuing)) {
+		err = ca.Invalid(ca.E1401, "root and issuing authority need names of their own in their certificates", "chancery init --root-subject O=Lab,CN=… --subject O=Lab,CN=…").
+			Because("letters in the other case, or more spaces, make no other name (RFC 5280 §7.1)")
+	}
+	return err
 }
 
 // begin makes the log with its genesis, the service's own keys, and the first

@@ -4,6 +4,8 @@ package signer
 
 import (
 	"bytes"
+	"crypto/x509"
+	"fmt"
 	"slices"
 	"time"
 
@@ -50,7 +52,9 @@ func (s *Signer) Recertify(q Recertification) (out Created, err error) {
 		out.Notices = append(out.Notices, "what "+a.Name+" signed before names its earlier certificate: hand out both")
 	}
 	if q.DryRun {
-		out.Authority = a.Authority
+		if out.Authority = c.own.Authority; !c.beside {
+			out.Authority.Certificate = nil // there is none yet
+		}
 		return out, nil
 	}
 	lister := c.signer
@@ -102,7 +106,11 @@ func (s *Signer) renewal(q Recertification, now time.Time) (c certifying, err er
 		return c, unmakeable("no such certificate can be made of "+a.Name, "fewer --days, or another --by").Because(err.Error())
 	}
 	c.beside = q.By != ""
-	return c, nil
+	x, err := x509.ParseCertificate(c.own.Certificate) // of the octets that will be signed
+	if err != nil {
+		return c, fmt.Errorf("read the new certificate of %s: %w", a.Name, err)
+	}
+	return c, h.Renews(of, link(x), w, now)
 }
 
 // certifier opens the key that signs. An authority without a root signs with the key that

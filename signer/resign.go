@@ -43,6 +43,7 @@ func (s *Signer) Resign(q Resigning) (out Created, err error) {
 	}
 	if q.DryRun {
 		out.Authority = c.own.Authority
+		out.Authority.Certificate = nil // there is none yet
 		return out, nil
 	}
 	if c.signer.key, err = s.rootKey(q.Parent, q.ParentWords); err != nil {

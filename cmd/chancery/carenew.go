@@ -99,7 +99,7 @@ func (a *app) recertify(c *cobra.Command, name string, q renewal) error {
 			t.told(notices)
 		}
 		if q.dry {
-			return t.give(authorityAnswer(one, "nothing was made\n"))
+			return t.give(answer{value: would.Authority, text: "nothing was made\n", names: []string{one.Name}})
 		}
 		if err := t.agreed(ctx, q.yes); err != nil {
 			return err

@@ -221,10 +221,11 @@ func (c *ceremony) ownNames(old ca.Authority, names []string) []string {
 // alone tells whether an issuing authority signs itself, without a root.
 func alone(one ca.Authority) bool { return one.Kind == ca.Issuing && one.Parent == one.Name }
 
-// certified tells whether a root has certified another, or need not: what names the very
-// certificate of its issuer verifies by no other.
+// certified tells whether a root has certified another and not revoked that, or need not:
+// what names the very certificate of its issuer verifies by no other.
 func certified(of, by ca.Authority) bool {
-	return of.AKI == ca.AKIIssuer || slices.ContainsFunc(of.Cross, func(x ca.CrossCertificate) bool { return x.By == by.Name })
+	return of.AKI == ca.AKIIssuer || slices.ContainsFunc(of.Cross, func(x ca.CrossCertificate) bool { return x.By == by.Name }) &&
+		!slices.ContainsFunc(of.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == by.Name })
 }
 
 // cross has two roots certify each other, as far as they have not yet.

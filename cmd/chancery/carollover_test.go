@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"chancery/ca"
 	"chancery/format"
 )
 
@@ -286,5 +287,21 @@ func TestR17_WhatIsToldWhileAnAuthorityIsMade(t *testing.T) {
 	}
 	if s := h.done("__complete", "ca", "activate", "issuing"); !strings.Contains(s.out, "issuing-g2\n") {
 		t.Errorf("%s", s.out)
+	}
+}
+
+// A cross-certificate that its signer revoked is none; a rollover makes another.
+func TestARevokedCrossCertificateIsMadeAnew(t *testing.T) {
+	of, by := ca.Authority{Name: "root-g1", Parent: "root-g1"}, ca.Authority{Name: "root-g2"}
+	if certified(of, by) {
+		t.Error("by nobody yet")
+	}
+	of.Cross = []ca.CrossCertificate{{By: by.Name}}
+	if !certified(of, by) {
+		t.Error("it is certified")
+	}
+	of.Revoked = []ca.AuthorityRevocation{{By: by.Name}}
+	if certified(of, by) {
+		t.Error("that is revoked")
 	}
 }
