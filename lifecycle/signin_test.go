@@ -93,3 +93,30 @@ func TestAN04_ACertificateMakesNoTokens(t *testing.T) {
 		}
 	})
 }
+
+// AN-02, BK-06: a certificate below an authority that is revoked signs nobody in; one whose
+// authority lost a cross-certificate alone does.
+func TestAN02_NobodySignsInBelowARevokedAuthority(t *testing.T) {
+	withPurse(t, func(t *testing.T, p *purse, r *Registrar) {
+		q, c := wishOf(1, "")
+		q.From = peer(1001)
+		issued, err := r.Submit(t.Context(), q, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for by, want := range map[string]ca.Code{"root-g2": "", "root-g1": ca.E1306} {
+			below := p.line
+			below.Parent = "mid-g1"
+			mid := ca.Authority{Name: "mid-g1", Kind: ca.Intermediate, Parent: "root-g1", Revoked: []ca.AuthorityRevocation{{By: by}}}
+			r.o.Vouched.hear(map[string]ca.Authority{below.Name: below, mid.Name: mid})
+			if _, err := r.SignInBy(t.Context(), issued.Certificate.DER); code(err) != want {
+				t.Errorf("%s revoked the one above: %v, want %q", by, err, want)
+			}
+			below.Parent, below.Revoked = "root-g1", mid.Revoked
+			r.o.Vouched.hear(map[string]ca.Authority{below.Name: below})
+			if _, err := r.SignInBy(t.Context(), issued.Certificate.DER); code(err) != want {
+				t.Errorf("%s revoked its certificate: %v, want %q", by, err, want)
+			}
+		}
+	})
+}
