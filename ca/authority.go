@@ -193,6 +193,11 @@ func NobodySigns(line string, all []Authority) *Problem {
 			if newest == nil {
 				fix = "make the next generation below another authority: chancery ca create"
 			}
+		case a.State == Retired && newest == nil && fix == "chancery ca list":
+			fix, why = "make the next generation: chancery ca create", a.Name+" is retired"
+			if a.RevokedByParent() {
+				why = a.Name + " is revoked"
+			}
 		case a.State == Standby && a.Fallen == "" && (newest == nil || a.NewerThan(*newest)):
 			newest = &all[i]
 			fix = "chancery ca activate " + a.Name

@@ -26,7 +26,8 @@ type Bundle struct {
 // standby, active and retiring generation with its ancestors up to the root, those
 // whose keys are elsewhere included. All are the generations in the order of the
 // book. The bundle of all leaves out those whose keys are elsewhere when nothing below
-// them lives any more. A line that is not there, or has ended, has a bundle without members.
+// them lives any more, and every bundle what is below one that is revoked: as an anchor it
+// would be believed without a look at what is above. A line that is not there, or has ended, has a bundle without members.
 func BundleOf(all []Authority, line string) Bundle {
 	b := Bundle{Line: line}
 	counted, lives := map[string]bool{}, map[string]bool{}
@@ -34,11 +35,13 @@ func BundleOf(all []Authority, line string) Bundle {
 		if line != "" && one.Line != line {
 			continue
 		}
-		for _, a := range Ancestry(all, one) {
+		up := Ancestry(all, one)
+		fallen := FallenOf(up) != ""
+		for _, a := range up {
 			counted[a.Name] = true
 			// One whose key is elsewhere never ends here: it belongs to everybody's bundle
 			// while something of ours below it lives, or it would be trusted for ever.
-			lives[a.Name] = lives[a.Name] || one.State != Retired && (!one.External || line != "")
+			lives[a.Name] = lives[a.Name] || !fallen && one.State != Retired && (!one.External || line != "")
 		}
 	}
 	for _, a := range all {

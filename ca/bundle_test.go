@@ -144,3 +144,16 @@ func TestR7_AnAncestorFromElsewhereLeavesWithTheLastBelowIt(t *testing.T) {
 		t.Errorf("with nothing below: %d after %d, %q", b.Number, before, members(b))
 	}
 }
+
+// BK-06: what is below one that is revoked is an anchor for nobody.
+func TestBK06_NothingBelowARevokedAuthorityIsInABundle(t *testing.T) {
+	all := generations()
+	before := BundleOf(all, "").Number
+	all[5].Revoked, all[5].State, all[5].Version = []AuthorityRevocation{{By: "root-g2", Reason: CACompromise}}, Retired, all[5].Version+1
+	if b := BundleOf(all, ""); members(b) != "root-g1 issuing-g2 root-g2 issuing-g3" || b.Number != before+1 {
+		t.Errorf("%d of %q", b.Number, members(b))
+	}
+	if b := BundleOf(all, "users"); members(b) != "" {
+		t.Errorf("the line below it has %q", members(b))
+	}
+}

@@ -42,6 +42,12 @@ func TestBK06_TheWholeChainIsAsked(t *testing.T) {
 		h["issuing-g1"] = s
 		_, err = h.Turns(Turning{Authority: "issuing-g1", To: ca.Active}, noon)
 		judged(t, c.name+": an activation", err, of(ca.E2603), c.words)
+		s.State = ca.Active
+		h["issuing-g1"] = s
+		_, err = h.Turns(Turning{Authority: "issuing-g1", To: ca.Retired}, noon)
+		if refused := err != nil; refused != (c.words == "") {
+			t.Errorf("%s: an active one below it is retired: %v", c.name, err)
+		}
 	}
 }
 

@@ -28,7 +28,10 @@ func (h Hierarchy) Turns(q Turning, now time.Time) ([]ca.Authority, error) {
 		return nil, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.Authority), "chancery ca list")
 	}
 	beside := h.activeBeside(a)
-	if err := a.mayBecome(q.To, len(beside) > 0); err != nil {
+	why := h.fallen(a)
+	// One that is active below what has fallen signs nothing, and has nobody to wait for.
+	idle := q.To == ca.Retired && a.State == ca.Active && !a.External && why != ""
+	if err := a.mayBecome(q.To, len(beside) > 0); err != nil && !idle {
 		return nil, err
 	}
 	if below := h.livingBelow(a.Authority); q.To == ca.Retired && len(below) > 0 && q.Confirm != a.Name {
@@ -36,7 +39,7 @@ func (h Hierarchy) Turns(q Turning, now time.Time) ([]ca.Authority, error) {
 			"retire what is below it first, or chancery ca retire "+a.Name+" --confirm "+a.Name).
 			Because("it leaves every trust bundle, and whoever takes the next one refuses what is below it")
 	}
-	if why := h.fallen(a); q.To == ca.Active && why != "" {
+	if q.To == ca.Active && why != "" {
 		return nil, ca.Refused(ca.E2603, a.Name+" cannot sign for its line: "+why, "make the next generation below another authority: chancery ca create").
 			Because("whoever takes the next bundle, or checks lists, refuses what it would sign")
 	}
@@ -127,7 +130,7 @@ func (h Hierarchy) Bereaved(a ca.Authority) (notices []string) {
 		return nil
 	}
 	if below := h.livingBelow(a); len(below) > 0 {
-		notices = append(notices, "below "+a.Name+" still stand "+strings.Join(below, ", ")+": whoever checks lists accepts nothing of theirs any more, and none of them signs a certificate")
+		notices = append(notices, "below "+a.Name+" still stand "+strings.Join(below, ", ")+": whoever checks lists accepts nothing of theirs any more, and none of them signs a certificate; take each out: chancery ca retire NAME")
 	}
 	for _, s := range h {
 		if s.Line == a.Line && s.State == ca.Active && s.Name != a.Name {

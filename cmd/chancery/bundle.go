@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -137,7 +138,7 @@ func (a *app) bundle(ctx context.Context, k *client.Client, all []ca.Authority, 
 	}
 	var lists [][]byte
 	if q.lists {
-		if lists, err = a.listsOf(ctx, k, b.Members); err != nil {
+		if lists, err = a.listsOf(ctx, k, q.listed(all, b.Members)); err != nil {
 			return b, nil, err
 		}
 	}
@@ -149,7 +150,19 @@ func (a *app) bundle(ctx context.Context, k *client.Client, all []ca.Authority, 
 	return b, append(body, pemText(crlLabel, lists)...), err
 }
 
-// listsOf gets the published list of each member. Who has none is named and left out: the
+// listed are those whose lists belong into the file: the members, and the retired of their
+// lines, whose certificates are good for whoever trusts the root, and can be revoked.
+func (q bundling) listed(all, members []ca.Authority) []ca.Authority {
+	out := slices.Clone(members)
+	for _, one := range all {
+		if one.State == ca.Retired && one.Lists(time.Now()) && (q.line == "" || one.Line == q.line) {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// listsOf gets the published list of each authority. Who has none is named and left out: the
 // lists of the others, and what left the bundle, must not wait for it. Servers refuse what
 // is below that one until its list is there, and nothing that was revoked is let in.
 func (a *app) listsOf(ctx context.Context, k *client.Client, members []ca.Authority) (lists [][]byte, err error) {
