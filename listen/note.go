@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 
 	"chancery/ca"
+	"chancery/internal/whole"
 )
 
 // notePath is the file beside the certificate that says why no new one comes.
@@ -26,11 +28,8 @@ func (own *Own) note(err error) {
 	}
 	if own.noted = err != nil; own.noted {
 		body, _ := json.Marshal(problemOf(err)) // a problem has nothing but texts
-		var f *os.File
-		if f, fault = own.place(); fault == nil {
-			if fault = own.write(f, notePath(own.o.Path), body); fault != nil {
-				_ = os.Remove(f.Name()) // which is a help only, too
-			}
+		if fault = os.MkdirAll(filepath.Dir(own.o.Path), 0o700); fault == nil {
+			fault = whole.Put(notePath(own.o.Path), 0o600, body)
 		}
 	}
 	if fault != nil {

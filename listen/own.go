@@ -24,6 +24,7 @@ import (
 
 	"chancery/ca"
 	"chancery/internal/csr"
+	"chancery/internal/whole"
 )
 
 const (
@@ -180,7 +181,7 @@ func (own *Own) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _, _ = f.Close(), os.Remove(f.Name()) }() // both were done if all went well
+	defer f.Close() //nolint:errcheck // what was written is durable by then
 	issued, err := own.o.Issuer.Submit(ctx, q, parsed)
 	if err != nil {
 		return err
@@ -192,7 +193,11 @@ func (own *Own) look(ctx context.Context) error {
 	// The file first: what is shown and lost with the process would be asked for again. If
 	// the disk failed meanwhile that is the smaller evil: it is shown, and nothing more is
 	// asked for until the next is due.
-	if err := own.write(f, own.o.Path, file); err != nil {
+	_, err = f.Write(file)
+	if err == nil {
+		err = f.Replace()
+	}
+	if err != nil {
 		own.o.Log.Warn("the listeners' certificate is lost when the service stops, and will be asked for again", "error", err)
 	}
 	own.now.Store(c)
@@ -307,27 +312,14 @@ func (own *Own) read() (_ *tls.Certificate, err error) {
 	return own.parse(file)
 }
 
-// place makes an empty file beside the one that is to be replaced.
-func (own *Own) place() (*os.File, error) {
-	dir := filepath.Dir(own.o.Path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// place begins the file that is to replace the one that is there.
+func (own *Own) place() (*whole.File, error) {
+	if err := os.MkdirAll(filepath.Dir(own.o.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the listeners' key: %w", err)
 	}
-	f, err := os.CreateTemp(dir, ".new-*.pem") // with mode 0600
+	f, err := whole.Beside(own.o.Path, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("write the listeners' key: %w", err)
 	}
 	return f, nil
-}
-
-// write fills the file that place made, and puts it where it belongs in one step.
-func (own *Own) write(f *os.File, path string, file []byte) error {
-	_, err := f.Write(file)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write the listeners' key: %w", err)
-	}
-	return nil
 }

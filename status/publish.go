@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"chancery/ca"
+	"chancery/internal/whole"
 )
 
 const (
@@ -181,36 +182,26 @@ func (p *Publisher) publish(ctx context.Context, authority string, days int) (l 
 }
 
 // Place puts a list into a directory of lists, in one step.
-func Place(dir, authority string, list io.Reader) (err error) {
+func Place(dir, authority string, list io.Reader) error {
 	// A restore may have left the folder out: what it holds can be made again.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of lists: %w", err)
 	}
-	f, err := os.CreateTemp(dir, ".new-*.crl")
+	f, err := whole.Beside(listPath(dir, authority), 0o600)
 	if err != nil {
 		return fmt.Errorf("make the file of a list: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("publish the list of %s: %w", authority, err)
-			os.Remove(f.Name()) //nolint:errcheck // what stays is swept with the next list
-		}
-	}()
 	size, err := io.Copy(f, list)
 	if err == nil {
 		_, err = readHead(f, size) // what is not whole does not end in a number
 	}
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	if err == nil {
+		err = f.Replace()
 	}
-	if err := os.Rename(f.Name(), listPath(dir, authority)); err != nil {
-		return err
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("publish the list of %s: %w", authority, err)
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 func listPath(dir, authority string) string { return filepath.Join(dir, authority+".crl") }

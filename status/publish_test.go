@@ -296,3 +296,33 @@ func TestAListIsServedWhateverTheBookDoes(t *testing.T) {
 		}
 	}
 }
+
+// A service that is killed leaves what is in the folder at that moment.
+func TestAListThatIsBeingWrittenHasNoNameYet(t *testing.T) {
+	m, dir := newMaker(t), t.TempDir()
+	if _, err := m.publisher(dir).Publish(t.Context(), "issuing-g1", 0); err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadFile(listPath(dir, "issuing-g1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Place(dir, "issuing-g2", &watching{bytes.NewReader(list), func() {
+		if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
+			t.Errorf("the folder has %v, %v", all, err)
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A watching reader looks around at each read.
+type watching struct {
+	io.Reader
+	look func()
+}
+
+func (w *watching) Read(b []byte) (int, error) {
+	w.look()
+	return w.Reader.Read(b)
+}

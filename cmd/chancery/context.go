@@ -19,6 +19,7 @@ import (
 	"chancery/ca"
 	"chancery/client"
 	"chancery/config"
+	"chancery/internal/whole"
 )
 
 // A remoteService is one that commands reach over TLS, and the one root that it is
@@ -89,15 +90,11 @@ func (a *app) writeContexts(c contexts) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return unwritable(path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
-	if err != nil {
+	document = append([]byte("# Services that chancery login knows. It holds tokens: keep it to yourself.\n"), document...)
+	if err := whole.Put(path, fileMode, document); err != nil {
 		return unwritable(path, err)
 	}
-	_, err = f.Write(append([]byte("# Services that chancery login knows. It holds tokens: keep it to yourself.\n"), document...))
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(unwritable(path, err), os.Remove(f.Name()))
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 // remote is the service elsewhere that a command means: that of --context, or, unless a

@@ -20,6 +20,7 @@ import (
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/internal/whole"
 	"chancery/policy"
 	"chancery/signer"
 	"chancery/signer/softkey"
@@ -210,7 +211,7 @@ func lookAtLogID(ctx context.Context, p *patient) []finding {
 	id, err := os.ReadFile(p.layout.logID())
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && p.fix:
-		if err := writeNew(p.layout.logID(), fileMode, []byte(c.report.Log.String()+"\n")); err != nil {
+		if err := whole.Write(p.layout.logID(), fileMode, []byte(c.report.Log.String()+"\n")); err != nil {
 			return []finding{illness(p.layout.logID()+" cannot be written", err)}
 		}
 		return []finding{warning("", "%s was missing; written again from the log: %s", p.layout.logID(), c.report.Log)}

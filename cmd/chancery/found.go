@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"chancery/ca"
+	"chancery/internal/whole"
 	"chancery/signer"
 	"chancery/signer/softkey"
 	"chancery/signer/wire"
@@ -66,7 +67,7 @@ func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (ma
 		return made, err
 	}
 	if p.request != "" {
-		if err := writeNew(p.request, 0o644, []byte(pemText(requestLabel, [][]byte{made.Request}))); err != nil {
+		if err := whole.Write(p.request, 0o644, []byte(pemText(requestLabel, [][]byte{made.Request}))); err != nil {
 			return made, ca.Invalid(ca.E1102, "the request cannot be written", "name a file that does not exist: --csr-out FILE").Because(err.Error())
 		}
 	}

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"chancery/ca"
 	"chancery/format"
+	"chancery/internal/whole"
 )
 
 // The forms of files that are no forms of -o.
@@ -64,23 +64,10 @@ func (h handing) replace(body []byte) error {
 	if err := replaceable(path, h.password); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
+	if err := whole.Put(path, 0o644, body); err != nil {
 		return cannotReplace(path).Because(reason(err).Error())
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it has another name by then, or is not wanted
-	_, err = f.Write(body)
-	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return cannotReplace(path).Because(err.Error())
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return cannotReplace(path).Because(err.Error())
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("keep %s: %w", path, err)
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 func cannotReplace(path string) *ca.Problem {

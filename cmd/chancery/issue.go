@@ -287,31 +287,6 @@ func requestFor(key crypto.Signer, common string, names []string) ([]byte, error
 	return csr, nil
 }
 
-// writeNew writes a file that must not exist. It appears whole: another command at
-// the same moment must not read half a key.
-func writeNew(path string, mode os.FileMode, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // its content has another name by then, or is not wanted
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	err = os.Link(f.Name(), path)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// A disk without hard links, such as a stick: there the name is taken first.
-	g, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	_, err = g.Write(content)
-	return errors.Join(err, g.Sync(), g.Close())
-}
-
 // taken is about a new file that is there already, or that cannot be made because of err.
 func taken(path, flag string, err error) *ca.Problem {
 	if errors.Is(err, fs.ErrExist) {

@@ -17,6 +17,7 @@ import (
 
 	"chancery/ca"
 	"chancery/format"
+	"chancery/internal/whole"
 )
 
 // A keyFile is a private key of a user, and the file it lies in.
@@ -60,7 +61,7 @@ func (a *app) keyAt(ctx context.Context, path string, o outputs, secret []byte, 
 	if key.pem, err = keyPEM(der); err != nil {
 		return nil, false, err
 	}
-	err = writeNew(path, 0o600, key.pem)
+	err = whole.Write(path, 0o600, key.pem)
 	if errors.Is(err, fs.ErrExist) { // the same command at the same moment made it
 		return there()
 	}

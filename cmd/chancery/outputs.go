@@ -18,6 +18,7 @@ import (
 
 	"chancery/ca"
 	"chancery/format"
+	"chancery/internal/whole"
 )
 
 // outputs are the files that issue and sign write of a certificate: one file, or a
@@ -219,7 +220,7 @@ func (a *app) writeOutputs(o outputs, m material) (paths []string, err error) {
 		return nil, a.unwritten(m, "its files", err)
 	}
 	for _, f := range all {
-		err := writeNew(f.path, f.mode, f.body)
+		err := whole.Write(f.path, f.mode, f.body)
 		if there, readErr := os.ReadFile(f.path); errors.Is(err, fs.ErrExist) && readErr == nil && bytes.Equal(there, f.body) { //nolint:gosec // the user's file
 			err = nil // the same command, at the same moment or before a crash, wrote it
 		}

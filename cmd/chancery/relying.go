@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"chancery/ca"
+	"chancery/internal/whole"
 )
 
 // maxRelying bounds the hosts that one rollover waits for, and the file that names them.
@@ -47,11 +48,10 @@ func (l layout) writeRelying(r relying) error {
 	if err != nil {
 		return fmt.Errorf("write the relying parties: %w", err)
 	}
-	next := l.relying() + ".new"
-	if err := os.WriteFile(next, append(body, '\n'), fileMode); err != nil {
-		return unwritable(next, err)
+	if err := whole.Put(l.relying(), fileMode, append(body, '\n')); err != nil {
+		return unwritable(l.relying(), err)
 	}
-	return os.Rename(next, l.relying())
+	return nil
 }
 
 // ticked adds the hosts that a rollover waits for, and ticks off those that have the

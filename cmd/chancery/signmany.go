@@ -21,6 +21,7 @@ import (
 	"chancery/ca"
 	"chancery/client"
 	"chancery/internal/csr"
+	"chancery/internal/whole"
 )
 
 const (
@@ -277,7 +278,7 @@ func (a *app) keep(q signing, line string, i ca.Issued) error {
 		base = strings.TrimSuffix(filepath.Base(line), ext)
 	}
 	path := filepath.Join(q.out, base+".pem")
-	err := writeNew(path, 0o644, []byte(chainText(i)))
+	err := whole.Write(path, 0o644, []byte(chainText(i)))
 	if have, again := os.ReadFile(path); errors.Is(err, fs.ErrExist) && again == nil && string(have) == chainText(i) {
 		return nil
 	}

@@ -49,13 +49,14 @@ var may = map[string]string{
 	"internal/sim/vfs":   "internal/sim signer/journal store",
 	"internal/strict":    "",
 	"internal/verifyall": "audit ca",
+	"internal/whole":     "",
 
 	"cmd/chancery": anything,
 }
 
 // everybodys are packages that all may import beside what may says: they know
 // nothing of ours, and a second reader of JSON would be a second opinion.
-var everybodys = []string{"internal/faults", "internal/socket", "internal/strict"}
+var everybodys = []string{"internal/faults", "internal/socket", "internal/strict", "internal/whole"}
 
 // testsOnly are packages that no program may import, cmd/chancery included: a disk
 // that crashes and servers to throw away must not be a flag away from an operator.
