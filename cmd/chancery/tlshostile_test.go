@@ -14,63 +14,8 @@ import (
 	"chancery/ca"
 )
 
-// HX-02, RO-05: what a token of one role may call, over TLS, in the table of
-// docs/sockets.md; and what no token may.
-func TestHX02_EachRoleByTokenIsAsTheTableSays(t *testing.T) {
-	t.Parallel()
-	d := newTLSDoor(t)
-	roles := []string{"requester", "ca-admin", "security-admin", "system-admin", "auditor"}
-	calls := map[string]string{ // in the order of roles
-		"GET certificates":            "+ + - - +",
-		"GET certificates?count=true": "+ + - - +",
-		"GET events":                  "- - - - +",
-		"GET audit/leaves":            "- - - - +",
-		"GET unsettled":               "- - + - -",
-		"GET authorities":             "+ + + + +",
-		"GET lines":                   "+ + + + +",
-		"GET bundles":                 "+ + + + +",
-		"GET crls":                    "+ + + + +",
-		"GET profiles":                "+ + + + +",
-		"GET status":                  "+ + + + +",
-		"GET whoami":                  "+ + + + +",
-		"GET tokens":                  "+ + + + +",
-		"GET tokens?all=true":         "- - + + +",
-		"POST crls/issuing-g1":        "- + + + -",
-		"POST tokens":                 "- - - - -", // a token makes no tokens
-		"POST renewals":               "- - - - -", // which is for who shows a certificate
-		"POST requests":               "+ + - - -",
-	}
-	bodies := map[string]string{
-		"POST crls/issuing-g1": `{"days":0}`, "POST tokens": `{"name":"x","roles":["auditor"]}`, "POST renewals": `{}`, "POST requests": d.order("role.lab.example", "server"),
-	}
-	for i, role := range roles {
-		token := d.token("--name", role, "--role", role)
-		for call, want := range calls {
-			method, path, _ := strings.Cut(call, " ")
-			args := []string{"-X", method}
-			if body := bodies[call]; body != "" {
-				args = append(args, "-H", "Content-Type: application/json", "-d", body)
-			}
-			status, body := d.asked(token, "/api/v1/"+path, args...)
-			if allowed := strings.Fields(want)[i] == "+"; allowed != (status[0] == '2') || !allowed && status != "403" {
-				t.Errorf("%s by %s: %s %s", call, role, status, body)
-			}
-		}
-	}
-	token := d.token("--name", "any", "--role", "requester")
-	for what, body := range map[string]string{
-		"a field that is none": `{"csr":"","profile":"server","owner":"uid:0"}`, "a key twice": `{"profile":"server","profile":"client","csr":""}`, "another door": `{"csr":"","profile":"service","door":"service"}`,
-	} {
-		if status, answer := d.asked(token, "/api/v1/requests", "-H", "Content-Type: application/json", "-d", body); status != "400" {
-			t.Errorf("%s: %s %s", what, status, answer)
-		}
-	}
-	if status, body := d.asked(token, "/api/v1/requests", "-H", "Content-Type: application/json", "-d", d.order("localhost", "service")); status != "422" || !strings.Contains(body, "E2108") {
-		t.Errorf("the service's own profile: %s %s", status, body)
-	}
-}
-
-// HX-02: the same request sent by many at once is one certificate.
+// HX-02: the same request sent by many at once is one certificate; and the service's own
+// profile is for the service.
 func TestHX02_ADoubleSubmitOverTLSIsOneCertificate(t *testing.T) {
 	t.Parallel()
 	d := newTLSDoor(t)
@@ -94,6 +39,9 @@ func TestHX02_ADoubleSubmitOverTLSIsOneCertificate(t *testing.T) {
 		if s := <-serials; s != first {
 			t.Errorf("serials %s and %s", first, s)
 		}
+	}
+	if status, body := d.asked(token, "/api/v1/requests", "-H", "Content-Type: application/json", "-d", d.order("localhost", "service")); status != "422" || !strings.Contains(body, "E2108") {
+		t.Errorf("the service's own profile: %s %s", status, body)
 	}
 }
 
