@@ -41,7 +41,7 @@ func (a *app) ask(ctx context.Context, p *plan) error {
 	}
 	fmt.Fprint(a.err, "Chancery sets up a root and an issuing authority on this machine. Enter accepts.\n")
 	_, domain, _ := strings.Cut(host, ".")
-	_, err = a.sound(ctx, "Names you will certify", domain, func(typed string) error {
+	_, err = a.sound(ctx, byNames, prompt{"Names you will certify", domain}, func(typed string) error {
 		p.names = nil
 		for n := range strings.SplitSeq(typed, ",") {
 			if n = strings.TrimSpace(n); n != "" {
@@ -60,7 +60,7 @@ func (a *app) ask(ctx context.Context, p *plan) error {
 	if p.org == "" {
 		p.org = organisation(p.names)
 	}
-	p.org, err = a.sound(ctx, "Organisation", p.org, func(typed string) error { return nameable(plan{org: typed}.subject("")) })
+	p.org, err = a.sound(ctx, byOrg, prompt{"Organisation", p.org}, func(typed string) error { return nameable(plan{org: typed}.subject("")) })
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *app) ask(ctx context.Context, p *plan) error {
 	if p.hostname != "" {
 		host = p.hostname
 	}
-	p.hostname, err = a.sound(ctx, "This server's name", host, func(typed string) error {
+	p.hostname, err = a.sound(ctx, byHostname, prompt{"This server's name", host}, func(typed string) error {
 		named := plan{hostname: typed, pki: p.pki}
 		return named.address()
 	})
@@ -79,22 +79,22 @@ func (a *app) ask(ctx context.Context, p *plan) error {
 
 // askSubjects asks for the names of the authorities, as far as no flag gave them.
 func (a *app) askSubjects(ctx context.Context, p *plan) (err error) {
-	ask := func(question string, to *string, usual ca.Subject) error {
+	ask := func(by byFlag, text string, to *string, usual ca.Subject) error {
 		if *to != "" {
 			return nil
 		}
-		*to, err = a.sound(ctx, question, ca.FormatDN(usual), func(typed string) error {
+		*to, err = a.sound(ctx, by, prompt{text, ca.FormatDN(usual)}, func(typed string) error {
 			_, err := named(typed, nil)
 			return err
 		})
 		return err
 	}
 	if !p.single && !p.elsewhere {
-		if err := ask("Name of the root", &p.rootSubject, p.subject("Root CA G1")); err != nil {
+		if err := ask(byRootSubject, "Name of the root", &p.rootSubject, p.subject("Root CA G1")); err != nil {
 			return err
 		}
 	}
-	return ask("Name of the issuing CA", &p.issuingSubject, p.usualIssuing())
+	return ask(bySubject, "Name of the issuing CA", &p.issuingSubject, p.usualIssuing())
 }
 
 // nameable refuses a name that cannot stand in a certificate.
@@ -108,21 +108,24 @@ func nameable(s ca.Subject) error {
 // organisation is what the authorities are called without --org.
 func organisation(names []string) string { return strings.TrimLeft(names[0], "*.@") }
 
+// A prompt is a question in one line: Enter takes what is proposed.
+type prompt struct{ text, otherwise string }
+
 // answer asks one question.
-func (a *app) answer(ctx context.Context, question, otherwise string) (string, error) {
-	fmt.Fprintf(a.err, "  %-24s [%s]: ", question, otherwise)
-	typed, err := a.line(ctx)
+func (a *app) answer(ctx context.Context, by byFlag, q prompt) (string, error) {
+	fmt.Fprintf(a.err, "  %-24s [%s]: ", q.text, q.otherwise)
+	typed, err := a.line(ctx, by)
 	if err == nil && typed == "" {
-		typed = otherwise
+		typed = q.otherwise
 	}
 	return typed, err
 }
 
 // sound asks one question until the answer is one that judge takes: what would be refused
 // later is asked for again now.
-func (a *app) sound(ctx context.Context, question, otherwise string, judge func(string) error) (string, error) {
+func (a *app) sound(ctx context.Context, by byFlag, q prompt, judge func(string) error) (string, error) {
 	for {
-		typed, err := a.answer(ctx, question, otherwise)
+		typed, err := a.answer(ctx, by, q)
 		if err != nil {
 			return "", err
 		}
@@ -135,8 +138,8 @@ func (a *app) sound(ctx context.Context, question, otherwise string, judge func(
 }
 
 // line reads one line of what is typed, without the blanks around it.
-func (a *app) line(ctx context.Context) (string, error) {
-	text, err := a.typed(ctx, a.readLine)
+func (a *app) line(ctx context.Context, by byFlag) (string, error) {
+	text, err := a.typed(ctx, by)
 	return strings.TrimSpace(text), err
 }
 
@@ -144,17 +147,17 @@ func (a *app) readLine() (string, error) {
 	return bufio.NewReader(io.LimitReader(a.in, maxTyped)).ReadString('\n')
 }
 
-// typed waits for what read takes from the terminal, and for ctx: Ctrl-C must end a
+// typed waits for a line from the terminal, and for ctx: Ctrl-C must end a
 // prompt at once, and a read does not end with the signal. The read is left behind;
 // the program ends before it can take anything.
-func (a *app) typed(ctx context.Context, read func() (string, error)) (string, error) {
+func (a *app) typed(ctx context.Context, by byFlag) (string, error) {
 	type result struct {
 		text string
 		err  error
 	}
 	got := make(chan result, 1)
 	go func() {
-		text, err := read()
+		text, err := a.readLine()
 		got <- result{text, err}
 	}()
 	select {
@@ -165,7 +168,7 @@ func (a *app) typed(ctx context.Context, read func() (string, error)) (string, e
 		switch {
 		case errors.Is(r.err, io.EOF) && r.text == "": // Ctrl-D
 			fmt.Fprintln(a.err)
-			return "", usage("nothing was typed", "type an answer, or give it as a flag: chancery help COMMAND")
+			return "", usage("nothing was typed", "type an answer, or give it beforehand: --"+string(by))
 		case r.err != nil && !errors.Is(r.err, io.EOF):
 			return "", fmt.Errorf("read from the terminal: %w", r.err)
 		}
@@ -175,7 +178,7 @@ func (a *app) typed(ctx context.Context, read func() (string, error)) (string, e
 
 // hidden reads a line without showing it. term.ReadPassword would wait on after
 // Ctrl-D, and could not be left behind without the echo lost.
-func (a *app) hidden(ctx context.Context, in *os.File, prompt string) (text string, err error) {
+func (a *app) hidden(ctx context.Context, by byFlag, in *os.File, prompt string) (text string, err error) {
 	shown, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
 	if err != nil {
 		return "", fmt.Errorf("ask the terminal: %w", err)
@@ -187,7 +190,7 @@ func (a *app) hidden(ctx context.Context, in *os.File, prompt string) (text stri
 	}
 	defer func() { err = errors.Join(err, unix.IoctlSetTermios(int(in.Fd()), unix.TCSETS, shown)) }()
 	fmt.Fprint(a.err, prompt)
-	text, err = a.typed(ctx, a.readLine)
+	text, err = a.typed(ctx, by)
 	if err == nil {
 		fmt.Fprintln(a.err) // the Enter, which was not shown either
 	}
@@ -197,12 +200,12 @@ func (a *app) hidden(ctx context.Context, in *os.File, prompt string) (text stri
 // newPassphrase takes a passphrase from a file, or has it typed twice: a slip
 // would lock the keys at the first start.
 func (a *app) newPassphrase(ctx context.Context, file string) (string, error) {
-	first, err := a.secret(ctx, file, false)
+	first, err := a.secret(ctx, byPasswordFile, file, false)
 	if err != nil || file != "" || a.env("CHANCERY_PASSWORD_FILE") != "" {
 		return first, err
 	}
 	fmt.Fprintln(a.err, "Once more.")
-	again, err := a.secret(ctx, "", false)
+	again, err := a.secret(ctx, byPasswordFile, "", false)
 	if err == nil && again != first {
 		err = usage("the two passphrases differ, and nothing was made", "type the same command again")
 	}

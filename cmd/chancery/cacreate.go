@@ -192,7 +192,7 @@ func (c *ceremony) profilesOf(ctx context.Context, one ca.Authority) string {
 // make has the signer make it, with the words that this takes.
 func (c *ceremony) make(ctx context.Context, w *signer.Creation, q creation) (made signer.Created, err error) {
 	if w.Kind != ca.Root {
-		if w.Words, err = c.secret(ctx, q.recovery, true); err != nil {
+		if w.Words, err = c.secret(ctx, byRecoveryFile, q.recovery, true); err != nil {
 			return made, err
 		}
 	}

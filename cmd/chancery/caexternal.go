@@ -86,7 +86,7 @@ func (c *ceremony) export(ctx context.Context, q creation) error {
 	case q.own != "":
 		w.OwnWords, undo, err = c.newWords(ctx, q.own)
 	default:
-		w.Words, err = c.secret(ctx, q.recovery, true)
+		w.Words, err = c.secret(ctx, byRecoveryFile, q.recovery, true)
 	}
 	if err != nil {
 		return err

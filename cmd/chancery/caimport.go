@@ -225,13 +225,13 @@ func (c *ceremony) worded(ctx context.Context, r signer.Resigning, q bringing) (
 	case seals && q.own != "":
 		r.OwnWords, undo, err = c.newWords(ctx, q.own)
 	case seals && q.resign == "":
-		r.Words, err = c.secret(ctx, q.recovery, true)
+		r.Words, err = c.secret(ctx, byRecoveryFile, q.recovery, true)
 	}
 	if err != nil {
 		return made, "", err
 	}
 	if q.resign != "" {
-		if r.ParentWords, err = c.secret(ctx, q.recovery, true); err != nil {
+		if r.ParentWords, err = c.secret(ctx, byRecoveryFile, q.recovery, true); err != nil {
 			return made, "", undo(err)
 		}
 	}

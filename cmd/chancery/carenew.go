@@ -104,7 +104,7 @@ func (a *app) recertify(c *cobra.Command, name string, q renewal) error {
 		if err := t.agreed(ctx, q.yes); err != nil {
 			return err
 		}
-		if w.Words, err = t.secret(ctx, q.recovery, true); err != nil {
+		if w.Words, err = t.secret(ctx, byRecoveryFile, q.recovery, true); err != nil {
 			return err
 		}
 		made, err := t.recertified(ctx, w)

@@ -85,10 +85,14 @@ func (c *ceremony) revokeAuthority(ctx context.Context, w signer.AuthorityRevoki
 	if q.dry {
 		return c.give(authorityAnswer(one, "nothing was revoked\n"))
 	}
+	flags := []string{byConfirm.unless(q.confirm != "", one.Name), c.unlessFile(byRecoveryFile, q.recovery)}
+	if err := c.unanswered("revoking "+one.Name+" cannot be undone, and takes the words of "+by.Name, flags...); err != nil {
+		return err
+	}
 	if err := c.confirmed(ctx, one.Name, q.confirm, "revoking "+one.Name+" cannot be undone"); err != nil {
 		return err
 	}
-	if w.Words, err = c.secret(ctx, q.recovery, true); err != nil {
+	if w.Words, err = c.secret(ctx, byRecoveryFile, q.recovery, true); err != nil {
 		return err
 	}
 	w.DryRun = false

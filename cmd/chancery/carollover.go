@@ -194,6 +194,12 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	if err != nil {
 		return old, err
 	}
+	if q.root && old.AKI != ca.AKIIssuer { // both roots certify each other, by the words of both
+		own := byOwnRecoveryFile.unless(q.own != "", "FILE")
+		if err := c.unanswered("the words of both roots are needed", own, c.unlessFile(byRecoveryFile, q.recovery)); err != nil {
+			return old, err
+		}
+	}
 	if err := c.agreed(ctx, q.yes); err != nil {
 		return old, err
 	}
@@ -230,11 +236,22 @@ func certified(of, by ca.Authority) bool {
 
 // cross has two roots certify each other, as far as they have not yet.
 func (c *ceremony) cross(ctx context.Context, r *rollover, q creation) error {
+	var flags []string
+	if !certified(r.next, r.old) {
+		flags = append(flags, c.unlessFile(byRecoveryFile, q.recovery))
+	}
+	if !certified(r.old, r.next) && q.words == "" {
+		flags = append(flags, c.unlessFile(byOwnRecoveryFile, q.own))
+	}
+	if err := c.unanswered("the roots certify each other by their words", flags...); err != nil {
+		return err
+	}
 	for _, one := range []struct {
 		of, by *ca.Authority
 		words  string // if they are known
+		byFlag byFlag
 		file   string
-	}{{&r.next, &r.old, "", q.recovery}, {&r.old, &r.next, q.words, q.own}} {
+	}{{&r.next, &r.old, "", byRecoveryFile, q.recovery}, {&r.old, &r.next, q.words, byOwnRecoveryFile, q.own}} {
 		if certified(*one.of, *one.by) {
 			continue
 		}
@@ -242,7 +259,7 @@ func (c *ceremony) cross(ctx context.Context, r *rollover, q creation) error {
 		if words == "" {
 			fmt.Fprintf(c.err, "The words of %s are needed.\n", one.by.Name)
 			var err error
-			if words, err = c.secret(ctx, one.file, true); err != nil {
+			if words, err = c.secret(ctx, one.byFlag, one.file, true); err != nil {
 				return err
 			}
 		}

@@ -91,7 +91,7 @@ func (c *ceremony) agreed(ctx context.Context, yes bool) error {
 		return nil
 	}
 	fmt.Fprint(c.err, "Type yes to go on: ")
-	typed, err := c.line(ctx)
+	typed, err := c.line(ctx, byYes)
 	if err == nil && typed != "yes" {
 		err = usage("nothing was done", "type yes, or add --yes")
 	}
@@ -101,12 +101,12 @@ func (c *ceremony) agreed(ctx context.Context, yes bool) error {
 // confirmed has a name typed for what cannot be undone.
 func (c *ceremony) confirmed(ctx context.Context, name, typed, what string) error {
 	if typed == "" {
-		if !c.interactive() {
-			return usage(what+", and there is no terminal to ask at", "the same again with --confirm "+name)
+		if err := c.unanswered(what, byConfirm.with(name)); err != nil {
+			return err
 		}
 		fmt.Fprint(c.err, "Type the name of the authority to go on: ")
 		var err error
-		if typed, err = c.line(ctx); err != nil {
+		if typed, err = c.line(ctx, byConfirm); err != nil {
 			return err
 		}
 	}
@@ -119,8 +119,8 @@ func (c *ceremony) confirmed(ctx context.Context, name, typed, what string) erro
 // newWords makes recovery words and puts them where their holder takes them from.
 // undo removes the file again, for when nothing was made that they open.
 func (c *ceremony) newWords(ctx context.Context, path string) (text string, undo func(error) error, err error) {
-	if path == "" && !c.interactive() {
-		return "", nil, usage("its key gets recovery words of its own, and there is no terminal to show them at", "the same again with --own-recovery-file FILE")
+	if err := c.unanswered("its key gets recovery words of its own", byOwnRecoveryFile.unless(path != "", "FILE")); err != nil {
+		return "", nil, err
 	}
 	if path, err = outside(c.at, path); err != nil {
 		return "", nil, err
@@ -130,7 +130,7 @@ func (c *ceremony) newWords(ctx context.Context, path string) (text string, undo
 		return "", nil, err
 	}
 	defer words.Wipe()
-	if err := c.handWords(ctx, words, path); err != nil {
+	if err := c.handWords(ctx, byOwnRecoveryFile, words, path); err != nil {
 		return "", nil, err
 	}
 	if path != "" {
@@ -226,7 +226,7 @@ func (c *ceremony) firstList(ctx context.Context, one ca.Authority, words string
 	}
 	if words == "" {
 		fmt.Fprintf(c.err, "The words that seal the key of %s are needed for its list.\n", one.Name)
-		words, err = c.secret(ctx, cmp.Or(q.own, q.recovery), true)
+		words, err = c.secret(ctx, byRecoveryFile, cmp.Or(q.own, q.recovery), true)
 	}
 	if err == nil {
 		_, err = c.at.listByWords(ctx, signer.RootListing{Authority: one.Name, Words: words})

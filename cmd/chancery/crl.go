@@ -259,7 +259,7 @@ func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, day
 	if err != nil {
 		return err
 	}
-	words, err := a.secret(ctx, file, true)
+	words, err := a.secret(ctx, byRecoveryFile, file, true)
 	if err != nil {
 		return err
 	}

@@ -131,17 +131,17 @@ func (a *app) requested(l layout, p plan, made foundation) error {
 
 // handWords puts the recovery words where their holder takes them from: a new
 // file, or the terminal, where one word typed back shows that they were written down.
-func (a *app) handWords(ctx context.Context, words softkey.Words, path string) error {
+func (a *app) handWords(ctx context.Context, by byFlag, words softkey.Words, path string) error {
 	if path != "" {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
-			return ca.Invalid(ca.E1102, "the recovery words cannot be written", "name a file that does not exist: --recovery-file FILE").Because(err.Error())
+			return ca.Invalid(ca.E1102, "the recovery words cannot be written", "name a file that does not exist: "+by.with("FILE")).Because(err.Error())
 		}
 		_, err = io.WriteString(f, words.Reveal()+"\n")
 		return errors.Join(err, f.Sync(), f.Close())
 	}
 	fmt.Fprintf(a.err, "Recovery words for the key, shown once. Write them down, keep them away from this machine:\n  %s\nType the third word to continue: ", words.Reveal())
-	typed, err := a.line(ctx)
+	typed, err := a.line(ctx, by)
 	if err != nil {
 		return err
 	}

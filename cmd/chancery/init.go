@@ -165,7 +165,7 @@ func (a *app) found(ctx context.Context, p plan) error {
 	defer words.Wipe()
 	f.Words = words.Reveal()
 	// Who holds the words is settled before there is anything that they open.
-	if err := a.handWords(ctx, words, p.recovery); err != nil {
+	if err := a.handWords(ctx, byRecoveryFile, words, p.recovery); err != nil {
 		return err
 	}
 	made, err := a.make(ctx, l, p, f)
@@ -338,14 +338,14 @@ func planned(l layout, p plan, f signer.Founding) (string, error) {
 func (a *app) missing(p plan) error {
 	var flags []string
 	if len(p.names) == 0 {
-		flags = append(flags, "--names lab.example")
+		flags = append(flags, byNames.with("lab.example"))
 	}
 	if alone := p.yes || !a.interactive(); alone {
 		if p.recovery == "" && !p.dryRun {
-			flags = append(flags, "--recovery-file FILE")
+			flags = append(flags, byRecoveryFile.with("FILE"))
 		}
 		if p.unlock == "prompt" && p.passwords == "" && a.env("CHANCERY_PASSWORD_FILE") == "" {
-			flags = append(flags, "--password-file FILE")
+			flags = append(flags, byPasswordFile.with("FILE"))
 		}
 	}
 	if len(flags) == 0 {

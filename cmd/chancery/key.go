@@ -89,7 +89,7 @@ func (a *app) keyUnlock() *cobra.Command {
 					}
 					return k.Unlock(ctx, signer.Unlocking{})
 				}
-				secret, err := a.secret(ctx, file, words)
+				secret, err := a.secret(ctx, byPasswordFile, file, words)
 				if err != nil {
 					return states, err
 				}
@@ -107,7 +107,7 @@ func (a *app) keyUnlock() *cobra.Command {
 }
 
 // secret reads a passphrase or words from a file, or asks at a terminal.
-func (a *app) secret(ctx context.Context, file string, words bool) (string, error) {
+func (a *app) secret(ctx context.Context, by byFlag, file string, words bool) (string, error) {
 	if file == "" {
 		file = a.env("CHANCERY_PASSWORD_FILE")
 	}
@@ -118,17 +118,14 @@ func (a *app) secret(ctx context.Context, file string, words bool) (string, erro
 		return readSecret(file)
 	}
 	in, _ := a.in.(*os.File)
-	if !a.interactive() {
-		if words {
-			return "", usage("there is no terminal to ask for the recovery words at", "--recovery-file FILE, or CHANCERY_PASSWORD_FILE=FILE, with the words in the file")
-		}
-		return "", usage("there is no terminal to ask at", "use --password-file FILE")
-	}
-	what := "Passphrase: "
+	what := "passphrase"
 	if words {
-		what = "Recovery words: "
+		what = "recovery words"
 	}
-	return a.hidden(ctx, in, what)
+	if err := a.unanswered("the "+what+" are needed", by.with("FILE")); err != nil {
+		return "", err
+	}
+	return a.hidden(ctx, by, in, strings.ToUpper(what[:1])+what[1:]+": ")
 }
 
 // readSecret gives the first line of a file.

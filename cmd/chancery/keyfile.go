@@ -85,7 +85,7 @@ func (a *app) readKey(ctx context.Context, path, passwordFile string, secret []b
 		if secret != nil {
 			return secret, nil
 		}
-		text, err := a.secret(ctx, passwordFile, false)
+		text, err := a.secret(ctx, byPasswordFile, passwordFile, false)
 		return []byte(text), err
 	})
 	var p *ca.Problem

@@ -135,11 +135,11 @@ func (a *app) void(ctx context.Context, r recovery) error {
 	}
 	typed := r.confirm
 	if typed == "" {
-		if !a.interactive() {
-			return usage("this cannot be undone, and there is no terminal to ask at", fmt.Sprintf("chancery recover --void %d --confirm %d", r.void, r.void))
+		if err := a.unanswered("this cannot be undone", byConfirm.with(fmt.Sprint(r.void))); err != nil {
+			return err
 		}
 		var err error
-		if typed, err = a.answer(ctx, "Type the number of the entry to void", ""); err != nil {
+		if typed, err = a.answer(ctx, byConfirm, prompt{text: "Type the number of the entry to void"}); err != nil {
 			return err
 		}
 	}
@@ -201,11 +201,11 @@ func (a *app) resetTime(ctx context.Context, r recovery) error {
 func (a *app) today(ctx context.Context, typed string) error {
 	now := wallClock()().Format(time.DateOnly)
 	if typed == "" {
-		if !a.interactive() {
-			return usage("this cannot be undone, and there is no terminal to ask at", "chancery recover --time-reset --confirm YYYY-MM-DD")
+		if err := a.unanswered("this cannot be undone", byConfirm.with("YYYY-MM-DD")); err != nil {
+			return err
 		}
 		var err error
-		if typed, err = a.answer(ctx, "Today's date, by another clock", ""); err != nil {
+		if typed, err = a.answer(ctx, byConfirm, prompt{text: "Today's date, by another clock"}); err != nil {
 			return err
 		}
 	}

@@ -306,12 +306,12 @@ func effect(c ca.Certificate, why ca.Reason) string {
 // a slip.
 func (a *app) confirmed(ctx context.Context, c ca.Certificate, typed string) error {
 	if typed == "" {
-		if !a.interactive() {
-			return usage("revoking cannot be undone, and there is no terminal to ask at", "chancery revoke … --confirm "+ca.Show(c.Title()))
+		if err := a.unanswered("revoking cannot be undone", byConfirm.with(typeable(c.Title()))); err != nil {
+			return err
 		}
 		fmt.Fprintf(a.err, "Type the name to revoke: ")
 		var err error
-		if typed, err = a.line(ctx); err != nil {
+		if typed, err = a.line(ctx, byConfirm); err != nil {
 			return err
 		}
 	}

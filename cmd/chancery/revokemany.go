@@ -146,12 +146,12 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 // counted has the number of certificates said by who revokes them.
 func (a *app) counted(ctx context.Context, n int, typed string) error {
 	if typed == "" {
-		if !a.interactive() {
-			return usage("revoking cannot be undone, and there is no terminal to ask at", fmt.Sprintf("chancery revoke … --confirm %d", n))
+		if err := a.unanswered("revoking cannot be undone", byConfirm.with(strconv.Itoa(n))); err != nil {
+			return err
 		}
 		fmt.Fprintf(a.err, "Type the number to revoke them: ")
 		var err error
-		if typed, err = a.line(ctx); err != nil {
+		if typed, err = a.line(ctx, byConfirm); err != nil {
 			return err
 		}
 	}

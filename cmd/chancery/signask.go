@@ -25,7 +25,7 @@ func (a *app) signAgreed(ctx context.Context, k *client.Client, q signing) error
 		return err
 	}
 	fmt.Fprint(a.err, askedSubject(q.CSR), planText(p), "Sign? Type yes: ")
-	typed, err := a.line(ctx)
+	typed, err := a.line(ctx, byYes)
 	if err != nil {
 		return err
 	}

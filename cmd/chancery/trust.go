@@ -269,8 +269,8 @@ func (a *app) agreed(ctx context.Context, o commission, all []standing, to inten
 	if o.yes {
 		return nil
 	}
-	if !a.interactive() {
-		return usage("there is no terminal to ask at, and nothing was done", "look at the plan with --dry-run, then add --yes")
+	if err := a.unanswered("what this computer trusts is looked at first (--dry-run)", byYes.with("")); err != nil {
+		return err
 	}
 	fmt.Fprint(a.err, a.standingsText(all))
 	question := "Is this the fingerprint that you got another way? Type yes to install: "
@@ -278,7 +278,7 @@ func (a *app) agreed(ctx context.Context, o commission, all []standing, to inten
 		question = "Type yes to remove: "
 	}
 	fmt.Fprint(a.err, question)
-	typed, err := a.line(ctx)
+	typed, err := a.line(ctx, byYes)
 	if err != nil {
 		return err
 	}

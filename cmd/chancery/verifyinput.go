@@ -31,7 +31,7 @@ func (a *app) contents(ctx context.Context, path, passwordFile string) (format.C
 
 func (a *app) contentsOf(ctx context.Context, data []byte, passwordFile string) (format.Contents, error) {
 	return format.Read(data, func() ([]byte, error) {
-		text, err := a.secret(ctx, passwordFile, false)
+		text, err := a.secret(ctx, byPasswordFile, passwordFile, false)
 		return []byte(text), err
 	})
 }
