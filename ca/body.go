@@ -54,6 +54,13 @@ type FinalBody struct {
 	Late bool `json:"late,omitempty"`
 }
 
+// A BundleBody is the body of a BUNDLE leaf, whose digest is the document's.
+type BundleBody struct {
+	Document []byte `json:"document"`
+	// Signature is the policy key's Ed25519 signature over policy.BundleMessage.
+	Signature []byte `json:"signature"`
+}
+
 // A RefusalBody is the body of a REFUSAL leaf: a wish that was read, and the
 // rule's no.
 type RefusalBody struct {

@@ -121,18 +121,22 @@ func patternsOf(r *ca.NameRules, t ca.NameType) []string {
 
 // matches tells whether one of the patterns of its type allows a name.
 func matches(patterns []string, n ca.Name) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return allows(pattern, n) })
+}
+
+// allows tells whether one pattern of its type allows a name. Explain names patterns by it,
+// too, so that no certificate is explained by another rule than decided.
+func allows(pattern string, n ca.Name) bool {
 	switch n.Type {
 	case ca.DNS:
-		return slices.ContainsFunc(patterns, func(pattern string) bool { return dnsMatches(pattern, n.Value) })
+		return dnsMatches(pattern, n.Value)
 	case ca.IP:
 		a, err := netip.ParseAddr(n.Value)
-		return err == nil && slices.ContainsFunc(patterns, func(pattern string) bool { return ipMatches(pattern, a) })
+		return err == nil && ipMatches(pattern, a)
 	case ca.Email:
-		return slices.ContainsFunc(patterns, func(pattern string) bool { return emailMatches(pattern, n.Value) })
+		return emailMatches(pattern, n.Value)
 	case ca.URI:
-		return slices.ContainsFunc(patterns, func(pattern string) bool {
-			return strings.HasSuffix(pattern, "/") && strings.HasPrefix(n.Value, pattern)
-		})
+		return strings.HasSuffix(pattern, "/") && strings.HasPrefix(n.Value, pattern)
 	}
 	return false
 }

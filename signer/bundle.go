@@ -22,13 +22,6 @@ import (
 // nobody else renews it; every change of policy makes a new one.
 const bundleYears = 10
 
-// BundleBody is the body of a BUNDLE leaf. The leaf's digest is the document's.
-type BundleBody struct {
-	Document []byte `json:"document"`
-	// Signature is the init key's Ed25519 signature over policy.BundleMessage.
-	Signature []byte `json:"signature"`
-}
-
 // A PolicyChange asks for a new bundle in force; an empty document asks only for
 // the one that is.
 type PolicyChange struct {
@@ -104,13 +97,17 @@ func (s *Signer) enact(next *rules) error {
 	if !ed25519.Verify(s.initKey, message, signature) {
 		return errBadSignature
 	}
-	body, err := json.Marshal(BundleBody{Document: document, Signature: signature})
+	body, err := json.Marshal(ca.BundleBody{Document: document, Signature: signature})
 	if err != nil {
 		return fmt.Errorf("write the policy bundle: %w", err)
 	}
-	if _, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.Bundle, Digest: digest(document)}, Body: body}}); err != nil {
+	placed, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.Bundle, Digest: digest(document)}, Body: body}})
+	if err != nil {
 		return fmt.Errorf("journal the policy bundle: %w", err)
 	}
+	s.mu.Lock()
+	s.policies = append(s.policies, placed[0].Index)
+	s.mu.Unlock()
 	s.rules.Store(next)
 	if s.keys.Sealed() {
 		return nil
@@ -135,7 +132,7 @@ func (r *rules) unloadable(now time.Time) (notices []string) {
 // bundleLeaf puts a bundle read from the log in force, if the init key signed it
 // and its version rises: one that was in force once must not come back.
 func (m *memory) bundleLeaf(rec journal.Record) (about string, err error) {
-	var b BundleBody
+	var b ca.BundleBody
 	if err := json.Unmarshal(rec.Body, &b); err != nil {
 		return "", fmt.Errorf("read the policy bundle: %w", err)
 	}
@@ -150,6 +147,9 @@ func (m *memory) bundleLeaf(rec journal.Record) (about string, err error) {
 		return "", fmt.Errorf("the policy bundle goes back from version %d to %d", m.rules.bundle.Version, next.bundle.Version)
 	}
 	m.rules = next
+	if n := len(m.policies); n == 0 || m.policies[n-1] < rec.Index { // a snapshot has it already
+		m.policies = append(m.policies, rec.Index)
+	}
 	return "bundle", nil
 }
 

@@ -139,7 +139,7 @@ func (s *Signer) Live() Memory {
 	}
 	return Memory{&memory{
 		size: s.journal.Size(), time: s.clock.floor.UnixMilli(), genesis: s.genesis, initKey: s.initKey, rules: r,
-		revoked: s.revoked, lists: s.lists, abandoned: s.abandoned, compromised: s.compromised, recent: s.recent, tokens: s.tokens,
+		revoked: s.revoked, lists: s.lists, abandoned: s.abandoned, compromised: s.compromised, recent: s.recent, tokens: s.tokens, policies: s.policies,
 	}, s}
 }
 
@@ -160,6 +160,7 @@ func (m Memory) Differs(from Memory) string {
 		{"compromised", m.compromised, from.compromised},
 		{"abandoned", m.abandoned, from.abandoned},
 		{"tokens", m.tokens, from.tokens},
+		{"policies", m.policies, from.policies},
 		{"intents by request", m.recent.byRequest, from.recent.byRequest},
 		{"intents by key", m.recent.byKey, from.recent.byKey},
 		{"intents by index", m.recent.byIndex, from.recent.byIndex},

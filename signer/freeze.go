@@ -26,6 +26,7 @@ import (
 //	magic 8 · u16 version · u16 log_no · u32 0 · log id 16 · u64 leaves · root 32
 //	u64 n, n × u64: leaves of which the newest of its kind counts, ascending
 //	u64 n, n × u64: abandoned revocations, ascending
+//	u64 n, n × u64: policies, ascending
 //	u64 n, n × 32: compromised keys, ascending
 //	u64 n, n × (issuing key 32, ascending · u64 n, n × step 50, by serial)
 //	u64 n, n × intent: the open ones, ascending
@@ -37,11 +38,11 @@ import (
 //
 // The signature is the log key's, over snapshotTag and the SHA-256 of all before it:
 // whoever can write the file and not use the key cannot take a revocation back with
-// it. Policy, authorities, lists and the last time are not in it; they are read from
+// it. The policy in force, authorities, lists and the last time are not in it; they are read from
 // the leaves, and held against the tree.
 const (
 	snapshotMagic   = "\xC7CHSNP\r\n"
-	snapshotVersion = 3
+	snapshotVersion = 4
 	snapshotTag     = "chancery signer snapshot v1\x00"
 
 	stepSize   = 20 + 3*8 + 2 + 4
@@ -163,6 +164,7 @@ func (m *memory) encode(to io.Writer, of stamp, said []int64) error {
 	w.octets(of.root[:])
 	w.indices(said)
 	w.indices(slices.Sorted(maps.Keys(m.abandoned)))
+	w.indices(m.policies)
 	compromised := sortedKeys(m.compromised)
 	w.number(int64(len(compromised)))
 	for _, key := range compromised {

@@ -104,19 +104,19 @@ func TestSG05_ABundleOnTheLogIsObeyedOnlyIfTheInitKeySignedIt(t *testing.T) {
 		}
 		return sig
 	}
-	for name, forged := range map[string]func(own crypto.Signer) signer.BundleBody{
-		"unsigned": func(crypto.Signer) signer.BundleBody { return signer.BundleBody{Document: next} },
-		"by another key": func(crypto.Signer) signer.BundleBody {
-			return signer.BundleBody{Document: next, Signature: signed(stranger, next, f.Log)}
+	for name, forged := range map[string]func(own crypto.Signer) ca.BundleBody{
+		"unsigned": func(crypto.Signer) ca.BundleBody { return ca.BundleBody{Document: next} },
+		"by another key": func(crypto.Signer) ca.BundleBody {
+			return ca.BundleBody{Document: next, Signature: signed(stranger, next, f.Log)}
 		},
-		"with another's signature": func(own crypto.Signer) signer.BundleBody {
-			return signer.BundleBody{Document: next, Signature: signed(own, old.Document, f.Log)}
+		"with another's signature": func(own crypto.Signer) ca.BundleBody {
+			return ca.BundleBody{Document: next, Signature: signed(own, old.Document, f.Log)}
 		},
-		"signed for another log": func(own crypto.Signer) signer.BundleBody {
-			return signer.BundleBody{Document: next, Signature: signed(own, next, strings.Repeat("0", len(f.Log)))}
+		"signed for another log": func(own crypto.Signer) ca.BundleBody {
+			return ca.BundleBody{Document: next, Signature: signed(own, next, strings.Repeat("0", len(f.Log)))}
 		},
-		"one that was in force before": func(own crypto.Signer) signer.BundleBody {
-			return signer.BundleBody{Document: old.Document, Signature: signed(own, old.Document, f.Log)}
+		"one that was in force before": func(own crypto.Signer) ca.BundleBody {
+			return ca.BundleBody{Document: old.Document, Signature: signed(own, old.Document, f.Log)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,8 +128,8 @@ func TestSG05_ABundleOnTheLogIsObeyedOnlyIfTheInitKeySignedIt(t *testing.T) {
 			}
 		})
 	}
-	appendBundle(t, s.Dir, f.Log, func(own crypto.Signer) signer.BundleBody {
-		return signer.BundleBody{Document: next, Signature: signed(own, next, f.Log)}
+	appendBundle(t, s.Dir, f.Log, func(own crypto.Signer) ca.BundleBody {
+		return ca.BundleBody{Document: next, Signature: signed(own, next, f.Log)}
 	})
 	again := start(t, s.Dir)
 	if state, err := again.SetPolicy(signer.PolicyChange{}); err != nil || state.Version != b.Version {
@@ -139,7 +139,7 @@ func TestSG05_ABundleOnTheLogIsObeyedOnlyIfTheInitKeySignedIt(t *testing.T) {
 
 // appendBundle writes a BUNDLE leaf on a stopped signer's log, as a thief of all
 // its keys could.
-func appendBundle(t *testing.T, dir, log string, body func(own crypto.Signer) signer.BundleBody) {
+func appendBundle(t *testing.T, dir, log string, body func(own crypto.Signer) ca.BundleBody) {
 	t.Helper()
 	of := softkey.Log{ID: log, Size: 1 << 30}
 	keys, err := softkey.Open(filepath.Join(dir, "keys"), time.Now)

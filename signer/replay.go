@@ -39,6 +39,8 @@ type memory struct {
 	made   map[string]bool
 	tokens tokens
 	strays map[int64]stray // by INTENT
+	// policies are the leaves of all policies, in order: certificates are explained by them.
+	policies []int64
 }
 
 // newMemory is a memory before the first leaf.
@@ -215,7 +217,7 @@ func (s *Signer) replay() error {
 	}
 	s.genesis, s.initKey = m.genesis, m.initKey
 	s.revoked, s.lists, s.abandoned, s.compromised = m.revoked, m.lists, m.abandoned, m.compromised
-	s.tokens, s.strays = m.tokens, m.strays
+	s.tokens, s.strays, s.policies = m.tokens, m.strays, m.policies
 	s.recent, s.made = m.recent, m.made
 	s.clock.heard(m.time)
 	s.rules.Store(m.rules)

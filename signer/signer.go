@@ -104,9 +104,11 @@ type Signer struct {
 	compromised map[ca.Digest]bool
 	// abandoned are the revocations whose place in the book another one has.
 	abandoned map[int64]bool
-	refusals  map[refusal]int
-	tokens    tokens
-	fault     error
+	// policies are the leaves of all policies that ever were in force, in order.
+	policies []int64
+	refusals map[refusal]int
+	tokens   tokens
+	fault    error
 }
 
 // GenesisBody is the body of leaf 0: what this log belongs to.

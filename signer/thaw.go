@@ -127,6 +127,7 @@ func (m *memory) decode(d *decoder, of stamp) (said []int64, err error) {
 	for _, index := range d.indices(of.leaves) {
 		m.abandoned[index] = true
 	}
+	m.policies = append(m.policies, d.indices(of.leaves)...)
 	var key ca.Digest
 	for i := range d.count(int64(len(key))) {
 		key = d.digest(key, i == 0)

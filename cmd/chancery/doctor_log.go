@@ -33,7 +33,7 @@ type chronicle struct {
 	err         error
 	report      audit.Report
 	initKey     ed25519.PublicKey
-	bundle      signer.BundleBody
+	bundle      ca.BundleBody
 	authorities []ca.Authority      // the last state of each, in order of founding
 	said        map[string][]saying // by the name of the generation, in the order of the log
 	restored    []restoring
@@ -149,7 +149,7 @@ func (c *chronicle) learn(r audit.Record) error {
 		}
 		c.restores(e, time.UnixMilli(r.Leaf.Time))
 	case r.Leaf.Kind == audit.Bundle:
-		c.bundle = signer.BundleBody{}
+		c.bundle = ca.BundleBody{}
 		return json.Unmarshal(r.Body, &c.bundle)
 	case r.Leaf.Kind == audit.Key:
 		var k signer.KeyBody

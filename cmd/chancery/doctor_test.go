@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"chancery/audit"
+	"chancery/ca"
 	"chancery/policy"
-	"chancery/signer"
 )
 
 // examined is what doctor says of an installation, and its exit code.
@@ -312,7 +312,7 @@ func TestDoctorJudgesClockAndPolicyByTheLog(t *testing.T) {
 		c.read = true
 		return &patient{now: time.Now(), record: c}
 	}
-	signed := signer.BundleBody{Document: document, Signature: ed25519.Sign(private, policy.BundleMessage(document, audit.LogID{}.String()))}
+	signed := ca.BundleBody{Document: document, Signature: ed25519.Sign(private, policy.BundleMessage(document, audit.LogID{}.String()))}
 	for _, tt := range []struct {
 		name string
 		look func(context.Context, *patient) []finding
@@ -322,7 +322,7 @@ func TestDoctorJudgesClockAndPolicyByTheLog(t *testing.T) {
 	}{
 		{"a clock behind the log", lookAtClock, p(chronicle{report: audit.Report{Last: time.Now().Add(time.Hour).UnixMilli()}}), failed, "timedatectl"},
 		{"a clock after the log", lookAtClock, p(chronicle{report: audit.Report{Last: time.Now().UnixMilli()}}), fine, "clock"},
-		{"a bundle that nobody signed", lookAtPolicy, p(chronicle{initKey: public, bundle: signer.BundleBody{Document: document}}), failed, "not signed"},
+		{"a bundle that nobody signed", lookAtPolicy, p(chronicle{initKey: public, bundle: ca.BundleBody{Document: document}}), failed, "not signed"},
 		{"a log without an init key", lookAtPolicy, p(chronicle{bundle: signed}), failed, "not signed"},
 		{"a bundle that is signed and is none", lookAtPolicy, p(chronicle{initKey: public, bundle: signed}), failed, "refused"},
 		{"a log that cannot be read", lookAtPolicy, p(chronicle{err: errors.New("damaged")}), warned, "mend the log first"},

@@ -75,6 +75,17 @@ func (c *Client) Leaves(ctx context.Context, from int64) ([]signer.Record, error
 	return p.Records, err
 }
 
+// Prove gives the proof of a leaf; see signer.Signer.Prove.
+func (c *Client) Prove(ctx context.Context, index int64) (ca.Inclusion, error) {
+	return call[ca.Inclusion](ctx, c, "prove", proof{index})
+}
+
+// Policies reads a page of the policies before a leaf; see signer.Signer.Policies.
+func (c *Client) Policies(ctx context.Context, below int64) ([]signer.Record, error) {
+	p, err := call[page](ctx, c, "policies", policies{below})
+	return p.Records, err
+}
+
 // Settle closes intents; see signer.Signer.Settle. It may be repeated.
 func (c *Client) Settle(ctx context.Context, session int64, all []ca.Settlement) error {
 	_, err := call[empty](ctx, c, "settle", settlements{session, all})

@@ -27,6 +27,14 @@ type leaves struct {
 	From int64 `json:"from"`
 }
 
+type proof struct {
+	Index int64 `json:"index"`
+}
+
+type policies struct {
+	Below int64 `json:"below"`
+}
+
 type page struct {
 	Records []signer.Record `json:"records"`
 }
