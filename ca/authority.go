@@ -60,6 +60,8 @@ type Authority struct {
 	// certificates included. An empty one is left out (R143).
 	CRL    string `json:"crl"`
 	Issuer string `json:"issuer"`
+	// OCSP is the address of its responder, for the same place (RFC 5280 §4.2.2.1).
+	OCSP string `json:"ocsp,omitempty"`
 	// Shards is the number of CRL shards, fixed for the generation's life.
 	Shards int `json:"shards"`
 	// Hash is what it signs with; empty is the default of its key type.

@@ -124,8 +124,8 @@ func authorityExtensions(c *certificate, d *ca.AuthorityDraft, own []byte, signe
 		due{"basicConstraints", oidBasicConstraints, true, constraintsAre(true, d.PathLen)},
 		due{"subjectKeyIdentifier", oidSubjectKeyID, false, subjectKeyIDIs(own)},
 		due{"authorityKeyIdentifier", oidAuthorityKeyID, false, signer})
-	if d.Issuer != nil && d.Issuer.Issuer != "" {
-		list = append(list, due{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(d.Issuer.Issuer)})
+	if d.Issuer != nil && d.Issuer.OCSP+d.Issuer.Issuer != "" {
+		list = append(list, due{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(d.Issuer)})
 	}
 	if len(d.Policies) > 0 {
 		list = append(list, due{"certificatePolicies", oidPolicies, false, policiesAre(d.Policies)})

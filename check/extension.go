@@ -183,21 +183,35 @@ func crlPointsAre(address string) func([]byte) error {
 	return nested([]byte(address), tagSequence, tagSequence, tagWrapped0, tagWrapped0, tagURI)
 }
 
-// authorityInfoIs demands one caIssuers address and nothing else.
-func authorityInfoIs(address string) func([]byte) error {
+// authorityInfoIs demands the addresses of the issuer's responder and of its certificate,
+// those that there are, in this order and nothing else (RFC 5280 §4.2.2.1).
+func authorityInfoIs(a *ca.Authority) func([]byte) error {
 	return func(value []byte) error {
-		body, err := peel(value, tagSequence, tagSequence)
+		body, err := peel(value, tagSequence)
 		if err != nil {
 			return err
 		}
 		r := reader{body}
-		method, err := r.content(tagOID)
-		if err != nil {
-			return err
+		for _, want := range []struct{ method, address string }{{oidOCSP, a.OCSP}, {oidCAIssuers, a.Issuer}} {
+			if want.address == "" {
+				continue
+			}
+			one, err := r.content(tagSequence)
+			if err != nil {
+				return err
+			}
+			way := reader{one}
+			method, err := way.content(tagOID)
+			if err != nil {
+				return err
+			}
+			if string(method) != want.method {
+				return errors.New("it says where something else is")
+			}
+			if err := nested([]byte(want.address), tagURI)(way.rest); err != nil {
+				return err
+			}
 		}
-		if string(method) != oidCAIssuers {
-			return errors.New("it does not say where the issuer's certificate is")
-		}
-		return nested([]byte(address), tagURI)(r.rest)
+		return r.end()
 	}
 }

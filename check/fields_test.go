@@ -222,6 +222,7 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		"Until":     {turns: turns{func(a *ca.Authority) { a.Until = noon.AddDate(0, 0, 90).Add(-2 * time.Second) }}, unwritten: true},
 		"CRL":       {turns: turns{func(a *ca.Authority) { a.CRL += "x" }}},
 		"Issuer":    {turns: turns{func(a *ca.Authority) { a.Issuer += "x" }}},
+		"OCSP":      {turns: turns{func(a *ca.Authority) { a.OCSP += "x" }, func(a *ca.Authority) { a.OCSP = "" }}},
 		"Shards":    {turns: turns{func(a *ca.Authority) { a.Shards = 2 }}},
 		"Hash": {turns: turns{func(a *ca.Authority) { a.Hash = ca.SHA384 }, func(a *ca.Authority) { a.Hash = ca.SHA512 },
 			func(a *ca.Authority) { a.Hash = "sha1" }}}, // R128

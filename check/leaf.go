@@ -188,8 +188,8 @@ func leafExtensions(c *certificate, d *ca.Draft, a *ca.Authority, key publicKey)
 		due{"basicConstraints", oidBasicConstraints, true, constraintsAre(false, -1)},
 		due{"subjectKeyIdentifier", oidSubjectKeyID, false, subjectKeyIDIs(key.id[:])},
 		due{"authorityKeyIdentifier", oidAuthorityKeyID, false, signer})
-	if a.Issuer != "" {
-		list = append(list, due{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(a.Issuer)})
+	if a.OCSP+a.Issuer != "" {
+		list = append(list, due{"authorityInfoAccess", oidAuthorityInfo, false, authorityInfoIs(a)})
 	}
 	list = append(list, due{"subjectAltName", oidSubjectAltName, len(d.Subject) == 0, func(v []byte) error { return namesAre(v, d.Names) }})
 	if a.CRL != "" {

@@ -40,7 +40,7 @@ func specimens(t testing.TB) []specimen {
 	// R11: the form that names the issuer's certificate too.
 	w = good(t, "ecdsa-p256")
 	w.authority.AKI, w.authority.Hash = ca.AKIIssuer, ca.SHA512
-	w.authority.CRL, w.authority.Issuer = "", "" // R143: none if unset
+	w.authority.CRL, w.authority.Issuer, w.authority.OCSP = "", "", "" // R143: none if unset
 	w.tbs = build(t, w)
 	list = append(list, specimen{"leaf with the issuer's certificate named", w.tbs, w.check})
 	root, _ := issuing(t, "ecdsa-p256")

@@ -87,7 +87,7 @@ func authority(d *ca.AuthorityDraft) ([]byte, error) {
 // addAuthorityLimits writes what a CA certificate may carry or not.
 func addAuthorityLimits(b *cryptobyte.Builder, d *ca.AuthorityDraft) {
 	if d.Issuer != nil {
-		addAuthorityInfo(b, d.Issuer.Issuer)
+		addAuthorityInfo(b, d.Issuer)
 	}
 	if len(d.Policies) > 0 {
 		addPolicies(b, d.Policies)

@@ -140,7 +140,7 @@ func TestOpenSSLReadsAllThatAnAuthorityCarries(t *testing.T) {
 			d.Subject, d.Serial, d.PathLen, d.Issuer = ca.Subject{{OID: ca.OIDCommonName, Value: "Lab Issuing"}}, "41", 0, &middle
 			d.Use, d.Constraints = []string{"server", "client", "email"}, ca.NameConstraints{}
 			a := authority(t, "issuing-g1", keyType, d)
-			a.CRL, a.Issuer = "", "" // R143: none if unset
+			a.CRL, a.Issuer, a.OCSP = "", "", "" // R143: none if unset
 			issuer, err := encode.NewIssuer(a)
 			if err != nil {
 				t.Fatal(err)
@@ -176,7 +176,7 @@ func TestOpenSSLReadsAllThatAnAuthorityCarries(t *testing.T) {
 			for _, want := range []string{"X509v3 Key Usage: critical Certificate Sign, CRL Sign", "X509v3 Basic Constraints: critical CA:TRUE, pathlen:1", "X509v3 Name Constraints: critical",
 				"Permitted: DNS:lab.example IP:10.0.0.0/255.0.0.0 IP:FD00:0:0:0:0:0:0:0/FF00:0:0:0:0:0:0:0 email:lab.example URI:lab.example DirName:C = DE DirName:CN = Lab Issuing",
 				"Excluded: DNS:secret.lab.example DirName:C = DE, O = Evil", "Policy: 1.3.6.1.4.1.32473.1 CPS: https://pki.lab.example/cps", "DirName:/O=B\\xC3\\xBCro/CN=Lab Root G1 serial:41:00:01:01",
-				"URI:http://pki.example:8080/pki/root-g1.crl", "CA Issuers - URI:http://pki.example:8080/pki/root-g1.crt"} {
+				"URI:http://pki.example:8080/pki/root-g1.crl", "CA Issuers - URI:http://pki.example:8080/pki/root-g1.crt", "OCSP - URI:http://pki.example:8080/ocsp/root-g1"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("the text lacks %q:\n%s", want, text)
 				}

@@ -27,6 +27,7 @@ const (
 	oidNameConstraints  = "2.5.29.30"
 	oidCRLPoints        = "2.5.29.31"
 
+	oidOCSP      = "1.3.6.1.5.5.7.48.1"
 	oidCAIssuers = "1.3.6.1.5.5.7.48.2"
 	oidCPS       = "1.3.6.1.5.5.7.2.1"
 )
@@ -136,18 +137,23 @@ func addSubjectKeyID(b *cryptobyte.Builder, id []byte) {
 	addExtension(b, oidSubjectKeyID, uncritical, func(b *cryptobyte.Builder) { b.AddASN1OctetString(id) })
 }
 
-// addAuthorityInfo says where the issuer's certificate is (RFC 5280 §4.2.2.1), if
-// there is an address.
-func addAuthorityInfo(b *cryptobyte.Builder, address string) {
-	if address == "" {
+// addAuthorityInfo says where the issuer's responder and its certificate are (RFC 5280
+// §4.2.2.1), as far as they have an address.
+func addAuthorityInfo(b *cryptobyte.Builder, a *ca.Authority) {
+	if a.OCSP == "" && a.Issuer == "" {
 		return
 	}
 	addExtension(b, oidAuthorityInfo, uncritical, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				addOID(b, oidCAIssuers)
-				addAddress(b, address)
-			})
+			for _, way := range []struct{ method, address string }{{oidOCSP, a.OCSP}, {oidCAIssuers, a.Issuer}} {
+				if way.address == "" {
+					continue
+				}
+				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					addOID(b, way.method)
+					addAddress(b, way.address)
+				})
+			}
 		})
 	})
 }

@@ -87,7 +87,7 @@ func newIssuer(a ca.Authority) (*Issuer, error) {
 		}},
 		{&i.pointers, func(b *cryptobyte.Builder) {
 			addAuthorityKeyID(b, id)
-			addAuthorityInfo(b, a.Issuer)
+			addAuthorityInfo(b, &a)
 		}},
 		{&i.list, func(b *cryptobyte.Builder) { addCRLPoints(b, a.CRL) }},
 	} {

@@ -49,8 +49,8 @@ func template(d ca.Draft, a ca.Authority) *x509.Certificate {
 	c := &x509.Certificate{
 		SerialNumber: number(leafSerial), Subject: name(d.Subject), NotBefore: d.NotBefore, NotAfter: d.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IssuingCertificateURL: []string{a.Issuer}, CRLDistributionPoints: []string{a.CRL},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		OCSPServer:  []string{a.OCSP}, IssuingCertificateURL: []string{a.Issuer}, CRLDistributionPoints: []string{a.CRL},
 	}
 	if strings.HasPrefix(d.KeyType, "rsa-") {
 		c.KeyUsage |= x509.KeyUsageKeyEncipherment
@@ -153,7 +153,7 @@ func TestAuthorityEqualsTheLibrarysBytes(t *testing.T) {
 				}
 				if tt.issuer != nil {
 					parent = parse(t, tt.issuer.Certificate)
-					c.IssuingCertificateURL, c.CRLDistributionPoints = []string{tt.issuer.Issuer}, []string{tt.issuer.CRL}
+					c.OCSPServer, c.IssuingCertificateURL, c.CRLDistributionPoints = []string{tt.issuer.OCSP}, []string{tt.issuer.Issuer}, []string{tt.issuer.CRL}
 				}
 				der, err := x509.CreateCertificate(rand.Reader, c, parent, keys()[keyType].Public(), keys()[keyType])
 				if err != nil {
@@ -207,7 +207,7 @@ func TestOpenSSLVerifiesStrictly(t *testing.T) {
 			}
 			for _, want := range []string{"CA:FALSE", "DNS:nas.lab.example, DNS:*.lab.example, email:hana@lab.example, IP Address:10.0.0.7",
 				"URI:spiffe://lab.example/nas", "TLS Web Server Authentication, TLS Web Client Authentication",
-				"URI:http://pki.example:8080/pki/issuing-g1.crl", "CA Issuers - URI:http://pki.example:8080/pki/issuing-g1.crt"} {
+				"URI:http://pki.example:8080/pki/issuing-g1.crl", "CA Issuers - URI:http://pki.example:8080/pki/issuing-g1.crt", "OCSP - URI:http://pki.example:8080/ocsp/issuing-g1"} {
 				if !strings.Contains(string(text), want) {
 					t.Errorf("the text lacks %q:\n%s", want, text)
 				}

@@ -68,7 +68,8 @@ func (h Hierarchy) Imported(b Bringing, x Link) (a ca.Authority, err error) {
 		Name: b.Name, Line: b.Line, Kind: b.Kind, State: h.Birth(b.Line, b.Standby), Parent: b.Name, Version: 1,
 		Key: x.Key, KeyType: b.KeyType, Certificate: x.Certificate, Subject: x.Subject, SPKI: x.SPKI,
 		SKI: x.SKI, Use: b.Use, NotBefore: x.NotBefore, NotAfter: x.NotAfter,
-		CRL: b.PKI + "/pki/" + b.Name + ".crl", Issuer: b.PKI + "/pki/" + b.Name + ".crt", Shards: 1,
+		CRL: b.PKI + "/pki/" + b.Name + ".crl", Issuer: b.PKI + "/pki/" + b.Name + ".crt",
+		OCSP: b.PKI + "/ocsp/" + b.Name, Shards: 1,
 	}, nil
 }
 

@@ -116,7 +116,8 @@ func (s *Signer) drafted(m making, spki []byte, now time.Time) (a ca.Authority, 
 		Name: m.Name, Line: m.Line, Kind: m.kind, State: m.state, Parent: m.Name, Version: 1,
 		Key: digest(spki), KeyType: m.KeyType, Hash: m.Hash, AKI: m.AKI, Subject: subject, SPKI: spki, SKI: ski, Use: m.Use,
 		NotBefore: d.NotBefore, NotAfter: d.NotAfter,
-		CRL: m.pki + "/pki/" + m.Name + ".crl", Issuer: m.pki + "/pki/" + m.Name + ".crt", Shards: 1,
+		CRL: m.pki + "/pki/" + m.Name + ".crl", Issuer: m.pki + "/pki/" + m.Name + ".crt",
+		OCSP: m.pki + "/ocsp/" + m.Name, Shards: 1,
 	}
 	if m.parent != nil {
 		a.Parent = m.parent.Name

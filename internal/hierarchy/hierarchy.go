@@ -114,7 +114,8 @@ func Authority(t testing.TB, name, keyType string, d ca.AuthorityDraft) ca.Autho
 		Name: name, Line: "issuing", Kind: kind, State: ca.Active, Parent: parent,
 		Key: sha256.Sum256(d.SPKI), KeyType: keyType, Certificate: Sign(t, tbs, signer),
 		Subject: subject, SPKI: d.SPKI, SKI: id, Use: d.Use, NotBefore: d.NotBefore, NotAfter: d.NotAfter,
-		CRL: "http://pki.example:8080/pki/" + name + ".crl", Issuer: "http://pki.example:8080/pki/" + name + ".crt", Shards: 1,
+		CRL: "http://pki.example:8080/pki/" + name + ".crl", Issuer: "http://pki.example:8080/pki/" + name + ".crt",
+		OCSP: "http://pki.example:8080/ocsp/" + name, Shards: 1,
 		Hash: d.Hash, AKI: d.AKI,
 	}
 }
