@@ -81,3 +81,15 @@ type OCSPAnswer struct {
 	Singles []OCSPSingle `json:"singles,omitempty"`
 	Problem *Problem     `json:"problem,omitempty"`
 }
+
+// A ResponderDraft is the certificate of a key that answers OCSP for an authority and
+// does nothing else (RFC 6960 §4.2.2.2).
+type ResponderDraft struct {
+	// Issuer is the authority it answers for, which signs it.
+	Issuer    *Authority
+	Serial    Serial
+	Subject   Subject
+	SPKI      []byte
+	NotBefore time.Time
+	NotAfter  time.Time
+}

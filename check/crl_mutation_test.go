@@ -42,9 +42,10 @@ func lists(t testing.TB) []specimen {
 }
 
 // Each bit of every octet, and every value once; every octet left out, doubled or followed by another;
-// every cut. No two lists say the same: DER and the field's order see to it.
+// every cut. No two lists, and no two answers of OCSP, say the same: DER and the field's
+// order see to it.
 func TestEveryOctetOfAListCounts(t *testing.T) {
-	for _, s := range lists(t) {
+	for _, s := range append(lists(t), answers(t)...) {
 		values := []byte{1, 2, 4, 8, 16, 32, 64, 128, 255}
 		if s.name == "ecdsa-p256 several" { // all of them once: the others differ in key and length
 			values = values[:0]
@@ -76,7 +77,7 @@ func TestEveryOctetOfAListCounts(t *testing.T) {
 // would write.
 func TestMutatedListsAreRefused(t *testing.T) {
 	null, truth := leafNode(5), leafNode(1, 0xff)
-	for _, s := range lists(t) {
+	for _, s := range append(lists(t), answers(t)...) {
 		root, mutants := tree(t, s.tbs), 0
 		walk(root, "", func(parent *node, i int, path string) {
 			self, kids := parent.kids[i], parent.kids

@@ -21,7 +21,7 @@ type specimen struct {
 }
 
 // specimens are leaves of every key type, one without subject, a root and an
-// issuing authority: every shape the builder has.
+// issuing authority, and responders: every shape the builder has.
 func specimens(t testing.TB) []specimen {
 	t.Helper()
 	var list []specimen
@@ -56,6 +56,16 @@ func specimens(t testing.TB) []specimen {
 			t.Fatal(err)
 		}
 		list = append(list, specimen{name, tbs, func(b []byte) error { return check.Authority(b, d) }})
+	}
+	_, plain := issuing(t, "ecdsa-p256")
+	byName := plain
+	byName.AKI = ca.AKIIssuer
+	for name, d := range map[string]ca.ResponderDraft{"responder": responderDraft(t, plain), "responder, issuer named": responderDraft(t, byName), "root's responder": responderDraft(t, root)} {
+		tbs, err := encode.Responder(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, specimen{name, tbs, func(b []byte) error { return check.Responder(b, d) }})
 	}
 	for _, s := range list {
 		if err := s.check(s.tbs); err != nil {
