@@ -103,18 +103,13 @@ func (h Hierarchy) chain(s Standing) (up []Standing) {
 	return up
 }
 
-// fallen says what makes a generation worthless to whoever verifies: one of its chain is
-// revoked, or is retired, so that it is in no bundle. It is empty if nothing does.
+// fallen is worthless of a generation's chain.
 func (h Hierarchy) fallen(s Standing) string {
-	for _, up := range h.chain(s) {
-		switch {
-		case up.RevokedByParent():
-			return up.Name + " is revoked"
-		case up.State == ca.Retired:
-			return up.Name + " is retired"
-		}
+	var up []ca.Authority
+	for _, one := range h.chain(s) {
+		up = append(up, one.Authority)
 	}
-	return ""
+	return worthless(up)
 }
 
 // links are the certificates in force of generations.

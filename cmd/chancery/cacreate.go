@@ -60,7 +60,7 @@ func (a *app) caCreate() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&q.parent, "parent", "", "authority that signs it (default: the one above its line, or the only root)")
+	f.StringVar(&q.parent, "parent", "", "authority that signs it (default: the active one above its line, or the only root)")
 	f.StringVar(&q.line, "line", "", "line it belongs to (default: NAME without -gN)")
 	f.BoolVar(&q.root, "root", false, "make a root, which signs itself")
 	f.BoolVar(&q.intermediate, "intermediate", false, "make an authority that signs authorities")
@@ -131,9 +131,6 @@ func (q creation) kind() (ca.AuthorityKind, error) {
 func (c *ceremony) create(ctx context.Context, q creation) error {
 	w, foreseen, err := c.creation(ctx, q)
 	if err != nil {
-		return err
-	}
-	if err := c.bites(ctx, c.ofLine(w.Line), w.Line, append(c.holding(w.Parent), w.Constraints), q.broken); err != nil {
 		return err
 	}
 	if q.dry {
@@ -228,6 +225,9 @@ func (c *ceremony) creation(ctx context.Context, q creation) (w signer.Creation,
 	if err != nil {
 		return w, foreseen, err
 	}
+	if err := c.bites(ctx, c.ofLine(w.Line), w.Line, append(c.holding(w.Parent), w.Constraints), q.broken); err != nil {
+		return w, foreseen, err
+	}
 	fmt.Fprint(c.err, c.createPlan(w, would.Authority.NotAfter))
 	c.told(append(notices, would.Notices...))
 	return w, would.Authority, nil
@@ -274,31 +274,12 @@ func generation(name string) (line string, number int) {
 	return name, 1
 }
 
-// above is the authority that will sign: the one named, the one above the newest of
-// the line, or the only root.
+// above is the authority that will sign: the one named, or the one that policy chooses.
 func (c *ceremony) above(name, line string) (ca.Authority, error) {
 	if name != "" {
 		return c.named(name)
 	}
-	var roots []ca.Authority
-	var before *ca.Authority
-	for i, one := range c.all {
-		switch {
-		case one.Line == line && !one.External:
-			before = &c.all[i]
-		case one.Kind == ca.Root && one.State == ca.Active && !one.External:
-			roots = append(roots, one)
-		}
-	}
-	switch {
-	case before != nil && before.Parent != before.Name:
-		return c.named(before.Parent)
-	case before != nil && alone(*before):
-		return ca.Authority{}, usage("the authorities of line "+line+" sign themselves", "chancery ca rollover "+before.Name+", or --parent NAME")
-	case len(roots) == 1:
-		return roots[0], nil
-	}
-	return ca.Authority{}, usage("it is not clear which authority shall sign it", "name it: --parent NAME, of chancery ca list")
+	return policy.ParentOf(c.all, line)
 }
 
 // carried reads what stands in its certificate.

@@ -64,7 +64,7 @@ func (a *app) caRollover() *cobra.Command {
 	f.StringSliceVar(&n.marked, "mark", nil, "of these hosts, those that have it")
 	f.IntVar(&n.accepted, "accept-missing", 0, "with --activate: go on though this many hosts lack it")
 	f.BoolVar(&n.activate, "activate", false, "activate the successor: relying parties have the bundle")
-	f.StringVar(&q.parent, "parent", "", "authority that signs the successor (default: the one that signed the old one)")
+	f.StringVar(&q.parent, "parent", "", "authority that signs the successor (default: the one that signed the old one, or is active in its place)")
 	f.IntVar(&q.days, "days", 0, "lifetime of the successor (default: the usual one)")
 	f.StringVar(&q.key, "key", "", "type of the successor's key (default: that of the old one)")
 	wordFlags(c, &q)
@@ -103,29 +103,16 @@ func (c *ceremony) rollover(ctx context.Context, name string, q creation, n acti
 		}
 	}
 	switch {
-	case q.dry || n.ticking():
+	case n.ticking():
 	case r.next.Name == "":
-		if r.next, err = c.succeed(ctx, r.old, &q); err != nil {
-			return err
-		}
-		if r.old.Kind == ca.Root {
+		r.next, err = c.succeed(ctx, r.old, &q)
+		if err == nil && !q.dry && r.old.Kind == ca.Root {
 			err = c.cross(ctx, &r, q)
 		}
 	case r.old.Kind == ca.Root && !r.crossed && r.old.State != ca.Retired:
 		err = c.cross(ctx, &r, q)
 	case n.activate && r.next.State == ca.Standby:
-		if err = r.hosts.lacking(name, n.accepted); err != nil {
-			return err
-		}
-		if err = c.bites(ctx, c.ofLine(r.next.Line), r.next.Line, c.holding(r.next.Name), q.broken); err != nil {
-			return err
-		}
-		if err = c.agreed(ctx, q.yes); err == nil {
-			r.next, err = c.turn(ctx, r.next, ca.Active, "")
-			if r.old.State == ca.Active {
-				r.old.State = ca.Retiring
-			}
-		}
+		err = c.activated(ctx, &r, q, n)
 	}
 	if err != nil {
 		return err
@@ -135,6 +122,27 @@ func (c *ceremony) rollover(ctx context.Context, name string, q creation, n acti
 		shown = r.old
 	}
 	return c.give(authorityAnswer(shown, c.steps(r)))
+}
+
+// activated has the successor sign.
+func (c *ceremony) activated(ctx context.Context, r *rollover, q creation, n activation) error {
+	if err := r.hosts.lacking(r.old.Name, n.accepted); err != nil {
+		return err
+	}
+	if _, err := c.signer.Turn(ctx, signer.Turn{Authority: r.next.Name, To: ca.Active, DryRun: true}); err != nil {
+		return err
+	}
+	err := c.bites(ctx, c.ofLine(r.next.Line), r.next.Line, c.holding(r.next.Name), q.broken)
+	if err != nil || q.dry {
+		return err
+	}
+	if err := c.agreed(ctx, q.yes); err != nil {
+		return err
+	}
+	if r.next, err = c.turn(ctx, r.next, ca.Active, ""); err == nil && r.old.State == ca.Active {
+		r.old.State = ca.Retiring
+	}
+	return err
 }
 
 // succession finds the successor of a generation: the next that its line got after it.
@@ -157,13 +165,14 @@ func (c *ceremony) succession(ctx context.Context, name string) (r rollover, err
 	return r, err
 }
 
-// succeed makes the successor: named and made as the old one, in standby.
+// succeed makes the successor: named and made as the old one, in standby. A dry run gives
+// none.
 func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (ca.Authority, error) {
 	line, number := generation(old.Name)
 	q.name, q.line, q.standby = fmt.Sprintf("%s-g%d", line, number+1), old.Line, true
 	cert, err := subjectOf(old)
 	if err != nil {
-		return old, err
+		return ca.Authority{}, err
 	}
 	carried := carriedIn(old, cert)
 	q.names, q.use, q.policies = c.ownNames(old, carried.Constraints), old.Use, carried.Policies
@@ -185,23 +194,24 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	q.root, q.intermediate = old.Kind == ca.Root, old.Kind == ca.Intermediate
 	q.itself = alone(old) && q.parent == ""
 	if q.parent == "" && old.Kind != ca.Root && !q.itself {
-		q.parent = old.Parent
+		up, err := policy.SuccessorOf(c.all, old.Parent)
+		if err != nil {
+			return ca.Authority{}, err
+		}
+		q.parent = up.Name
 	}
 	w, _, err := c.creation(ctx, *q)
-	if err == nil {
-		err = c.bites(ctx, c.ofLine(w.Line), w.Line, append(c.holding(w.Parent), w.Constraints), q.broken)
-	}
-	if err != nil {
-		return old, err
+	if err != nil || q.dry {
+		return ca.Authority{}, err
 	}
 	if q.root && old.AKI != ca.AKIIssuer { // both roots certify each other, by the words of both
 		own := byOwnRecoveryFile.unless(q.own != "", "FILE")
 		if err := c.unanswered("the words of both roots are needed", own, c.unlessFile(byRecoveryFile, q.recovery)); err != nil {
-			return old, err
+			return ca.Authority{}, err
 		}
 	}
 	if err := c.agreed(ctx, q.yes); err != nil {
-		return old, err
+		return ca.Authority{}, err
 	}
 	made, err := c.make(ctx, &w, *q)
 	if err == nil {
@@ -234,7 +244,8 @@ func certified(of, by ca.Authority) bool {
 		!slices.ContainsFunc(of.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == by.Name })
 }
 
-// cross has two roots certify each other, as far as they have not yet.
+// cross has two roots certify each other, as far as they have not yet. A dry run asks
+// whether they could.
 func (c *ceremony) cross(ctx context.Context, r *rollover, q creation) error {
 	var flags []string
 	if !certified(r.next, r.old) {
@@ -243,7 +254,7 @@ func (c *ceremony) cross(ctx context.Context, r *rollover, q creation) error {
 	if !certified(r.old, r.next) && q.words == "" {
 		flags = append(flags, c.unlessFile(byOwnRecoveryFile, q.own))
 	}
-	if err := c.unanswered("the roots certify each other by their words", flags...); err != nil {
+	if err := c.unanswered("the roots certify each other by their words", flags...); err != nil && !q.dry {
 		return err
 	}
 	for _, one := range []struct {
@@ -255,22 +266,28 @@ func (c *ceremony) cross(ctx context.Context, r *rollover, q creation) error {
 		if certified(*one.of, *one.by) {
 			continue
 		}
-		words := one.words
-		if words == "" {
+		days := min(wholeDays(one.of.NotAfter), wholeDays(one.by.NotAfter))
+		w := signer.Recertification{Authority: one.of.Name, By: one.by.Name, Days: days, Words: one.words, DryRun: q.dry}
+		if q.dry {
+			if _, err := c.signer.Recertify(ctx, w); err != nil {
+				return err
+			}
+			continue
+		}
+		if w.Words == "" {
 			fmt.Fprintf(c.err, "The words of %s are needed.\n", one.by.Name)
 			var err error
-			if words, err = c.secret(ctx, one.byFlag, one.file, true); err != nil {
+			if w.Words, err = c.secret(ctx, one.byFlag, one.file, true); err != nil {
 				return err
 			}
 		}
-		days := min(wholeDays(one.of.NotAfter), wholeDays(one.by.NotAfter))
-		made, err := c.recertified(ctx, signer.Recertification{Authority: one.of.Name, By: one.by.Name, Days: days, Words: words})
+		made, err := c.recertified(ctx, w)
 		if err != nil {
 			return err
 		}
 		*one.of = made
 	}
-	r.crossed = true
+	r.crossed = !q.dry
 	return nil
 }
 

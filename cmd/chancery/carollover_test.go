@@ -27,12 +27,18 @@ func TestR6_AGenerationIsFollowedByTheNext(t *testing.T) {
 		t.Fatal(got)
 	}
 	before := h.done("ca", "list").out
-	h.done("ca", "rollover", "issuing-g1", "--dry-run")
+	if s := h.done("ca", "rollover", "issuing-g1", "--dry-run"); !strings.Contains(s.err, "issuing-g2") || !strings.Contains(s.out, "not made yet") {
+		t.Errorf("a dry run shows no plan: %s%s", s.err, s.out)
+	}
+	h.refused("E2601", "ca", "rollover", "issuing-g1", "--days", "99999", "--dry-run") // T-03: the signer is asked
 	h.refused("E3002", "ca", "rollover", "issuing-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"))
 	if strings.Count(h.done("ca", "list").out, "\n") != strings.Count(before, "\n") {
 		t.Error("a dry run or wrong words made something")
 	}
 	if s := h.done("ca", "rollover", "issuing-g1", "--recovery-file", words); !strings.Contains(s.out, "issuing-g2, standby") || !strings.Contains(s.out, "--activate") {
+		t.Errorf("%s", s.out)
+	}
+	if s := h.done("ca", "rollover", "issuing-g1", "--activate", "--dry-run"); !strings.Contains(s.out, "issuing-g2, standby") {
 		t.Errorf("%s", s.out)
 	}
 	if got := issuer("two"); !strings.Contains(got, "CA G1") {
@@ -91,7 +97,7 @@ func TestR6_ARootIsFollowedByTheNext(t *testing.T) {
 		t.Errorf("%s%s", s.out, s.err)
 	}
 	h.done("ca", "rollover", "root-g1", "--activate")
-	h.done("ca", "rollover", "issuing-g1", "--parent", "root-g2", "--recovery-file", fresh)
+	h.done("ca", "rollover", "issuing-g1", "--recovery-file", fresh) // which opens root-g2, the active one
 	h.done("ca", "rollover", "issuing-g1", "--activate")
 	h.done("issue", "two.lab.example", "--out", h.file("two.pem"), "--key-file", h.file("two.key"))
 	for _, one := range []struct{ leaf, trusted, cross string }{{"one", "root-g2", "root-g1"}, {"two", "root-g1", "root-g2"}} {

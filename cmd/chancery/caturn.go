@@ -37,12 +37,12 @@ func (a *app) caActivate() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := t.bites(ctx, t.ofLine(one.Line), one.Line, t.holding(one.Name), broken); err != nil {
+					return err
+				}
 				fmt.Fprintf(t.err, "  ~ %s   %s → active\n", one.Name, one.State)
 				for _, other := range would.Authorities[1:] {
 					fmt.Fprintf(t.err, "  ~ %s   active → retiring: it signs its revocation list, and nothing else\n", other.Name)
-				}
-				if err := t.bites(ctx, t.ofLine(one.Line), one.Line, t.holding(one.Name), broken); err != nil {
-					return err
 				}
 				if dry {
 					return t.give(authorityAnswer(one, "nothing was changed\n"))
