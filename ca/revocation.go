@@ -178,27 +178,6 @@ type RevokedBody struct {
 	Key      Digest    `json:"key"`
 }
 
-// A List describes a complete revocation list (RFC 5280 §5) without its entries.
-// It is also the body of a CRL leaf, whose digest is the SHA-256 of the
-// to-be-signed bytes.
-type List struct {
-	// Authority is the generation that issued it.
-	Authority string `json:"authority"`
-	// Number is the CRL number: higher than that of any list before.
-	Number     int64     `json:"number"`
-	ThisUpdate time.Time `json:"this_update"`
-	NextUpdate time.Time `json:"next_update"`
-	Entries    int       `json:"entries"`
-}
-
-// A ListHead is what a published list says of itself before its entries are read.
-type ListHead struct {
-	Authority  string    `json:"authority"`
-	Number     int64     `json:"number"`
-	ThisUpdate time.Time `json:"this_update"`
-	NextUpdate time.Time `json:"next_update"`
-}
-
 // An Entry is a line of a revocation list (RFC 5280 §5.1.2.6).
 type Entry struct {
 	Serial Serial

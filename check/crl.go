@@ -21,11 +21,16 @@ const (
 
 	oidInvalidityDate = "\x55\x1d\x18"
 
+	oidDelta        = "\x55\x1d\x1b"
+	oidIssuingPoint = "\x55\x1d\x1c"
+	oidFreshest     = "\x55\x1d\x2e"
+
 	tagEnumerated = 0x0a
+	tagOnlyCA     = 0x82
 )
 
-// maxTail bounds the extensions in octets: they are some 60.
-const maxTail = 256
+// maxTail bounds the extensions in octets: they are some 60, and an address.
+const maxTail = 2048
 
 // A List is what a revocation list must say.
 type List struct {
@@ -39,15 +44,22 @@ type List struct {
 	// Revoked, unless nil, are the entries there must be, in their order. Without it
 	// only their form, their order and their number are looked at.
 	Revoked iter.Seq2[ca.Entry, error]
+	// Base is, of a delta, the number of its base; zero is of any other list.
+	Base int64
+	// Point is the address of a shard, Authorities says that CA certificates alone are
+	// covered, Freshest is the address of a complete list's delta.
+	Point       string
+	Authorities bool
+	Freshest    string
 }
 
 // CRL walks the tbsCertList that r holds, size octets and no more, and refuses
 // whatever differs from want (security rule SG-02): strict DER of version 2,
-// entries in strictly ascending order with no extension but a reason, the key
-// identifier and the number behind them, and no word of a scope: a complete list
-// has none (RFC 5280 §5.2.5). Memory is constant.
+// entries in strictly ascending order with no extension but a reason and an invalidity
+// date, the key identifier and the number behind them, and no word of a scope that is
+// not wanted: a complete list has none (RFC 5280 §5.2.5). Memory is constant.
 func CRL(r io.Reader, size int64, want List) error {
-	w := &listWalk{in: bufio.NewReaderSize(r, MaxTBS), left: size} // a name may be that long
+	w := &listWalk{in: bufio.NewReaderSize(r, MaxTBS), left: size, removes: want.Base > 0} // a name may be that long
 	err := signsLists(&want.Issuer)
 	if err == nil {
 		err = w.all(&want)
@@ -165,7 +177,8 @@ func (w *listWalk) times(want *List) error {
 	return nil
 }
 
-// extensions demands the key identifier and the number, and nothing else.
+// extensions demands the key identifier, the number and what makes the list other than a
+// complete one, in this order, and nothing else.
 func (w *listWalk) extensions(want *List) error {
 	_, wrapped, err := w.element(tagWrapped0, maxTail)
 	if err != nil {
@@ -183,10 +196,36 @@ func (w *listWalk) extensions(want *List) error {
 		}
 		c.extensions = append(c.extensions, e)
 	}
-	return c.extensionsAre([]due{
+	all := []due{
 		{"authorityKeyIdentifier", oidAuthorityKeyID, false, authorityKeyIDIs(want.Issuer.SKI)},
 		{"cRLNumber", oidCRLNumber, false, numberIs(want.Number)},
-	})
+	}
+	kind, err := want.kind()
+	if err != nil {
+		return err
+	}
+	return c.extensionsAre(append(all, kind...))
+}
+
+// kind is the extension that a list has for its kind: what narrows it is critical, where
+// its delta is is not.
+func (want *List) kind() (kinds []due, err error) {
+	if want.Base != 0 {
+		kinds = append(kinds, due{"deltaCRLIndicator", oidDelta, true, numberIs(want.Base)})
+	}
+	if want.Point != "" {
+		kinds = append(kinds, due{"issuingDistributionPoint", oidIssuingPoint, true, nested([]byte(want.Point), tagSequence, tagWrapped0, tagWrapped0, tagURI)})
+	}
+	if want.Authorities {
+		kinds = append(kinds, due{"issuingDistributionPoint", oidIssuingPoint, true, nested([]byte{0xff}, tagSequence, tagOnlyCA)})
+	}
+	if want.Freshest != "" {
+		kinds = append(kinds, due{"freshestCRL", oidFreshest, false, crlPointsAre(want.Freshest)})
+	}
+	if len(kinds) > 1 || want.Base != 0 && want.Base > want.Number {
+		return nil, errors.New("no list is of two kinds, or has a base above its number")
+	}
+	return kinds, nil
 }
 
 // numberIs demands a positive number of 8 octets at most.

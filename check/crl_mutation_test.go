@@ -33,12 +33,61 @@ func lists(t testing.TB) []specimen {
 			list = append(list, specimen{keyType + name, listTBS(t, l, e), func(b []byte) error { return checkList(l, b) }})
 		}
 	}
+	_, a := issuing(t, "ed25519")
+	for name, turn := range kinds() {
+		l := goodList(a, e)
+		turn(&l)
+		e := slices.Clone(e)
+		if l.Base > 0 {
+			e[1].Reason = ca.RemoveFromCRL
+		}
+		l.Revoked = each(e)
+		list = append(list, specimen{name, listTBS(t, l, e), func(b []byte) error { return checkList(l, b) }})
+	}
 	for _, s := range list {
 		if err := s.check(s.tbs); err != nil {
 			t.Fatalf("%s is refused unchanged: %v", s.name, err)
 		}
 	}
 	return list
+}
+
+// kinds make a list one of another kind than a bare complete one.
+func kinds() map[string]func(*check.List) {
+	return map[string]func(*check.List){
+		"delta":       func(l *check.List) { l.Base = 300 },
+		"shard":       func(l *check.List) { l.Point = "http://pki.example/pki/issuing-g1.s200.crl" },
+		"authorities": func(l *check.List) { l.Authorities = true },
+		"with delta":  func(l *check.List) { l.Freshest = "http://pki.example/pki/issuing-g1.delta.crl" },
+	}
+}
+
+// No kind of list passes for another, or for one of another scope or base.
+func TestAListOfOneKindIsNoOther(t *testing.T) {
+	_, a := issuing(t, "ed25519")
+	e := revoked(3)
+	all := kinds()
+	all["bare"] = func(*check.List) {}
+	all["another delta"] = func(l *check.List) { l.Base = 301 }
+	all["another shard"] = func(l *check.List) { l.Point = "http://pki.example/pki/issuing-g1.s201.crl" }
+	all["with another delta"] = func(l *check.List) { l.Freshest = "http://pki.example/pki/issuing-g2.delta.crl" }
+	for made, make := range all {
+		l := goodList(a, e)
+		make(&l)
+		tbs := listTBS(t, l, e)
+		for wanted, want := range all {
+			l := goodList(a, e)
+			want(&l)
+			if err := checkList(l, tbs); (err == nil) != (made == wanted) {
+				t.Errorf("%s wanted, and %s made: %v", wanted, made, err)
+			}
+		}
+	}
+	l := goodList(a, e)
+	l.Base, l.Point = 1, "http://pki.example/s.crl"
+	if checkList(l, listTBS(t, goodList(a, e), e)) == nil {
+		t.Error("a list of two kinds is wanted and passes")
+	}
 }
 
 // Each bit of every octet, and every value once; every octet left out, doubled or followed by another;
@@ -202,8 +251,10 @@ func FuzzCRL(f *testing.F) {
 	d.SPKI = key
 	a := authority(f, "root-g1", "ed25519", d)
 	for _, n := range []int{0, 1, 5} {
-		l := fuzzList(a, n)
-		f.Add(byte(n), listTBS(f, l, revoked(n)))
+		for kind := range 5 {
+			l := fuzzList(a, 8*n+kind)
+			f.Add(byte(8*n+kind), listTBS(f, l, revoked(n)))
+		}
 	}
 	f.Fuzz(func(t *testing.T, n byte, tbs []byte) {
 		if l := fuzzList(a, int(n)); checkList(l, tbs) == nil {
@@ -212,7 +263,13 @@ func FuzzCRL(f *testing.F) {
 	})
 }
 
-// fuzzList is a list of n entries, whatever they are.
+// fuzzList is a list of n/8 entries, whatever they are, of one of five kinds.
 func fuzzList(a ca.Authority, n int) check.List {
-	return check.List{Issuer: a, Number: 1, ThisUpdate: noon, NextUpdate: noon.Add(time.Hour), Entries: int64(n)}
+	l := check.List{Issuer: a, Number: 900, ThisUpdate: noon, NextUpdate: noon.Add(time.Hour), Entries: int64(n / 8)}
+	for kind, turn := range []string{"bare", "delta", "shard", "authorities", "with delta"} {
+		if turn := kinds()[turn]; kind == n%8 && turn != nil {
+			turn(&l)
+		}
+	}
+	return l
 }

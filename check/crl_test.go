@@ -57,7 +57,8 @@ func goodList(a ca.Authority, e []ca.Entry) check.List {
 func listTBS(t testing.TB, l check.List, e []ca.Entry) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	list := encode.List{Issuer: l.Issuer, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}
+	list := encode.List{Issuer: l.Issuer, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
+		Base: l.Base, Point: l.Point, Authorities: l.Authorities, Freshest: l.Freshest}
 	if _, err := list.TBS(&b, func() iter.Seq2[ca.Entry, error] { return each(e) }); err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +123,10 @@ func TestListsThatSayOtherThanTheyShouldAreRefused(t *testing.T) {
 	}{
 		{"another number", "cRLNumber", func(l *check.List) { l.Number++ }},
 		{"a number of another sign", "cRLNumber", func(l *check.List) { l.Number = -l.Number }},
+		{"a delta wanted", "is missing", func(l *check.List) { l.Base = 1 }},
+		{"a shard wanted", "is missing", func(l *check.List) { l.Point = "http://pki.example/s0.crl" }},
+		{"authorities wanted", "is missing", func(l *check.List) { l.Authorities = true }},
+		{"a delta beside it wanted", "is missing", func(l *check.List) { l.Freshest = "http://pki.example/d.crl" }},
 		{"an older list", "times", func(l *check.List) { l.ThisUpdate = l.ThisUpdate.Add(time.Second) }},
 		{"a longer life", "times", func(l *check.List) { l.NextUpdate = l.NextUpdate.Add(-time.Second) }},
 		{"less than a second earlier", "times", func(l *check.List) { l.ThisUpdate = l.ThisUpdate.Add(1) }},

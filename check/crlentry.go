@@ -112,7 +112,7 @@ func (w *listWalk) entry() (e listEntry, err error) {
 		return e, err
 	}
 	if len(r.rest) > 0 {
-		if err = e.extensions(&r); err != nil {
+		if err = e.extensions(&r, w.removes); err != nil {
 			return e, fmt.Errorf("reason or invalidity date: %w", err)
 		}
 	}
@@ -120,9 +120,9 @@ func (w *listWalk) entry() (e listEntry, err error) {
 	return e, r.end()
 }
 
-// extensions reads those of an entry, none critical: a reason that can stand on a list
+// extensions reads those of an entry, none critical: a reason that can stand on this list
 // and says something (RFC 5280 §5.3.1), an invalidity date (§5.3.2), or both in this order.
-func (e *listEntry) extensions(r *reader) error {
+func (e *listEntry) extensions(r *reader, removes bool) error {
 	list, err := r.content(tagSequence)
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ func (e *listEntry) extensions(r *reader) error {
 		case x.critical:
 			return fmt.Errorf("extension %x is critical", x.oid)
 		case string(x.oid) == oidReasonCode && first:
-			err = e.readReason(x.value)
+			err = e.readReason(x.value, removes)
 		case string(x.oid) == oidInvalidityDate && e.since.IsZero():
 			err = e.readSince(x.value)
 		default:
@@ -149,12 +149,12 @@ func (e *listEntry) extensions(r *reader) error {
 	return nil
 }
 
-func (e *listEntry) readReason(value []byte) error {
+func (e *listEntry) readReason(value []byte, removes bool) error {
 	c, err := peel(value, tagEnumerated)
 	if err != nil {
 		return err
 	}
-	if len(c) != 1 || ca.Reason(c[0]) == ca.Unspecified || !ca.Reason(c[0]).Listed() {
+	if len(c) != 1 || ca.Reason(c[0]) == ca.Unspecified || !ca.Reason(c[0]).Listed() && (ca.Reason(c[0]) != ca.RemoveFromCRL || !removes) {
 		return fmt.Errorf("%x is none that can stand on a list", c)
 	}
 	e.reason = ca.Reason(c[0])

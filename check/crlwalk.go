@@ -17,6 +17,8 @@ type listWalk struct {
 	// held is the length of the last element, which stays in the buffer until the next.
 	held  int
 	count int64
+	// removes says that the list is a delta, whose entries may take others back.
+	removes bool
 	// last is the serial number of the entry before, empty at the first.
 	last []byte
 }

@@ -20,9 +20,12 @@ import (
 	"chancery/ca"
 )
 
-// The extensions of lists and of their entries (RFC 5280 §5.2.3, §5.3.1, §5.3.2).
+// The extensions of lists (RFC 5280 §5.2.3 to §5.2.6) and of their entries (§5.3.1, §5.3.2).
 const (
 	oidCRLNumber      = "2.5.29.20"
+	oidDelta          = "2.5.29.27"
+	oidIssuingPoint   = "2.5.29.28"
+	oidFreshest       = "2.5.29.46"
 	oidReasonCode     = "2.5.29.21"
 	oidInvalidityDate = "2.5.29.24"
 )
@@ -43,9 +46,9 @@ const maxSerial = 20
 // listBuffer is how much of a list is written at once, in octets.
 const listBuffer = 64 << 10
 
-// A List is a complete revocation list of one authority, version 2 (RFC 5280
-// §5). It says nothing of a scope: what has no issuing distribution point covers
-// every certificate of the issuer's key.
+// A List is a revocation list of one authority, version 2 (RFC 5280 §5). Without
+// Base, Point and Authorities it is complete, and says nothing of a scope: what has no
+// issuing distribution point covers every certificate of the issuer's key.
 type List struct {
 	// Issuer is the generation that signs.
 	Issuer ca.Authority
@@ -54,13 +57,22 @@ type List struct {
 	// ThisUpdate is before NextUpdate; both are whole seconds from 1950 to 9999.
 	ThisUpdate time.Time
 	NextUpdate time.Time
+	// Base makes it a delta, of what changed since the complete list of this number (RFC
+	// 5280 §5.2.4). Its entries may take others back: removeFromCRL.
+	Base int64
+	// Point makes it a shard: the list of the certificates that name this very address
+	// (§5.2.5). Authorities makes it the list of CA certificates alone.
+	Point       string
+	Authorities bool
+	// Freshest is where the delta of a complete list is (§5.2.6), or empty.
+	Freshest string
 }
 
 // TBS writes the tbsCertList in DER to w, through a buffer of its own, and gives
 // its size in octets. A header of DER says how long its content is, so entries is
 // called twice, once to measure and once to write, and must give the same both
 // times: serial numbers strictly ascending as integers, dates in whole seconds,
-// reasons that ca.Reason.Listed allows. Memory is constant, whatever their number.
+// reasons that ca.Reason.Listed allows, and in a delta removeFromCRL. Memory is constant, whatever their number.
 // After an error what w holds is worthless.
 func (l List) TBS(w io.Writer, entries func() iter.Seq2[ca.Entry, error]) (size int64, err error) {
 	if size, err = l.tbs(w, entries); err != nil {
@@ -78,7 +90,7 @@ func (l List) tbs(w io.Writer, entries func() iter.Seq2[ca.Entry, error]) (int64
 	if err != nil {
 		return 0, err
 	}
-	measured, err := writeEntries(io.Discard, entries(), maxEntries)
+	measured, err := l.writeEntries(io.Discard, entries(), maxEntries)
 	if err != nil {
 		return 0, err
 	}
@@ -90,7 +102,7 @@ func (l List) tbs(w io.Writer, entries func() iter.Seq2[ca.Entry, error]) (int64
 	out := bufio.NewWriterSize(w, listBuffer) // keeps the first error for Flush
 	out.Write(outer)
 	out.Write(head)
-	written, err := writeEntries(out, entries(), measured.size)
+	written, err := l.writeEntries(out, entries(), measured.size)
 	if err != nil {
 		return 0, fmt.Errorf("second pass: %w", err)
 	}
@@ -122,19 +134,62 @@ func (l List) head() ([]byte, error) {
 }
 
 // tail is what stands behind the entries: key identifier and number, both of
-// which RFC 5280 §5.2 demands of a list.
+// which RFC 5280 §5.2 demands of a list, and what makes it another than the complete
+// one. What narrows a list is critical: who does not understand it must not take it for
+// complete.
 func (l List) tail() ([]byte, error) {
-	if l.Number <= 0 {
-		return nil, errors.New("its number is not positive")
+	if err := l.oneKind(); err != nil {
+		return nil, err
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			addAuthorityKeyID(b, keyIdentifier{key: l.Issuer.SKI})
 			addExtension(b, oidCRLNumber, uncritical, func(b *cryptobyte.Builder) { b.AddASN1Int64(l.Number) })
+			if l.Base > 0 {
+				addExtension(b, oidDelta, critical, func(b *cryptobyte.Builder) { b.AddASN1Int64(l.Base) })
+			}
+			if l.Point != "" || l.Authorities {
+				addExtension(b, oidIssuingPoint, critical, l.addScope)
+			}
+			addPoints(b, oidFreshest, l.Freshest)
 		})
 	})
 	return b.Bytes()
+}
+
+// oneKind refuses numbers that are none, and a list of two kinds.
+func (l List) oneKind() error {
+	kinds := 0
+	for _, is := range []bool{l.Base != 0, l.Point != "", l.Authorities, l.Freshest != ""} {
+		if is {
+			kinds++
+		}
+	}
+	switch {
+	case l.Number <= 0:
+		return errors.New("its number is not positive")
+	case l.Base < 0 || l.Base > l.Number:
+		return fmt.Errorf("its base %d is not between 1 and its number", l.Base)
+	case kinds > 1:
+		return errors.New("it is a delta, a shard, of authorities alone, or has a delta: one of these")
+	}
+	return nil
+}
+
+// addScope writes the value of the issuing distribution point: a full name, or the mark
+// of CA certificates.
+func (l List) addScope(b *cryptobyte.Builder) {
+	inner := asn1.Tag(0).ContextSpecific().Constructed()
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		if l.Authorities {
+			addString(b, asn1.Tag(2).ContextSpecific(), "\xff")
+			return
+		}
+		b.AddASN1(inner, func(b *cryptobyte.Builder) { // distributionPoint, a CHOICE
+			b.AddASN1(inner, func(b *cryptobyte.Builder) { addAddress(b, l.Point) }) // fullName
+		})
+	})
 }
 
 // A pass goes over the entries once. Its buffers are reused: nothing is allocated
@@ -142,6 +197,8 @@ func (l List) tail() ([]byte, error) {
 type pass struct {
 	size int64
 	sum  hash.Hash
+	// removes says that entries may take others back.
+	removes bool
 	// serial and last are numbers of 20 octets, so that they compare as integers.
 	serial, last [maxSerial]byte
 	text         [2 * maxSerial]byte
@@ -152,8 +209,8 @@ type pass struct {
 }
 
 // writeEntries writes the entries without a header around them, limit octets at most.
-func writeEntries(w io.Writer, entries iter.Seq2[ca.Entry, error], limit int64) (*pass, error) {
-	p := &pass{sum: sha256.New(), entry: make([]byte, 0, maxEntry)}
+func (l List) writeEntries(w io.Writer, entries iter.Seq2[ca.Entry, error], limit int64) (*pass, error) {
+	p := &pass{sum: sha256.New(), removes: l.Base > 0, entry: make([]byte, 0, maxEntry)}
 	var reason, invalidity cryptobyte.Builder
 	addExtension(&reason, oidReasonCode, uncritical, func(b *cryptobyte.Builder) { b.AddASN1Enum(0) })
 	addExtension(&invalidity, oidInvalidityDate, uncritical, func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(time.Unix(0, 0).UTC()) })
@@ -184,7 +241,7 @@ func writeEntries(w io.Writer, entries iter.Seq2[ca.Entry, error], limit int64) 
 // encode makes the entry's bytes (RFC 5280 §5.1.2.6): serial number, date, the reason,
 // which is left out when it says nothing (§5.3.1), and the invalidity date if there is one.
 func (p *pass) encode(e ca.Entry) error {
-	if !e.Reason.Listed() {
+	if !e.Reason.Listed() && (e.Reason != ca.RemoveFromCRL || !p.removes) {
 		return fmt.Errorf("the reason %d cannot stand on a list", e.Reason)
 	}
 	b := append(p.entry[:0], byte(asn1.SEQUENCE), 0)
@@ -289,38 +346,4 @@ func appendHeader(b []byte, tag asn1.Tag, size int64) []byte {
 		b = append(b, byte(size>>(8*n)))
 	}
 	return b
-}
-
-// SignedCRL writes a CertificateList in DER to w: the size octets of tbs, which
-// stay exactly as they are and must be all there is, the algorithm of the
-// name (ca.Authority.Algorithm), and the signature (RFC 5280 §5.1.1). It does not look whether the
-// signature is right, and does not buffer: after a header, w is given tbs in large
-// pieces. After an error what w holds is worthless.
-func SignedCRL(w io.Writer, tbs io.Reader, size int64, algorithm string, sig []byte) error {
-	if size <= 0 || size > maxList || len(sig) == 0 {
-		return fmt.Errorf("put a list together: %d octets and a signature of %d", size, len(sig))
-	}
-	identifier, _, err := SignatureAlgorithm(algorithm)
-	if err != nil {
-		return err
-	}
-	tail := cryptobyte.NewBuilder(identifier)
-	tail.AddASN1BitString(sig)
-	end, err := tail.Bytes()
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(appendHeader(nil, asn1.SEQUENCE, size+int64(len(end)))); err != nil {
-		return fmt.Errorf("write a list's header: %w", err)
-	}
-	if _, err := io.CopyN(w, tbs, size); err != nil {
-		return fmt.Errorf("copy a list of %d octets: %w", size, err)
-	}
-	if n, err := io.ReadFull(tbs, make([]byte, 1)); n > 0 || err != io.EOF {
-		return fmt.Errorf("a list does not end after %d octets (%v)", size, err)
-	}
-	if _, err := w.Write(end); err != nil {
-		return fmt.Errorf("write a list's signature: %w", err)
-	}
-	return nil
 }

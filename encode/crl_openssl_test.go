@@ -119,3 +119,5 @@ func TestOpenSSLRefusesTheRevokedAlone(t *testing.T) {
 }
 
 func certificate(der []byte) *pem.Block { return &pem.Block{Type: "CERTIFICATE", Bytes: der} }
+
+func certificatePEM(der []byte) []byte { return pem.EncodeToMemory(certificate(der)) }

@@ -117,7 +117,9 @@ func TestNewIssuerRefusesUnfitAuthorities(t *testing.T) {
 		{"a certificate that cannot be named", func(a *ca.Authority) { a.AKI, a.Certificate = ca.AKIIssuer, []byte{0x30, 0} }},
 		{"an address with a line break", func(a *ca.Authority) { a.Issuer = "http://pki.example/\n" }},
 		{"a use that does not exist", func(a *ca.Authority) { a.Use = []string{"any"} }},
-		{"two shards", func(a *ca.Authority) { a.Shards = 2 }},
+		{"shards without an address", func(a *ca.Authority) { a.Shards, a.CRL = 2, "" }},
+		{"shards beside an address of another form", func(a *ca.Authority) { a.Shards, a.CRL = 2, "http://pki.example/a.crl" }},
+		{"more shards than there can be", func(a *ca.Authority) { a.Shards = ca.MaxShards + 1 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, a := issuing(t, "ecdsa-p256")

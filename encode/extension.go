@@ -158,14 +158,17 @@ func addAuthorityInfo(b *cryptobyte.Builder, a *ca.Authority) {
 	})
 }
 
-// addCRLPoints says where the issuer's list is (RFC 5280 §4.2.1.13): one point
-// with one full name, no reasons, no other issuer; nothing without an address.
-func addCRLPoints(b *cryptobyte.Builder, address string) {
+// addCRLPoints says where the issuer's list is (RFC 5280 §4.2.1.13).
+func addCRLPoints(b *cryptobyte.Builder, address string) { addPoints(b, oidCRLPoints, address) }
+
+// addPoints writes distribution points of lists: one point with one full name, no
+// reasons, no other issuer; nothing without an address.
+func addPoints(b *cryptobyte.Builder, oid, address string) {
 	if address == "" {
 		return
 	}
 	list := asn1.Tag(0).ContextSpecific().Constructed()
-	addExtension(b, oidCRLPoints, uncritical, func(b *cryptobyte.Builder) {
+	addExtension(b, oid, uncritical, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1(list, func(b *cryptobyte.Builder) { // distributionPoint

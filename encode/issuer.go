@@ -35,17 +35,18 @@ type Issuer struct {
 	usage, usageWrap []byte
 	// basic is the critical, empty basicConstraints: the only one there is here.
 	basic []byte
-	// pointers are authority key identifier and authority information, list the
-	// CRL distribution points.
-	pointers, list []byte
+	// pointers are authority key identifier and authority information, lists the
+	// CRL distribution points: of the complete list, or of each shard.
+	pointers []byte
+	lists    [][]byte
 	// uses is the DER of the purposes the authority may hand out, by name.
 	uses map[string][]byte
 }
 
 // NewIssuer prepares an authority's encoder. It refuses a root, an unknown key
 // type, an issuer's name that is empty, a key identifier not of 20 octets,
-// addresses that are not plain HTTP (empty ones are left out), and more than one CRL shard, which no
-// certificate can name yet.
+// addresses that are not plain HTTP (empty ones are left out), and more shards than
+// ca.MaxShards, or shards without an address.
 func NewIssuer(a ca.Authority) (*Issuer, error) {
 	i, err := newIssuer(a)
 	if err != nil {
@@ -58,8 +59,8 @@ func newIssuer(a ca.Authority) (*Issuer, error) {
 	if a.Kind != ca.Issuing {
 		return nil, errors.New("it signs no end-entity certificates")
 	}
-	if a.Shards > 1 {
-		return nil, errors.New("its list has more than one shard")
+	if a.Shards > ca.MaxShards || a.Shards > 1 && a.Sharded() == 0 {
+		return nil, fmt.Errorf("no certificate can name one of its %d shards", a.Shards)
 	}
 	from, err := signerPart(&a)
 	if err != nil {
@@ -89,7 +90,6 @@ func newIssuer(a ca.Authority) (*Issuer, error) {
 			addAuthorityKeyID(b, id)
 			addAuthorityInfo(b, &a)
 		}},
-		{&i.list, func(b *cryptobyte.Builder) { addCRLPoints(b, a.CRL) }},
 	} {
 		var b cryptobyte.Builder
 		part.write(&b)
@@ -97,7 +97,29 @@ func newIssuer(a ca.Authority) (*Issuer, error) {
 			return nil, err
 		}
 	}
-	return i, nil
+	i.lists, err = pointsOf(a)
+	return i, err
+}
+
+// pointsOf are the CRL distribution points of what an authority signs, by shard.
+func pointsOf(a ca.Authority) (all [][]byte, err error) {
+	addresses := []string{a.CRL}
+	if n := a.Sharded(); n > 0 {
+		addresses = addresses[:0]
+		for shard := range n {
+			addresses = append(addresses, a.ListAddress(ca.ShardList(shard)))
+		}
+	}
+	for _, address := range addresses {
+		var b cryptobyte.Builder
+		addCRLPoints(&b, address)
+		one, err := b.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // signerPart is the signature's AlgorithmIdentifier and the issuer's name of
@@ -142,7 +164,9 @@ func (i *Issuer) TBS(d ca.Draft, serial ca.Serial) ([]byte, error) {
 		addValidity(b, d.NotBefore, d.NotAfter)
 		addSubject(b, d.Subject)
 		b.AddBytes(d.SPKI)
-		addExtensions(b, func(b *cryptobyte.Builder) { i.addExtensions(b, &d, id) })
+		addExtensions(b, func(b *cryptobyte.Builder) {
+			i.addExtensions(b, &d, id, i.lists[ca.ShardOf(serial.Bytes(), len(i.lists))])
+		})
 	})
 	tbs, err := b.Bytes()
 	if len(tbs) > maxTBS {
@@ -152,7 +176,7 @@ func (i *Issuer) TBS(d ca.Draft, serial ca.Serial) ([]byte, error) {
 	return tbs, err
 }
 
-func (i *Issuer) addExtensions(b *cryptobyte.Builder, d *ca.Draft, id []byte) {
+func (i *Issuer) addExtensions(b *cryptobyte.Builder, d *ca.Draft, id, list []byte) {
 	switch {
 	case len(d.KeyUsage) > 0:
 		addUsageBits(b, d.KeyUsage)
@@ -170,7 +194,7 @@ func (i *Issuer) addExtensions(b *cryptobyte.Builder, d *ca.Draft, id []byte) {
 		san = critical // the only name there is: RFC 5280 §4.2.1.6
 	}
 	addExtension(b, oidSubjectAltName, san, func(b *cryptobyte.Builder) { addNames(b, d.Names) })
-	b.AddBytes(i.list)
+	b.AddBytes(list)
 	if len(d.Policies) > 0 {
 		addPolicies(b, d.Policies)
 	}
