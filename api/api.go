@@ -64,6 +64,8 @@ type Recorder interface {
 	Events(ctx context.Context, who ca.Actor, f ca.EventFilter) ([]ca.Event, error)
 	// Leaves gives durable leaves of the log from an index on, without gaps.
 	Leaves(ctx context.Context, who ca.Actor, from int64, limit int) ([][]byte, error)
+	// Proof gives the log's newest checkpoint, with proofs.
+	Proof(ctx context.Context, who ca.Actor, q ca.ProofWish) (ca.Proof, error)
 }
 
 // Options are what the door needs. All must be set.

@@ -95,7 +95,18 @@ func TestRecordsAreReadByThePage(t *testing.T) {
 	if !strings.Contains(string(a.body), `{"items":[],"next":null}`) {
 		t.Errorf("at the end: %s", a.body)
 	}
-	for _, q := range []string{"events?since=yesterday", "events?limit=0", "audit/leaves?from=-1", "audit/leaves?from=x", "audit/leaves?limit=501"} {
+	var p ca.Proof
+	a = b.send("GET", "/api/v1/audit/checkpoint?leaf=1&since=1", "")
+	if err := json.Unmarshal(a.body, &p); err != nil || a.status != http.StatusOK || p.Size != 3 || len(p.Inclusion) != 2 || len(p.Consistency) != 1 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a = b.send("GET", "/api/v1/audit/checkpoint", "", "Accept", "text/plain"); a.status != http.StatusOK || string(a.body) != "origin\n3\n" || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+	if a = b.send("GET", "/api/v1/audit/checkpoint?leaf=3", ""); a.status != http.StatusNotFound {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	for _, q := range []string{"audit/checkpoint?leaf=-1", "audit/checkpoint?since=x", "events?since=yesterday", "events?limit=0", "audit/leaves?from=-1", "audit/leaves?from=x", "audit/leaves?limit=501"} {
 		if a := b.send("GET", "/api/v1/"+q, ""); a.status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", q, a.status, a.body)
 		}

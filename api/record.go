@@ -96,13 +96,41 @@ type run struct {
 	Next *int64 `json:"next"`
 }
 
+// index reads a parameter that counts leaves.
+func (c *call) index(name string, otherwise int64) (int64, error) {
+	if !c.query.Has(name) {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseInt(c.query.Get(name), 10, 64)
+	if err != nil || n < 0 || n > ca.MaxIndex {
+		return 0, ca.Invalid(ca.E1401, name+" is not the index of a leaf", "leaves are counted from 0").At(name)
+	}
+	return n, nil
+}
+
+// A checkpoint is one as it is answered.
+type checkpoint struct{ ca.Proof }
+
+func (p checkpoint) file(string) ([]byte, error) { return []byte(p.Checkpoint), nil }
+
+// checkpoint answers GET /audit/checkpoint.
+func (c *call) checkpoint() (out checkpoint, err error) {
+	q := ca.ProofWish{}
+	if q.Leaf, err = c.index("leaf", -1); err != nil {
+		return out, err
+	}
+	if q.Since, err = c.index("since", 0); err != nil {
+		return out, err
+	}
+	out.Proof, err = c.o.Recorder.Proof(c.r.Context(), c.who(), q)
+	return out, err
+}
+
 // leaves answers GET /audit/leaves.
 func (c *call) leaves() (out run, err error) {
-	from := int64(0)
-	if c.query.Has("from") {
-		if from, err = strconv.ParseInt(c.query.Get("from"), 10, 64); err != nil || from < 0 || from > ca.MaxIndex {
-			return out, ca.Invalid(ca.E1401, "from is not the index of a leaf", "begin with 0").At("from")
-		}
+	from, err := c.index("from", 0)
+	if err != nil {
+		return out, err
 	}
 	limit, err := c.limit()
 	if err != nil {

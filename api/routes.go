@@ -123,6 +123,16 @@ func recordOperations() []operation {
 			parameters: []parameter{{name: "from", form: "integer", tell: "The index of the first; 0 without it."}, pageLimit},
 		}, (*call).leaves),
 		gives(operation{
+			method: get, path: "audit/checkpoint", id: "getCheckpoint", group: "records", summary: "The newest signed checkpoint of the log, and proofs",
+			tell: "As text/plain it is the checkpoint itself (c2sp.org/tlog-checkpoint), to be kept elsewhere: chancery audit verify --checkpoint holds the log against it. " +
+				"What it does not speak of yet is 404; one is signed each second while there is something new.",
+			parameters: []parameter{
+				{name: "leaf", form: "integer", tell: "Prove that this leaf is in it (RFC 9162 §2.1.3)."},
+				{name: "since", form: "integer", tell: "Prove that the tree of so many leaves, of a checkpoint that was kept, is its beginning (RFC 9162 §2.1.4)."},
+			},
+			forms: []string{textType}, fails: []int{404},
+		}, (*call).checkpoint),
+		gives(operation{
 			method: get, path: "unsettled", id: "listUnsettled", group: "records", summary: "What an officer must decide",
 		}, (*call).unsettled),
 		takes(operation{

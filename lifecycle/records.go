@@ -108,6 +108,25 @@ func (r *Registrar) Leaves(ctx context.Context, who ca.Actor, from int64, limit 
 	return out, err
 }
 
+// A Promiser says what the log promises of itself.
+type Promiser interface {
+	Checkpoint(ctx context.Context, q ca.ProofWish) (ca.Proof, error)
+}
+
+// Proof gives the newest checkpoint of the log, with proofs, to whoever may read the log.
+// The Problem is E1305, or E2101 for what no checkpoint speaks of.
+func (r *Registrar) Proof(ctx context.Context, who ca.Actor, q ca.ProofWish) (ca.Proof, error) {
+	if err := r.allow(ctx, who, access.ReadLog); err != nil {
+		return ca.Proof{}, err
+	}
+	if r.o.Promiser == nil {
+		return ca.Proof{}, ca.Unavailable(ca.E2301, "nobody here knows the log", "chancery serve")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return r.o.Promiser.Checkpoint(ctx, q)
+}
+
 // PlanRevoke says what Revoke would do, as far as the book knows: it gives the certificate
 // as it would stand then. The error is as Revoke's.
 func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {

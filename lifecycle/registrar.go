@@ -28,7 +28,7 @@ const (
 	callTime = 30 * time.Second
 )
 
-// Options are what a Registrar works with. All but Space,
+// Options are what a Registrar works with. All but Promiser, Space,
 // Publish, Revoked and Report must be set.
 type Options struct {
 	Book    Book
@@ -36,7 +36,9 @@ type Options struct {
 	Records Records
 	Issuer  Issuer
 	Log     Log
-	Now     func() time.Time
+	// Promiser says what the log promises. It may be nil where nobody asks.
+	Promiser Promiser
+	Now      func() time.Time
 	// Vouched are the authorities, which the Registrar keeps as the log has them.
 	Vouched *Vouched
 	// Constraints reads the name constraints of certificates; see check.Constraints.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"chancery/audit"
 	"chancery/ca"
 	"chancery/signer/journal"
 )
@@ -74,6 +75,45 @@ func (s *Signer) again(i *intent) ca.Answer {
 		return unknown
 	}
 	return ca.Answer{Index: i.index, Leaf: first.Bytes, DER: body.DER}
+}
+
+// Checkpoint gives the newest checkpoint, and proofs that go with it. What the checkpoint does
+// not speak of yet is E2101: one is signed each second while there is something new.
+func (s *Signer) Checkpoint(q ca.ProofWish) (ca.Proof, error) {
+	c, signed, err := s.journal.Promise()
+	if err != nil {
+		return ca.Proof{}, ca.Unavailable(ca.E2301, "there is no checkpoint yet", "try again in a moment").Because(err.Error())
+	}
+	out := ca.Proof{Checkpoint: string(signed), Key: s.journal.VerifierKey(), Size: c.Size, Root: ca.Digest(c.Root)}
+	if q.Leaf < -1 || q.Since < 0 {
+		return ca.Proof{}, ca.Invalid(ca.E1401, "neither a leaf nor a size is negative", "leave out what is not wanted")
+	}
+	if q.Leaf >= c.Size || q.Since > c.Size {
+		return ca.Proof{}, ca.NotFound(ca.E2101, fmt.Sprintf("the newest checkpoint is about %d leaves", c.Size), "ask for less, or again in a second")
+	}
+	if q.Leaf >= 0 {
+		proof, err := s.journal.Inclusion(q.Leaf, c.Size)
+		if err != nil {
+			return ca.Proof{}, fmt.Errorf("prove leaf %d: %w", q.Leaf, err)
+		}
+		out.Inclusion = digests(proof)
+	}
+	if q.Since > 0 {
+		proof, err := s.journal.Consistency(q.Since, c.Size)
+		if err != nil {
+			return ca.Proof{}, fmt.Errorf("prove the tree of %d leaves: %w", q.Since, err)
+		}
+		out.Consistency = digests(proof)
+	}
+	return out, nil
+}
+
+func digests(all []audit.Hash) []ca.Digest {
+	out := make([]ca.Digest, len(all))
+	for i, h := range all {
+		out[i] = ca.Digest(h)
+	}
+	return out
 }
 
 // Leaves reads a page of durable leaves from an index on; an empty page means

@@ -43,6 +43,11 @@ func (b *bridge) Leaves(ctx context.Context, from int64) ([]lifecycle.Record, er
 	return records, err
 }
 
+// Checkpoint gives the log's newest checkpoint; see lifecycle.Promiser.
+func (b *bridge) Checkpoint(ctx context.Context, q ca.ProofWish) (ca.Proof, error) {
+	return b.client.Checkpoint(ctx, q)
+}
+
 // Settle closes intents; see lifecycle.Log.
 func (b *bridge) Settle(ctx context.Context, all []ca.Settlement) error {
 	return b.client.Settle(ctx, b.session.Load(), all)

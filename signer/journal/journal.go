@@ -4,6 +4,7 @@ package journal
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
 	"sync"
@@ -224,6 +225,24 @@ func (j *Journal) LogNo() uint16 { return j.o.LogNo }
 
 // LogIDText is the log id in hex.
 func (j *Journal) LogIDText() string { return j.o.Log.String() }
+
+// VerifierKey is the key that signs checkpoints, as audit.VerifierKey has it; empty if it
+// is of another kind.
+func (j *Journal) VerifierKey() string {
+	key, ok := j.o.Signer.Public().(ed25519.PublicKey)
+	if !ok {
+		return ""
+	}
+	return audit.VerifierKey(j.o.Log, key)
+}
+
+// Promise is Checkpoint with what it says.
+func (j *Journal) Promise() (audit.Checkpoint, []byte, error) {
+	signed := j.Checkpoint()
+	key, _ := j.o.Signer.Public().(ed25519.PublicKey)
+	c, err := audit.ParseCheckpoint(signed, j.o.Log, key)
+	return c, signed, err
+}
 
 // Checkpoint is the newest signed checkpoint. It is on stable storage, and so is
 // all that it promises.

@@ -86,6 +86,11 @@ func (c *Client) Policies(ctx context.Context, below int64) ([]signer.Record, er
 	return p.Records, err
 }
 
+// Checkpoint gives the newest checkpoint and proofs; see signer.Signer.Checkpoint.
+func (c *Client) Checkpoint(ctx context.Context, q ca.ProofWish) (ca.Proof, error) {
+	return call[ca.Proof](ctx, c, "checkpoint", q)
+}
+
 // Settle closes intents; see signer.Signer.Settle. It may be repeated.
 func (c *Client) Settle(ctx context.Context, session int64, all []ca.Settlement) error {
 	_, err := call[empty](ctx, c, "settle", settlements{session, all})

@@ -67,6 +67,7 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 		records, err := s.Signer.Policies(q.Below)
 		return page{records}, err
 	})
+	handle(mux, s, "checkpoint", maxBody, func(_ context.Context, q ca.ProofWish) (ca.Proof, error) { return s.Signer.Checkpoint(q) })
 	handle(mux, s, "settle", maxBatchBody, func(_ context.Context, b settlements) (empty, error) {
 		return empty{}, s.Signer.Settle(b.Session, b.Settlements)
 	})
