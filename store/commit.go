@@ -26,18 +26,25 @@ const (
 // inserts are the statements of a commit, prepared once on the writer.
 type inserts struct {
 	request, certificate, name, event, key, authority, revocation, token, tokenEnd *sql.Stmt
+	// pending is nil where the engine takes names into its indexes by itself.
+	pending *sql.Stmt
 }
 
-func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
+func prepareInserts(ctx context.Context, db *sql.DB, e engine) (inserts, error) {
 	var in inserts
-	for _, p := range []struct {
+	type prepared struct {
 		to   **sql.Stmt
 		text string
-	}{
+	}
+	all := []prepared{
 		{&in.request, insertRequest}, {&in.certificate, insertCertificate}, {&in.name, insertName},
 		{&in.event, insertEvent}, {&in.key, takeKey}, {&in.authority, putAuthority},
 		{&in.revocation, insertRevocation}, {&in.token, insertToken}, {&in.tokenEnd, insertTokenEnd},
-	} {
+	}
+	if e.name == sqliteName {
+		all = append(all, prepared{&in.pending, addPending})
+	}
+	for _, p := range all {
 		var err error
 		if *p.to, err = db.PrepareContext(ctx, p.text); err != nil {
 			return in, fmt.Errorf("prepare a statement: %w", err)
@@ -48,7 +55,7 @@ func prepareInserts(ctx context.Context, db *sql.DB) (inserts, error) {
 
 func (in inserts) close() error {
 	var errs []error
-	for _, st := range []*sql.Stmt{in.request, in.certificate, in.name, in.event, in.key, in.authority, in.revocation, in.token, in.tokenEnd} {
+	for _, st := range []*sql.Stmt{in.request, in.certificate, in.name, in.event, in.key, in.authority, in.revocation, in.token, in.tokenEnd, in.pending} {
 		if st != nil {
 			errs = append(errs, st.Close())
 		}
@@ -160,6 +167,9 @@ func (w *writing) all(changes []ca.Change) error {
 		if err := w.bulk.insert(w.ctx, w.tx); err != nil {
 			return err
 		}
+	}
+	if err := w.pending(changes); err != nil {
+		return fmt.Errorf("note the names to take in: %w", err)
 	}
 	for _, c := range changes {
 		if err := w.rest(c); err != nil {

@@ -30,11 +30,16 @@ func fills(engine string) []string {
 		place = `CASE i % 4 WHEN 0 THEN 'web' WHEN 1 THEN 'mail' WHEN 2 THEN 'vpn' ELSE 'print' END`
 	)
 	name, digest := `'host-' || `+hex+` || '.' || `+place+` || '.lab.example'`, octets(`'00000000000000000000000000000000'`)
+	pending := `SELECT 1`
+	if engine == sqliteName {
+		pending = `INSERT INTO name_pending (certificate) SELECT id FROM certificate`
+	}
 	return []string{
 		`INSERT INTO certificate (id, kind, issuer_key, serial, tail, authority, request, profile, profile_digest, owner, door, names, common, subject_key, key_type, not_before, not_after, issued_at, der, undelivered)
 SELECT ` + id + `, 'end-entity', ` + digest + `, '4100' || ` + hex + `, ` + hex + `, 'issuing-g1', NULL, 'server', ` + digest + `, 'uid:' || (i % 1000), 'cli',
 '[{"type":"dns","value":"' || ` + name + ` || '"}]', ` + name + `, ` + digest + `, 'ecdsa-p256', ` + at + `, ` + at + ` + (i % 90) * 86400000, ` + at + `, ` + octets(`''`) + `, FALSE FROM ` + series,
 		`INSERT INTO name (value, certificate, reversed) SELECT ` + name + `, ` + id + `, ` + octets(`'example.lab.' || `+place+` || '.host-' || `+hex+` || '.'`) + ` FROM ` + series,
+		pending,
 		`ANALYZE`,
 	}
 }

@@ -140,7 +140,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.others, err = s.reader.PrepareContext(ctx, selectOther); err != nil {
 		return fmt.Errorf("prepare a statement: %w", err)
 	}
-	if s.inserts, err = prepareInserts(ctx, s.writer); err != nil || s.names == nil {
+	if s.inserts, err = prepareInserts(ctx, s.writer, s.engine); err != nil || s.names == nil {
 		return err
 	}
 	// The name of the copied log, too, must last before anything is built upon it.

@@ -91,7 +91,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		out = append(out, planned{"count " + name, c.text.String(), c.values})
 	}
 	if e.name == sqliteName {
-		out = append(out, planned{"takePending", takePending, []any{5}}, planned{"moreBelow", moreBelow, []any{[]byte("a"), []byte("b"), 5}}, planned{"takeOrder", takeOrder, []any{5}}, planned{"dropPending", dropPending, []any{5}}, planned{"anyPending", anyPending, nil})
+		out = append(out, planned{"takePending", takePending, []any{5}}, planned{"moreBelow", moreBelow, []any{[]byte("a"), []byte("b"), 5}}, planned{"takeOrder", takeOrder, []any{5}}, planned{"addPending", addPending, []any{"[5]"}}, planned{"dropPending", dropPending, []any{5}}, planned{"anyPending", anyPending, nil})
 	}
 	for name, f := range map[string]ca.EventFilter{
 		"all": {}, "kind": {Kind: "refused"}, "issued": {Kind: "issued"}, "actor": {Actor: "uid:1"}, "since": {Since: testNow, After: 7}, "many": {Kind: "refused", Actor: "a", Since: testNow},

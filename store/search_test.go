@@ -162,6 +162,35 @@ func TestRequestsAndEventsAreRead(t *testing.T) {
 	})
 }
 
+// A statement that a trigger follows keeps a copy of each page it changes, so no insert of a
+// commit has one.
+func TestNoTriggerFollowsAnInsert(t *testing.T) {
+	s := openBook(t, t.TempDir()+"/book.db")
+	var triggers string
+	err := s.reader.QueryRowContext(t.Context(), `SELECT COALESCE(group_concat(name), '') FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%INSERT ON%'`).Scan(&triggers)
+	if err != nil || triggers != "" {
+		t.Errorf("inserts pull %s: %v", triggers, err)
+	}
+}
+
+// A book of the version that noted new certificates by a trigger loses none of them.
+func TestWhatATriggerNotedIsTakenInAfterAnUpdate(t *testing.T) {
+	path := t.TempDir() + "/book.db"
+	s := openBook(t, path)
+	commit(t, s, 2, change(1, "old.lab.example"))
+	raw(t, s, `CREATE TRIGGER certificate_pending AFTER INSERT ON certificate BEGIN INSERT INTO name_pending (certificate) VALUES (new.id); END`,
+		`DELETE FROM `+schemaTable+` WHERE version_id >= 12`)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openBook(t, path)
+	commit(t, s, 3, change(2, "new.lab.example"))
+	found, err := s.Certificates(t.Context(), ca.Filter{Search: "lab.ex"})
+	if err != nil || !reflect.DeepEqual(indexes(found), []int64{2, 1}) {
+		t.Errorf("%v %v", indexes(found), err)
+	}
+}
+
 // Names are taken in while nobody commits, without a search.
 func TestNamesAreTakenInDuringPauses(t *testing.T) {
 	s := openBook(t, t.TempDir()+"/book.db")
