@@ -42,6 +42,9 @@ type Inherited struct {
 	Number int64     `json:"number,omitempty"`
 	Made   time.Time `json:"made,omitzero"`
 	Next   time.Time `json:"next,omitzero"`
+	// Fallen are the generations below that the list revokes, as they stand afterwards: they
+	// were brought before it.
+	Fallen []ca.Authority `json:"fallen,omitempty"`
 	// Notices are for whoever brought it.
 	Notices []string `json:"notices,omitempty"`
 }
@@ -82,6 +85,8 @@ func (s *Signer) Inherit(q Inheritance) (out Inherited, err error) {
 	if err != nil {
 		return out, err
 	}
+	out.Fallen = s.fellBelow(a, fresh, now)
+	out.Notices = append(out.Notices, s.fellNotices(out.Fallen)...)
 	if q.DryRun {
 		out.Taken = len(fresh)
 		out.Authority = a.Authority
@@ -93,7 +98,7 @@ func (s *Signer) Inherit(q Inheritance) (out Inherited, err error) {
 			return out, err
 		}
 	}
-	out.Authority, err = s.completePast(a.Name, l)
+	out.Authority, out.Fallen, err = s.completePast(a.Name, l, now)
 	return out, err
 }
 
@@ -149,26 +154,38 @@ func earlierBody(part []step) ([]byte, error) {
 	return content, nil
 }
 
-// completePast says on the log that all of a list was taken; from then on the key makes
-// lists.
-func (s *Signer) completePast(name string, l pastList) (ca.Authority, error) {
+// completePast says on the log which generations the list revokes, and then that all of it
+// was taken; from then on the key makes lists. In this order, since a power cut may leave
+// the first leaves alone: the same call makes it whole.
+func (s *Signer) completePast(name string, l pastList, now time.Time) (_ ca.Authority, fell []ca.Authority, err error) {
 	s.flights.Lock()
 	defer s.flights.Unlock()
 	if err := s.failure(); err != nil {
-		return ca.Authority{}, err
+		return ca.Authority{}, nil, err
 	}
-	old := s.rules.Load().authorities[name]
+	r := s.rules.Load()
+	old := r.authorities[name]
+	var all []*authority
+	fell = s.fellBelow(old, nil, now)
+	for _, a := range fell {
+		next := *r.authorities[a.Name]
+		next.Authority = a
+		all = append(all, &next)
+	}
 	past := ca.Past{List: l.digest, Number: max(old.Past.Number, l.number), Entries: s.inherited(old.Key)}
 	if l.digest.IsZero() { // none, which a list may have denied before
 		past.List = old.Past.List
 	}
-	if *old.Past == past {
-		return old.Authority, nil // the answer to the first call was lost
-	}
 	next := *old
-	next.Version++
-	next.Past = &past
-	return next.Authority, s.enterAll([]*authority{&next})
+	if *old.Past != past { // or the answer to the first call was lost
+		next.Version++
+		next.Past = &past
+		all = append(all, &next)
+	}
+	if len(all) == 0 {
+		return next.Authority, fell, nil
+	}
+	return next.Authority, fell, s.enterAll(all)
 }
 
 // inherited counts what a key revoked elsewhere: only that has no end.

@@ -94,7 +94,8 @@ func (c *ceremony) takeable(ctx context.Context, one ca.Authority, q bringing, l
 	if !q.told() {
 		return nil
 	}
-	_, err := c.signer.Inherit(ctx, signer.Inheritance{Authority: one.Name, None: q.none, List: list, Ended: q.ended, DryRun: true})
+	got, err := c.signer.Inherit(ctx, signer.Inheritance{Authority: one.Name, None: q.none, List: list, Ended: q.ended, DryRun: true})
+	c.told(got.Notices)
 	return err
 }
 
@@ -105,6 +106,7 @@ func (c *ceremony) inherit(ctx context.Context, one ca.Authority, q bringing, li
 		if err != nil {
 			return err
 		}
+		c.told(got.Notices)
 		return c.give(authorityAnswer(one, fmt.Sprintf("%s, %d of them new; nothing was taken in\n", counted(got.Entries, "revocation"), got.Taken)))
 	}
 	one, err := c.inherited(ctx, one, q.earlier, list)
@@ -127,6 +129,9 @@ func (c *ceremony) inherited(ctx context.Context, one ca.Authority, e earlier, l
 	c.told(got.Notices)
 	if !e.none {
 		fmt.Fprintf(c.err, "  + %d revocations from elsewhere, %d of them new\n", got.Entries, got.Taken)
+	}
+	for _, fell := range got.Fallen {
+		c.entered(ctx, fell)
 	}
 	return got.Authority, nil
 }
