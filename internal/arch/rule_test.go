@@ -39,6 +39,7 @@ var may = map[string]string{
 	"internal/crash":     "",
 	"internal/arch":      "",
 	"internal/csr":       "ca",
+	"internal/ocsp":      "ca",
 	"internal/socket":    "",
 	"internal/faults":    "",
 	"internal/fronts":    "internal/pgtest",
