@@ -172,6 +172,17 @@ func (d *desk) PlanTokenEnd(context.Context, ca.Actor, string) (ca.TokenView, er
 	return ca.TokenView{}, nil
 }
 
+func (d *desk) PlanRenew(context.Context, ca.Actor, ca.Renewing) (ca.Plan, error) {
+	return ca.Plan{}, d.err
+}
+
+func (d *desk) PlanDecide(context.Context, ca.Actor, int64, ca.Decision) error { return d.err }
+
+// PlanList foresees as many entries as days, and one.
+func (d *desk) PlanList(_ context.Context, _ ca.Actor, authority string, days int) (ca.List, error) {
+	return ca.List{Authority: authority, Entries: days + 1}, d.err
+}
+
 func (d *desk) Unknown(context.Context, ca.Actor) ([]ca.Unknown, error) { return nil, d.err }
 
 func (d *desk) Decide(context.Context, ca.Actor, int64, ca.Decision) error { return d.err }

@@ -13,6 +13,8 @@ import (
 type Officer interface {
 	Unknown(ctx context.Context, who ca.Actor) ([]ca.Unknown, error)
 	Decide(ctx context.Context, who ca.Actor, index int64, d ca.Decision) error
+	// PlanDecide refuses what Decide would refuse, and does nothing.
+	PlanDecide(ctx context.Context, who ca.Actor, index int64, d ca.Decision) error
 }
 
 // unsettled answers GET /unsettled.
@@ -38,5 +40,9 @@ func (c *call) decide(body decision) (struct{}, error) {
 	if body.Void == (len(body.Certificate) > 0) {
 		return struct{}{}, ca.Invalid(ca.E1401, "a decision is either void or a certificate", "set one of them")
 	}
-	return struct{}{}, c.o.Officer.Decide(c.r.Context(), c.who(), index, ca.Decision{Void: body.Void, DER: body.Certificate})
+	decide := c.o.Officer.Decide
+	if c.planned() {
+		decide = c.o.Officer.PlanDecide
+	}
+	return struct{}{}, decide(c.r.Context(), c.who(), index, ca.Decision{Void: body.Void, DER: body.Certificate})
 }

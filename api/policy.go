@@ -17,6 +17,8 @@ type Rehearser interface {
 	// revoked; see Keeper.
 	PlanToken(ctx context.Context, who ca.Actor, name string, scope ca.Scope, days int) (ca.TokenView, error)
 	PlanTokenEnd(ctx context.Context, who ca.Actor, ref string) (ca.TokenView, error)
+	// PlanRenew says what a renewal would make; see Keeper.
+	PlanRenew(ctx context.Context, who ca.Actor, q ca.Renewing) (ca.Plan, error)
 }
 
 func policyOperations() []operation {

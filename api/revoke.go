@@ -18,6 +18,8 @@ type Revoker interface {
 	// PublishList has an authority's list made and published, valid for so many days,
 	// zero for the usual.
 	PublishList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error)
+	// PlanList says what PublishList would make now.
+	PlanList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error)
 }
 
 // A revocation is the body of POST /revocations.
@@ -95,11 +97,14 @@ type publication struct {
 	Days int `json:"days,omitempty"`
 }
 
-// publish answers POST /crls/{name} with what the new list says of itself.
+// publish answers POST /crls/{name} with what the new list says of itself, or would.
 func (c *call) publish(body publication) (ca.List, error) {
 	name, err := c.called("name")
 	if err != nil {
 		return ca.List{}, err
+	}
+	if c.planned() {
+		return c.o.Revoker.PlanList(c.r.Context(), c.who(), name, body.Days)
 	}
 	return c.o.Revoker.PublishList(c.r.Context(), c.who(), name, body.Days)
 }

@@ -4,6 +4,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,5 +61,22 @@ func TestDecidingOverTheDoor(t *testing.T) {
 	}
 	if a := b.send(http.MethodPost, "/api/v1/unsettled/x", `{"void":true}`); a.status != http.StatusNotFound {
 		t.Errorf("no number: %d", a.status)
+	}
+}
+
+// With dry_run what would be is asked for, of each operation that changes something.
+func TestEachChangeHasADryRun(t *testing.T) {
+	for _, o := range operations() {
+		changes := o.method != http.MethodGet && o.path != "policy/plan" // which is one itself
+		if dry := slices.ContainsFunc(o.parameters, func(p parameter) bool { return p.name == dryRun.name }); dry != changes {
+			t.Errorf("%s has a dry run: %t", o.id, dry)
+		}
+	}
+	b := open(t)
+	if a := b.send(http.MethodPost, "/api/v1/crls/issuing-g1?dry_run=true", `{"days":3}`); a.status != http.StatusOK || !strings.Contains(string(a.body), `"entries":4`) {
+		t.Errorf("a list: %d %s", a.status, a.body)
+	}
+	if a := b.send(http.MethodPost, "/api/v1/renewals?dry_run=true", `{"certificate":"nas"}`); a.status != http.StatusOK || !strings.Contains(string(a.body), `"draft":`) {
+		t.Errorf("a renewal: %d %s", a.status, a.body)
 	}
 }

@@ -102,7 +102,8 @@ func revocationOperations() []operation {
 			tell: "In JSON its number and dates; the list itself as application/pkix-crl (RFC 2585 §4.2), in DER.", forms: []string{crlType}, fails: []int{404},
 		}, (*call).crl),
 		takes(operation{
-			method: post, path: "crls/{name}", id: "publishCRL", group: "revocation", summary: "Make and publish an authority's revocation list now", fails: []int{404, 415, 413},
+			method: post, path: "crls/{name}", id: "publishCRL", group: "revocation", summary: "Make and publish an authority's revocation list now",
+			tell: "With dry_run the answer is what the list would be, as its signer foresees it.", parameters: []parameter{dryRun}, fails: []int{404, 415, 413},
 		}, (*call).publish),
 	}
 }
@@ -136,7 +137,8 @@ func recordOperations() []operation {
 			method: get, path: "unsettled", id: "listUnsettled", group: "records", summary: "What an officer must decide",
 		}, (*call).unsettled),
 		takes(operation{
-			method: post, path: "unsettled/{index}", id: "decideUnsettled", group: "records", summary: "Decide what became of an intent", fails: []int{404, 409, 415, 413, 422},
+			method: post, path: "unsettled/{index}", id: "decideUnsettled", group: "records", summary: "Decide what became of an intent",
+			tell: "With dry_run a certificate is held against the intent, and nothing is decided.", parameters: []parameter{dryRun}, fails: []int{404, 409, 415, 413, 422},
 		}, (*call).decide),
 	}
 }

@@ -44,8 +44,8 @@ func tokenOperations() []operation {
 		takes(operation{
 			method: post, path: "renewals", id: "renewCertificate", group: "requests", summary: "Renew a certificate: the one that the connection shows, or one's own by its name",
 			tell: "Without csr the new certificate is of the same key; names, subject, profile and owner stay. With overlap_days the old one is revoked as superseded: " +
-				"with 0 in one transaction with the new one.",
-			status: http.StatusCreated, also: []int{http.StatusOK}, fails: []int{404, 415, 413, 422},
+				"with 0 in one transaction with the new one. With dry_run the answer is the plan alone.",
+			parameters: []parameter{dryRun}, status: http.StatusCreated, also: []int{http.StatusOK}, fails: []int{404, 415, 413, 422},
 		}, (*call).renew),
 		gives(operation{
 			method: get, path: "whoami", id: "whoami", group: "service", summary: "Who the call signed in as, and what it may do",
@@ -117,13 +117,13 @@ type renewal struct {
 }
 
 // renew answers POST /renewals.
-func (c *call) renew(body renewal) (ca.Issued, error) {
+func (c *call) renew(body renewal) (submitted, error) {
 	q := ca.Renewing{Certificate: body.Certificate, Days: body.Days}
 	switch {
 	case body.Days < 0 || body.Days > maxDays:
-		return ca.Issued{}, ca.Invalid(ca.E1401, fmt.Sprintf("days is %d", body.Days), "ask for 1 day or more, at most what the profile allows").At("days")
+		return submitted{}, ca.Invalid(ca.E1401, fmt.Sprintf("days is %d", body.Days), "ask for 1 day or more, at most what the profile allows").At("days")
 	case body.OverlapDays != nil && (*body.OverlapDays < 0 || *body.OverlapDays > maxDays):
-		return ca.Issued{}, ca.Invalid(ca.E1401, "overlap_days is no number of days", "send 0 to 90").At("overlap_days")
+		return submitted{}, ca.Invalid(ca.E1401, "overlap_days is no number of days", "send 0 to 90").At("overlap_days")
 	case body.OverlapDays != nil:
 		q.Replaces, q.After = true, time.Duration(*body.OverlapDays)*24*time.Hour
 	}
@@ -131,15 +131,23 @@ func (c *call) renew(body renewal) (ca.Issued, error) {
 		parsed, err := readCSR(body.CSR)
 		if err != nil {
 			c.o.Submitter.Refuse(c.who(), err)
-			return ca.Issued{}, err
+			return submitted{}, err
 		}
 		q.CSR = &parsed
+	}
+	if c.planned() {
+		plan, err := c.o.Rehearser.PlanRenew(c.r.Context(), c.who(), q)
+		if err == nil && q.CSR != nil {
+			err = proves(q.CSR.Raw)
+		}
+		c.status = http.StatusOK
+		return submitted{Plan: &plan}, err
 	}
 	issued, err := c.o.Keeper.Renew(c.r.Context(), c.who(), c.id(), q)
 	if err == nil && issued.Repeated {
 		c.status = http.StatusOK
 	}
-	return issued, err
+	return submitted{Issued: &issued}, err
 }
 
 // whoami answers GET /whoami.

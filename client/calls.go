@@ -115,9 +115,13 @@ func (c *Client) Revoke(ctx context.Context, ref string, why ca.Withdrawal) (ca.
 // PublishList has an authority's revocation list made and published, valid for so
 // many days, zero for the usual.
 func (c *Client) PublishList(ctx context.Context, authority string, days int) (ca.List, error) {
-	return do[ca.List](ctx, c, call{method: http.MethodPost, path: "crls/" + segment(authority), body: struct {
+	return do[ca.List](ctx, c, listing(authority, days))
+}
+
+func listing(authority string, days int) call {
+	return call{method: http.MethodPost, path: "crls/" + segment(authority), body: struct {
 		Days int `json:"days"`
-	}{days}})
+	}{days}}
 }
 
 // Lists gives numbers and dates of the published lists.
@@ -165,11 +169,15 @@ func (c *Client) Unknown(ctx context.Context) ([]ca.Unknown, error) {
 
 // Decide carries out what an officer says of an unknown intent.
 func (c *Client) Decide(ctx context.Context, index int64, d ca.Decision) error {
-	_, err := do[struct{}](ctx, c, call{method: http.MethodPost, path: "unsettled/" + strconv.FormatInt(index, 10), body: struct {
+	_, err := do[struct{}](ctx, c, deciding(index, d))
+	return err
+}
+
+func deciding(index int64, d ca.Decision) call {
+	return call{method: http.MethodPost, path: "unsettled/" + strconv.FormatInt(index, 10), body: struct {
 		Void        bool   `json:"void"`
 		Certificate []byte `json:"certificate,omitempty"`
-	}{d.Void, d.DER}})
-	return err
+	}{d.Void, d.DER}}
 }
 
 // Authorities gives every generation, oldest first.

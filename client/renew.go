@@ -24,12 +24,21 @@ type Renewal struct {
 	Overlap *int
 }
 
-// Renew asks for a certificate once more, and waits for it. It may be repeated.
-func (c *Client) Renew(ctx context.Context, q Renewal) (ca.Issued, error) {
-	return do[ca.Issued](ctx, c, call{method: http.MethodPost, path: "renewals", body: struct {
+func (q Renewal) call() call {
+	return call{method: http.MethodPost, path: "renewals", body: struct {
 		CSR         string `json:"csr,omitempty"`
 		Certificate string `json:"certificate,omitempty"`
 		Days        int    `json:"days,omitempty"`
 		OverlapDays *int   `json:"overlap_days,omitempty"`
-	}{base64.StdEncoding.EncodeToString(q.CSR), q.Certificate, q.Days, q.Overlap}})
+	}{base64.StdEncoding.EncodeToString(q.CSR), q.Certificate, q.Days, q.Overlap}}
+}
+
+// Renew asks for a certificate once more, and waits for it. It may be repeated.
+func (c *Client) Renew(ctx context.Context, q Renewal) (ca.Issued, error) {
+	return do[ca.Issued](ctx, c, q.call())
+}
+
+// PlanRenew says what Renew would lead to; nothing is signed or stored.
+func (c *Client) PlanRenew(ctx context.Context, q Renewal) (ca.Plan, error) {
+	return do[ca.Plan](ctx, c, q.call().dry())
 }

@@ -42,21 +42,9 @@ func (r *Registrar) Unknown(ctx context.Context, who ca.Actor) ([]ca.Unknown, er
 // a role, E2101 for an intent that is not unknown, E1406 for a certificate that does
 // not belong to it.
 func (r *Registrar) Decide(ctx context.Context, who ca.Actor, index int64, d ca.Decision) error {
-	v, err := r.ready(ctx)
+	v, err := r.decidable(ctx, who, index, d)
 	if err != nil {
 		return err
-	}
-	if err := r.allow(ctx, who, access.Decide); err != nil {
-		return err
-	}
-	i, ok := v.unknown(index)
-	if !ok {
-		return ca.NotFound(ca.E2101, fmt.Sprintf("leaf %d is not an intent that has to be decided", index), "chancery recover")
-	}
-	if !d.Void {
-		if err := v.intended(i, d.DER); err != nil {
-			return err
-		}
 	}
 	r.mu.Lock()
 	r.decided[index] = d
@@ -78,6 +66,31 @@ func (r *Registrar) Decide(ctx context.Context, who ca.Actor, index int64, d ca.
 			return gaveUp()
 		}
 	}
+}
+
+// PlanDecide is Decide without carrying it out.
+func (r *Registrar) PlanDecide(ctx context.Context, who ca.Actor, index int64, d ca.Decision) error {
+	_, err := r.decidable(ctx, who, index, d)
+	return err
+}
+
+// decidable refuses what cannot be decided, or not so, or not by who asks.
+func (r *Registrar) decidable(ctx context.Context, who ca.Actor, index int64, d ca.Decision) (*view, error) {
+	v, err := r.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.allow(ctx, who, access.Decide); err != nil {
+		return nil, err
+	}
+	i, ok := v.unknown(index)
+	if !ok {
+		return nil, ca.NotFound(ca.E2101, fmt.Sprintf("leaf %d is not an intent that has to be decided", index), "chancery recover")
+	}
+	if !d.Void {
+		err = v.intended(i, d.DER)
+	}
+	return v, err
 }
 
 // unknown finds an intent that has to be decided.

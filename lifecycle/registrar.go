@@ -29,7 +29,7 @@ const (
 )
 
 // Options are what a Registrar works with. All but Promiser, Space,
-// Publish, Revoked and Report must be set.
+// Publish, PlanList, Revoked and Report must be set.
 type Options struct {
 	Book    Book
 	Shelf   Shelf
@@ -66,6 +66,8 @@ type Options struct {
 	// Publish has the list of an authority made and published, valid for so many days,
 	// zero for the usual. It may be nil where nothing is published.
 	Publish func(ctx context.Context, authority string, days int) (ca.List, error)
+	// PlanList says what Publish would have made now; it is there if that is.
+	PlanList func(ctx context.Context, authority string, days int) (ca.List, error)
 	// Revoked is told of each authority whose certificate was revoked; it must not
 	// wait. It may be nil.
 	Revoked func(authority string)
@@ -237,11 +239,19 @@ func (r *Registrar) full() bool {
 // Plan says what Submit would make of a request now. The error is as Submit's;
 // a signature that does not verify is not told of, and hides what others have (E2210).
 func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) {
-	v, err := r.ready(ctx)
-	if err != nil {
+	if _, err := r.ready(ctx); err != nil {
 		return ca.Plan{}, err
 	}
 	if err := r.allow(ctx, q.From, access.Submit); err != nil {
+		return ca.Plan{}, err
+	}
+	return r.foreseen(ctx, q, c)
+}
+
+// foreseen is Plan for whom that, or a renewal, was allowed.
+func (r *Registrar) foreseen(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) {
+	v, err := r.ready(ctx)
+	if err != nil {
 		return ca.Plan{}, err
 	}
 	rules, err := v.rules(&q)

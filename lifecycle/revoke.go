@@ -155,16 +155,31 @@ func (r *Registrar) await(ctx context.Context, done <-chan error) error {
 // error is a Problem: E1305 for want of a role, E2101 for an unknown authority,
 // E3001 while its key is locked.
 func (r *Registrar) PublishList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error) {
-	if _, err := r.ready(ctx); err != nil {
+	if err := r.mayPublish(ctx, who); err != nil {
 		return ca.List{}, err
-	}
-	if err := r.allow(ctx, who, access.PublishList); err != nil {
-		return ca.List{}, err
-	}
-	if r.o.Publish == nil {
-		return ca.List{}, ca.Unavailable(ca.E2301, "nothing is published here", "chancery serve")
 	}
 	return r.o.Publish(ctx, authority, days)
+}
+
+// PlanList says what list PublishList would make now. The error is as there.
+func (r *Registrar) PlanList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error) {
+	if err := r.mayPublish(ctx, who); err != nil {
+		return ca.List{}, err
+	}
+	return r.o.PlanList(ctx, authority, days)
+}
+
+func (r *Registrar) mayPublish(ctx context.Context, who ca.Actor) error {
+	if _, err := r.ready(ctx); err != nil {
+		return err
+	}
+	if err := r.allow(ctx, who, access.PublishList); err != nil {
+		return err
+	}
+	if r.o.Publish == nil {
+		return ca.Unavailable(ca.E2301, "nothing is published here", "chancery serve")
+	}
+	return nil
 }
 
 // mayRevoke lets the owner and CA administrators (security rule RV-01). The owner takes

@@ -72,45 +72,77 @@ func (c *counted) Write(p []byte) (int, error) {
 func (s *Signer) MakeCRL(session int64, authority string, days int) (*CRL, error) {
 	s.flights.RLock()
 	defer s.flights.RUnlock()
-	if err := s.current(session); err != nil {
+	a, days, err := s.listed(session, authority, days)
+	if err != nil {
 		return nil, err
 	}
+	return s.list(a, days)
+}
+
+// PlanCRL says what MakeCRL would make now, and makes nothing.
+func (s *Signer) PlanCRL(session int64, authority string, days int) (ca.List, error) {
+	s.flights.RLock()
+	defer s.flights.RUnlock()
+	a, days, err := s.listed(session, authority, days)
+	if err != nil {
+		return ca.List{}, err
+	}
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	l, _, err := s.foreseeList(a, days)
+	return l, err
+}
+
+// listed is the generation whose list is wanted, and for how many days.
+func (s *Signer) listed(session int64, authority string, days int) (*authority, int, error) {
+	if err := s.current(session); err != nil {
+		return nil, 0, err
+	}
 	if err := s.failure(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	a := s.rules.Load().authorities[authority]
 	switch {
 	case a == nil:
-		return nil, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(authority), "chancery ca list")
+		return nil, 0, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(authority), "chancery ca list")
 	case a.External:
-		return nil, a.elsewhere()
+		return nil, 0, a.elsewhere()
 	case days == 0:
 		days = ListDays
 	case days < 1 || days > maxListDays:
-		return nil, ca.Refused(ca.E2112, fmt.Sprintf("a list is valid for 1 to %d days", maxListDays), "ask for fewer")
+		return nil, 0, ca.Refused(ca.E2112, fmt.Sprintf("a list is valid for 1 to %d days", maxListDays), "ask for fewer")
 	}
-	return s.list(a, days)
+	return a, days, nil
 }
 
 // list makes a list: to-be-signed bytes in a file, checked and durable; the leaf;
 // then the signature (security rule IS-01).
 func (s *Signer) list(a *authority, days int) (*CRL, error) {
-	if a.key == nil {
-		return nil, a.locked()
-	}
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
-	if err := a.listable(); err != nil {
-		return nil, err
-	}
-	before := s.lists[a.Name]
-	now, err := s.clock.read()
+	l, lines, err := s.foreseeList(a, days)
 	if err != nil {
 		return nil, err
 	}
 	s.spend()
+	return s.signList(a, l, lines)
+}
+
+// foreseeList says what a list will be, with its entries. The caller holds revoking.
+func (s *Signer) foreseeList(a *authority, days int) (l ca.List, lines func() iter.Seq2[ca.Entry, error], err error) {
+	if a.key == nil {
+		return l, nil, a.locked()
+	}
+	if err := a.listable(); err != nil {
+		return l, nil, err
+	}
+	before := s.lists[a.Name]
+	now, err := s.clock.read()
+	if err != nil {
+		return l, nil, err
+	}
 	now = now.UTC().Truncate(time.Second)
-	l := ca.List{
+	l = ca.List{
 		Authority: a.Name, Number: max(before.Number+1, now.UnixMilli(), a.aboveEarlier()),
 		ThisUpdate: now, NextUpdate: now.AddDate(0, 0, days),
 	}
@@ -118,13 +150,13 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 		l.NextUpdate = a.NotAfter
 	}
 	if !l.NextUpdate.After(now) {
-		return nil, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and needs no list any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca list")
+		return l, nil, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and needs no list any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca list")
 	}
 	// What has ended stays until it was on a list that was made after its end. If the
 	// clock was ahead then, and has been set back, its end may be yet to come.
 	lapsed := min(now.Unix(), before.ThisUpdate.Unix())
 	steps := s.revokedOf(a.Key).steps()
-	lines := func() iter.Seq2[ca.Entry, error] {
+	lines = func() iter.Seq2[ca.Entry, error] {
 		return func(yield func(ca.Entry, error) bool) {
 			for one := range steps {
 				if one.ends < lapsed || one.lifted() {
@@ -139,14 +171,14 @@ func (s *Signer) list(a *authority, days int) (*CRL, error) {
 	for range lines() {
 		l.Entries++
 	}
-	return s.signList(a, l, lines)
+	if err := check.Lists(a.Authority); err != nil {
+		return l, nil, unlistable(a.Name, err)
+	}
+	return l, lines, nil
 }
 
 // signList writes, checks, journals and signs a list. The caller holds revoking.
 func (s *Signer) signList(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry, error]) (*CRL, error) {
-	if err := check.Lists(a.Authority); err != nil {
-		return nil, unlistable(a.Name, err)
-	}
 	c, tbs, err := s.spool(a, l, lines)
 	if err == nil {
 		err = s.signSpooled(a, c, tbs)

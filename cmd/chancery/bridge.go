@@ -68,6 +68,11 @@ func (b *bridge) Revoke(ctx context.Context, steps []ca.Revoking) ([]ca.RevokeAn
 	return b.client.Revoke(ctx, b.session.Load(), steps)
 }
 
+// PlanCRL says what list CRL would have made.
+func (b *bridge) PlanCRL(ctx context.Context, authority string, days int) (ca.List, error) {
+	return b.client.PlanCRL(ctx, b.session.Load(), authority, days)
+}
+
 // CRL has a list made; see status.Signer.
 func (b *bridge) CRL(ctx context.Context, authority string, days int) (ca.List, io.ReadCloser, error) {
 	return b.client.CRL(ctx, b.session.Load(), authority, days)

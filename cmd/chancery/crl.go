@@ -161,7 +161,7 @@ func (a *app) crlPublish() *cobra.Command {
 			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				if dry {
-					return a.wouldPublish(ctx, k, name)
+					return a.wouldPublish(ctx, k, name, days)
 				}
 				if of, err := k.Authority(ctx, name); name != "" && err == nil && of.Kind != ca.Issuing {
 					return a.publishRoot(ctx, of, words, days)
@@ -216,12 +216,8 @@ func publishing(ctx context.Context, k *client.Client, name string) (names []str
 }
 
 // wouldPublish says which lists would be made, and refuses what could not be.
-func (a *app) wouldPublish(ctx context.Context, k *client.Client, name string) error {
+func (a *app) wouldPublish(ctx context.Context, k *client.Client, name string, days int) error {
 	names, err := publishing(ctx, k, name)
-	if err != nil {
-		return err
-	}
-	s, err := k.Status(ctx)
 	if err != nil {
 		return err
 	}
@@ -233,18 +229,21 @@ func (a *app) wouldPublish(ctx context.Context, k *client.Client, name string) e
 	rows := []ca.List{}
 	for _, name := range names {
 		of, err := k.Authority(ctx, name)
+		one, before := ca.List{Authority: name}, "none"
+		if at := slices.IndexFunc(heads, func(h ca.ListHead) bool { return h.Authority == name }); at >= 0 {
+			one.Number, before = heads[at].Number, fmt.Sprint(heads[at].Number)
+		}
 		switch {
 		case err != nil:
-			return err
 		case of.External:
-			return ca.Refused(ca.E2111, "the key of "+name+" is elsewhere, and so are its lists", "make the list where the key is")
-		case of.Kind == ca.Issuing && s.Sealed:
-			return ca.Locked(ca.E3001, "the key of "+name+" is locked", "chancery key unlock")
+			err = ca.Refused(ca.E2111, "the key of "+name+" is elsewhere, and so are its lists", "make the list where the key is")
+		case of.Kind == ca.Issuing:
+			one, err = k.PlanList(ctx, name, days)
+		default: // its words open the key, and whoever has them may make one
+			one.Number++
 		}
-		one := ca.List{Authority: name, Number: 1}
-		before := "none"
-		if at := slices.IndexFunc(heads, func(h ca.ListHead) bool { return h.Authority == name }); at >= 0 {
-			one.Number, before = heads[at].Number+1, fmt.Sprint(heads[at].Number)
+		if err != nil {
+			return err
 		}
 		rows = append(rows, one)
 		fmt.Fprintf(&b, "  ~ list of %s   %s → %d\n", name, before, one.Number)

@@ -114,6 +114,9 @@ func (a *app) adopt(ctx context.Context, r recovery) error {
 				continue
 			}
 			if r.dry {
+				if err := k.PlanDecide(ctx, u.Index, ca.Decision{DER: der}); err != nil {
+					return err
+				}
 				return a.print(u, fmt.Sprintf("  ~ entry %d: the certificate …%s would be in the database\nnothing was changed\n", u.Index, serial.Tail()))
 			}
 			if err := k.Decide(ctx, u.Index, ca.Decision{DER: der}); err != nil {

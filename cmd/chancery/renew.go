@@ -150,24 +150,21 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 	return a.issue(ctx, q.issuing)
 }
 
-// wouldRenew asks the policy about the same request with a key that is thrown away. That
-// the subject has a live certificate is no reason against the one that follows it.
+// wouldRenew asks the service what it would make of the renewal: with a key that is thrown
+// away, or with that of the certificate.
 func (a *app) wouldRenew(ctx context.Context, q reissuing) error {
-	if is := q.old.Certificate.Standing(time.Now()); is != "valid" {
-		return ca.Refused(ca.E2127, "this certificate is "+is+", and is not renewed", "ask for a new one: chancery issue "+q.old.Certificate.Title())
-	}
-	key, err := thrownAway()
-	if err != nil {
-		return err
-	}
-	order := client.Order{Profile: q.Profile, Days: q.Days}
-	if order.CSR, err = likeBefore(key, q.old, false); err != nil {
-		return err
+	w := client.Renewal{Certificate: q.old.Certificate.PublicName(), Days: q.Days, Overlap: q.overlap}
+	if !q.reuse && !q.resign {
+		key, err := thrownAway()
+		if err != nil {
+			return err
+		}
+		if w.CSR, err = likeBefore(key, q.old, false); err != nil {
+			return err
+		}
 	}
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
-		_, err := k.Plan(ctx, order)
-		var p *ca.Problem
-		if err != nil && (!errors.As(err, &p) || p.Code != ca.E2125) {
+		if _, err := k.PlanRenew(ctx, w); err != nil {
 			return err
 		}
 		return a.give(answer{value: q.old.Certificate, text: q.plan()})

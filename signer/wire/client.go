@@ -115,7 +115,7 @@ func (c *Client) Revoke(ctx context.Context, session int64, all []ca.Revoking) (
 // error while reading means that it is not whole.
 func (c *Client) CRL(ctx context.Context, session int64, authority string, days int) (ca.List, io.ReadCloser, error) {
 	var l ca.List
-	reply, err := c.post(ctx, "crl", listing{session, authority, days})
+	reply, err := c.post(ctx, "crl", listing{Session: session, Authority: authority, Days: days})
 	if err != nil {
 		return l, nil, err
 	}
@@ -131,6 +131,11 @@ func (c *Client) CRL(ctx context.Context, session int64, authority string, days 
 		return l, nil, errors.Join(fmt.Errorf("%w: %w", ErrUnknown, err), reply.Body.Close())
 	}
 	return l, reply.Body, nil
+}
+
+// PlanCRL says what list CRL would have made.
+func (c *Client) PlanCRL(ctx context.Context, session int64, authority string, days int) (ca.List, error) {
+	return call[ca.List](ctx, c, "crl", listing{session, authority, days, true})
 }
 
 // Found founds the installation; on ceremony.sock only.

@@ -57,6 +57,8 @@ type listing struct {
 	Session   int64  `json:"session"`
 	Authority string `json:"authority"`
 	Days      int    `json:"days"`
+	// DryRun says what the list would be, and makes none: the reply is that.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // listHeader is the header of a reply that says what the list in its body is, as

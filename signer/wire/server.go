@@ -89,6 +89,11 @@ func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, nil, err)
 		return
 	}
+	if q.DryRun {
+		l, err := s.Signer.PlanCRL(q.Session, q.Authority, q.Days)
+		s.answer(w, l, err)
+		return
+	}
 	list, err := s.Signer.MakeCRL(q.Session, q.Authority, q.Days)
 	if err != nil {
 		s.answer(w, nil, err)
