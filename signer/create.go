@@ -54,7 +54,7 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 	if err != nil {
 		return out, err
 	}
-	m, err := s.planned(q)
+	m, err := s.planned(q, now)
 	if err != nil {
 		return out, err
 	}
@@ -84,7 +84,7 @@ func (s *Signer) Create(q Creation) (out Created, err error) {
 }
 
 // planned is an authority on its way, as far as no key is needed.
-func (s *Signer) planned(q Creation) (m making, err error) {
+func (s *Signer) planned(q Creation, now time.Time) (m making, err error) {
 	r := s.rules.Load()
 	h := r.hierarchy()
 	subject, err := subjectDER(q.Subject)
@@ -113,7 +113,7 @@ func (s *Signer) planned(q Creation) (m making, err error) {
 			return m, err
 		}
 	}
-	m.held, err = s.unused(q)
+	m.held, err = s.unused(q, now)
 	return m, err
 }
 

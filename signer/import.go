@@ -103,7 +103,7 @@ func (s *Signer) foreign(q Import, now time.Time) (all []*authority, key crypto.
 		}
 		if err == nil {
 			made[len(made)-1].Past = s.past(q)
-			err = s.unclaimed(made[:len(made)-1])
+			err = errors.Join(s.unclaimed(made[:len(made)-1]), s.nobodys(chain[0].Key, now))
 		}
 	}
 	if err == nil {

@@ -78,6 +78,9 @@ func (s *Signer) resigned(q Resigning, now time.Time) (c certifying, key crypto.
 	if key, b.KeyType, err = s.keyOf(q.Import, x); err != nil {
 		return c, nil, err
 	}
+	if err := s.nobodys(x.Key, now); err != nil {
+		return c, nil, err
+	}
 	if err := h.Admits(b.Newcomer); err != nil {
 		return c, nil, err
 	}

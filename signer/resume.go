@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"chancery/ca"
 	"chancery/policy"
@@ -17,10 +18,10 @@ import (
 
 // unused tells whether the key of a generation that was never made lies here: whoever
 // asked for it died between its key and its certificate, and asks again. One that was
-// revoked as compromised meanwhile is E2204. One that is of
+// revoked as compromised meanwhile, or that a live certificate has, is E2204. One that is of
 // another type, or sealed for another kind, is E2601 and stays: nobody but its owner can
 // tell that it is not needed.
-func (s *Signer) unused(q Creation) (bool, error) {
+func (s *Signer) unused(q Creation, now time.Time) (bool, error) {
 	held, err := s.held(q.Name)
 	if err != nil || held == nil {
 		return false, err
@@ -38,7 +39,7 @@ func (s *Signer) unused(q Creation) (bool, error) {
 	case slices.Contains(held.Methods, softkey.ByKEK) != (q.Kind == ca.Issuing):
 		return false, s.taken(q, "it was sealed for another kind of authority")
 	}
-	return true, nil
+	return true, s.nobodys(held.SPKI, now)
 }
 
 // reopened opens the key that lies here. One that these words do not open is E2601.
