@@ -68,6 +68,13 @@ type Recorder interface {
 	Proof(ctx context.Context, who ca.Actor, q ca.ProofWish) (ca.Proof, error)
 }
 
+// An Explainer says how certificates came about.
+type Explainer interface {
+	// Explain says who asked for a certificate, by which rules it was issued, and what
+	// became of it; the error is Reader.Find's.
+	Explain(ctx context.Context, who ca.Actor, ref string) (ca.Provenance, error)
+}
+
 // Options are what the door needs. All must be set.
 type Options struct {
 	Submitter Submitter
@@ -77,6 +84,7 @@ type Options struct {
 	Officer   Officer
 	Keeper    Keeper
 	Rehearser Rehearser
+	Explainer Explainer
 	Lists     Lists
 	// Public is the door that everybody has: its /pki/ is here too, for who may use
 	// this socket and no other address.

@@ -160,6 +160,10 @@ func (d *desk) Rehearse(_ context.Context, _ ca.Actor, t ca.Trial) (ca.Rehearsal
 	return ca.Rehearsal{Profile: t.Document}, d.err
 }
 
+func (d *desk) Explain(_ context.Context, _ ca.Actor, ref string) (ca.Provenance, error) {
+	return ca.Provenance{Certificate: ca.Certificate{Common: ref}}, d.err
+}
+
 func (d *desk) Try(_ context.Context, q ca.Request, _ ca.CSR, document string) (ca.Plan, error) {
 	return ca.Plan{Draft: ca.Draft{Profile: document}}, d.err
 }
@@ -220,7 +224,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Keeper: b.desk, Revoker: b.desk, Officer: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Revoker: b.desk, Officer: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{

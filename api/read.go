@@ -69,15 +69,33 @@ type found struct{ ca.Issued }
 // never part of a path; what is refused here could not be one anyway, and is
 // refused so that it never reaches a log or a query.
 func (c *call) find() (found, error) {
-	ref := c.r.PathValue("ref")
-	climbs := slices.ContainsFunc(strings.FieldsFunc(ref, func(c rune) bool { return c == '/' || c == '\\' }),
-		func(step string) bool { return step == "." || step == ".." })
-	if len(ref) > maxValue || climbs || !ca.PlainText(ref) || strings.TrimSpace(ref) == "" {
-		return found{}, ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "use a name, or a serial number in hex").At("ref")
+	ref, err := c.reference()
+	if err != nil {
+		return found{}, err
 	}
 	f, err := c.o.Reader.Find(c.r.Context(), c.who(), ref)
 	f.Certificate.Status = f.Certificate.Standing(c.o.Now())
 	return found{f}, err
+}
+
+// explain answers GET /certificates/{ref}/explanation.
+func (c *call) explain() (ca.Provenance, error) {
+	ref, err := c.reference()
+	if err != nil {
+		return ca.Provenance{}, err
+	}
+	return c.o.Explainer.Explain(c.r.Context(), c.who(), ref)
+}
+
+// reference is what a certificate is called in the path.
+func (c *call) reference() (string, error) {
+	ref := c.r.PathValue("ref")
+	climbs := slices.ContainsFunc(strings.FieldsFunc(ref, func(c rune) bool { return c == '/' || c == '\\' }),
+		func(step string) bool { return step == "." || step == ".." })
+	if len(ref) > maxValue || climbs || !ca.PlainText(ref) || strings.TrimSpace(ref) == "" {
+		return "", ca.NotFound(ca.E2101, "nothing here is called "+ca.Show(ref), "use a name, or a serial number in hex").At("ref")
+	}
+	return ref, nil
 }
 
 func (f found) file(form string) ([]byte, error) {

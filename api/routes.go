@@ -54,6 +54,13 @@ func certificateOperations() []operation {
 				"below the root; in PKCS#7 with the root.",
 			forms: []string{pemType, derType, p7Type, textType, csrType}, fails: []int{400, 404},
 		}, (*call).find),
+		gives(operation{
+			method: get, path: "certificates/{ref}/explanation", id: "explainCertificate", group: "certificates", summary: "How a certificate came about",
+			tell: "Who asked and by which door; under which version of the policy, and which rule of it allowed each name, set by whom and when; what the other rules came to; " +
+				"the leaf of the log with the proof that a checkpoint covers it; and all that happened since. It is read from the log, also where the profile has changed " +
+				"since. What cannot be found out stands in unknown.",
+			fails: []int{400, 404},
+		}, (*call).explain),
 	}
 }
 

@@ -120,6 +120,16 @@ func VerifierKey(log LogID, key ed25519.PublicKey) string {
 	return fmt.Sprintf("%s+%08x+%s", k.name, k.KeyHash(), base64.StdEncoding.EncodeToString(append([]byte{noteEd25519}, key...)))
 }
 
+// ParseVerifierKey reads what VerifierKey writes about a log.
+func ParseVerifierKey(log LogID, text string) (ed25519.PublicKey, error) {
+	_, last, _ := strings.Cut(strings.TrimPrefix(text, log.Origin()+"+"), "+")
+	raw, err := base64.StdEncoding.Strict().DecodeString(last)
+	if err != nil || len(raw) != 1+ed25519.PublicKeySize || VerifierKey(log, raw[1:]) != text {
+		return nil, fmt.Errorf("%q is not a key of log %s", text, log)
+	}
+	return raw[1:], nil
+}
+
 type noteSigner struct {
 	noteKey
 	signer crypto.Signer

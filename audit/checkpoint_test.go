@@ -154,3 +154,19 @@ func FuzzCheckpoint(f *testing.F) {
 		}
 	})
 }
+
+// A log's key is read back as it was written, and the key of another log, or one with
+// another octet, is none of this log's.
+func TestAVerifierKeyIsThatOfItsLog(t *testing.T) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	log := LogID{1}
+	text := VerifierKey(log, publicOf(key))
+	if got, err := ParseVerifierKey(log, text); err != nil || !got.Equal(key.Public()) {
+		t.Errorf("it is read as %x, %v", got, err)
+	}
+	for _, wrong := range []string{"", text + "A", text[1:], strings.ToUpper(text), VerifierKey(LogID{2}, publicOf(key)), text[:len(text)-8] + "AAAAAAAA"} {
+		if _, err := ParseVerifierKey(log, wrong); err == nil {
+			t.Errorf("%q is a key of the log", wrong)
+		}
+	}
+}

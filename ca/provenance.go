@@ -113,7 +113,7 @@ type Approval struct {
 
 // A Proven is the proof that a certificate's INTENT is on the log. It can be verified
 // without us: Leaf is the exact bytes, Path the audit path of RFC 9162 §2.1.3, Checkpoint a
-// signed note (c2sp.org/tlog-checkpoint) under Key.
+// signed note (c2sp.org/tlog-checkpoint) under Key, as in Proof.
 type Proven struct {
 	Log   uint16 `json:"log"`
 	Index int64  `json:"index"`
@@ -122,26 +122,24 @@ type Proven struct {
 	Size       int64    `json:"size,omitempty"`
 	Path       []Digest `json:"path,omitempty"`
 	Checkpoint string   `json:"checkpoint,omitempty"`
-	Key        []byte   `json:"key,omitempty"`
+	Key        string   `json:"key,omitempty"`
 	// Verified says that the front verified checkpoint and path.
 	Verified bool `json:"verified"`
 }
 
-// An Inclusion is what the signer gives to prove a leaf: the path is empty if the checkpoint
-// does not cover it yet.
-type Inclusion struct {
-	Index      int64    `json:"index"`
-	Leaf       []byte   `json:"leaf"`
-	Checkpoint []byte   `json:"checkpoint"`
-	Path       []Digest `json:"path,omitempty"`
-	// Key is the log's Ed25519 key.
-	Key []byte `json:"key"`
+// A History is what the book has of a certificate since it was issued, oldest first.
+type History struct {
+	Steps []Revocation
+	// Renewals are certificates that took its place, as their requests say.
+	Renewals []Certificate
+	// Plans are events of kind EventReplaced about it.
+	Plans []Event
 }
 
 // A Happens is one thing that happened to a certificate.
 type Happens struct {
 	At time.Time `json:"at"`
-	// What is one of the words Happened lists.
+	// What is one of the words below.
 	What string `json:"what"`
 	By   string `json:"by,omitempty"`
 	// Leaf is that of the log which proves it.

@@ -2,7 +2,10 @@
 
 package ca
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Renewing asks for a certificate once more (security rule PF-08).
 type Renewing struct {
@@ -18,6 +21,20 @@ type Renewing struct {
 	// at once, in one transaction with the new one, or after days.
 	Replaces bool
 	After    time.Duration
+}
+
+// RenewalKey begins the idempotency key of every request that renews a certificate.
+func RenewalKey(s Serial) string { return renewalKey + string(s) + " " }
+
+const renewalKey = "renew "
+
+// RenewedSerial is the serial number of the certificate that a request of this idempotency
+// key renews, if it is one of RenewalKey. Anybody may choose such a key.
+func RenewedSerial(key string) (Serial, bool) {
+	rest, ok := strings.CutPrefix(key, renewalKey)
+	text, _, whole := strings.Cut(rest, " ")
+	s, err := ParseSerial(text)
+	return s, ok && whole && err == nil
 }
 
 // MaxOverlap is how long after a renewal the old certificate may be revoked.

@@ -103,6 +103,11 @@ func (c *Client) Certificate(ctx context.Context, ref string) (ca.Issued, error)
 	return do[ca.Issued](ctx, c, call{method: http.MethodGet, path: "certificates/" + segment(ref)})
 }
 
+// Explain says how a certificate came about; ref is as Certificate takes it.
+func (c *Client) Explain(ctx context.Context, ref string) (ca.Provenance, error) {
+	return do[ca.Provenance](ctx, c, call{method: http.MethodGet, path: "certificates/" + segment(ref) + "/explanation"})
+}
+
 // Revoke revokes the one certificate that a public name, a serial, a serial's tail
 // or a name means, and gives it as it stands then. It may be repeated.
 func (c *Client) Revoke(ctx context.Context, ref string, why ca.Withdrawal) (ca.Certificate, error) {

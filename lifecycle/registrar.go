@@ -28,7 +28,7 @@ const (
 	callTime = 30 * time.Second
 )
 
-// Options are what a Registrar works with. All but Promiser, Space,
+// Options are what a Registrar works with. All but Promiser, Past, Archive, Space,
 // Publish, PlanList, Revoked and Report must be set.
 type Options struct {
 	Book    Book
@@ -61,6 +61,10 @@ type Options struct {
 	// Version is the program's, Database the engine's name, DatabaseID the id made
 	// with the schema.
 	Version, Database, DatabaseID string
+	// Past has what happened to certificates, Archive the policies of then. They may be nil
+	// where nothing is explained.
+	Past    Past
+	Archive Archive
 	// Space says how many octets the book's disk has free, and in all. It may be nil.
 	Space func() (free, total int64, err error)
 	// Publish has the list of an authority made and published, valid for so many days,

@@ -5,6 +5,7 @@ package lifecycle
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -140,7 +141,7 @@ func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certifica
 	}
 	digest := sha256.Sum256(fmt.Appendf(nil, "%x %d %t", c.Raw, q.Days, q.Replaces && q.After == 0))
 	w = ca.Request{
-		Door: ca.DoorAPI, Key: fmt.Sprintf("renew %s %x", old.Serial, digest[:16]), Profile: old.Profile, CSR: c.Raw, At: r.o.Now(), From: who,
+		Door: ca.DoorAPI, Key: ca.RenewalKey(old.Serial) + hex.EncodeToString(digest[:16]), Profile: old.Profile, CSR: c.Raw, At: r.o.Now(), From: who,
 	}
 	if who.Method == ca.MethodPeer {
 		w.Door = ca.DoorCLI

@@ -28,6 +28,16 @@ func Explain(by Rules, r ca.Request, c ca.CSR, now time.Time) (Cleared, []ca.Nam
 	return cleared, names, decided(by, r, c, d), nil
 }
 
+// VettedAt is the second in which a certificate was vetted, by its own beginning and the
+// time of its leaf: notBefore lies that far before it, unless the authority began later.
+func VettedAt(notBefore, issued time.Time) time.Time {
+	// The signer's clock was read when the batch began, and its leaf was written at its end.
+	if at := notBefore.Add(backdate); at.Sub(issued).Abs() < time.Minute {
+		return at
+	}
+	return issued
+}
+
 // ground says why a name was allowed that was.
 func ground(by Rules, who string, c ca.CSR, n ca.Name) ca.NameGround {
 	p := &by.Profile

@@ -36,11 +36,21 @@ func (b *bridge) Hello(ctx context.Context, databaseID string, next int64) (ca.S
 // Leaves reads a page of the log; see lifecycle.Log.
 func (b *bridge) Leaves(ctx context.Context, from int64) ([]lifecycle.Record, error) {
 	page, err := b.client.Leaves(ctx, from)
-	records := make([]lifecycle.Record, len(page))
+	return records(page), err
+}
+
+func records(page []signer.Record) []lifecycle.Record {
+	out := make([]lifecycle.Record, len(page))
 	for i, r := range page {
-		records[i] = lifecycle.Record(r)
+		out[i] = lifecycle.Record(r)
 	}
-	return records, err
+	return out
+}
+
+// Policies reads a page of the policies before a leaf; see lifecycle.Archive.
+func (b *bridge) Policies(ctx context.Context, below int64) ([]lifecycle.Record, error) {
+	page, err := b.client.Policies(ctx, below)
+	return records(page), err
 }
 
 // Checkpoint gives the log's newest checkpoint; see lifecycle.Promiser.

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,85 +12,144 @@ import (
 	"chancery/client"
 )
 
-// An explanation is how a certificate came about, and how it stands.
-type explanation struct {
-	Certificate ca.Certificate `json:"certificate"`
-	// Asked is when the request came in, Log and Leaf which leaf of the log proves the
-	// intent.
-	Asked time.Time `json:"asked"`
-	Log   uint16    `json:"log"`
-	Leaf  int64     `json:"leaf"`
-	// ProfileInForce says whether the profile is still the version it was issued under.
-	ProfileInForce bool `json:"profile_in_force"`
-	// Now is what the policy in force would make of the same request, Problem why it would
-	// refuse it.
-	Now     *ca.Plan    `json:"now,omitempty"`
-	Problem *ca.Problem `json:"problem,omitempty"`
-}
-
-// explainCertificate tells who asked for a certificate, by which door, when and under which
-// version of the profile, and judges the stored request once more.
+// explainCertificate tells who asked for a certificate, which rules allowed it, which leaf of
+// the log proves it, and what happened since.
 func (a *app) explainCertificate(ctx context.Context, ref string) error {
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
 		c, err := renewed(ctx, k, ref)
 		if err != nil {
 			return err
 		}
-		e := explanation{Certificate: c, Asked: c.IssuedAt, Log: c.ID.LogNo(), Leaf: c.ID.Index()}
-		e.Certificate.DER = nil
-		if c.Request != "" {
-			q, err := k.Request(ctx, c.Request)
-			if err != nil {
-				return err
-			}
-			e.Asked = q.At
-			if p, err := k.Profile(ctx, c.Profile); err == nil {
-				e.ProfileInForce = p.Digest == c.ProfileDigest
-			}
-			plan, err := k.Plan(ctx, client.Order{CSR: q.CSR, Profile: c.Profile, Authority: q.Authority})
-			switch {
-			case err == nil:
-				e.Now = &plan
-			case !errors.As(err, &e.Problem):
-				return err
-			}
+		p, err := k.Explain(ctx, c.PublicName())
+		if err != nil {
+			return err
 		}
-		return a.give(answer{value: e, text: e.text(time.Now()), names: []string{c.PublicName()}})
+		return a.give(answer{value: p, text: explained(p, time.Now()), names: []string{c.PublicName()}})
 	})
 }
 
-func (e explanation) text(now time.Time) string {
-	c := e.Certificate
+// explained is an explanation for people: a word, and what is to be said of it.
+func explained(p ca.Provenance, now time.Time) string {
+	c := p.Certificate
 	var b strings.Builder
 	say := func(what, format string, values ...any) {
-		fmt.Fprintf(&b, "%-10s "+format+"\n", append([]any{what}, values...)...)
+		fmt.Fprintf(&b, "%-10s %s\n", what, fmt.Sprintf(format, values...))
 	}
-	say(c.Title(), "%s   %s", c.PublicName(), c.Standing(now))
-	say("asked", "%s by %s, door %s", e.Asked.Local().Format(time.DateTime), c.Owner, c.Door)
-	version := "which has changed since"
-	if e.ProfileInForce {
-		version = "which is in force"
-	}
-	if c.Profile != "" {
-		say("profile", "%s, version %s, %s", c.Profile, c.ProfileDigest.String()[:12], version)
-	}
-	say("log", "leaf %d of log %d; signed %s until %s", e.Leaf, e.Log, c.IssuedAt.Local().Format(time.DateTime), c.NotAfter.Local().Format(time.DateOnly))
-	for _, n := range c.Names {
-		say("name", "%s", n)
-	}
-	if v := c.Revoked; v != nil {
-		say(c.Standing(now), "since %s, for %s (leaf %d)", v.At.Local().Format(time.DateTime), v.Reason, v.Last.Index())
-	} else if c.Steps > 0 {
-		say("held", "before, and taken back")
-	}
-	switch {
-	case e.Problem != nil:
-		say("today", "it would be refused: %s  %s", e.Problem.Code, e.Problem.Detail)
-	case e.Now != nil:
-		say("today", "the same request would be signed, with %d names, until %s", len(e.Now.Draft.Names), e.Now.Draft.NotAfter.Local().Format(time.DateOnly))
-		for _, n := range e.Now.Notices {
-			say("", "note: %s", n)
+	fmt.Fprintf(&b, "%s   %s   %s\n", c.Title(), c.PublicName(), c.Standing(now))
+	say("asked", "%s by %s, door %s", moment(p.Asked.At), speaker(p.Asked), p.Asked.Door)
+	if at := p.Policy; at.Profile != "" {
+		version := "which has changed since"
+		if at.InForce {
+			version = "which is in force"
+		}
+		say("profile", "%s, version %s, %s", at.Profile, at.Digest.String()[:12], version)
+		if at.Version > 0 {
+			say("", "as policy %d had it (leaf %d); %s", at.Version, at.Leaf, setBy(at.Since))
 		}
 	}
+	for _, g := range p.Names {
+		sayName(say, g)
+	}
+	for _, r := range p.Rules {
+		say("rule", "%s %s: %s", r.Rule, r.Value, r.Came)
+	}
+	for _, n := range p.Notices {
+		say("note", "%s", n)
+	}
+	say("approval", "%s", p.Approval.Why)
+	say("signed", "until %s, by %s", c.NotAfter.Local().Format(time.DateOnly), c.Authority)
+	say("log", "leaf %d of log %d; %s", p.Proof.Index, p.Proof.Log, proven(p.Proof))
+	for _, e := range p.Events {
+		say("event", "%s", event(e))
+	}
+	switch {
+	case p.Problem != nil:
+		say("today", "it would be refused: %s  %s", p.Problem.Code, p.Problem.Detail)
+	case p.Today != nil:
+		say("today", "the same request would be signed, with %d names, until %s", len(p.Today.Draft.Names), p.Today.Draft.NotAfter.Local().Format(time.DateOnly))
+	}
+	for _, u := range p.Unknown {
+		say("unknown", "%s", u)
+	}
 	return b.String()
+}
+
+func moment(at time.Time) string { return at.Local().Format(time.DateTime) }
+
+// speaker is who asked, and how that was proven.
+func speaker(a ca.Asking) string {
+	out := a.By
+	if a.Name != "" && a.Name != a.By {
+		out += " (" + a.Name + ")"
+	}
+	if a.Method != "" {
+		out += ", by " + a.Method
+	}
+	return out
+}
+
+// setBy says who put a rule in force.
+func setBy(s ca.RuleSet) string {
+	if s.Version == 0 {
+		return "nobody knows by whom it was set"
+	}
+	out := fmt.Sprintf("set by %s on %s, with policy %d", s.By, moment(s.At), s.Version)
+	if s.Before {
+		out += " or before"
+	}
+	return out
+}
+
+// sayName says why a name was allowed.
+func sayName(say func(string, string, ...any), g ca.NameGround) {
+	from := ""
+	if g.From != "names" {
+		from = ", taken from " + g.From
+	}
+	say("name", "%s%s", g.Name, from)
+	rule := func(r ca.NameRule) {
+		say("", "allowed by %s %s, %s", r.Key, strings.Join(r.Patterns, ", "), setBy(r.Set))
+	}
+	rule(g.Rule)
+	for _, one := range g.Grants {
+		rule(one)
+	}
+	if g.Wildcard {
+		say("", "a wildcard: names.wildcards is on")
+	}
+	if len(g.Subtrees) > 0 {
+		say("", "within what the issuing chain permits: %s", strings.Join(g.Subtrees, ", "))
+	}
+}
+
+// proven says how far the leaf is proven.
+func proven(p ca.Proven) string {
+	switch {
+	case p.Verified:
+		return fmt.Sprintf("the signed checkpoint of %d leaves covers it, and the proof was verified", p.Size)
+	case len(p.Leaf) == 0:
+		return "not proven here"
+	}
+	return "no checkpoint covers it yet"
+}
+
+// event is a line of the history.
+func event(e ca.Happens) string {
+	out := moment(e.At) + "  " + e.What
+	if e.Certificate != "" {
+		out += " " + e.Certificate
+	}
+	if e.Reason != "" && e.What != ca.HappensReleased {
+		out += ", for " + e.Reason
+	}
+	if !e.Due.IsZero() {
+		out += ", due " + moment(e.Due)
+	}
+	if e.By != "" {
+		out += ", by " + e.By
+	}
+	if e.Leaf != 0 {
+		out += fmt.Sprintf(" (leaf %d)", e.Leaf.Index())
+	}
+	return out
 }

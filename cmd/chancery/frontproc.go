@@ -79,7 +79,7 @@ func unlessCanceled(err error) error {
 // door is the API, whoever proves who asks.
 func (f front) door(log *slog.Logger) http.Handler {
 	return api.New(api.Options{
-		Submitter: f.registrar, Reader: f.registrar, Recorder: f.registrar, Revoker: f.registrar, Officer: f.registrar, Keeper: f.registrar, Rehearser: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
+		Submitter: f.registrar, Reader: f.registrar, Recorder: f.registrar, Revoker: f.registrar, Officer: f.registrar, Keeper: f.registrar, Rehearser: f.registrar, Explainer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
 	})
 }
 
@@ -130,7 +130,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: f.book, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
-		Vouched: f.vouched, Tokens: f.book, Constraints: checker.Constraints, Subject: checker.Subject,
+		Vouched: f.vouched, Tokens: f.book, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanCRL, Revoked: f.publisher.Revoked,
 		Report: func(err error) { log.Error("front and signer", "error", err) },

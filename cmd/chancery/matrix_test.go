@@ -74,9 +74,10 @@ func (m *matrix) rulings() map[string]ruling {
 			owned: true, objects: "certificates", does: either(access.Renew, access.Renew, access.RevokeAny), body: quote(`{"certificate":%q}`), status: http.StatusCreated,
 		},
 
-		"listCertificates":  {needs: access.ReadOwn},
-		"getCertificate":    {owned: true, objects: "certificates"},
-		"revokeCertificate": {owned: true, objects: "spent", does: either(access.RevokeOwn, access.RevokeAny), body: quote(`{"certificate":%q,"reason":"superseded"}`)},
+		"listCertificates":   {needs: access.ReadOwn},
+		"getCertificate":     {owned: true, objects: "certificates"},
+		"explainCertificate": {owned: true, objects: "certificates"},
+		"revokeCertificate":  {owned: true, objects: "spent", does: either(access.RevokeOwn, access.RevokeAny), body: quote(`{"certificate":%q,"reason":"superseded"}`)},
 
 		"listAuthorities": {needs: access.ReadPolicy},
 		"getAuthority":    {needs: access.ReadPolicy, objects: "authorities"},

@@ -75,11 +75,6 @@ func (c *Client) Leaves(ctx context.Context, from int64) ([]signer.Record, error
 	return p.Records, err
 }
 
-// Prove gives the proof of a leaf; see signer.Signer.Prove.
-func (c *Client) Prove(ctx context.Context, index int64) (ca.Inclusion, error) {
-	return call[ca.Inclusion](ctx, c, "prove", proof{index})
-}
-
 // Policies reads a page of the policies before a leaf; see signer.Signer.Policies.
 func (c *Client) Policies(ctx context.Context, below int64) ([]signer.Record, error) {
 	p, err := call[page](ctx, c, "policies", policies{below})

@@ -27,10 +27,6 @@ type leaves struct {
 	From int64 `json:"from"`
 }
 
-type proof struct {
-	Index int64 `json:"index"`
-}
-
 type policies struct {
 	Below int64 `json:"below"`
 }

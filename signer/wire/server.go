@@ -62,7 +62,6 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 		records, err := s.Signer.Leaves(q.From)
 		return page{records}, err
 	})
-	handle(mux, s, "prove", maxBody, func(_ context.Context, q proof) (ca.Inclusion, error) { return s.Signer.Prove(q.Index) })
 	handle(mux, s, "policies", maxBody, func(_ context.Context, q policies) (page, error) {
 		records, err := s.Signer.Policies(q.Below)
 		return page{records}, err

@@ -5,63 +5,11 @@ package signer_test
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"testing"
 
-	"chancery/audit"
 	"chancery/ca"
 	"chancery/signer"
 )
-
-// Every leaf can be proven to be on the log, to whoever has its key and nothing else; one
-// octet of another leaf, or another place, and the proof is none.
-func TestALeafIsProvenToBeOnTheLog(t *testing.T) {
-	s, f, h := founded(t)
-	a := s.issued(h, wish(1, csrBy(t, "nas.lab.example", p256...), profiles(t, h)["server"]))
-	s.stop() // which signs a last checkpoint
-	s = start(t, s.Dir)
-	log, err := audit.ParseLogID(f.Log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := s.Prove(a.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := audit.ParseCheckpoint(p.Checkpoint, log, p.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := make([]audit.Hash, len(p.Path))
-	for i, one := range p.Path {
-		path[i] = audit.Hash(one)
-	}
-	if string(p.Leaf) != string(a.Leaf) || len(path) == 0 {
-		t.Fatalf("the proof is of %q", p.Leaf)
-	}
-	if err := audit.CheckInclusion(path, a.Index, c.Size, c.Root, p.Leaf); err != nil {
-		t.Error(err)
-	}
-	for name, wrong := range map[string]func() error{
-		"another leaf": func() error {
-			return audit.CheckInclusion(path, a.Index, c.Size, c.Root, append(slices.Clone(p.Leaf), 32))
-		},
-		"another place": func() error { return audit.CheckInclusion(path, a.Index-1, c.Size, c.Root, p.Leaf) },
-		"a shorter path": func() error {
-			return audit.CheckInclusion(path[1:], a.Index, c.Size, c.Root, p.Leaf)
-		},
-	} {
-		if wrong() == nil {
-			t.Errorf("%s is proven too", name)
-		}
-	}
-	var none *ca.Problem
-	for _, index := range []int64{-1, 1 << 40} {
-		if _, err := s.Prove(index); !errors.As(err, &none) {
-			t.Errorf("leaf %d: %v", index, err)
-		}
-	}
-}
 
 // No version of the policy is lost when another takes its place: each is found by any leaf
 // that was written under it, before and after a start.
