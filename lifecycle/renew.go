@@ -19,7 +19,7 @@ import (
 // the line that signed it, with the key of a new request or with its own (security rule
 // PF-08). Whoever shows it may, its owner, and a CA administrator, who gets it for the key
 // that it has: another would make him somebody else. Whoever sends the same
-// again within 24 hours is given the same certificate.
+// again within 24 hours is given the same certificate; see renewalKey.
 //
 // With Replaces the old one is revoked too, at once or later: the answer comes when both
 // certificates stand as they shall. Their rows are one transaction of the book, and no crash
@@ -139,10 +139,7 @@ func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certifica
 	if err := sameWish(first, c); err != nil {
 		return w, c, err
 	}
-	digest := sha256.Sum256(fmt.Appendf(nil, "%x %d %t", c.Raw, q.Days, q.Replaces && q.After == 0))
-	w = ca.Request{
-		Door: ca.DoorAPI, Key: ca.RenewalKey(old.Serial) + hex.EncodeToString(digest[:16]), Profile: old.Profile, CSR: c.Raw, At: r.o.Now(), From: who,
-	}
+	w = ca.Request{Door: ca.DoorAPI, Profile: old.Profile, CSR: c.Raw, At: r.o.Now(), From: who}
 	if who.Method == ca.MethodPeer {
 		w.Door = ca.DoorCLI
 	}
@@ -162,7 +159,27 @@ func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certifica
 			w.Line = a.Line
 		}
 	}
+	if err == nil {
+		w.Key, err = r.renewalKey(ctx, w, old, q)
+	}
 	return w, c, err
+}
+
+// renewalKey is the idempotency key of a renewal. Whoever sends one again means the same if
+// the same would be made of it: of that certificate, for that key and life, by that
+// generation and that version of the profile. After a rollover, or a change of the profile,
+// he wants what is new, and is not given yesterday's certificate.
+func (r *Registrar) renewalKey(ctx context.Context, w ca.Request, old ca.Certificate, q ca.Renewing) (string, error) {
+	v, err := r.ready(ctx)
+	if err != nil {
+		return "", err
+	}
+	rules, err := v.rules(&w)
+	if err != nil {
+		return "", err
+	}
+	digest := sha256.Sum256(fmt.Appendf(nil, "%x %d %t %q %s", w.CSR, q.Days, q.Replaces && q.After == 0, rules.Authority.Name, w.Digest))
+	return ca.RenewalKey(old.Serial) + hex.EncodeToString(digest[:16]), nil
 }
 
 // first is the request that a certificate came of.
