@@ -121,6 +121,7 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 		return ca.Status{}, err
 	}
 	s := ca.Status{Version: r.o.Version, Database: r.o.Database, DatabaseID: r.o.DatabaseID, Mark: mark, Counts: counts}
+	length := r.length(ctx, mark)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.Problem = r.problem
@@ -131,7 +132,7 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 			}
 		}
 		s.Log, s.LogNo, s.Sealed = v.session.Log, v.session.LogNo, r.sealed
-		s.Leaves, s.Unsettled = max(v.settled.next, mark), len(v.settled.unknown)
+		s.Leaves, s.Unsettled = length, len(v.settled.unknown)
 		s.Assurance, s.Unseparated = v.session.Assurance, v.session.Unseparated
 		s.BundleVersion, s.BundleExpires, s.Exceptions = v.bundle.Version, v.bundle.Expires, v.bundle.Exceptions
 		if s.Problem == nil && len(v.authorities) == 0 {
@@ -139,6 +140,39 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 		}
 	}
 	return s, nil
+}
+
+// lengthPages bounds how much of the log one look at its length reads: there are a few
+// leaves above the mark, or above where the last look ended, and a page has thousands.
+const lengthPages = 4
+
+// length is how many durable leaves the log has, or as many as are known of while it
+// cannot be asked. Not every leaf has a row that moves the mark.
+func (r *Registrar) length(ctx context.Context, mark int64) int64 {
+	r.mu.Lock()
+	v, ill := r.view, r.problem != nil
+	if v == nil {
+		r.mu.Unlock()
+		return 0
+	}
+	n := max(r.seen, v.settled.next, mark)
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	for range lengthPages {
+		if ill {
+			break
+		}
+		page, err := r.o.Log.Leaves(ctx, n)
+		if err != nil || len(page) == 0 {
+			break // settling tells why the log cannot be asked
+		}
+		n = page[len(page)-1].Index + 1
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = max(r.seen, n)
+	return n
 }
 
 // noAuthority is about an installation whose root is elsewhere, and has not signed its

@@ -107,6 +107,8 @@ type Registrar struct {
 	rules *policy.Bundle
 	// view is what the last settling left; nil before the first.
 	view *view
+	// seen is how many leaves the log had when its length was last asked for.
+	seen int64
 	// underway are the wishes not yet answered, by claim.
 	underway map[string]*wish
 	// held are the wishes under way by what they must have for themselves; see alone.
