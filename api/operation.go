@@ -125,6 +125,9 @@ type filed interface {
 
 // reply answers with a value, in the form that was asked for.
 func (c *call) reply(v any) error {
+	if s, is := v.(submitted); is {
+		v = s.one() // as itself: package json reads through what a MarshalJSON gives once more
+	}
 	if f, is := v.(filed); is && c.form != respond.JSONType {
 		body, err := f.file(c.form)
 		if err != nil {

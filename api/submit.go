@@ -44,13 +44,16 @@ type submitted struct {
 	*ca.Plan
 }
 
-// MarshalJSON gives the one that there is.
-func (s submitted) MarshalJSON() ([]byte, error) {
+// one is the one that there is.
+func (s submitted) one() any {
 	if s.Plan != nil {
-		return json.Marshal(s.Plan)
+		return s.Plan
 	}
-	return json.Marshal(s.Issued)
+	return s.Issued
 }
+
+// MarshalJSON gives the one that there is.
+func (s submitted) MarshalJSON() ([]byte, error) { return json.Marshal(s.one()) }
 
 // submit answers POST /requests.
 func (c *call) submit(o order) (submitted, error) {

@@ -63,7 +63,6 @@ func (r *Registrar) hold(w *wish, names []string) error {
 // take takes names for a wish, unless others than those passed stand in the way: it gives
 // those, whose signatures are verified without mu.
 func (r *Registrar) take(w *wish, names []string, passed map[*wish]bool) (inWay []*wish, err error) {
-	draft := w.cleared.Draft()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
@@ -73,9 +72,10 @@ func (r *Registrar) take(w *wish, names []string, passed map[*wish]bool) (inWay 
 	}
 	for _, name := range names {
 		for _, other := range r.held[name] {
-			owner, theirs := other.request.From.ID, other.cleared.Draft()
+			owner := other.request.From.ID
 			mine := owner == w.request.From.ID && strings.HasPrefix(name, heldKey)
-			if !mine && !passed[other] && !same(w.request.From.ID, owner, draft.Names, theirs.Names) {
+			// Drafts are copies, so they are looked at last.
+			if !mine && !passed[other] && !same(w.request.From.ID, owner, w.cleared.Draft().Names, other.cleared.Draft().Names) {
 				inWay = append(inWay, other)
 			}
 		}
