@@ -46,11 +46,14 @@ const (
 	// Earlier are revocations of an imported key from before it was here, of certificates
 	// that are on no log.
 	Earlier Kind = 17
+	// Responder is the certificate of an OCSP responder of an authority: its bytes before
+	// they are signed, and what was signed, which cites that.
+	Responder Kind = 18
 )
 
 // kinds are the names, in the order of the numbers.
 var kinds = [...]string{"none", "genesis", "intent", "final", "void", "adopted", "abandoned", "revoked", "crl",
-	"front-event", "refusal", "bundle", "key", "authority", "session", "time", "reconciled", "earlier"}
+	"front-event", "refusal", "bundle", "key", "authority", "session", "time", "reconciled", "earlier", "responder"}
 
 // String gives the kind's name, such as "intent", or "kind N" for an unknown one.
 func (k Kind) String() string {
@@ -61,7 +64,7 @@ func (k Kind) String() string {
 }
 
 // Known tells whether this version knows what the kind means.
-func (k Kind) Known() bool { return k >= Genesis && k <= Earlier }
+func (k Kind) Known() bool { return k >= Genesis && k <= Responder }
 
 // NeedsRow tells whether the database must hold a row for a leaf of this kind.
 func (k Kind) NeedsRow() bool {

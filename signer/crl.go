@@ -311,5 +311,5 @@ func (s *Signer) wholeList(a *authority, days int) (out WholeList, err error) {
 	if _, err := c.WriteTo(&b); err != nil {
 		return out, err
 	}
-	return WholeList{List: c.List, DER: b.Bytes()}, nil
+	return WholeList{List: c.List, DER: b.Bytes()}, s.respondUntil(a, c.NextUpdate)
 }

@@ -246,3 +246,6 @@ func (s *Signer) OpenKeys() (all []string) {
 	slices.Sort(all)
 	return all
 }
+
+// MakeResponders makes those that are due, now.
+func (s *Signer) MakeResponders() { s.keepResponders() }

@@ -38,7 +38,11 @@ func newAuthority(a ca.Authority, key crypto.Signer) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the public key of %s: %w", a.Name, err)
 	}
-	return &authority{Authority: a, encoder: encoder, key: key, public: public}, nil
+	ids, err := issuerIDs(a)
+	if err != nil {
+		return nil, err
+	}
+	return &authority{Authority: a, encoder: encoder, key: key, public: public, ids: ids}, nil
 }
 
 // sign signs message with the authority's key and verifies the signature.

@@ -57,7 +57,7 @@ func (s *Signer) openOn(disk journal.FS) error {
 	s.revoked, s.lists, s.abandoned = map[ca.Digest]*revoked{}, map[string]ca.List{}, map[int64]bool{}
 	s.made = map[string]bool{}
 	s.compromised = map[ca.Digest]bool{}
-	s.tokens = tokens{}
+	s.tokens, s.responders = tokens{}, map[string]*responder{}
 	s.boot, s.clock = newBoot(), newClock(s.Now, s.Since)
 	if err := s.begun(filepath.Join(s.Dir, "keys")); err != nil {
 		return errors.Join(err, s.Close())

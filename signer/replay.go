@@ -39,6 +39,8 @@ type memory struct {
 	made   map[string]bool
 	tokens tokens
 	strays map[int64]stray // by INTENT
+	// responders are the newest of each authority.
+	responders map[string]ResponderBody
 	// policies are the leaves of all policies, in order: certificates are explained by them.
 	policies []int64
 }
@@ -50,7 +52,7 @@ func (s *Signer) newMemory() *memory {
 		rules:   &rules{profiles: map[string]ca.Profile{}, authorities: map[string]*authority{}},
 		lists:   map[string]ca.List{},
 		revoked: map[ca.Digest]*revoked{}, compromised: map[ca.Digest]bool{}, abandoned: map[int64]bool{},
-		recent: newRecent(s.remembers()), made: map[string]bool{}, tokens: tokens{}, strays: map[int64]stray{},
+		recent: newRecent(s.remembers()), made: map[string]bool{}, tokens: tokens{}, strays: map[int64]stray{}, responders: map[string]ResponderBody{},
 	}
 }
 
@@ -92,6 +94,8 @@ func (m *memory) take(rec journal.Record) (err error) {
 		err = m.revokedLeaf(rec)
 	case audit.Earlier:
 		err = m.earlierLeaf(rec)
+	case audit.Responder:
+		about, err = m.responderLeaf(rec)
 	case audit.Abandoned:
 		m.abandoned[rec.Leaf.Cites] = true
 	case audit.Intent:
@@ -219,6 +223,9 @@ func (s *Signer) replay() error {
 	s.revoked, s.lists, s.abandoned, s.compromised = m.revoked, m.lists, m.abandoned, m.compromised
 	s.tokens, s.strays, s.policies = m.tokens, m.strays, m.policies
 	s.recent, s.made = m.recent, m.made
+	for name, b := range m.responders {
+		s.responders[name] = &responder{ResponderBody: b}
+	}
 	s.clock.heard(m.time)
 	s.rules.Store(m.rules)
 	return nil

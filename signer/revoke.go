@@ -256,7 +256,11 @@ func (s *Signer) placed(index int64) (ca.Placed, error) {
 }
 
 // revokedOf is what was revoked of a key's certificates. The caller holds revoking.
-func (s *Signer) revokedOf(issuer ca.Digest) *revoked { return revokedIn(s.revoked, issuer) }
+func (s *Signer) revokedOf(issuer ca.Digest) *revoked {
+	s.keyed.Lock()
+	defer s.keyed.Unlock()
+	return revokedIn(s.revoked, issuer)
+}
 
 func revokedIn(all map[ca.Digest]*revoked, issuer ca.Digest) *revoked {
 	r := all[issuer]

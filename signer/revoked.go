@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"chancery/ca"
@@ -31,12 +32,23 @@ type step struct {
 // revoked is what one key's certificates were revoked for, in two parts sorted by
 // serial. What stands in young counts, the same in main is older. main is never
 // changed, only replaced, so that a list can be made of it at leisure.
-type revoked struct{ main, young []step }
+type revoked struct {
+	// mu lets answers look while a list is made, which holds the signer's revoking.
+	mu          sync.RWMutex
+	main, young []step
+}
 
 func (s step) compare(serial [20]byte) int { return bytes.Compare(s.serial[:], serial[:]) }
 
 // find gives the last step of a serial.
 func (r *revoked) find(serial [20]byte) (step, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.last(serial)
+}
+
+// last is find for one who holds mu.
+func (r *revoked) last(serial [20]byte) (step, bool) {
 	for _, part := range [][]step{r.young, r.main} {
 		if i, ok := slices.BinarySearchFunc(part, serial, step.compare); ok {
 			return part[i], true
@@ -51,7 +63,9 @@ func (s step) lifted() bool { return ca.Reason(s.reason) == ca.RemoveFromCRL }
 // put enters a step. A later one keeps the date of the first since the certificate was
 // good: a date never moves to later (security rule RV-03).
 func (r *revoked) put(s step) {
-	if before, ok := r.find(s.serial); ok && !before.lifted() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if before, ok := r.last(s.serial); ok && !before.lifted() {
 		s.at = min(s.at, before.at)
 	}
 	i, ok := slices.BinarySearchFunc(r.young, s.serial, step.compare)
@@ -93,12 +107,18 @@ func (r *revoked) putAll(sorted []step) {
 		}
 		next = append(next, one)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.main, r.young = append(next, sorted...), nil
 }
 
 // steps gives what stands now, in ascending order of serial. It stays what it was
 // while more is put.
-func (r *revoked) steps() iter.Seq[step] { return merged(r.main, slices.Clone(r.young)) }
+func (r *revoked) steps() iter.Seq[step] {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return merged(r.main, slices.Clone(r.young))
+}
 
 // merged gives two sorted parts as one, the second before the first.
 func merged(main, young []step) iter.Seq[step] {

@@ -30,6 +30,7 @@ type authority struct {
 	encoder *encode.Issuer // nil for a root
 	key     crypto.Signer  // nil while sealed
 	public  crypto.PublicKey
+	ids     map[string]issuerID
 	// unopened is why the key is not here while those of others are.
 	unopened error
 }

@@ -78,6 +78,7 @@ type Signer struct {
 	// revoking is held while steps are taken and lists are made: it guards what is
 	// revoked, so that no list is older than a step that was answered.
 	revoking sync.Mutex
+	keyed    sync.Mutex             // guards the map, not what is in it
 	revoked  map[ca.Digest]*revoked // by issuing key
 	lists    map[string]ca.List     // the newest of each generation
 	stepped  window
@@ -89,6 +90,9 @@ type Signer struct {
 	// made: the names of the keys that were made here, as the log has it.
 	ceremonies sync.Mutex
 	made       map[string]bool
+
+	// responding is held while a responder is made.
+	responding sync.Mutex
 
 	// flights is held for reading while a batch is under way, and for writing by
 	// whatever must not overlap one: hello, settling, founding, a change of policy.
@@ -109,6 +113,8 @@ type Signer struct {
 	refusals map[refusal]int
 	tokens   tokens
 	fault    error
+	// responders are the newest of each authority, without a key while that is locked.
+	responders map[string]*responder
 }
 
 // GenesisBody is the body of leaf 0: what this log belongs to.
@@ -144,6 +150,10 @@ func (s *Signer) Run(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		s.snapshotRegularly(within)
+		return nil
+	})
+	g.Go(func() error {
+		s.respondRegularly(within)
 		return nil
 	})
 	if err := g.Wait(); err != nil {

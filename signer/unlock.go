@@ -24,6 +24,7 @@ const (
 	keyLocked   = "locked"
 	keyRefused  = "refused" // a wrong passphrase or wrong words
 	keyBrought  = "brought" // made elsewhere, and imported
+	keyRetired  = "retired" // a responder's, replaced and removed
 	keyAsked    = "asked"   // signed a request for a certificate from elsewhere
 )
 
@@ -216,6 +217,7 @@ func (s *Signer) loadKeys() error {
 		}
 	}
 	s.rules.Store(r)
+	s.loadResponders()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unlocked = true
@@ -260,6 +262,7 @@ func (s *Signer) Lock() (KeyStates, error) {
 	s.mu.Lock()
 	s.unlocked = false
 	s.mu.Unlock()
+	s.lockResponders()
 	s.keys.Lock()
 	if err := s.keyStep(KeyBody{Step: keyLocked}); err != nil {
 		return KeyStates{}, err

@@ -56,6 +56,15 @@ func (k *Keyring) Generate(keyType string) (crypto.Signer, error) {
 	return nil, refuseType(fmt.Sprintf("%q is no key type for a new key of an authority", keyType))
 }
 
+// GenerateResponder makes the key of an OCSP responder: P-256, or RSA 2048 where the
+// authority's own is RSA, whose relying parties may know nothing else. It lives a month.
+func (k *Keyring) GenerateResponder(asRSA bool) (crypto.Signer, error) {
+	if asRSA {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return k.Generate(p256)
+}
+
 func refuseType(detail string) error {
 	return ca.Refused(ca.E2204, detail, "choose ecdsa-p256, ecdsa-p384, ed25519, rsa-3072 or rsa-4096")
 }

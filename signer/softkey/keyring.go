@@ -7,6 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -231,6 +234,27 @@ func (k *Keyring) Root(id string, words Words, log Log) (crypto.Signer, error) {
 		return err
 	})
 	return key, err
+}
+
+// Retire removes the key of an OCSP responder whose certificate another one has replaced,
+// durably. No other key is ever removed: what it signed may have to be revoked. One that
+// is gone already is no error.
+func (k *Keyring) Retire(id string) error {
+	path := filepath.Join(k.dir, id+keySuffix)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	e, err := k.readEnvelope(id)
+	if err != nil {
+		return err
+	}
+	if e.Header.Purpose != OCSP {
+		return fmt.Errorf("the key %s is no responder's, and stays", id)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return unwritable(path, err)
+	}
+	return syncDir(k.dir)
 }
 
 // List gives the header of every envelope and how it opens, in order of names,

@@ -97,6 +97,16 @@ func (c *Client) Append(ctx context.Context, e signer.FrontEvent) (ca.Placed, er
 	return call[ca.Placed](ctx, c, "append", e)
 }
 
+// OCSP has responses made; see signer.Signer.OCSP. It gives an answer for each wish, in
+// order.
+func (c *Client) OCSP(ctx context.Context, wishes []ca.OCSPWish) ([]ca.OCSPAnswer, error) {
+	a, err := call[said](ctx, c, "ocsp", asking{wishes})
+	if err == nil && len(a.Answers) != len(wishes) {
+		err = fmt.Errorf("%w: %d answers to %d wishes", ErrUnknown, len(a.Answers), len(wishes))
+	}
+	return a.Answers, err
+}
+
 // Revoke takes steps; see signer.Signer.Revoke. It may be repeated.
 func (c *Client) Revoke(ctx context.Context, session int64, all []ca.Revoking) ([]ca.RevokeAnswer, error) {
 	a, err := call[revoked](ctx, c, "revoke", revocations{session, all})

@@ -49,6 +49,14 @@ type revoked struct {
 	Answers []ca.RevokeAnswer `json:"answers"`
 }
 
+type asking struct {
+	Wishes []ca.OCSPWish `json:"wishes"`
+}
+
+type said struct {
+	Answers []ca.OCSPAnswer `json:"answers"`
+}
+
 type listing struct {
 	Session   int64  `json:"session"`
 	Authority string `json:"authority"`

@@ -75,6 +75,10 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 		a, err := s.Signer.Revoke(b.Session, b.Revocations)
 		return revoked{a}, err
 	})
+	handle(mux, s, "ocsp", maxBatchBody, func(_ context.Context, q asking) (said, error) {
+		a, err := s.Signer.OCSP(q.Wishes)
+		return said{a}, err
+	})
 	mux.HandleFunc("POST /v1/crl", s.crl)
 	return s.serve(ctx, l, mux)
 }

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/encode"
+	"chancery/signer"
+)
+
+// certID names a certificate as a client would.
+func certID(t testing.TB, issuer ca.Authority, hash string, serial ca.Serial) ca.CertID {
+	t.Helper()
+	name, err := encode.NameHash(issuer.Subject, hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := encode.KeyHash(issuer.SPKI, hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca.CertID{Hash: hash, NameHash: name, KeyHash: key, Serial: serial}
+}
+
+func serialOf(t testing.TB, der []byte) ca.Serial {
+	t.Helper()
+	serial, err := ca.SerialFromBytes(parsed(t, der).SerialNumber.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serial
+}
+
+// asks has one response made about one certificate, and reads it as another library does,
+// which verifies the responder's certificate and the signature.
+func (s *site) asks(issuer ca.Authority, hash string, serial ca.Serial, id ca.ID) *ocsp.Response {
+	s.t.Helper()
+	got := s.says(ca.OCSPWish{Authority: issuer.Name, Queries: []ca.OCSPQuery{{CertID: certID(s.t, issuer, hash, serial), ID: id}}})
+	if got.Problem != nil {
+		s.t.Fatalf("%s answers nothing: %v", issuer.Name, got.Problem)
+	}
+	r, err := ocsp.ParseResponse(got.DER, parsed(s.t, issuer.Certificate))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if status := int(got.Singles[0].Status); r.Status != status {
+		s.t.Errorf("it says %d and tells %d", r.Status, status)
+	}
+	return r
+}
+
+func (s *site) says(w ca.OCSPWish) ca.OCSPAnswer {
+	s.t.Helper()
+	all, err := s.OCSP([]ca.OCSPWish{w})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all[0]
+}
+
+// RV-06, SG-11: what is said of a certificate follows its steps at once, whatever the hash
+// of the question; of what the log does not have it is unknown, and never good.
+func TestRV06_OCSPSaysWhatTheLogSays(t *testing.T) {
+	s, f, h := founded(t)
+	issuing := f.Authorities[1]
+	one := s.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+	other := s.issued(h, wish(2, csrBy(t, "b.lab.example", p256...), profiles(t, h)["server"]))
+	id, serial := ca.NewID(h.LogNo, one.Index), serialOf(t, one.DER)
+	is := func(what string, want int) *ocsp.Response {
+		t.Helper()
+		var r *ocsp.Response
+		for _, hash := range []string{"sha1", "sha256", "sha384", "sha512"} {
+			if r = s.asks(issuing, hash, serial, id); r.Status != want {
+				t.Errorf("%s, by %s: %d, want %d", what, hash, r.Status, want)
+			}
+		}
+		return r
+	}
+	is("issued", ocsp.Good)
+	step := 0
+	takes := func(why ca.Reason) {
+		t.Helper()
+		step++
+		if a := s.revoke(h, one, step, why); a.Problem != nil {
+			t.Fatalf("step %d, %v: %v", step, why, a.Problem)
+		}
+	}
+	takes(ca.CertificateHold)
+	if r := is("held", ocsp.Revoked); r.RevocationReason != ocsp.CertificateHold {
+		t.Errorf("the reason is %d", r.RevocationReason)
+	}
+	takes(ca.RemoveFromCRL)
+	is("taken back", ocsp.Good)
+	takes(ca.Superseded)
+	s.stop()
+	s = start(t, s.Dir)
+	if r := is("revoked, and started again", ocsp.Revoked); r.RevocationReason != ocsp.Superseded || time.Since(r.RevokedAt).Abs() > time.Minute {
+		t.Errorf("revoked for %d at %v", r.RevocationReason, r.RevokedAt)
+	}
+	unknown := []struct {
+		what   string
+		serial ca.Serial
+		id     ca.ID
+	}{
+		{"a number nobody has", "41000101", id},
+		{"a number without a place", serialOf(t, other.DER), 0},
+		{"another's place", serialOf(t, other.DER), id},
+		{"a place beyond the log", serialOf(t, other.DER), ca.NewID(h.LogNo, 1<<40)},
+		{"a place on another log", serialOf(t, other.DER), ca.NewID(h.LogNo+1, other.Index)},
+		{"the authority's own number", serialOf(t, issuing.Certificate), ca.NewID(h.LogNo, other.Index)},
+		{"the place of a leaf of another kind", serialOf(t, other.DER), ca.NewID(h.LogNo, 0)},
+	}
+	for _, tt := range unknown {
+		if r := s.asks(issuing, "sha1", tt.serial, tt.id); r.Status != ocsp.Unknown {
+			t.Errorf("%s: %d", tt.what, r.Status)
+		}
+	}
+	// A number of this authority's says nothing below another's name.
+	foreign := ca.OCSPWish{Authority: issuing.Name, Queries: []ca.OCSPQuery{
+		{CertID: certID(t, f.Authorities[0], "sha1", serialOf(t, other.DER)), ID: ca.NewID(h.LogNo, other.Index)}}}
+	if a := s.says(foreign); a.Problem != nil || a.Singles[0].Status != ca.OCSPUnknown {
+		t.Errorf("another issuer's: %+v", a)
+	}
+}
+
+// A root answers from its founding on, though its key is sealed; and about what it revokes
+// from then on.
+func TestRV06_ASealedRootAnswersToo(t *testing.T) {
+	c := ceremonial(t)
+	root, issuing := c.all["root-g1"], c.all["issuing-g1"]
+	at := ca.ID(0)
+	for i, r := range c.leaves() {
+		if l, err := audit.ParseLeaf(r.Leaf); err == nil && l.Kind == audit.Intent && l.Serial == serialOf(t, issuing.Certificate) {
+			at = ca.NewID(1, int64(i))
+		}
+	}
+	r := c.asks(root, "sha1", serialOf(t, issuing.Certificate), at)
+	if r.Status != ocsp.Good {
+		t.Errorf("the issuing authority is %d", r.Status)
+	}
+	list, err := x509.ParseRevocationList(c.lists[root.Name])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := r.Certificate.NotAfter; !end.Equal(list.NextUpdate) {
+		t.Errorf("the responder ends on %v, its list on %v", end, list.NextUpdate)
+	}
+	if _, err := c.RevokeAuthority(signer.AuthorityRevoking{Authority: issuing.Name, Reason: ca.CessationOfOperation, Words: c.words}, os.Getuid()); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.asks(root, "sha256", serialOf(t, issuing.Certificate), at); r.Status != ocsp.Revoked {
+		t.Errorf("after it was revoked it is %d", r.Status)
+	}
+}
+
+// RV-06: a responder's certificate is for that alone, cannot be asked about, is on the log
+// before it is signed, and lives a month; the key is in the keyring, with no other beside it.
+func TestRV06_AResponderIsCertifiedLikeAllElse(t *testing.T) {
+	s, f, _ := founded(t)
+	issuing := f.Authorities[1]
+	r := s.asks(issuing, "sha1", "41000101", 0)
+	c := r.Certificate
+	if len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageOCSPSigning || len(c.UnknownExtKeyUsage) > 0 || c.KeyUsage != x509.KeyUsageDigitalSignature || c.IsCA {
+		t.Errorf("its uses are %v, %v", c.ExtKeyUsage, c.KeyUsage)
+	}
+	unasked := false
+	for _, e := range c.Extensions {
+		unasked = unasked || e.Id.String() == "1.3.6.1.5.5.7.48.1.5" && !e.Critical && bytes.Equal(e.Value, []byte{5, 0})
+	}
+	if !unasked || len(c.OCSPServer)+len(c.CRLDistributionPoints) > 0 {
+		t.Error("it can be asked about: RFC 6960 §4.2.2.2.1")
+	}
+	if life := c.NotAfter.Sub(c.NotBefore); life > 31*24*time.Hour || life < 29*24*time.Hour {
+		t.Errorf("it is valid for %v", life)
+	}
+	if r.NextUpdate.Sub(r.ThisUpdate) != 24*time.Hour || r.ProducedAt.Before(r.ThisUpdate) {
+		t.Errorf("an answer is of %v, until %v", r.ThisUpdate, r.NextUpdate)
+	}
+	before := -1
+	for i, rec := range s.leaves() {
+		l, err := audit.ParseLeaf(rec.Leaf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Kind != audit.Responder || l.Issuer != issuing.Key {
+			continue
+		}
+		var body signer.ResponderBody
+		if err := json.Unmarshal(rec.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case before < 0:
+			if before = i; !bytes.Equal(body.TBS, c.RawTBSCertificate) || len(body.Certificate) > 0 {
+				t.Error("the bytes on the log are not those that were signed")
+			}
+		case l.Cites != int64(before) || !bytes.Equal(body.Certificate, c.Raw):
+			t.Error("the log has another certificate")
+		}
+	}
+	if keys := responderKeys(t, s.Dir); len(keys) != 2 { // the root's, and this one
+		t.Errorf("the keys of responders are %v", keys)
+	}
+	s.stop()
+	s = start(t, s.Dir)
+	if again := s.asks(issuing, "sha1", "41000101", 0); !bytes.Equal(again.Certificate.Raw, c.Raw) {
+		t.Error("a restart made another responder")
+	}
+}
+
+func responderKeys(t *testing.T, dir string) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(dir, "keys", "ocsp-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// At half of its life another one takes a responder's place, with a key of its own; the key
+// before is gone, and so is one that a crash left without a certificate.
+func TestRV06_AResponderRotatesByItself(t *testing.T) {
+	s, f, _ := founded(t)
+	issuing := f.Authorities[1]
+	first := s.asks(issuing, "sha1", "41000101", 0).Certificate
+	s.stop()
+	later := unopened(s.Dir)
+	later.Now = func() time.Time { return time.Now().Add(16 * 24 * time.Hour) }
+	if err := later.Open(); err != nil {
+		t.Fatal(err)
+	}
+	s = running(t, later)
+	s.MakeResponders()
+	second := s.asks(issuing, "sha1", "41000101", 0).Certificate
+	if bytes.Equal(first.RawSubjectPublicKeyInfo, second.RawSubjectPublicKeyInfo) || !second.NotAfter.After(first.NotAfter) {
+		t.Error("the responder is still the first")
+	}
+	if keys := responderKeys(t, s.Dir); len(keys) != 2 {
+		t.Errorf("the keys of responders are %v", keys)
+	}
+	s.MakeResponders()
+	if again := s.asks(issuing, "sha1", "41000101", 0).Certificate; !bytes.Equal(again.Raw, second.Raw) {
+		t.Error("a fresh one was replaced")
+	}
+}
+
+// KY-07: while the keys are locked nothing is said, in words that tell what to do.
+func TestKY07_ALockedResponderSaysNothing(t *testing.T) {
+	s, f, _ := founded(t)
+	ask := ca.OCSPWish{Authority: "issuing-g1", Queries: []ca.OCSPQuery{{CertID: certID(t, f.Authorities[1], "sha1", "41000101")}}}
+	if _, err := s.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, s.says(ask).Problem, ca.E3001, "locked")
+	if _, err := s.Unlock(signer.Unlocking{}); err != nil {
+		t.Fatal(err)
+	}
+	if a := s.says(ask); a.Problem != nil {
+		t.Errorf("unlocked: %v", a.Problem)
+	}
+}
+
+// HX-08: what cannot be answered is refused, each by itself, and bounded.
+func TestHX08_AWishThatIsNoneIsRefusedAlone(t *testing.T) {
+	s, f, _ := founded(t)
+	good := ca.OCSPQuery{CertID: certID(t, f.Authorities[1], "sha1", "41000101")}
+	odd := func(turn func(*ca.CertID)) ca.OCSPQuery {
+		q := good
+		turn(&q.CertID)
+		return q
+	}
+	w := func(queries ...ca.OCSPQuery) ca.OCSPWish {
+		return ca.OCSPWish{Authority: "issuing-g1", Queries: queries}
+	}
+	long := w(good)
+	long.Nonce = make([]byte, 129)
+	nobody := w(good)
+	nobody.Authority = "nobody"
+	all := []ca.OCSPWish{nobody, w(), w(make([]ca.OCSPQuery, 11)...), long, w(odd(func(c *ca.CertID) { c.Serial = ca.Serial(strings.Repeat("41", 21)) })),
+		w(odd(func(c *ca.CertID) { c.Serial = "" })), w(odd(func(c *ca.CertID) { c.Hash = "md5" })), w(odd(func(c *ca.CertID) { c.NameHash = nil })), w(good)}
+	got, err := s.OCSP(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range got[:len(got)-1] {
+		if a.Problem == nil || len(a.DER) > 0 {
+			t.Errorf("wish %d is answered: %+v", i, a)
+		}
+	}
+	if got[len(got)-1].Problem != nil {
+		t.Errorf("the good one is refused: %v", got[len(got)-1].Problem)
+	}
+	if _, err := s.OCSP(make([]ca.OCSPWish, signer.MaxBatch+1)); !isCode(err, ca.E1401) {
+		t.Errorf("too many: %v", err)
+	}
+}
+
+// What an authority of each kind of key says verifies by the key it has.
+func TestEachKindOfAuthorityHasItsResponder(t *testing.T) {
+	c := ceremonial(t)
+	for _, keyType := range []string{"ecdsa-p384", "ed25519", "rsa-3072"} {
+		q := c.creation(strings.ReplaceAll(keyType, "-", "")+"-g1", "root-g1", ca.Issuing)
+		q.KeyType = keyType
+		made := c.creates(q)
+		r := c.asks(made, "sha1", "41000101", 0)
+		if r.SignatureAlgorithm == x509.SHA256WithRSA != strings.HasPrefix(keyType, "rsa") {
+			t.Errorf("%s: signed with %v", keyType, r.SignatureAlgorithm)
+		}
+	}
+}
+
+func BenchmarkOCSP(b *testing.B) {
+	s, f, h := founded(b)
+	a := s.issued(h, wish(1, csrBy(b, "a.lab.example", p256...), profiles(b, h)["server"]))
+	w := ca.OCSPWish{Authority: "issuing-g1", Nonce: make([]byte, 16),
+		Queries: []ca.OCSPQuery{{CertID: certID(b, f.Authorities[1], "sha1", serialOf(b, a.DER)), ID: ca.NewID(h.LogNo, a.Index)}}}
+	all := make([]ca.OCSPWish, 64)
+	for i := range all {
+		all[i] = w
+	}
+	for b.Loop() {
+		if _, err := s.OCSP(all); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*len(all))/b.Elapsed().Seconds(), "responses/s")
+}
