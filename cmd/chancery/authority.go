@@ -144,7 +144,7 @@ func (s shownAuthority) text() string {
 	}
 	rows := [][2]string{
 		{"authority", fmt.Sprintf("%s   (%s, %s)", s.Name, s.Kind, s.State)}, {"line", s.Line}, {"subject", s.SubjectName}, {"signed by", s.Parent}, {"signs", uses},
-		{"key", s.KeyType + ", " + keyStates[s.KeyState]}, {"valid", s.NotBefore.Format(time.RFC3339) + " to " + s.NotAfter.Format(time.RFC3339)},
+		{"key", s.KeyType + ", " + keyStates[s.KeyState]}, {"valid", atTime(s.NotBefore) + " to " + atTime(s.NotAfter)},
 		{"serial", s.Serial}, {"fingerprint", fingerprint(s.Certificate)}, {"", "(SHA-256)"},
 	}
 	rows = append(append(rows, s.carriedBy.rows()...), s.others()...)
@@ -209,7 +209,7 @@ func (a listedAuthority) age(now time.Time) string {
 	if a.List == nil {
 		return "none"
 	}
-	end := a.List.NextUpdate.Local().Format(time.DateOnly)
+	end := onDay(a.List.NextUpdate)
 	if !now.Before(a.List.NextUpdate) {
 		return "ENDED " + end
 	}
@@ -255,7 +255,7 @@ func authorityTable(all []listedAuthority, now time.Time) string {
 		bare[i] = one.Authority
 	}
 	for _, one := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.stateText(), one.keyText(bare), one.NotAfter.Local().Format("2006-01-02"), one.Parent, one.age(now))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.stateText(), one.keyText(bare), onDay(one.NotAfter), one.Parent, one.age(now))
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()

@@ -392,7 +392,7 @@ func (c *ceremony) span(q creation, w signer.Creation, above *ca.Authority, now 
 // createPlan shows what cannot be changed later.
 func (c *ceremony) createPlan(w signer.Creation, last time.Time) string {
 	var b strings.Builder
-	end := last.Format(time.DateOnly)
+	end := onDay(last)
 	fmt.Fprintf(&b, "  + authority %s   %s of line %s, %s, %d days (until %s)\n    %s\n", w.Name, w.Kind, w.Line, w.KeyType, w.Days, end, w.Subject)
 	row := func(name, value string) {
 		if value != "" {

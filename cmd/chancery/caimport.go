@@ -365,9 +365,9 @@ func (c *ceremony) importPlan(w signer.Import, chain []*x509.Certificate, q brin
 	if replaces {
 		sign, what = "~", "new certificate of"
 	}
-	fmt.Fprintf(c.err, "  %s %s %s   %s of line %s, until %s\n    %s\n", sign, what, w.Name, w.Kind, w.Line, x.NotAfter.Format(time.DateOnly), ca.Show(x.Subject.String()))
+	fmt.Fprintf(c.err, "  %s %s %s   %s of line %s, until %s\n    %s\n", sign, what, w.Name, w.Kind, w.Line, onDay(x.NotAfter), ca.Show(x.Subject.String()))
 	for i, up := range chain[1:] {
-		fmt.Fprintf(c.err, "    below %s, until %s%s\n", ca.Show(up.Subject.String()), up.NotAfter.Format(time.DateOnly), c.calledHere(up, w.Above, i))
+		fmt.Fprintf(c.err, "    below %s, until %s%s\n", ca.Show(up.Subject.String()), onDay(up.NotAfter), c.calledHere(up, w.Above, i))
 	}
 	c.told(weaknesses(ca.Authority{Kind: w.Kind}, x))
 	if q.resign == "" {

@@ -82,9 +82,9 @@ func (c *ceremony) fitting(by *x509.Certificate, q bringing, list []byte) error 
 		number = fmt.Sprintf("number %d", got.Number)
 	}
 	if !got.Next.IsZero() {
-		next = "the next due " + got.Next.Local().Format(time.DateOnly)
+		next = "the next due " + onDay(got.Next)
 	}
-	fmt.Fprintf(c.err, "    its list from elsewhere: %s of %s, %s, %s\n", counted(got.Entries, "revocation"), got.Made.Local().Format(time.DateTime), number, next)
+	fmt.Fprintf(c.err, "    its list from elsewhere: %s of %s, %s, %s\n", counted(got.Entries, "revocation"), atTime(got.Made), number, next)
 	return nil
 }
 

@@ -92,7 +92,7 @@ func (a *app) recertify(c *cobra.Command, name string, q renewal) error {
 		}
 		now := time.Now()
 		fmt.Fprintf(t.err, "  + certificate of %s, signed by %s, %d days (until %s); now until %s\n", one.Name, by, w.Days,
-			now.AddDate(0, 0, w.Days).Format(time.DateOnly), one.NotAfter.Format(time.DateOnly))
+			onDay(now.AddDate(0, 0, w.Days)), onDay(one.NotAfter))
 		t.told(would.Notices)
 		if q.by == "" {
 			_, notices := policy.Stagger(policy.Span{Now: now, Days: w.Days, Given: true})

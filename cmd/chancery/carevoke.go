@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -156,7 +155,7 @@ func (c *ceremony) revocationPlan(one, by ca.Authority, why ca.Reason, judged si
 	}
 	if !left.empty() {
 		fmt.Fprintf(c.err, "%s still valid below it: %s, the last until %s; whoever checks all lists of a chain refuses it by what is revoked\n",
-			c.mark(warned), left, left.last.Local().Format(time.DateOnly))
+			c.mark(warned), left, onDay(left.last))
 	}
 	for _, x := range one.Cross {
 		if !why.Compromises() && x.By != by.Name && !slices.ContainsFunc(one.Revoked, func(r ca.AuthorityRevocation) bool { return r.By == x.By }) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -304,7 +303,7 @@ func (c *ceremony) steps(r rollover) string {
 	made, active := r.next.Name != "", r.next.State == ca.Active
 	successor := "not made yet"
 	if made {
-		successor = fmt.Sprintf("%s, %s, until %s", r.next.Name, r.next.State, r.next.NotAfter.Format(time.DateOnly))
+		successor = fmt.Sprintf("%s, %s, until %s", r.next.Name, r.next.State, onDay(r.next.NotAfter))
 	}
 	step(1, "create successor", made, successor)
 	published := "waits for step 1"
@@ -347,7 +346,7 @@ func (c *ceremony) steps(r rollover) string {
 	case r.old.State == ca.Retired:
 		retired = r.old.Name + " is retired"
 	case !r.left.empty():
-		retired = fmt.Sprintf("not before %s, when the last below it ends: %s", r.left.last.Local().Format(time.DateOnly), r.left)
+		retired = fmt.Sprintf("not before %s, when the last below it ends: %s", onDay(r.left.last), r.left)
 	}
 	step(5, "retire "+r.old.Name, r.old.State == ca.Retired, retired)
 	return b.String() + c.nextStep(r)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -154,9 +153,9 @@ func (c *ceremony) retire(ctx context.Context, name, confirm string, dry bool) e
 		return err
 	}
 	fmt.Fprintf(c.err, "  ~ %s   %s → retired: it signs no certificate any more, and no trust bundle has it as an anchor; its revocation list goes on until %s\n",
-		one.Name, one.State, one.NotAfter.Local().Format(time.DateOnly))
+		one.Name, one.State, onDay(one.NotAfter))
 	if !left.empty() {
-		fmt.Fprintf(c.err, "%s still valid below it: %s, the last until %s. %s\n", c.mark(warned), left, left.last.Local().Format(time.DateOnly), c.staysGood(one))
+		fmt.Fprintf(c.err, "%s still valid below it: %s, the last until %s. %s\n", c.mark(warned), left, onDay(left.last), c.staysGood(one))
 	}
 	if dry {
 		return c.give(authorityAnswer(one, "nothing was changed\n"))

@@ -239,7 +239,7 @@ func (c *ceremony) firstList(ctx context.Context, one ca.Authority, words string
 // described is what people read of an authority that was made.
 func (c *ceremony) described(one ca.Authority) string {
 	return fmt.Sprintf("%s %-12s %-16s %-11s until %s   %s\n  Fingerprint (SHA-256):\n    %s\n", c.mark(fine), one.Kind, one.Name, one.KeyType,
-		one.NotAfter.Format(time.DateOnly), one.State, fingerprint(one.Certificate))
+		onDay(one.NotAfter), one.State, fingerprint(one.Certificate))
 }
 
 // subjectOf reads the name in an authority's certificate.

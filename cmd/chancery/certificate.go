@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +57,7 @@ func planText(p ca.Plan) string {
 	for _, n := range p.Draft.Names {
 		fmt.Fprintf(&b, "  + %s\n", n)
 	}
-	fmt.Fprintf(&b, "  + valid until %s\n", p.Draft.NotAfter.Format(time.RFC3339))
+	fmt.Fprintf(&b, "  + valid until %s\n", atTime(p.Draft.NotAfter))
 	for _, n := range p.Notices {
 		fmt.Fprintf(&b, "  note: %s\n", n)
 	}

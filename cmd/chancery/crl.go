@@ -137,8 +137,8 @@ func crlText(all []published) string {
 			entries += ": " + strings.Join(reasons, ", ")
 		}
 		b.WriteString(table([][2]string{
-			{"list of", l.Authority}, {"number", fmt.Sprint(l.Number)}, {"issued", l.ThisUpdate.Local().Format(time.DateTime)},
-			{"next by", l.NextUpdate.Local().Format(time.DateTime)}, {"entries", entries}, {"octets", fmt.Sprint(l.Size)}, {"address", l.Address},
+			{"list of", l.Authority}, {"number", fmt.Sprint(l.Number)}, {"issued", atTime(l.ThisUpdate)},
+			{"next by", atTime(l.NextUpdate)}, {"entries", entries}, {"octets", fmt.Sprint(l.Size)}, {"address", l.Address},
 		}))
 	}
 	return b.String()
@@ -192,7 +192,7 @@ func (a *app) publish(ctx context.Context, k *client.Client, name string, days i
 			return err
 		}
 		lists = append(lists, l)
-		fmt.Fprintf(&b, "%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), l.Number, l.Authority, l.Entries, l.NextUpdate.Local().Format(time.DateTime))
+		fmt.Fprintf(&b, "%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), l.Number, l.Authority, l.Entries, atTime(l.NextUpdate))
 	}
 	return a.give(answer{value: lists, text: b.String(), rows: lists, names: names})
 }
@@ -268,7 +268,7 @@ func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, day
 	}
 	lists := []ca.List{made}
 	return a.give(answer{value: lists, rows: lists, names: []string{of.Name},
-		text: fmt.Sprintf("%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), made.Number, of.Name, made.Entries, made.NextUpdate.Local().Format(time.DateOnly))})
+		text: fmt.Sprintf("%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), made.Number, of.Name, made.Entries, onDay(made.NextUpdate))})
 }
 
 // listByWords has the list of a sealed key made, and publishes it.

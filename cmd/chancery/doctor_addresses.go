@@ -126,7 +126,7 @@ func isListOf(body []byte, a ca.Authority, now time.Time) error {
 	case l.CheckSignatureFrom(by) != nil:
 		return errors.New("the list that is there was not signed by " + a.Name)
 	case !now.Before(l.NextUpdate):
-		return errors.New("the list that is there ended on " + l.NextUpdate.Local().Format(time.DateTime))
+		return errors.New("the list that is there ended on " + atTime(l.NextUpdate))
 	}
 	return nil
 }

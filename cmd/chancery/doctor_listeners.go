@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"time"
 
 	"chancery/config"
 	"chancery/listen"
@@ -38,7 +37,7 @@ func lookAtListeners(_ context.Context, p *patient) []finding {
 	case err != nil:
 		return append(found, failure("chancery serve, which asks for another", "the certificate of the listeners over TLS cannot be read: %v", err))
 	}
-	host, day := baseHost(s), cert.NotAfter.Local().Format(time.DateTime)
+	host, day := baseHost(s), atTime(cert.NotAfter)
 	switch life := cert.NotAfter.Sub(cert.NotBefore); {
 	case !p.now.Before(cert.NotAfter) && !overTLS(s):
 		return []finding{ok("no listener over TLS is wanted any more")}

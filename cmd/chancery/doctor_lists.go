@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"time"
 
 	"chancery/ca"
 	"chancery/status"
@@ -49,7 +48,7 @@ func (p *patient) list(a ca.Authority, newest int64) finding {
 		return failure(hint, "the published revocation list of %s cannot be read: %v", a.Name, err)
 	}
 	what := fmt.Sprintf("revocation list %d of %s", l.Number, a.Name)
-	end := l.NextUpdate.Local().Format(time.DateTime)
+	end := atTime(l.NextUpdate)
 	switch life := l.NextUpdate.Sub(l.ThisUpdate); {
 	case !p.now.Before(l.NextUpdate):
 		return failure(hint, "%s ended on %s: whoever checks refuses every certificate of this authority", what, end)

@@ -260,7 +260,7 @@ const endsSoon = 90 * 24 * time.Hour
 
 // lasting is a finding about something that ends.
 func lasting(what string, end, now time.Time, hint string) finding {
-	day := end.Local().Format(time.DateOnly)
+	day := onDay(end)
 	switch {
 	case !now.Before(end):
 		return failure(hint, "%s expired on %s", what, day)
@@ -309,7 +309,7 @@ func lookAtClock(ctx context.Context, p *patient) []finding {
 	last := time.UnixMilli(c.report.Last)
 	if time.Until(last) > maxBehind {
 		return []finding{failure("timedatectl set-ntp true", "the clock says %s, and the last entry of the log is of %s: nothing is signed until it is right",
-			time.Now().Local().Format(time.DateTime), last.Local().Format(time.DateTime))}
+			atTime(time.Now()), atTime(last))}
 	}
-	return []finding{ok("clock is not behind the log's last entry, of %s", last.Local().Format(time.DateTime))}
+	return []finding{ok("clock is not behind the log's last entry, of %s", atTime(last))}
 }

@@ -36,7 +36,7 @@ func lookAtRows(ctx context.Context, p *patient) (found []finding) {
 	for _, r := range c.restored {
 		if p.now.Sub(r.at) < restoredSince {
 			found = append(found, warning("find out who can write in the database", "on %s the database's row of the authority %s was not what the log says, and was put right",
-				r.at.Local().Format(time.DateTime), ca.Show(r.name)))
+				atTime(r.at), ca.Show(r.name)))
 		}
 	}
 	s, err := p.layout.settings()

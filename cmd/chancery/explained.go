@@ -36,7 +36,7 @@ func explained(p ca.Provenance, now time.Time) string {
 		fmt.Fprintf(&b, "%-10s %s\n", what, fmt.Sprintf(format, values...))
 	}
 	fmt.Fprintf(&b, "%s   %s   %s\n", c.Title(), c.PublicName(), c.Standing(now))
-	say("asked", "%s by %s, door %s", moment(p.Asked.At), speaker(p.Asked), p.Asked.Door)
+	say("asked", "%s by %s, door %s", atTime(p.Asked.At), speaker(p.Asked), p.Asked.Door)
 	if at := p.Policy; at.Profile != "" {
 		version := "which has changed since"
 		if at.InForce {
@@ -57,7 +57,7 @@ func explained(p ca.Provenance, now time.Time) string {
 		say("note", "%s", n)
 	}
 	say("approval", "%s", p.Approval.Why)
-	say("signed", "until %s, by %s", c.NotAfter.Local().Format(time.DateOnly), c.Authority)
+	say("signed", "until %s, by %s", onDay(c.NotAfter), c.Authority)
 	say("log", "leaf %d of log %d; %s", p.Proof.Index, p.Proof.Log, proven(p.Proof))
 	for _, e := range p.Events {
 		say("event", "%s", event(e))
@@ -66,15 +66,13 @@ func explained(p ca.Provenance, now time.Time) string {
 	case p.Problem != nil:
 		say("today", "it would be refused: %s  %s", p.Problem.Code, p.Problem.Detail)
 	case p.Today != nil:
-		say("today", "the same request would be signed, with %d names, until %s", len(p.Today.Draft.Names), p.Today.Draft.NotAfter.Local().Format(time.DateOnly))
+		say("today", "the same request would be signed, with %d names, until %s", len(p.Today.Draft.Names), onDay(p.Today.Draft.NotAfter))
 	}
 	for _, u := range p.Unknown {
 		say("unknown", "%s", u)
 	}
 	return b.String()
 }
-
-func moment(at time.Time) string { return at.Local().Format(time.DateTime) }
 
 // speaker is who asked, and how that was proven.
 func speaker(a ca.Asking) string {
@@ -93,7 +91,7 @@ func setBy(s ca.RuleSet) string {
 	if s.Version == 0 {
 		return "nobody knows by whom it was set"
 	}
-	out := fmt.Sprintf("set by %s on %s, with policy %d", s.By, moment(s.At), s.Version)
+	out := fmt.Sprintf("set by %s on %s, with policy %d", s.By, atTime(s.At), s.Version)
 	if s.Before {
 		out += " or before"
 	}
@@ -135,7 +133,7 @@ func proven(p ca.Proven) string {
 
 // event is a line of the history.
 func event(e ca.Happens) string {
-	out := moment(e.At) + "  " + e.What
+	out := atTime(e.At) + "  " + e.What
 	if e.Certificate != "" {
 		out += " " + e.Certificate
 	}
@@ -143,7 +141,7 @@ func event(e ca.Happens) string {
 		out += ", for " + e.Reason
 	}
 	if !e.Due.IsZero() {
-		out += ", due " + moment(e.Due)
+		out += ", due " + atTime(e.Due)
 	}
 	if e.By != "" {
 		out += ", by " + e.By

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"chancery/ca"
 	"chancery/internal/whole"
@@ -162,7 +161,7 @@ func (a *app) made(l layout, p plan, f foundation) string {
 		case c.Kind == ca.Issuing:
 			what = "path length 0"
 		}
-		fmt.Fprintf(&b, "✓ %-11s %-12s %-11s until %s   %s\n", c.Kind, c.Name, c.KeyType, c.NotAfter.Format(time.DateOnly), what)
+		fmt.Fprintf(&b, "✓ %-11s %-12s %-11s until %s   %s\n", c.Kind, c.Name, c.KeyType, onDay(c.NotAfter), what)
 	}
 	fmt.Fprintf(&b, "  Root fingerprint (SHA-256), to compare wherever the root is installed:\n    %s\n", fingerprint(f.Authorities[0].Certificate))
 	if p.single {

@@ -319,7 +319,7 @@ func planned(l layout, p plan, f signer.Founding) (string, error) {
 		fmt.Fprintf(&b, "  + key of %-13s %s, and a request for its certificate   %s\n", q.Name, q.KeyType, q.Subject)
 		b.WriteString("    nothing is issued until the certificate is brought: chancery ca import-cert\n")
 	case !f.Single:
-		fmt.Fprintf(&b, "    on %s the root ends, and everything below it ends with it\n", time.Now().AddDate(0, 0, f.Root.Days).Format(time.DateOnly))
+		fmt.Fprintf(&b, "    on %s the root ends, and everything below it ends with it\n", onDay(time.Now().AddDate(0, 0, f.Root.Days)))
 	}
 	for _, d := range f.Profiles {
 		q, err := config.Profile([]byte(d.Document))

@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -263,7 +262,7 @@ func (a *app) issued(q issuing, m material) error {
 // handedOut tells which files hold a certificate.
 func handedOut(i ca.Issued, paths []string) answer {
 	return answer{value: i, names: []string{i.Certificate.PublicName()},
-		text: fmt.Sprintf("✓ %s   until %s   serial …%s\n", made(paths), i.Certificate.NotAfter.Local().Format(time.DateOnly), i.Certificate.Serial.Tail())}
+		text: fmt.Sprintf("✓ %s   until %s   serial …%s\n", made(paths), onDay(i.Certificate.NotAfter), i.Certificate.Serial.Tail())}
 }
 
 // requestFor makes a request with all names as subject alternative names. It is

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"chancery/ca"
 	"chancery/config"
@@ -65,7 +64,7 @@ func (l layout) vacant() error {
 		return unwritable(l.dir, err)
 	}
 	if st, err := os.Stat(l.config()); err == nil {
-		return ca.Conflict(ca.E1002, fmt.Sprintf("an authority was founded in %s on %s", l.dir, st.ModTime().Format(time.DateOnly)),
+		return ca.Conflict(ca.E1002, fmt.Sprintf("an authority was founded in %s on %s", l.dir, onDay(st.ModTime())),
 			"to found another, name another directory: chancery init --dir DIR")
 	}
 	if l.begun() {

@@ -23,7 +23,7 @@ const listPage = 50
 func (a *app) listCommand() *cobra.Command {
 	f := ca.Filter{Limit: listPage}
 	var all, failing bool
-	var since, expiring string
+	var since, expiring when
 	c := &cobra.Command{
 		Use: "list", Short: "List certificates, newest first",
 		Long: "Lists certificates, newest first or as --sort says. A line under the table says how many of those that are valid it shows.",
@@ -33,13 +33,8 @@ func (a *app) listCommand() *cobra.Command {
 			if f.Limit < 1 || f.Limit > ca.MaxPage {
 				return usage("--limit "+fmt.Sprint(f.Limit)+" is no number of rows", fmt.Sprintf("chancery list --limit %d, 1 to %d", listPage, ca.MaxPage))
 			}
-			var err error
-			if f.IssuedSince, err = day(since); err != nil {
-				return err
-			}
-			if f.ExpiringBefore, err = daysAhead(expiring, time.Now()); err != nil {
-				return err
-			}
+			now := time.Now()
+			f.IssuedSince, f.ExpiringBefore = since.ago(now), expiring.ahead(now)
 			if err := a.with(c.Context(), func(ctx context.Context, k *client.Client) error { return a.list(ctx, k, c, f, all) }); err != nil {
 				return err
 			}
@@ -58,8 +53,8 @@ func (a *app) listCommand() *cobra.Command {
 	g.StringVar(&f.Line, "line", "", "only of this line of authorities")
 	g.StringVar((*string)(&f.Door), "source", "", "only of those that came in this way, such as cli or api")
 	g.StringVar(&f.Status, "status", "", strings.Join(ca.Statuses(), ", "))
-	g.StringVar(&since, "issued-since", "", "only of those issued since a day, such as 2027-01-31")
-	g.StringVar(&expiring, "expiring", "", "only of those valid now that end within days, such as 30d")
+	g.Var(&since, "issued-since", "only of those issued since then, such as 2027-01-31, or 7d for the last seven days")
+	g.Var(&expiring, "expiring", "only of those valid now that end before then, such as 30d or 2027-06-30")
 	g.StringVar(&f.Sort, "sort", "", strings.Join(ca.Sorts(), ", "))
 	g.BoolVar(&failing, "fail-if-any", false, "exit with 9 if there is any, for cron")
 	g.IntVar(&f.Limit, "limit", listPage, fmt.Sprintf("rows, 1 to %d", ca.MaxPage))
@@ -72,21 +67,6 @@ func (a *app) listCommand() *cobra.Command {
 	_ = c.RegisterFlagCompletionFunc("sort", fixed(ca.Sorts()...))
 	return c
 }
-
-// daysAhead is the moment so many days from now; empty is none.
-func daysAhead(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
-	if err != nil || !strings.HasSuffix(text, "d") || days < 1 || days > maxDaysAhead {
-		return time.Time{}, usage(ca.Show(text)+" is no number of days", "write it as 30d")
-	}
-	return now.AddDate(0, 0, days), nil
-}
-
-// maxDaysAhead is more than any certificate lives.
-const maxDaysAhead = 36525
 
 // list gives the rows of a filter, and says how many there are.
 func (a *app) list(ctx context.Context, k *client.Client, c *cobra.Command, f ca.Filter, all bool) error {
@@ -220,7 +200,7 @@ func listText(rows []ca.Certificate, now time.Time, columns int) string {
 		fmt.Fprintln(w, "STATUS\tNAME\tPROFILE\tOWNER\tEXPIRES\tSERIAL")
 	}
 	for _, r := range rows {
-		status, ends := r.Standing(now), r.NotAfter.Local().Format(time.DateOnly)
+		status, ends := r.Standing(now), onDay(r.NotAfter)
 		if left := r.NotAfter.Sub(now); status == "valid" && left < ca.ExpiringWithin {
 			status, ends = "! "+status, fmt.Sprintf("%s (%d d)", ends, int(left.Hours()/24))
 		}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +43,7 @@ func (a *app) policyShow() *cobra.Command {
 
 func policyText(b policy.Bundle) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "policy version %d of %s, in force until %s, assurance %s\n", b.Version, b.Issued.Local().Format(time.DateTime), b.Expires.Local().Format(time.DateOnly), b.Assurance)
+	fmt.Fprintf(&out, "policy version %d of %s, in force until %s, assurance %s\n", b.Version, atTime(b.Issued), onDay(b.Expires), b.Assurance)
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, uid := range slices.Sorted(maps.Keys(b.Accounts)) {
 		fmt.Fprintf(w, "  account %d\t%s\n", uid, rolesText(b.Accounts[uid]))
@@ -146,7 +145,7 @@ func rehearsalText(r ca.Rehearsal, most int) string {
 		if one.Problem != nil {
 			what = "refused: " + one.Problem.Detail
 		}
-		fmt.Fprintf(&b, "  %s   until %s   %s\n", one.Title, one.NotAfter.Local().Format(time.DateOnly), what)
+		fmt.Fprintf(&b, "  %s   until %s   %s\n", one.Title, onDay(one.NotAfter), what)
 	}
 	if rest := r.Changed + r.Refused + r.Gained - min(most, len(r.Cases)); rest > 0 {
 		fmt.Fprintf(&b, "  and %d more: chancery policy plan FILE\n", rest)

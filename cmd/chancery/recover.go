@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +76,7 @@ func unknownText(all []ca.Unknown) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ENTRY\tNAMES\tPROFILE\tASKED BY\tAT\tSERIAL")
 	for _, u := range all {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t…%s\n", u.Index, joined(u.Names), u.Profile, u.Owner, u.At.Local().Format(time.DateTime), u.Serial.Tail())
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t…%s\n", u.Index, joined(u.Names), u.Profile, u.Owner, atTime(u.At), u.Serial.Tail())
 	}
 	_ = w.Flush() // a builder takes everything
 	return b.String()
@@ -188,7 +187,7 @@ func (a *app) resetTime(ctx context.Context, r recovery) error {
 			return l.silent(err)
 		}
 		now := wallClock()()
-		return a.print(signer.TimeBody{After: now}, fmt.Sprintf("  ~ the clock, which says %s, would be taken for right\nnothing was changed\n", now.Format(time.RFC3339)))
+		return a.print(signer.TimeBody{After: now}, fmt.Sprintf("  ~ the clock, which says %s, would be taken for right\nnothing was changed\n", atTime(now)))
 	}
 	if err := a.today(ctx, r.confirm); err != nil {
 		return err
@@ -197,12 +196,12 @@ func (a *app) resetTime(ctx context.Context, r recovery) error {
 	if err != nil {
 		return l.silent(err)
 	}
-	return a.print(t, fmt.Sprintf("%s the clock is taken for right: %s; the log's last time was %s\n", a.mark(fine), t.After.Format(time.RFC3339), t.Before.Format(time.RFC3339)))
+	return a.print(t, fmt.Sprintf("%s the clock is taken for right: %s; the log's last time was %s\n", a.mark(fine), atTime(t.After), atTime(t.Before)))
 }
 
 // today has the date typed: who sets a clock by hand should have looked at another.
 func (a *app) today(ctx context.Context, typed string) error {
-	now := wallClock()().Format(time.DateOnly)
+	now := onDay(wallClock()())
 	if typed == "" {
 		if err := a.unanswered("this cannot be undone", byConfirm.with("YYYY-MM-DD")); err != nil {
 			return err

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +31,7 @@ const displaceEvery = time.Minute
 type reissuing struct {
 	issuing
 	reuse, resign, due, detailed bool
-	revokeOld                    string
+	revokeOld                    when
 	overlap                      *int
 	old                          ca.Issued
 }
@@ -73,7 +72,7 @@ func (a *app) renewCommand() *cobra.Command {
 	f.BoolVar(&q.encrypt, "encrypt-key", false, "encrypt the key's file with the password")
 	f.BoolVar(&q.reuse, "reuse-key", false, "keep the key, which --key-file holds")
 	f.BoolVar(&q.resign, "resign", false, "have the stored request signed again, for the same key")
-	f.StringVar(&q.revokeOld, "revoke-old", "", "revoke the old certificate as superseded: now, or after days, such as 7d")
+	f.Var(&q.revokeOld, "revoke-old", "revoke the old certificate as superseded: now, or in whole days, such as 7d or 2027-06-30")
 	f.BoolVar(&q.due, "if-due", false, "only when two thirds of its life are over")
 	f.BoolVar(&q.detailed, "detailed-exitcode", false, "exit with 11 if nothing was due")
 	f.BoolVar(&q.dry, "dry-run", false, "say what would be renewed, and do nothing")
@@ -89,15 +88,18 @@ func (q *reissuing) judged() error {
 		return usage("--reuse-key keeps the key of a file", "name it: --key-file FILE")
 	case q.detailed && !q.due:
 		return usage("--detailed-exitcode says whether it was due", "chancery renew NAME --if-due --detailed-exitcode")
-	case q.revokeOld == "":
+	case !q.revokeOld.given:
 		return nil
 	}
-	days, err := strconv.Atoi(strings.TrimSuffix(q.revokeOld, "d"))
-	switch {
-	case q.revokeOld == "now":
-		days = 0
-	case err != nil || !strings.HasSuffix(q.revokeOld, "d") || days < 1 || days > int(ca.MaxOverlap/(24*time.Hour)):
-		return usage("--revoke-old "+ca.Show(q.revokeOld)+" is neither now nor a number of days", "--revoke-old now, or --revoke-old 7d, up to 90d")
+	const whole = 24 * time.Hour
+	if q.revokeOld.at.IsZero() && q.revokeOld.span%whole != 0 {
+		return usage("--revoke-old "+q.revokeOld.text+" are no whole days", "--revoke-old now, or --revoke-old 7d")
+	}
+	now := time.Now()
+	left := q.revokeOld.ahead(now).Sub(now.Truncate(time.Second))
+	days := int((left + whole - 1) / whole) // no sooner than was said
+	if left < 0 || days > int(ca.MaxOverlap/whole) {
+		return usage("--revoke-old "+q.revokeOld.text+" is not within "+fmt.Sprint(int(ca.MaxOverlap/whole))+" days from now", "--revoke-old now, or --revoke-old 7d")
 	}
 	q.overlap = &days
 	return nil
@@ -116,7 +118,7 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 		}
 		from := q.old.Certificate.NotBefore.Add(q.old.Certificate.NotAfter.Sub(q.old.Certificate.NotBefore) * 2 / 3)
 		if waits = q.due && time.Now().Before(from); waits {
-			return a.give(answer{value: q.old.Certificate, names: []string{c.PublicName()}, text: fmt.Sprintf("%s is due on %s\n", c.Title(), from.Local().Format(time.DateOnly))})
+			return a.give(answer{value: q.old.Certificate, names: []string{c.PublicName()}, text: fmt.Sprintf("%s is due on %s\n", c.Title(), onDay(from))})
 		}
 		return nil
 	})
@@ -183,7 +185,7 @@ func renewed(ctx context.Context, k *client.Client, ref string) (ca.Certificate,
 // named finds the places that were not named: nothing is overwritten, so they have the day.
 func (q *reissuing) named() {
 	c := q.old.Certificate
-	base := filepath.Base(strings.Replace(c.Title(), "*", "_", 1)) + time.Now().Format("-2006-01-02")
+	base := filepath.Base(strings.Replace(c.Title(), "*", "_", 1)) + "-" + onDay(time.Now())
 	q.names, q.Profile = []string{c.Title()}, c.Profile
 	if q.out == "" {
 		q.out = base + ".pem"
@@ -210,7 +212,7 @@ func (q *reissuing) plan() string {
 	if q.resign || q.reuse {
 		key = "the same key"
 	}
-	text := fmt.Sprintf("would renew %s, profile %s, serial …%s, until %s: %s\n", c.Title(), c.Profile, c.Serial.Tail(), c.NotAfter.Local().Format(time.DateOnly), key)
+	text := fmt.Sprintf("would renew %s, profile %s, serial …%s, until %s: %s\n", c.Title(), c.Profile, c.Serial.Tail(), onDay(c.NotAfter), key)
 	switch {
 	case q.overlap == nil:
 	case *q.overlap == 0:

@@ -39,7 +39,8 @@ func (q withdrawing) searches() bool {
 
 func (a *app) revokeCommand() *cobra.Command {
 	var q withdrawing
-	var reason, since string
+	var reason string
+	var since when
 	c := &cobra.Command{
 		Use: "revoke [SERIAL|NAME|FILE]", Short: "Revoke certificates",
 		Long: "Revokes a certificate: whoever fetches the authority's list from now on refuses it. It cannot be undone, unless it is a hold;\n" +
@@ -58,9 +59,7 @@ func (a *app) revokeCommand() *cobra.Command {
 			if q.Reason, err = ca.ParseReason(reason); err != nil {
 				return err
 			}
-			if q.InvalidSince, err = day(since); err != nil {
-				return err
-			}
+			q.InvalidSince = since.ago(time.Now())
 			sample := answer{value: ca.Certificate{}}
 			if q.many() {
 				sample = answer{value: []outcome{}, rows: []outcome{}}
@@ -78,7 +77,7 @@ func (a *app) revokeCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&reason, "reason", ca.Unspecified.String(), "why, see above")
-	f.StringVar(&since, "invalid-since", "", "day since when it was not to be trusted, such as 2027-01-31 or 2027-01-31T12:00:00Z")
+	f.Var(&since, "invalid-since", "since when it was not to be trusted, such as 2027-01-31, 2027-01-31T12:00:00Z, or 12h for twelve hours ago")
 	f.StringVar(&q.confirm, "confirm", "", "name of the certificate, or how many there are, instead of typing it when asked")
 	f.BoolVar(&q.dry, "dry-run", false, "say what would be revoked, and revoke nothing")
 	f.StringVar(&q.search.Name, "name", "", "all with a name, or below one: *.lab.example")
@@ -90,19 +89,6 @@ func (a *app) revokeCommand() *cobra.Command {
 	a.completeFlag(c, "ca", completeAuthorities)
 	_ = c.RegisterFlagCompletionFunc("reason", fixed(ca.Reasons()...)) // the flag is there
 	return c
-}
-
-// day reads a day, or a moment in whole seconds; empty is none.
-func day(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, form := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(form, text); err == nil {
-			return t.UTC().Truncate(time.Second), nil
-		}
-	}
-	return time.Time{}, usage(ca.Show(text)+" is no day", "write it as 2027-01-31, or 2027-01-31T12:00:00Z")
 }
 
 // revokeOne revokes a certificate that is named, or lies in a file.
@@ -287,9 +273,9 @@ const maxBearers = 8
 
 // effect says what revoking will do, before it is done.
 func effect(c ca.Certificate, why ca.Reason) string {
-	text := fmt.Sprintf("  %s   %s   serial …%s   valid until %s\n", c.Title(), c.Profile, c.Serial.Tail(), c.NotAfter.Local().Format(time.DateOnly))
+	text := fmt.Sprintf("  %s   %s   serial …%s   valid until %s\n", c.Title(), c.Profile, c.Serial.Tail(), onDay(c.NotAfter))
 	if c.Revoked != nil {
-		return text + fmt.Sprintf("  It is revoked already, since %s, for %s.\n", c.Revoked.At.Local().Format(time.DateTime), c.Revoked.Reason)
+		return text + fmt.Sprintf("  It is revoked already, since %s, for %s.\n", atTime(c.Revoked.At), c.Revoked.Reason)
 	}
 	if why == ca.KeyCompromise {
 		text += "  The key is never certified again, and every other certificate of it is revoked too.\n"
@@ -329,9 +315,9 @@ func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.
 	}
 	text := fmt.Sprintf("%s %s is not held any more", a.mark(fine), c.Title())
 	if v := c.Revoked; v != nil {
-		text = fmt.Sprintf("%s revoked since %s, for %s", a.mark(fine), v.At.UTC().Format(time.DateTime+" UTC"), v.Reason)
+		text = fmt.Sprintf("%s revoked since %s, for %s", a.mark(fine), atTime(v.At), v.Reason)
 		if !v.InvalidSince.IsZero() {
-			text += ", invalid since " + v.InvalidSince.UTC().Format(time.DateTime+" UTC")
+			text += ", invalid since " + atTime(v.InvalidSince)
 		}
 	}
 	// It stands; that the list waits is no failure of this command.

@@ -82,7 +82,10 @@ func (a *app) root() *cobra.Command {
 	c.SetErr(a.err)
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		var wrong *pflag.InvalidValueError
-		if errors.As(err, &wrong) && wrong.GetFlag().Value.Type() == "int" {
+		switch is := errors.As(err, &wrong); {
+		case is && wrong.GetFlag().Value.Type() == new(when).Type():
+			return noTime(wrong.GetFlag().Name, wrong.GetValue())
+		case is && wrong.GetFlag().Value.Type() == "int":
 			return usage("--"+wrong.GetFlag().Name+" takes a whole number, and got "+ca.Show(wrong.GetValue()), c.CommandPath()+" --help")
 		}
 		return usage(err.Error()+a.nearestFlag(c), c.CommandPath()+" --help")

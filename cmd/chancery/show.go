@@ -118,7 +118,7 @@ func bears(c ca.Certificate, ref string) bool {
 func showText(c ca.Certificate) string {
 	revoked := ""
 	if c.Revoked != nil {
-		revoked = fmt.Sprintf("since %s, for %s", c.Revoked.At.Format(time.RFC3339), c.Revoked.Reason)
+		revoked = fmt.Sprintf("since %s, for %s", atTime(c.Revoked.At), c.Revoked.Reason)
 	}
 	return table([][2]string{
 		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},
@@ -136,7 +136,7 @@ func joined(names []ca.Name) string {
 }
 
 func span(from, to time.Time) string {
-	return from.Format(time.RFC3339) + " to " + to.Format(time.RFC3339)
+	return atTime(from) + " to " + atTime(to)
 }
 
 // table is a list of properties. Rows without a value are left out; texts of

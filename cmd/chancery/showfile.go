@@ -273,7 +273,7 @@ func keyName(public crypto.PublicKey) string {
 
 func ended(at time.Time) string {
 	if time.Now().After(at) {
-		return fmt.Sprintf("   expired %s", at.Local().Format(time.DateOnly))
+		return fmt.Sprintf("   expired %s", onDay(at))
 	}
 	return ""
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +48,7 @@ func (a *app) tokenCreate() *cobra.Command {
 				if o.DryRun {
 					return a.give(answer{value: t, text: "would make\n" + scopeText(t)})
 				}
-				fmt.Fprintf(a.err, "%s token %s (%s), until %s; shown once:\n", a.mark(fine), t.Name, t.ID, t.Expires.Local().Format(time.DateOnly))
+				fmt.Fprintf(a.err, "%s token %s (%s), until %s; shown once:\n", a.mark(fine), t.Name, t.ID, onDay(t.Expires))
 				return a.give(answer{value: t, text: t.Token + "\n", names: []string{t.Token}})
 			})
 		},
@@ -108,9 +107,9 @@ func tokenTable(rows []ca.TokenView) string {
 	for _, t := range rows {
 		used := "never"
 		if !t.Used.IsZero() {
-			used = t.Used.Local().Format(time.DateOnly)
+			used = onDay(t.Used)
 		}
-		fmt.Fprintf(&b, "%-8s %-16s %-16s %-10s %-10s %-11s %s\n", t.Status, t.ID, t.Name, ca.Show(t.Owner), t.Expires.Local().Format(time.DateOnly), used, mayText(t))
+		fmt.Fprintf(&b, "%-8s %-16s %-16s %-10s %-10s %-11s %s\n", t.Status, t.ID, t.Name, ca.Show(t.Owner), onDay(t.Expires), used, mayText(t))
 	}
 	return b.String()
 }
@@ -141,7 +140,7 @@ func tokenTitle(t ca.TokenView) string {
 
 // scopeText says what a token is for, in lines.
 func scopeText(t ca.TokenView) string {
-	return fmt.Sprintf("  token %s, until %s: %s\n", tokenTitle(t), t.Expires.Local().Format(time.DateOnly), mayText(t))
+	return fmt.Sprintf("  token %s, until %s: %s\n", tokenTitle(t), onDay(t.Expires), mayText(t))
 }
 
 func (a *app) tokenRevoke() *cobra.Command {

@@ -292,7 +292,7 @@ func (a *app) agreed(ctx context.Context, o commission, all []standing, to inten
 func fingerprintsOf(roots []*x509.Certificate) string {
 	var b strings.Builder
 	for _, c := range roots {
-		fmt.Fprintf(&b, "%s, until %s, SHA-256 (compare it with a copy that came another way)\n  %s\n", titleOf(c), c.NotAfter.Local().Format(time.DateOnly), fingerprint(c.Raw))
+		fmt.Fprintf(&b, "%s, until %s, SHA-256 (compare it with a copy that came another way)\n  %s\n", titleOf(c), onDay(c.NotAfter), fingerprint(c.Raw))
 	}
 	return b.String()
 }

@@ -66,7 +66,7 @@ func (v verified) document() verification {
 
 func (v verified) text() string {
 	r, b := v.Log, &strings.Builder{}
-	day := func(ms int64) string { return time.UnixMilli(ms).Local().Format("2006-01-02") }
+	day := func(ms int64) string { return onDay(time.UnixMilli(ms)) }
 	fmt.Fprintf(b, "log: checked %d entries  %s … %s   tree ✓   %d signed checkpoints ✓\n", r.Leaves, day(r.First), day(r.Last), r.Checkpoints)
 	if r.Tail != nil {
 		fmt.Fprintf(b, "  after the last whole group lies what no promise covers: %v\n", r.Tail)

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,11 +38,11 @@ type inquiry struct {
 	key      string
 	password string // file with one
 	sni      string
-	soon     lapse
+	soon     when
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	q := inquiry{soon: lapse(soon)}
+	q := inquiry{soon: when{text: "30d", span: soon, given: true}}
 	var hosts bool
 	var port int
 	c := &cobra.Command{
@@ -88,42 +87,10 @@ func (a *app) verifyCommand() *cobra.Command {
 	f.StringVar(&q.sni, "sni", "", "server name to ask for, if it is not the host")
 	f.BoolVar(&hosts, "hosts", false, "connect to every name in the certificate, and say who really serves it")
 	f.IntVar(&port, "port", 443, "port for --hosts")
-	f.Var(&q.soon, "warn", "warn of what ends within this time")
+	f.Var(&q.soon, "warn", "warn of what ends before then, such as 30d or 2027-06-30")
 	_ = c.RegisterFlagCompletionFunc("as", fixed(verify.Uses()...)) // the flag is there
 	return c
 }
-
-// A lapse is a duration that also counts days, such as 30d or 12h.
-type lapse time.Duration
-
-// Set reads what was typed.
-func (l *lapse) Set(text string) error {
-	if days, is := strings.CutSuffix(text, "d"); is {
-		n, err := strconv.ParseUint(days, 10, 16) // 179 years, below what a duration holds
-		if err != nil {
-			return fmt.Errorf("%s is no number of days", ca.Show(text))
-		}
-		*l = lapse(time.Duration(n) * 24 * time.Hour)
-		return nil
-	}
-	d, err := time.ParseDuration(text)
-	*l = lapse(d)
-	if err != nil || d < 0 {
-		return fmt.Errorf("%s is no length of time, such as 30d or 12h", ca.Show(text))
-	}
-	return nil
-}
-
-// String writes it as Set reads it.
-func (l *lapse) String() string {
-	if d := time.Duration(*l); d >= 24*time.Hour && d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
-	}
-	return time.Duration(*l).String()
-}
-
-// Type is what help calls it.
-func (l *lapse) Type() string { return "time" }
 
 // A judgement is the answer of verify.
 type judgement struct {
@@ -149,7 +116,8 @@ func (a *app) accepted(ctx context.Context, i inquiry) error {
 	if err := a.canGive(answer{value: sample, rows: sample.Checks}); err != nil {
 		return err
 	}
-	q := verify.Question{At: time.Now(), Soon: time.Duration(i.soon), NeedLists: i.fetch || len(i.lists) > 0}
+	now := time.Now()
+	q := verify.Question{At: now, Soon: i.soon.ahead(now).Sub(now.Truncate(time.Second)), NeedLists: i.fetch || len(i.lists) > 0}
 	var err error
 	if q.Use, q.Name, err = purpose(i.as); err != nil {
 		return err

@@ -116,7 +116,7 @@ func ask(ctx context.Context, h *servedHost, port int, want *x509.Certificate) {
 			h.Serves, h.Detail = servesNone, address+": "+reason(err).Error()
 			return
 		case !bytes.Equal(got.Raw, want.Raw):
-			h.Serves, h.Detail = servesOther, fmt.Sprintf("%s serves %s, until %s, by %s", address, ca.Show(calledBy(got)), got.NotAfter.Local().Format("2006-01-02"), ca.Show(got.Issuer.CommonName))
+			h.Serves, h.Detail = servesOther, fmt.Sprintf("%s serves %s, until %s, by %s", address, ca.Show(calledBy(got)), onDay(got.NotAfter), ca.Show(got.Issuer.CommonName))
 			return
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"chancery/ca"
 	checker "chancery/check"
@@ -116,16 +115,16 @@ func (c carriedBy) rows() (rows [][2]string) {
 func (s shownAuthority) others() (rows [][2]string) {
 	for _, der := range s.Earlier {
 		if cert, err := x509.ParseCertificate(der); err == nil {
-			rows = append(rows, [2]string{"earlier", "a certificate until " + cert.NotAfter.Format(time.DateOnly) + ", serial " + cert.SerialNumber.Text(16)})
+			rows = append(rows, [2]string{"earlier", "a certificate until " + onDay(cert.NotAfter) + ", serial " + cert.SerialNumber.Text(16)})
 		}
 	}
 	for _, one := range s.Cross {
 		if cert, err := x509.ParseCertificate(one.Certificate); err == nil {
-			rows = append(rows, [2]string{"cross", "certified by " + one.By + " too, until " + cert.NotAfter.Format(time.DateOnly) + ", serial " + cert.SerialNumber.Text(16)})
+			rows = append(rows, [2]string{"cross", "certified by " + one.By + " too, until " + onDay(cert.NotAfter) + ", serial " + cert.SerialNumber.Text(16)})
 		}
 	}
 	for _, one := range s.Revoked {
-		rows = append(rows, [2]string{"revoked", fmt.Sprintf("by %s, since %s, for %s", one.By, one.At.Format(time.RFC3339), one.Reason)})
+		rows = append(rows, [2]string{"revoked", fmt.Sprintf("by %s, since %s, for %s", one.By, atTime(one.At), one.Reason)})
 	}
 	return rows
 }
