@@ -28,7 +28,7 @@ const (
 	callTime = 30 * time.Second
 )
 
-// Options are what a Registrar works with. All but Promiser, Past, Archive, Space,
+// Options are what a Registrar works with. All but Promiser, Weak, Past, Archive, Space,
 // Publish, PlanList, Revoked and Report must be set.
 type Options struct {
 	Book    Book
@@ -61,6 +61,9 @@ type Options struct {
 	// Version is the program's, Database the engine's name, DatabaseID the id made
 	// with the schema.
 	Version, Database, DatabaseID string
+	// Weak names the list of known keys that has a SubjectPublicKeyInfo, or gives ""; it may
+	// be nil.
+	Weak func(spki []byte) string
 	// Past has what happened to certificates, Archive the policies of then. They may be nil
 	// where nothing is explained.
 	Past    Past
@@ -133,6 +136,7 @@ type view struct {
 	// authorities are bound: they know what their chains let them sign.
 	authorities []ca.Authority
 	settled     settled
+	weak        func(spki []byte) string
 }
 
 // A wish is a request on its way to a certificate. Several requesters may wait
@@ -323,7 +327,9 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	}
 	switch {
 	case newest != nil:
-		return v.bundle.Rules(p, *newest), nil
+		rules := v.bundle.Rules(p, *newest)
+		rules.Weak = v.weak
+		return rules, nil
 	case len(v.authorities) == 0:
 		return policy.Rules{}, noAuthority()
 	}

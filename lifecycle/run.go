@@ -152,7 +152,7 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{session: session, bundle: rules, settled: done}
+	v := &view{session: session, bundle: rules, settled: done, weak: r.o.Weak}
 	if v.profiles, err = r.o.Bundle(session.Policy); err != nil {
 		return nil, fmt.Errorf("read the profiles in force: %w", err)
 	}

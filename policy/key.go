@@ -32,8 +32,19 @@ func key(v *vetting) error {
 		return ca.Refused(ca.E2204, "this key is known to be compromised", "make a new key, and revoke what has this one").
 			Because("the policy in force lists it (security rule PF-07)").At("key")
 	}
+	if v.weak != nil {
+		if list := v.weak(c.SPKI); list != "" {
+			return WeakKey(list)
+		}
+	}
 	v.draft.SPKI, v.draft.Key, v.draft.KeyType = slices.Clone(c.SPKI), c.Key, c.KeyType
 	return nil
+}
+
+// WeakKey is the refusal of a key that a list of known ones has.
+func WeakKey(list string) *ca.Problem {
+	return ca.Refused(ca.E2204, "the private key of this public key is known: it is on the list "+ca.Show(list), "make a new key, on a machine whose OpenSSL is not Debian's of 2006 to 2008, and revoke what has this one").
+		Because("anybody can have a key that a weak generator made, or that was published (security rule PF-07)").At("key")
 }
 
 // keyMatches compares a key type with a profile's word; an RSA word stands for its

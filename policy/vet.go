@@ -23,6 +23,9 @@ type Rules struct {
 	Grants []Grant
 	// RefusedKeys are those of the bundle, in order.
 	RefusedKeys []ca.Digest
+	// Weak names the list of known keys that has a SubjectPublicKeyInfo, or gives ""; nil
+	// where there are no lists.
+	Weak func(spki []byte) string
 }
 
 // Cleared is a draft that has passed every rule. Only Vet makes one, so content
@@ -79,6 +82,7 @@ type vetting struct {
 	csr       *ca.CSR
 	grants    []Grant
 	refused   []ca.Digest
+	weak      func(spki []byte) string
 	now       time.Time
 	draft     ca.Draft
 	notices   []string
@@ -93,7 +97,7 @@ var rules = [...]func(*vetting) error{door, use, key, names, granted, subject, c
 // E2106 to E2110, E2112 to E2115, E2118 to E2120, E2122 to E2124, E2126, E2203, E2204,
 // E3004.
 func Vet(by Rules, r ca.Request, c ca.CSR, now time.Time) (Cleared, error) {
-	v := vetting{profile: &by.Profile, authority: &by.Authority, request: &r, csr: &c, grants: by.Grants, refused: by.RefusedKeys, now: now.UTC().Truncate(time.Second)}
+	v := vetting{profile: &by.Profile, authority: &by.Authority, request: &r, csr: &c, grants: by.Grants, refused: by.RefusedKeys, weak: by.Weak, now: now.UTC().Truncate(time.Second)}
 	if len(c.SPKI) == 0 || !bytes.Equal(c.Raw, r.CSR) {
 		return Cleared{}, ca.Invalid(ca.E2203, "the request and what was read of it differ", "send the request again")
 	}

@@ -222,6 +222,11 @@ func (s *Signer) keyOf(q Import, x policy.Link) (key crypto.Signer, keyType stri
 	if err := errors.Join(csr.CheckKey(x.SPKI), s.refusesKey(x.Key)); err != nil {
 		return nil, "", err
 	}
+	if s.Weak != nil {
+		if list := s.Weak(x.SPKI); list != "" {
+			return nil, "", policy.WeakKey(list)
+		}
+	}
 	switch {
 	case len(q.Key) > 0:
 		if key, keyType, err = softkey.Import(q.Key); err != nil {

@@ -179,7 +179,9 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	if err := s.refusesKey(parsed.CSR.Key); err != nil {
 		return err
 	}
-	if d.cleared, err = policy.Vet(rules.bundle.Rules(profile, d.issuer.Authority), d.request, parsed.CSR, now); err != nil {
+	by := rules.bundle.Rules(profile, d.issuer.Authority)
+	by.Weak = s.Weak
+	if d.cleared, err = policy.Vet(by, d.request, parsed.CSR, now); err != nil {
 		return err
 	}
 	// The signature is the dearest check, so it comes when all else has passed.

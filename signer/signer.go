@@ -45,6 +45,9 @@ type Signer struct {
 	// Unseparated says that front and signer run under one account, so that
 	// promise P3 does not hold; it stands on every checkpoint.
 	Unseparated bool
+	// Weak names the list of known keys that has a SubjectPublicKeyInfo, or gives ""; nil
+	// where there are no lists.
+	Weak func(spki []byte) string
 	// Report, if set, is told what it goes on without: a snapshot that cannot be
 	// used, or kept; and of a key that is not loaded. Several goroutines may call it at once.
 	Report func(error)

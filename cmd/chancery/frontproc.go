@@ -116,6 +116,10 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	if err != nil {
 		return f, halfway(l).Because(err.Error())
 	}
+	weak, err := l.weak()
+	if err != nil {
+		return f, err
+	}
 	f.book, err = openBook(ctx, l, strings.TrimSpace(string(logID)))
 	if err != nil {
 		return f, err
@@ -130,7 +134,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: f.book, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
-		Vouched: f.vouched, Tokens: f.book, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
+		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanCRL, Revoked: f.publisher.Revoked,
 		Report: func(err error) { log.Error("front and signer", "error", err) },

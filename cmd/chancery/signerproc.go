@@ -26,14 +26,19 @@ func runSigner(ctx context.Context, l layout, fds inherited, log *slog.Logger) e
 	syscall.Umask(0o077)
 	ctx, cancel := whileAlive(ctx, fds)
 	defer cancel()
+	weak, err := l.weak()
+	if err != nil {
+		return reportReady(fds, err)
+	}
 	s := &signer.Signer{
-		Dir: l.signer(), Parse: config.Profile, Now: wallClock(), Random: rand.Reader,
+		Weak: weak.List,
+		Dir:  l.signer(), Parse: config.Profile, Now: wallClock(), Random: rand.Reader,
 		Since: sinceBoot, Space: space(l.signer()), KDF: derivation(),
 		// One account for both processes is what solo allows and separated refuses.
 		Unseparated: true,
 		Report:      func(err error) { log.Warn("the signer goes on without", "error", err) },
 	}
-	err := damagedLog(unheld(ctx, s.Open))
+	err = damagedLog(unheld(ctx, s.Open))
 	if err := reportReady(fds, err); err != nil {
 		return err
 	}
