@@ -60,6 +60,10 @@ type Status struct {
 	BundleExpires time.Time `json:"bundle_expires,omitzero"`
 	Exceptions    []string  `json:"exceptions,omitempty"`
 	Counts        Counts    `json:"counts"`
+	// Lines say of each line of authorities whether it can sign now.
+	Lines []LineState `json:"lines,omitempty"`
+	// Checks are what was looked at, as in /readyz.
+	Checks []Check `json:"checks,omitempty"`
 	// Problem is why nothing is issued now; nil if certificates are issued.
 	Problem *Problem `json:"problem,omitempty"`
 }

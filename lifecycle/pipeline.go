@@ -240,8 +240,8 @@ func (s *shift) land(f *flight) {
 		s.sentBack(f, p)
 	case p != nil:
 		s.progress = true
-		if p.Code == ca.E3001 {
-			s.r.hear(true)
+		if len(f.wishes) == 0 || p.Code == ca.E3001 || p.Code == ca.E3003 { // and not of this batch
+			s.r.hear(p)
 		}
 		for _, w := range f.wishes {
 			s.r.finish(w, ca.Issued{}, p)
@@ -255,7 +255,7 @@ func (s *shift) land(f *flight) {
 			return
 		}
 		s.progress = true
-		s.r.hear(false)
+		s.r.hear(nil)
 		for _, row := range rows {
 			if row.wish.replaces != nil {
 				s.swaps = append(s.swaps, row)

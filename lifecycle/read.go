@@ -120,7 +120,8 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 	if err != nil {
 		return ca.Status{}, err
 	}
-	s := ca.Status{Version: r.o.Version, Database: r.o.Database, DatabaseID: r.o.DatabaseID, Mark: mark, Counts: counts}
+	checks := r.Ready(ctx)
+	s := ca.Status{Checks: checks, Version: r.o.Version, Database: r.o.Database, DatabaseID: r.o.DatabaseID, Mark: mark, Counts: counts}
 	length := r.length(ctx, mark)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,12 +132,21 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 				s.Counts.Authorities++
 			}
 		}
-		s.Log, s.LogNo, s.Sealed = v.session.Log, v.session.LogNo, r.sealed
+		s.Log, s.LogNo, s.Sealed = v.session.Log, v.session.LogNo, r.unwilling != nil && r.unwilling.Code == ca.E3001
 		s.Leaves, s.Unsettled = length, len(v.settled.unknown)
 		s.Assurance, s.Unseparated = v.session.Assurance, v.session.Unseparated
 		s.BundleVersion, s.BundleExpires, s.Exceptions = v.bundle.Version, v.bundle.Expires, v.bundle.Exceptions
-		if s.Problem == nil && len(v.authorities) == 0 {
+		s.Lines = v.lines(r.o.Now())
+		switch {
+		case s.Problem == nil && len(v.authorities) == 0:
 			s.Problem = noAuthority()
+		case s.Problem == nil && !s.Sealed:
+			s.Problem = r.unwilling
+		}
+		for i := range s.Lines {
+			if r.unwilling != nil {
+				s.Lines[i].Signs, s.Lines[i].Problem = "", r.unwilling
+			}
 		}
 	}
 	return s, nil

@@ -29,7 +29,7 @@ const (
 )
 
 // Options are what a Registrar works with. All but Promiser, Weak, Past, Archive, Space,
-// Publish, PlanList, Revoked and Report must be set.
+// Publish, PlanList, Revoked, Published and Report must be set.
 type Options struct {
 	Book    Book
 	Shelf   Shelf
@@ -78,6 +78,9 @@ type Options struct {
 	// Revoked is told of each authority whose certificate was revoked; it must not
 	// wait. It may be nil.
 	Revoked func(authority string)
+	// Published says what the published list of an authority says of itself, false without
+	// one. It may be nil where nothing is published.
+	Published func(authority string) (ca.ListHead, bool)
 	// Report takes what went wrong between front, signer and book, for the log. It
 	// may be nil.
 	Report func(error)
@@ -120,8 +123,9 @@ type Registrar struct {
 	// even kept waiting; frozen that this lasts until a restart.
 	problem        *ca.Problem
 	closed, frozen bool
-	// sealed says that the signer's keys were locked when last heard of.
-	sealed bool
+	// unwilling is why the signer signed nothing when last heard of: its keys are locked,
+	// its clock is wrong, too much is unsettled; nil if it signs.
+	unwilling *ca.Problem
 	// decided are what officers have said, by intent.
 	decided map[int64]ca.Decision
 	// changed is closed, and replaced, whenever one of the above changes.
@@ -319,12 +323,7 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 	if err != nil {
 		return policy.Rules{}, err
 	}
-	var newest *ca.Authority // the one that the signer takes
-	for i, a := range v.authorities {
-		if a.Line == line && a.Kind == ca.Issuing && a.State == ca.Active && a.Fallen == "" && (newest == nil || a.NewerThan(*newest)) {
-			newest = &v.authorities[i]
-		}
-	}
+	newest := ca.Signing(v.authorities, line) // the one that the signer takes
 	switch {
 	case newest != nil:
 		rules := v.bundle.Rules(p, *newest)

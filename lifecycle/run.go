@@ -200,7 +200,10 @@ func (r *Registrar) answer(ctx context.Context, v *view, lost []*wish) {
 func (r *Registrar) open(v *view) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.view, r.problem, r.closed, r.sealed = v, nil, false, v.session.Sealed
+	r.view, r.problem, r.closed, r.unwilling = v, nil, false, nil
+	if v.session.Sealed {
+		r.unwilling = ca.Locked(ca.E3001, "the signing keys are locked", "chancery key unlock")
+	}
 	r.tell()
 }
 
@@ -243,11 +246,11 @@ func (r *Registrar) obey(rules policy.Bundle) {
 	r.tell()
 }
 
-// hear notes whether the signer's keys are locked.
-func (r *Registrar) hear(sealed bool) {
+// hear notes why the signer signs nothing, nil if it signs.
+func (r *Registrar) hear(p *ca.Problem) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sealed = sealed
+	r.unwilling = p
 }
 
 // tell wakes those who wait for a change. The caller holds mu.

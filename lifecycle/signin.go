@@ -111,21 +111,3 @@ func uidOf(id string) int {
 	}
 	return uid
 }
-
-// Ready says why nothing is issued now, or that the book does not answer; nil if
-// certificates are issued.
-func (r *Registrar) Ready(ctx context.Context) error {
-	r.mu.Lock()
-	problem, v, sealed := r.problem, r.view, r.sealed
-	r.mu.Unlock()
-	switch {
-	case problem != nil:
-		return problem
-	case v == nil:
-		return ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment")
-	case sealed:
-		return ca.Locked(ca.E3001, "the signing keys are locked", "chancery key unlock")
-	}
-	_, err := r.o.Book.Mark(ctx)
-	return err
-}

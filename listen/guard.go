@@ -32,8 +32,8 @@ type Gate interface {
 	SignIn(ctx context.Context, token string) (ca.Actor, error)
 	// SignInBy gives the actor of a client certificate whose key the connection proved.
 	SignInBy(ctx context.Context, der []byte) (ca.Actor, error)
-	// Ready says what keeps the service from issuing; nil if nothing does.
-	Ready(ctx context.Context) error
+	// Ready says what keeps the service from being of use.
+	Ready(ctx context.Context) []ca.Check
 }
 
 // Guarded are what a Guard needs. All must be set.
@@ -55,7 +55,7 @@ type guard struct {
 	failures failures
 
 	mu    sync.Mutex // held while it is asked
-	last  error      // of Ready
+	last  []ca.Check // of Ready
 	asked time.Time
 }
 
@@ -154,8 +154,8 @@ func (g *guard) fail(w http.ResponseWriter, r *http.Request, err error) {
 	respond.Fail(w, r, g.Log, err)
 }
 
-// health answers /healthz, whether the process lives, and /readyz, whether it issues. Both
-// are for everybody, so they say no more than a code.
+// health answers /healthz, whether the process lives, and /readyz, whether it is of use.
+// Both are for everybody, so they say no more than ids of checks, and codes.
 func (g *guard) health(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -164,15 +164,17 @@ func (g *guard) health(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := struct {
 		Status string `json:"status"`
-		Code   string `json:"code,omitempty"`
+		// Code is that of the first check that failed.
+		Code   ca.Code    `json:"code,omitempty"`
+		Checks []ca.Check `json:"checks,omitempty"`
 	}{Status: "ok"}
 	status := http.StatusOK
 	if r.URL.Path == "/readyz" {
-		if err := g.ready(r.Context()); err != nil {
-			status, answer.Status, answer.Code = http.StatusServiceUnavailable, "not ready", string(ca.E9000)
-			var p *ca.Problem
-			if errors.As(err, &p) {
-				answer.Code = string(p.Code)
+		for _, c := range g.ready(r.Context()) {
+			c.Message = ""
+			answer.Checks = append(answer.Checks, c)
+			if c.Level == ca.Failed && status == http.StatusOK {
+				status, answer.Status, answer.Code = http.StatusServiceUnavailable, "not ready", c.Code
 			}
 		}
 	}
@@ -181,7 +183,7 @@ func (g *guard) health(w http.ResponseWriter, r *http.Request) {
 
 // ready asks at most once in readyAge, however many strangers ask, since the answer is
 // looked for in the database.
-func (g *guard) ready(ctx context.Context) error {
+func (g *guard) ready(ctx context.Context) []ca.Check {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if now := g.Now(); now.Sub(g.asked).Abs() >= readyAge {

@@ -198,7 +198,7 @@ func TestADiskThatFailsHasNoCertificateAfterTheOtherIssued(t *testing.T) {
 }
 
 // A gate knows one token.
-type gate struct{ ready error }
+type gate struct{ ready []ca.Check }
 
 func (gate) SignIn(_ context.Context, token string) (ca.Actor, error) {
 	if token != "good" {
@@ -214,7 +214,7 @@ func (gate) SignInBy(_ context.Context, der []byte) (ca.Actor, error) {
 	return ca.Actor{ID: "uid:2", Method: ca.MethodCertificate}, nil
 }
 
-func (g gate) Ready(context.Context) error { return g.ready }
+func (g gate) Ready(context.Context) []ca.Check { return g.ready }
 
 func guarded(g gate, now func() time.Time) http.Handler {
 	return Guard(Guarded{
@@ -292,8 +292,8 @@ func TestWB01_APageOfAnotherSiteChangesNothing(t *testing.T) {
 
 func TestReadyzSaysWhyItIsNotAndNoMore(t *testing.T) {
 	w := httptest.NewRecorder()
-	guarded(gate{ready: ca.Locked(ca.E3001, "a secret of ours", "")}, time.Now).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
-	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "E3001") || strings.Contains(w.Body.String(), "secret") {
+	guarded(gate{ready: []ca.Check{{ID: "database", Level: ca.Warned}, {ID: "service", Level: ca.Failed, Code: ca.E3001, Message: "a secret of ours"}, {ID: "lists", Level: ca.Failed}}}, time.Now).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"code":"E3001","checks":[{"id":"database","level":"warn"},{"id":"service","level":"fail","code":"E3001"},{"id":"lists","level":"fail"}]`) || strings.Contains(w.Body.String(), "secret") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

@@ -112,10 +112,25 @@ func (a *app) statusCommand() *cobra.Command {
 				if s.Problem != nil {
 					s.Problem.Fix = a.pasteable(s.Problem.Fix)
 				}
+				for _, l := range s.Lines {
+					if l.Problem != nil && l.Problem != s.Problem {
+						l.Problem.Fix = a.pasteable(l.Problem.Fix)
+					}
+				}
 				return a.print(s, statusText(s))
 			})
 		},
 	}
+}
+
+// unsigned counts the lines for which nothing is signed.
+func unsigned(all []ca.LineState) (n int) {
+	for _, l := range all {
+		if l.Problem != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func statusText(s ca.Status) string {
@@ -128,10 +143,22 @@ func statusText(s ca.Status) string {
 		}
 	case s.Sealed:
 		state = "not issuing: the signing keys are locked (chancery key unlock)"
+	case unsigned(s.Lines) == len(s.Lines) && len(s.Lines) > 0:
+		state = "not issuing: no line of authorities can sign"
+	case unsigned(s.Lines) > 0:
+		state = "issuing, but not for every line of authorities"
 	}
 	fmt.Fprintf(&b, "%s\n  certificates  %d valid, %d of them end within 30 days; %d revoked, %d expired, %d void\n", state,
 		s.Counts.Valid, s.Counts.Expiring, s.Counts.Revoked, s.Counts.Expired, s.Counts.Void)
 	fmt.Fprintf(&b, "  authorities   %d\n", s.Counts.Authorities)
+	for _, l := range s.Lines {
+		switch {
+		case l.Problem == nil:
+			fmt.Fprintf(&b, "  line          %s: %s signs\n", l.Line, l.Signs)
+		default:
+			fmt.Fprintf(&b, "! line          %s: %s  → %s\n", l.Line, l.Problem.Detail, l.Problem.Fix)
+		}
+	}
 	fmt.Fprintf(&b, "  log           %s, %d entries, settled up to %d\n", s.Log, s.Leaves, s.Mark)
 	fmt.Fprintf(&b, "  database      %s %s\n  policy        version %d, assurance %s\n", s.Database, s.DatabaseID, s.BundleVersion, s.Assurance)
 	if s.Unseparated {

@@ -294,7 +294,26 @@ func lookAtAuthorities(ctx context.Context, p *patient) []finding {
 			found = append(found, lasting(fmt.Sprintf("%s %s (%s)", a.Kind, a.Name, key), a.NotAfter, p.now, "chancery ca show "+a.Name))
 		}
 	}
-	return append(found, lookAtRows(ctx, p)...)
+	return append(append(found, lookAtLines(c.authorities, p.now)...), lookAtRows(ctx, p)...)
+}
+
+// lookAtLines names the lines that cannot sign. One of several may wait to be activated.
+func lookAtLines(all []ca.Authority, now time.Time) (found []finding) {
+	bound := slices.Clone(all)
+	for i, a := range bound {
+		bound[i].Fallen = ca.FallenOf(ca.Ancestry(all, a))
+	}
+	lines := ca.LinesOf(bound, nil, now)
+	told := warning
+	if unsigned(lines) == len(lines) {
+		told = failure
+	}
+	for _, l := range lines {
+		if l.Problem != nil {
+			found = append(found, told(l.Problem.Fix, "%s", l.Problem.Detail))
+		}
+	}
+	return found
 }
 
 // maxBehind is how far the clock may lie behind the last entry: two processes

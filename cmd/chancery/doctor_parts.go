@@ -51,8 +51,12 @@ func lookAtService(ctx context.Context, p *patient) (found []finding) {
 			found = append(found, failure(s.Problem.Fix, "the service runs and issues nothing: %s", s.Problem.Detail))
 		case s.Sealed:
 			found = append(found, warning("chancery key unlock", "the service runs and issues nothing: the signing keys are locked"))
-		default:
+		case unsigned(s.Lines) == 0:
 			found = append(found, ok("service %s runs and issues", s.Version))
+		case unsigned(s.Lines) < len(s.Lines): // lookAtAuthorities says for which
+			found = append(found, warning("chancery status", "service %s runs, and does not issue for every line of authorities", s.Version))
+		default:
+			found = append(found, failure("chancery status", "the service runs and issues nothing: no line of authorities can sign"))
 		}
 		if s.Unsettled > 0 {
 			found = append(found, failure("chancery status", "%s must be decided by an officer", counted(s.Unsettled, "intent")))

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"chancery/ca"
+)
+
+// Ready says what keeps the service from issuing, or those who trust it from believing it:
+// a check for each thing that was looked at, by the ids of `chancery doctor`. One that
+// failed means that others should be asked instead.
+func (r *Registrar) Ready(ctx context.Context) []ca.Check {
+	r.mu.Lock()
+	problem, v, unwilling := r.problem, r.view, r.unwilling
+	r.mu.Unlock()
+	_, err := r.o.Book.Mark(ctx)
+	checks := []ca.Check{checked("database", err)}
+	if v == nil && problem == nil {
+		problem = ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment")
+	}
+	clock := ca.Check{ID: "clock", Level: ca.Fine}
+	switch {
+	case problem != nil:
+		checks = append(checks, checked("service", problem))
+	case unwilling != nil && unwilling.Code == ca.E3003:
+		clock = checked("clock", unwilling)
+		checks = append(checks, checked("service", nil))
+	case unwilling != nil:
+		checks = append(checks, checked("service", unwilling))
+	default:
+		checks = append(checks, checked("service", nil))
+	}
+	checks = append(checks, clock)
+	if v == nil {
+		return checks
+	}
+	return append(checks, lineCheck(v.lines(r.o.Now())), r.listCheck(v.authorities))
+}
+
+// checked is the check of what went wrong, or did not.
+func checked(id string, err error) ca.Check {
+	var p *ca.Problem
+	switch {
+	case err == nil:
+		return ca.Check{ID: id, Level: ca.Fine}
+	case errors.As(err, &p):
+		return ca.Check{ID: id, Level: ca.Failed, Code: p.Code, Message: p.Detail}
+	}
+	return ca.Check{ID: id, Level: ca.Failed, Code: ca.E9000, Message: "it does not answer"}
+}
+
+// lines says which lines can sign: those of authorities, and those that profiles name.
+func (v *view) lines(now time.Time) []ca.LineState {
+	var named []string
+	for _, name := range slices.Sorted(maps.Keys(v.profiles)) {
+		named = append(named, v.profiles[name].Line)
+	}
+	if len(v.authorities) == 0 {
+		named = nil
+	}
+	return ca.LinesOf(v.authorities, named, now)
+}
+
+// lineCheck fails if no line can sign; one of several that cannot is a warning, because
+// whoever asks for the others is served.
+func lineCheck(all []ca.LineState) ca.Check {
+	out := ca.Check{ID: "authorities", Level: ca.Fine}
+	signing := 0
+	for _, l := range all {
+		if l.Problem == nil {
+			signing++
+			continue
+		}
+		if out.Level == ca.Fine {
+			out.Level, out.Code, out.Message = ca.Warned, l.Problem.Code, l.Problem.Detail
+		}
+	}
+	if signing == 0 {
+		p := noAuthority()
+		if out.Level = ca.Failed; out.Code == "" {
+			out.Code, out.Message = p.Code, p.Detail
+		}
+	}
+	return out
+}
+
+// listCheck fails if the published list of an authority has ended or is missing: whoever
+// checks certificates refuses all of it. One that is past half of its life is a warning
+// (security rule RV-08).
+func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
+	out := ca.Check{ID: "lists", Level: ca.Fine}
+	if r.o.Published == nil {
+		return out
+	}
+	now := r.o.Now()
+	worse := func(level ca.Level, message string) {
+		if out.Level != ca.Failed && (level == ca.Failed || out.Level == ca.Fine) {
+			out.Level, out.Message = level, message
+		}
+	}
+	for _, a := range all {
+		if !a.Lists(now) {
+			continue
+		}
+		l, there := r.o.Published(a.Name)
+		switch {
+		case !there:
+			worse(ca.Failed, "no revocation list of "+a.Name+" is published")
+		case !now.Before(l.NextUpdate):
+			worse(ca.Failed, fmt.Sprintf("the revocation list of %s ended on %s", a.Name, l.NextUpdate.Format(time.RFC3339)))
+		case now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2:
+			worse(ca.Warned, "the revocation list of "+a.Name+" is past half of its life")
+		}
+	}
+	return out
+}
