@@ -11,8 +11,9 @@
 //	                             forms: see addressed
 //	GET /pki/{generation}.chain.pem
 //	                             its certificate and those above it
+//	GET, POST /ocsp/{generation} how a certificate stands (RFC 6960, RFC 5019)
 //
 // Nothing can be enrolled here, nothing is asked of the reader, and what was known
 // once is answered though the database is gone: status outlives everything else.
-// Start at New, then Publisher.
+// Start at New, then Publisher and OCSP.
 package status

@@ -44,6 +44,9 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectPlans", selectPlans, []any{1, 2, "a ", 5}},
 		{"selectCSR", selectCSR, []any{"x"}},
 		{"selectBySerial", selectBySerial, []any{make([]byte, 32), "01"}},
+		{"selectLocated", selectLocated, []any{make([]byte, 32), "01"}},
+		{"selectStepsSince", selectStepsSince, []any{1, at, 10}},
+		{"selectNewestStep", selectNewestStep, []any{1, at, 1}},
 		{"selectByTail", selectByTail, []any{"01", 5}},
 		{"selectByName", selectByName, []any{"a", 5}},
 		{"selectByNameOf", selectByNameOf, []any{"a", "uid:1", 5}},
@@ -108,7 +111,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 // notSearched are the statements that have no plan worth
 // reading: plain inserts, and queries of tables with a handful of rows.
 var notSearched = []string{
-	"insertDatabaseID", "selectLogs", "insertLog", "selectVersion", "insertRequest", "insertCertificate", "insertName", "insertEvent", "insertRevocation", "takeKey", "putAuthority", "columns", "lastReason",
+	"insertDatabaseID", "selectLogs", "selectLogNumbers", "insertLog", "selectVersion", "insertRequest", "insertCertificate", "insertName", "insertEvent", "insertRevocation", "takeKey", "putAuthority", "columns", "lastReason",
 	"auditLogs",
 }
 

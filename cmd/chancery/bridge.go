@@ -87,3 +87,8 @@ func (b *bridge) PlanCRL(ctx context.Context, authority string, days int) (ca.Li
 func (b *bridge) CRL(ctx context.Context, authority string, days int) (ca.List, io.ReadCloser, error) {
 	return b.client.CRL(ctx, b.session.Load(), authority, days)
 }
+
+// OCSP has responses made; see status.Responder. It needs no session.
+func (b *bridge) OCSP(ctx context.Context, wishes []ca.OCSPWish) ([]ca.OCSPAnswer, error) {
+	return b.client.OCSP(ctx, wishes)
+}

@@ -58,7 +58,8 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 		return err
 	}
 	if public != nil {
-		group.Go(func() error { return status.Serve(ctx, public, f.public, log, stopWait/2) })
+		group.Go(func() error { return status.Serve(ctx, public, f.ocsp.Beside(f.public), log, stopWait/2) })
+		group.Go(func() error { return unlessCanceled(f.ocsp.Run(ctx)) })
 		// Lists are kept fresh where somebody can fetch them; a command that is alone
 		// publishes when it is told to.
 		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })
@@ -104,7 +105,26 @@ type front struct {
 	registrar *lifecycle.Registrar
 	publisher *status.Publisher
 	public    http.Handler // what everybody may fetch
+	ocsp      *status.OCSP
 	vouched   *lifecycle.Vouched
+}
+
+// A witnessed book tells of each revocation that it took, or may have taken, before
+// anybody else hears of it (security rule RV-07).
+type witnessed struct {
+	*store.Store
+	changed func(issuerKey ca.Digest, serial ca.Serial)
+}
+
+// Commit is that of the book.
+func (w witnessed) Commit(ctx context.Context, changes []ca.Change, next int64) ([]ca.RequestID, error) {
+	lost, err := w.Store.Commit(ctx, changes, next)
+	for _, c := range changes {
+		if c.Revocation != nil {
+			w.changed(c.Revocation.IssuerKey, c.Revocation.Serial)
+		}
+	}
+	return lost, err
 }
 
 // openFront opens the book, and makes what works on it.
@@ -132,8 +152,9 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	f.vouched = lifecycle.NewVouched(f.book)
 	published := status.Options{Shelf: f.vouched, Lists: l.lists(), Log: log, Now: wallClock()}
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
+	f.ocsp = status.NewOCSP(status.OCSPOptions{Shelf: f.vouched, Index: f.book, Responder: signer, Log: log, Now: wallClock()})
 	f.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: f.book, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
+		Book: witnessed{f.book, f.ocsp.Changed}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanCRL, Published: f.publisher.Published, Revoked: f.publisher.Revoked,

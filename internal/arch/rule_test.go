@@ -31,7 +31,7 @@ var may = map[string]string{
 	"signer/softkey": "ca",
 	"signer/wire":    "ca policy audit signer",
 	"store":          "ca audit",
-	"status":         "ca format",
+	"status":         "ca encode format internal/ocsp",
 	"listen":         "ca internal/csr internal/respond",
 	"verify":         "ca",
 	"trust":          "ca",

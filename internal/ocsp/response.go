@@ -46,11 +46,15 @@ type Response struct {
 	Nonce []byte
 	// Certificates are those that came with it, in DER.
 	Certificates [][]byte
+	// KeyHash is the SHA-1 of the responder's key; nil if it named itself otherwise.
+	KeyHash []byte
+	// Algorithm is what it was signed with, as encode.SignatureAlgorithm takes it; empty
+	// if that is not known here.
+	Algorithm string
+	Signature []byte
 
-	tbs, signature []byte
-	algorithm      x509.SignatureAlgorithm
-	// name is the responder's subject in DER, or key the SHA-1 of its key.
-	name, key []byte
+	tbs  []byte
+	name []byte // the responder's subject in DER, instead of KeyHash
 }
 
 var errResponse = errors.New("malformed OCSP response")
@@ -80,10 +84,15 @@ func (r *Response) readBasic(s cryptobyte.String) bool {
 	var body, tbs, algorithm, oid, wrapped, list cryptobyte.String
 	if !s.ReadASN1(&body, asn1.SEQUENCE) || !s.Empty() || !body.ReadASN1Element(&tbs, asn1.SEQUENCE) ||
 		!body.ReadASN1(&algorithm, asn1.SEQUENCE) || !algorithm.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) ||
-		!body.ReadASN1BitStringAsBytes(&r.signature) {
+		!body.ReadASN1BitStringAsBytes(&r.Signature) {
 		return false
 	}
-	r.tbs, r.algorithm = tbs, algorithms[string(oid)]
+	r.tbs = tbs
+	for _, a := range algorithms {
+		if string(oid) == a.oid {
+			r.Algorithm = a.name
+		}
+	}
 	if !body.Empty() {
 		if !body.ReadASN1(&wrapped, singles) || !body.Empty() || !wrapped.ReadASN1(&list, asn1.SEQUENCE) || !wrapped.Empty() {
 			return false
@@ -100,14 +109,27 @@ func (r *Response) readBasic(s cryptobyte.String) bool {
 }
 
 // algorithms are those that responders sign with, by the content of their identifiers.
-var algorithms = map[string]x509.SignatureAlgorithm{
-	"\x2a\x86\x48\xce\x3d\x04\x03\x02":     x509.ECDSAWithSHA256,
-	"\x2a\x86\x48\xce\x3d\x04\x03\x03":     x509.ECDSAWithSHA384,
-	"\x2a\x86\x48\xce\x3d\x04\x03\x04":     x509.ECDSAWithSHA512,
-	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b": x509.SHA256WithRSA,
-	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c": x509.SHA384WithRSA,
-	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d": x509.SHA512WithRSA,
-	"\x2b\x65\x70":                         x509.PureEd25519,
+var algorithms = [...]struct {
+	oid, name string
+	x509      x509.SignatureAlgorithm
+}{
+	{"\x2a\x86\x48\xce\x3d\x04\x03\x02", "ecdsa+sha256", x509.ECDSAWithSHA256},
+	{"\x2a\x86\x48\xce\x3d\x04\x03\x03", "ecdsa+sha384", x509.ECDSAWithSHA384},
+	{"\x2a\x86\x48\xce\x3d\x04\x03\x04", "ecdsa+sha512", x509.ECDSAWithSHA512},
+	{"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b", "rsa+sha256", x509.SHA256WithRSA},
+	{"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c", "rsa+sha384", x509.SHA384WithRSA},
+	{"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d", "rsa+sha512", x509.SHA512WithRSA},
+	{"\x2b\x65\x70", "ed25519", x509.PureEd25519},
+}
+
+// signed tells whether the signature is that of a certificate's key.
+func (r *Response) signed(by *x509.Certificate) error {
+	for _, a := range algorithms {
+		if a.name == r.Algorithm {
+			return by.CheckSignature(a.x509, r.tbs, r.Signature)
+		}
+	}
+	return errors.New("its algorithm is not known here")
 }
 
 // readData reads a ResponseData.
@@ -122,7 +144,7 @@ func (r *Response) readData(s cryptobyte.String) bool {
 			return false
 		}
 		r.name = id
-	case !body.ReadASN1(&id, asn1.Tag(0xa2)) || !id.ReadASN1Bytes(&r.key, asn1.OCTET_STRING) || !id.Empty():
+	case !body.ReadASN1(&id, asn1.Tag(0xa2)) || !id.ReadASN1Bytes(&r.KeyHash, asn1.OCTET_STRING) || !id.Empty():
 		return false
 	}
 	if !body.ReadASN1GeneralizedTime(&r.ProducedAt) || !body.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
@@ -193,7 +215,7 @@ func readRevoked(s *cryptobyte.String, single *ca.OCSPSingle) bool {
 // §4.2.2.2). Whether the times of the answers fit is Current's matter.
 func (r Response) Signer(issuer *x509.Certificate, now time.Time) (*x509.Certificate, error) {
 	if r.by(issuer) {
-		if err := issuer.CheckSignature(r.algorithm, r.tbs, r.signature); err != nil {
+		if err := r.signed(issuer); err != nil {
 			return nil, fmt.Errorf("its signature is not that of %s: %w", issuer.Subject, err)
 		}
 		return issuer, nil
@@ -211,7 +233,7 @@ func (r Response) Signer(issuer *x509.Certificate, now time.Time) (*x509.Certifi
 		case now.Before(c.NotBefore) || now.After(c.NotAfter):
 			return nil, fmt.Errorf("the certificate of %s, which signed it, is good from %s to %s", c.Subject, c.NotBefore, c.NotAfter)
 		}
-		if err := c.CheckSignature(r.algorithm, r.tbs, r.signature); err != nil {
+		if err := r.signed(c); err != nil {
 			return nil, fmt.Errorf("its signature is not that of %s: %w", c.Subject, err)
 		}
 		return c, nil
@@ -226,7 +248,7 @@ func (r Response) by(c *x509.Certificate) bool {
 	}
 	octets, err := keyOctets(c.RawSubjectPublicKeyInfo)
 	sum := sha1.Sum(octets)
-	return err == nil && bytes.Equal(sum[:], r.key)
+	return err == nil && bytes.Equal(sum[:], r.KeyHash)
 }
 
 // Current gives what the response says of a CertID, if it is of this time: a clock may
