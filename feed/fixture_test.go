@@ -205,8 +205,8 @@ func foreign(r *mrand.Rand) ca.Serial {
 	return ca.Serial(hex.EncodeToString(n))
 }
 
-// want is the right answer.
-func want(s ca.Serial, revoked bool) feed.Status {
+// want is the right answer of a feed with the horizon.
+func want(s ca.Serial, revoked bool, horizon time.Time) feed.Status {
 	b := s.Bytes()
 	switch {
 	case revoked:

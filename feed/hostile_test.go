@@ -4,6 +4,7 @@ package feed_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"iter"
@@ -89,6 +90,11 @@ func TestFieldsThatMakeNoSenseAreRefusedThoughSigned(t *testing.T) {
 	t.Parallel()
 	i := quick(t)
 	complete, delta, _ := pair(t, i, 2)
+	body, err := feed.Build(book{}.input(mrand.New(mrand.NewPCG(1, 1)), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := i.file(t, 7, body, nil)
 	long := func(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
 	for _, tt := range []struct {
 		name   string
@@ -125,6 +131,9 @@ func TestFieldsThatMakeNoSenseAreRefusedThoughSigned(t *testing.T) {
 		{"fewer rows than an equation has", complete, 152, []byte{0, 0, 0, 120}},
 		{"no rows in the second table", complete, 156, []byte{0, 0, 0, 0}},
 		{"as many rows as a table can have", complete, 156, []byte{0x10, 0, 0, 0}},
+		{"columns without rows", empty, 148, []byte{0, 0, 0, 1}},
+		{"a salt without a first table", empty, 160, []byte{1}},
+		{"a salt without a second table", empty, 176, []byte{1}},
 		{"a horizon after what is listed", delta, 128, long(noon.Unix() + 90)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -207,6 +216,34 @@ func TestADeltaStandsOnItsBaseAlone(t *testing.T) {
 	h.Issuer[0]++
 	if _, err := feed.New(h, body, complete); err == nil {
 		t.Error("New takes a base of another issuer")
+	}
+}
+
+// What a delta names by its digest may still be no base for it.
+func TestADigestAloneMakesNoBase(t *testing.T) {
+	t.Parallel()
+	i, other := quick(t), issuers(t)["ecdsa-p256"]
+	complete, delta, _ := pair(t, i, 14)
+	theirs, _, _ := pair(t, other, 14)
+	long := func(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
+	for name, base := range map[string][]byte{
+		"of another issuer":     theirs,
+		"with another number":   rewritten(t, i, complete, 64, long(6)...),
+		"that is a delta":       rewritten(t, i, delta, 64, long(7)...),
+		"that is no feed":       []byte("no feed"),
+		"without its signature": complete[:len(complete)-66],
+	} {
+		if name == "that is a delta" {
+			base = rewritten(t, i, base, 88, long(3)...) // below its own number
+		}
+		digest := sha256.Sum256(base)
+		over := rewritten(t, i, delta, 96, digest[:]...)
+		if _, err := feed.Parse(over, base); err == nil {
+			t.Errorf("Parse takes a base %s", name)
+		}
+		if _, err := verify.OpenDelta(over, base, i.spki, noon); err == nil {
+			t.Errorf("OpenDelta takes a base %s", name)
+		}
 	}
 }
 

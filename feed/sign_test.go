@@ -5,6 +5,8 @@ package feed_test
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"testing"
 	"time"
 
@@ -69,6 +71,9 @@ func TestAResponderThatIsNoneIsRefused(t *testing.T) {
 			c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageDigitalSignature|x509.KeyUsageCertSign
 		}},
 		{"whose key may sign certificates alone", i, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCertSign }},
+		{"with a critical extension that nobody knows", i, func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
+		}},
 		{"that has ended", i, func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Minute) }},
 		{"that is not yet valid", i, func(c *x509.Certificate) { c.NotBefore = noon.Add(time.Minute) }},
 	} {
