@@ -2,7 +2,10 @@
 
 package ca
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A CertificateKind says what a row of the book stands for.
 type CertificateKind string
@@ -87,6 +90,18 @@ func (c Certificate) Title() string {
 	return c.PublicName()
 }
 
+// The words of a profile's rule unique that demand something (R67).
+const (
+	UniqueName    = "common_name"
+	UniqueSubject = "subject"
+)
+
+// SameHolder tells whether two certificates are a renewal of each other as far as anybody can
+// see: the same owner, and the same names in whatever order.
+func SameHolder(a, b Certificate) bool {
+	return a.Owner == b.Owner && len(a.Names) == len(b.Names) && !slices.ContainsFunc(a.Names, func(n Name) bool { return !slices.Contains(b.Names, n) })
+}
+
 // An Answer is what the signer gives for one wish: a certificate with its leaf,
 // or a problem.
 type Answer struct {
@@ -116,6 +131,9 @@ type Change struct {
 	Request *Request
 	// Certificate is the row to insert, if the step has one.
 	Certificate *Certificate
+	// Unique is what no other live certificate of the profile may share with it: UniqueName,
+	// UniqueSubject, or empty for nothing.
+	Unique string
 	// Authority is the generation to insert or to move to another state.
 	Authority *Authority
 	// Revocation is the row to insert, if the step is one.

@@ -24,8 +24,8 @@ const heldKey = "key "
 // has it: a key that no other owner's live certificate has (E2210, security rule PF-07),
 // and under a profile that says so a subject or common name of its own (E2125, R67).
 // What is taken is given back when the wish is answered, so that of two at the same
-// moment the second waits for what becomes of the first. That holds within one front;
-// docs/limits.md says so.
+// moment the second waits for what becomes of the first. That holds within one front; between
+// two of them the commit decides (see outrun).
 //
 // The signature of a request is the signer's to verify, after all else. But whoever only
 // copied a public key must not learn by E2210 or E2301 that somebody has a certificate of
@@ -101,10 +101,9 @@ func (r *Registrar) release(w *wish) {
 	w.holds = nil
 }
 
-// same tells whether two certificates are a renewal of each other as far as anybody can
-// see: the same owner, and the same names in whatever order.
+// same tells whether two requests are a renewal of each other as far as anybody can see.
 func same(owner, otherOwner string, names, others []ca.Name) bool {
-	return owner == otherOwner && len(names) == len(others) && !slices.ContainsFunc(names, func(n ca.Name) bool { return !slices.Contains(others, n) })
+	return ca.SameHolder(ca.Certificate{Owner: owner, Names: names}, ca.Certificate{Owner: otherOwner, Names: others})
 }
 
 // free asks the book. Whether the request's signature verifies it asks only where the key
@@ -130,6 +129,13 @@ func (r *Registrar) free(ctx context.Context, q ca.Request, draft ca.Draft, p ca
 		return ca.Refused(ca.E2125, fmt.Sprintf("there is a live certificate for %s under profile %s", ca.Show(cn), p.Name), fix).
 			Because("rule unique is " + p.Unique + "; its owner renews it with the same names")
 	})
+}
+
+// outrun asks the book once more, for a wish that has waited since it was asked first.
+func (r *Registrar) outrun(ctx context.Context, v *view, w *wish) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	return r.free(ctx, w.request, w.cleared.Draft(), v.profiles[w.request.Profile], w.proven)
 }
 
 // alike looks through the live end-entity certificates of a filter.

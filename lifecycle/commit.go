@@ -13,6 +13,7 @@ import (
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/policy"
 )
 
 // A row is a signed certificate on its way into the book.
@@ -26,6 +27,9 @@ type row struct {
 	// other says that the key stands for another request, so there is nothing to
 	// hand out.
 	other bool
+	// outrun is why the certificate, which stands, may not: another node was first. It is
+	// revoked, and its requester is told.
+	outrun error
 }
 
 // A group is what one transaction commits.
@@ -95,7 +99,11 @@ func (s *shift) change(w *wish, a ca.Answer) (ca.Change, error) {
 		NotBefore: x.NotBefore, NotAfter: x.NotAfter,
 	}
 	i := intent{record: Record{Index: a.Index, Leaf: a.Leaf}, leaf: l}
-	return i.change(s.v.session.LogNo, b, a.DER), nil
+	change := i.change(s.v.session.LogNo, b, a.DER)
+	if unique := s.v.profiles[w.request.Profile].Unique; unique != policy.NotUnique {
+		change.Unique = unique
+	}
+	return change, nil
 }
 
 // commit writes the group in leaf order, and finds out for each row what its
@@ -151,8 +159,11 @@ func (g *group) single(ctx context.Context, book Book) (lost []ca.RequestID, err
 	return lost, err
 }
 
+// errOutrun says that another node has what this certificate may not share.
+var errOutrun = errors.New("another node was first")
+
 // winner finds the certificate to hand out when another node's request of the
-// same idempotency key was committed first.
+// same idempotency key was committed first. Without one it was the key or the name.
 func (g *group) winner(ctx context.Context, book Book, id ca.RequestID) error {
 	for i := range g.rows {
 		row := &g.rows[i]
@@ -164,8 +175,10 @@ func (g *group) winner(ctx context.Context, book Book, id ca.RequestID) error {
 		switch {
 		case err != nil:
 			return err
-		case first != nil:
+		case first != nil && c.ID != row.change.Certificate.ID:
 			row.stands, row.repeated, row.other = c, true, !first.Same(q)
+		default:
+			row.outrun = errOutrun
 		}
 	}
 	return nil

@@ -128,13 +128,13 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 		}
 		if !s.over && !s.telling && s.waiting == nil && len(s.r.steps) == 0 && len(s.swaps) == 0 && len(s.flights) < maxFlights && len(s.landed) < maxBatch {
 			if intake = s.r.queue; len(s.r.again) > 0 {
-				s.send(ctx, s.batch(nil))
+				s.send(ctx, s.batch(ctx, nil))
 				continue
 			}
 		}
 		select {
 		case w := <-intake:
-			s.send(ctx, s.batch(w))
+			s.send(ctx, s.batch(ctx, w))
 		case s.waiting = <-errands:
 		case <-s.r.decide:
 			s.over = true // and the settling that follows carries it out
@@ -159,7 +159,7 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 
 // batch gathers what waits: wishes sent back first, then those of the queue. It
 // leaves out those that were answered or given up meanwhile.
-func (s *shift) batch(first *wish) []*wish {
+func (s *shift) batch(ctx context.Context, first *wish) []*wish {
 	var out []*wish
 	octets := 0
 	take := func(w *wish) {
@@ -174,8 +174,15 @@ func (s *shift) batch(first *wish) []*wish {
 		}
 	}
 	for len(s.r.again) > 0 && len(out) < maxBatch-1 && octets < maxOctets {
-		take(s.r.again[0])
+		w := s.r.again[0]
 		s.r.again = s.r.again[1:]
+		// Whoever closed the session may have had something signed meanwhile: its rows are
+		// settled by now, and nobody signs until this session is closed.
+		if err := s.r.outrun(ctx, s.v, w); err != nil {
+			s.r.finish(w, ca.Issued{}, err)
+			continue
+		}
+		take(w)
 	}
 	if first != nil {
 		take(first)
@@ -308,6 +315,7 @@ func (s *shift) write(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 		defer cancel()
 		g.commit(ctx, s.r.o.Book)
+		s.outran(ctx, &g)
 		s.written <- g
 	}()
 }
@@ -326,6 +334,10 @@ func (s *shift) stand(g group) {
 	}
 	s.mark = g.next
 	for _, row := range g.rows {
+		if row.outrun != nil {
+			s.withdraw(row)
+			continue
+		}
 		if row.other {
 			s.r.finish(row.wish, ca.Issued{}, otherContent())
 			continue
@@ -334,4 +346,28 @@ func (s *shift) stand(g group) {
 			Certificate: row.stands, Chain: s.v.chain(row.stands.Authority), Notices: row.wish.cleared.Notices(), Repeated: row.repeated,
 		}, nil)
 	}
+}
+
+// outran finds out what to tell those whom another node outran.
+func (s *shift) outran(ctx context.Context, g *group) {
+	for i := range g.rows {
+		if row := &g.rows[i]; g.err == nil && row.outrun != nil {
+			// What was first may be gone by now.
+			if row.outrun = s.r.outrun(ctx, s.v, row.wish); row.outrun == nil {
+				row.outrun = ca.Unavailable(ca.E2301, "another request for the same key or subject was first", "try again")
+			}
+		}
+	}
+}
+
+// withdraw refuses a request whose certificate another node outran, and has the certificate
+// revoked, which nobody was given. If the process dies before that it stands, undelivered to
+// its requester, until somebody revokes it: two nodes, the same key or name, and a crash must
+// meet within milliseconds.
+func (s *shift) withdraw(row row) {
+	c := row.change.Certificate
+	s.r.steps = append(s.r.steps, &revoking{
+		step: ca.Revoking{ID: c.ID, Step: 1, Reason: ca.Superseded, By: ca.MethodService}, of: *c, done: make(chan error, 1),
+	})
+	s.r.finish(row.wish, ca.Issued{}, row.outrun)
 }

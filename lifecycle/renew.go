@@ -232,6 +232,7 @@ func (s *shift) swap(ctx context.Context) {
 	}
 	g.next = max(min(s.known, s.floor), s.mark)
 	g.commit(ctx, s.r.o.Book)
+	s.outran(ctx, &g)
 	s.stand(g)
 	if g.err == nil {
 		for _, row := range g.rows {

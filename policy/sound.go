@@ -99,11 +99,11 @@ func Sound(p ca.Profile) (ca.Profile, error) {
 	return p, nil
 }
 
-// The words of unique (R67).
+// The words of unique (R67); the others are ca's.
 const (
 	NotUnique     = "no"
-	UniqueName    = "common_name"
-	UniqueSubject = "subject"
+	UniqueName    = ca.UniqueName
+	UniqueSubject = ca.UniqueSubject
 )
 
 // The words of server_keys and key_encryption beside those of subjects.

@@ -92,7 +92,10 @@ func (s *Store) Commit(ctx context.Context, changes []ca.Change, next int64) (lo
 		w.ctx, w.tx = ctx, tx
 		err := w.all(changes)
 		if err == nil {
-			err = s.moveMark(ctx, tx, logNo, next)
+			var logs int
+			if logs, err = s.moveMark(ctx, tx, logNo, next); err == nil && logs > 1 {
+				err = w.sole(changes)
+			}
 		}
 		if err == nil && sweep {
 			_, err = tx.ExecContext(ctx, dropKeys, millis(now))
@@ -127,22 +130,31 @@ func (s *Store) checkCommit(changes []ca.Change) (logNo uint16, err error) {
 	return logNo, nil
 }
 
-// moveMark writes the mark; logNo is 0 if there are no rows.
-func (s *Store) moveMark(ctx context.Context, tx *sql.Tx, logNo uint16, next int64) error {
-	var r sql.Result
-	var err error
-	if logNo == 0 {
-		r, err = tx.ExecContext(ctx, updateMark, next, s.logID, next)
+// moveMark writes the mark; logNo is 0 if there are no rows. logs is how many logs write in
+// the book, where several can.
+func (s *Store) moveMark(ctx context.Context, tx *sql.Tx, logNo uint16, next int64) (logs int, err error) {
+	text, values := updateMark, []any{next, s.logID, next}
+	if logNo != 0 {
+		text, values = updateMarkAndNumber, []any{next, int64(logNo), s.logID, next, int64(logNo)}
+	}
+	changed := int64(0)
+	if s.engine.name == postgresName {
+		// In the same statement, so that a book of one log is not asked another question.
+		if err = tx.QueryRowContext(ctx, text+countLogs, values...).Scan(&logs); err == nil {
+			changed = 1
+		} else if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
 	} else {
-		r, err = tx.ExecContext(ctx, updateMarkAndNumber, next, int64(logNo), s.logID, next, int64(logNo))
+		var r sql.Result
+		if r, err = tx.ExecContext(ctx, text, values...); err == nil {
+			changed, err = r.RowsAffected()
+		}
 	}
-	if err != nil {
-		return err
+	if err == nil && changed != 1 {
+		err = fmt.Errorf("the book does not take the mark %d of log number %d: it stands higher, or the log has another number", next, logNo)
 	}
-	if changed, err := r.RowsAffected(); err != nil || changed == 1 {
-		return err
-	}
-	return fmt.Errorf("the book does not take the mark %d of log number %d: it stands higher, or the log has another number", next, logNo)
+	return logs, err
 }
 
 // A writing is one commit under way.

@@ -39,6 +39,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectOther", selectOther, []any{make([]byte, 32), "a", at, make([]byte, 32), "a", at}},
 		{"selectAsked", selectAsked, []any{"server", 1, at, 5}},
 		{"selectStep", selectStep, []any{1, 1}},
+		{"selectNamesakes", selectNamesakes, []any{"a", 1, "server", at, 5}},
 		{"selectSteps", selectSteps, []any{1, 5}},
 		{"selectRenewals", selectRenewals, []any{"a", 1, 9, "renew 01 ", 5}},
 		{"selectPlans", selectPlans, []any{1, 2, "a ", 5}},
@@ -111,7 +112,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 // notSearched are the statements that have no plan worth
 // reading: plain inserts, and queries of tables with a handful of rows.
 var notSearched = []string{
-	"insertDatabaseID", "selectLogs", "selectLogNumbers", "insertLog", "selectVersion", "insertRequest", "insertCertificate", "insertName", "insertEvent", "insertRevocation", "takeKey", "putAuthority", "columns", "lastReason",
+	"insertDatabaseID", "selectLogs", "selectLogNumbers", "insertLog", "selectVersion", "insertRequest", "insertCertificate", "insertName", "insertEvent", "insertRevocation", "takeKey", "putAuthority", "columns", "lastReason", "countLogs",
 	"auditLogs",
 }
 

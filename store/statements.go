@@ -19,6 +19,9 @@ const (
 	// With rows, the log's number is learnt once and held to from then on.
 	updateMarkAndNumber = `UPDATE log SET next = $1, log_no = $2 WHERE log_id = $3 AND next <= $4 AND log_no IN (0, $5)`
 
+	// countLogs follows one of them where several nodes may write: one row for each of them.
+	countLogs = ` RETURNING (SELECT COUNT(*) FROM log)`
+
 	// One row per migration; not worth an index.
 	selectVersion = `SELECT COALESCE(MAX(version_id), 0) FROM ` + schemaTable
 
