@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"chancery/ca"
@@ -40,7 +41,7 @@ func (s *Store) Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.many(ctx, q.text.String(), q.values...)
+	found, err := s.many(ctx, q.text.String(), s.engine.planned(q)...)
 	return found, wrap("list certificates", err)
 }
 
@@ -53,9 +54,12 @@ func (s *Store) Count(ctx context.Context, f ca.Filter) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = s.reader.QueryRowContext(ctx, q.text.String(), q.values...).Scan(&n)
+	err = s.reader.QueryRowContext(ctx, q.text.String(), s.engine.planned(q)...).Scan(&n)
 	return n, wrap("count certificates", s.note(err))
 }
+
+// planned are the values of a query, for which the engine makes a plan.
+func (e engine) planned(q *query) []any { return slices.Concat(e.anew, q.values) }
 
 // countQuery makes the query that counts a list's rows.
 func (e engine) countQuery(f ca.Filter) (*query, error) {

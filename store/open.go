@@ -93,6 +93,9 @@ type engine struct {
 	// parameters of that.
 	prefix string
 	begins func(prefix string) []any
+	// anew stands before the values of a list's query where the engine would else keep a
+	// plan of it for all values.
+	anew []any
 }
 
 // Open opens the book, and makes or updates its schema. A database that is not a

@@ -69,6 +69,9 @@ func (s *Store) openPostgres(dsn string) error {
 		place:    `c.common, c.id`,
 		prefix:   `value LIKE ?`,
 		begins:   func(prefix string) []any { return []any{liked.Replace(prefix) + "%"} },
+		// After five runs of a prepared statement the server may take one plan for all values,
+		// which it guesses to be in many names: for a rare one it reads all, for seconds.
+		anew: []any{pgx.QueryExecModeCacheDescribe},
 	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {

@@ -148,3 +148,24 @@ func BenchmarkPostgresCommit64(b *testing.B) {
 		b.Error(err)
 	}
 }
+
+// A plan that is kept for all values reads every name for a rare one.
+func TestListsArePlannedForTheirValues(t *testing.T) {
+	s := openBook(t, emptyDatabase(t))
+	s.reader.SetMaxOpenConns(1)
+	commit(t, s, 2, change(1, "a.lab.example"))
+	f := ca.Filter{Search: "lab.ex", Now: testNow}
+	for range 7 { // the server thinks about it after five
+		found, err := s.Certificates(t.Context(), f)
+		n, errCount := s.Count(t.Context(), f)
+		events, errEvents := s.Events(t.Context(), ca.EventFilter{Actor: "uid:1000"})
+		if len(found) != 1 || n != 1 || len(events) != 1 || errors.Join(err, errCount, errEvents) != nil {
+			t.Fatal(len(found), n, len(events), err, errCount, errEvents)
+		}
+	}
+	var kept int
+	err := s.reader.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_prepared_statements WHERE statement LIKE '%LIKE%' OR statement LIKE '%event%'`).Scan(&kept)
+	if err != nil || kept > 1 { // itself
+		t.Errorf("the server keeps %d plans of lists: %v", kept, err)
+	}
+}

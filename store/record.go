@@ -44,7 +44,7 @@ func (s *Store) Others(ctx context.Context, key ca.Digest, owner string, now tim
 // ca.MaxPage.
 func (s *Store) Events(ctx context.Context, f ca.EventFilter) ([]ca.Event, error) {
 	q := eventQuery(f)
-	rows, err := s.reader.QueryContext(ctx, q.text.String(), q.values...)
+	rows, err := s.reader.QueryContext(ctx, q.text.String(), s.engine.planned(q)...)
 	if err != nil {
 		return nil, wrap("read events", s.note(err))
 	}
