@@ -209,11 +209,16 @@ func (c *ceremony) resigning(w signer.Import, q bringing) (r signer.Resigning, e
 }
 
 // taken has the signer take it in.
-func (c *ceremony) taken(ctx context.Context, r signer.Resigning) (signer.Created, error) {
-	if r.Parent == "" {
-		return c.signer.Import(ctx, r.Import)
-	}
-	return c.signer.Resign(ctx, r)
+func (c *ceremony) taken(ctx context.Context, r signer.Resigning) (made signer.Created, err error) {
+	err = c.during(ctx, "take in", func() (err error) { // a list from elsewhere may be long
+		if r.Parent == "" {
+			made, err = c.signer.Import(ctx, r.Import)
+		} else {
+			made, err = c.signer.Resign(ctx, r)
+		}
+		return err
+	})
+	return made, err
 }
 
 // worded is taken with the words that this takes; those that open its key now come back,

@@ -186,14 +186,18 @@ func (a *app) publish(ctx context.Context, k *client.Client, name string, days i
 	}
 	var lists []ca.List
 	var b strings.Builder
+	p := a.progress(task{what: "publish", of: "lists were published", total: int64(len(names))})
 	for _, name := range names {
 		l, err := k.PublishList(ctx, name, days)
 		if err != nil {
+			p.end(ctx)
 			return err
 		}
+		p.add(1)
 		lists = append(lists, l)
 		fmt.Fprintf(&b, "%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), l.Number, l.Authority, l.Entries, atTime(l.NextUpdate))
 	}
+	p.end(ctx)
 	return a.give(answer{value: lists, text: b.String(), rows: lists, names: names})
 }
 
@@ -262,7 +266,11 @@ func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, day
 	if err != nil {
 		return err
 	}
-	made, err := l.listByWords(ctx, signer.RootListing{Authority: of.Name, Words: words, Days: days})
+	var made ca.List
+	err = a.during(ctx, "publish", func() (err error) {
+		made, err = l.listByWords(ctx, signer.RootListing{Authority: of.Name, Words: words, Days: days})
+		return err
+	})
 	if err != nil {
 		return l.whereWords(err)
 	}

@@ -74,6 +74,7 @@ type patient struct {
 	now    time.Time
 	fix    bool
 	record chronicle
+	told   *progress // of what is examined; nil for nobody
 }
 
 // errFaults ends a command whose answer says itself that faults were found.
@@ -102,7 +103,12 @@ func (a *app) doctorCommand() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), examineWait)
 			defer cancel()
-			found := examine(ctx, &patient{layout: l, now: time.Now(), fix: fix && !dry}, chosen)
+			told := a.progress(task{what: "doctor", of: "checks were made", total: int64(len(chosen))})
+			found := examine(ctx, &patient{layout: l, now: time.Now(), fix: fix && !dry, told: told}, chosen)
+			told.end(c.Context())
+			if err := c.Context().Err(); err != nil {
+				return err
+			}
 			for i, f := range found {
 				found[i].Hint = a.pasteable(f.Hint)
 			}
@@ -166,6 +172,9 @@ func examine(ctx context.Context, p *patient, chosen []check) []finding {
 				f.Docs = c.docs
 			}
 			found = append(found, f)
+		}
+		if p.told != nil {
+			p.told.add(1)
 		}
 	}
 	return found

@@ -70,7 +70,7 @@ func (a *app) listCommand() *cobra.Command {
 
 // list gives the rows of a filter, and says how many there are.
 func (a *app) list(ctx context.Context, k *client.Client, c *cobra.Command, f ca.Filter, all bool) error {
-	page, err := pages(ctx, k, f, all)
+	page, err := a.pages(ctx, k, f, all)
 	if err != nil {
 		return err
 	}
@@ -115,16 +115,22 @@ func thousands(n int64) string {
 const maxRows = 250_000
 
 // pages gives a page of a list, or all of them as one.
-func pages(ctx context.Context, k *client.Client, f ca.Filter, all bool) (client.Page, error) {
+func (a *app) pages(ctx context.Context, k *client.Client, f ca.Filter, all bool) (whole client.Page, err error) {
 	if !all {
 		return k.Certificates(ctx, f)
 	}
-	var whole client.Page
+	n, err := k.CountCertificates(ctx, f) // for the time that is left
+	if err != nil {
+		return whole, err
+	}
+	p := a.progress(task{what: "list", of: "rows were read, and nothing was changed", total: n})
+	defer func() { p.end(ctx) }()
 	for f.Limit = ca.MaxPage; ; f.After = whole.Next {
 		page, err := k.Certificates(ctx, f)
 		if err != nil {
 			return whole, err
 		}
+		p.add(int64(len(page.Items)))
 		whole.Items, whole.Next = append(whole.Items, page.Items...), page.Next
 		switch {
 		case page.Next == 0:

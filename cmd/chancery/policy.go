@@ -97,7 +97,11 @@ func (a *app) policyPlan() *cobra.Command {
 				return err
 			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
-				r, err := k.Rehearse(ctx, ca.Trial{Document: string(document), Limit: limit})
+				var r ca.Rehearsal
+				err := a.during(ctx, "policy plan", func() (err error) {
+					r, err = k.Rehearse(ctx, ca.Trial{Document: string(document), Limit: limit})
+					return err
+				})
 				if err != nil {
 					return err
 				}
@@ -118,7 +122,11 @@ const shownCases = 10
 
 // rehearse shows what a document would make of the certificates that stand.
 func (c *ceremony) rehearse(ctx context.Context, document string) error {
-	r, err := c.front.Rehearse(ctx, ca.Trial{Document: document})
+	var r ca.Rehearsal
+	err := c.during(ctx, "policy plan", func() (err error) {
+		r, err = c.front.Rehearse(ctx, ca.Trial{Document: document})
+		return err
+	})
 	if err != nil {
 		return err
 	}

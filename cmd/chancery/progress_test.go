@@ -16,9 +16,10 @@ func TestLongWorkSaysHowFarItIs(t *testing.T) {
 	t.Parallel()
 	clock := time.Unix(1_800_000_000, 0)
 	var said bytes.Buffer
-	p := (&app{err: &said}).progress("log", 100*megabyte, func() time.Time { return clock })
+	p := (&app{err: &said}).untold(task{what: "log", of: "of the log were read", total: 100 * megabyte, octets: true}, func() time.Time { return clock })
 	for range 35 {
 		p.add(megabyte)
+		p.tell()
 		clock = clock.Add(time.Second)
 	}
 	lines := strings.Split(strings.TrimSpace(said.String()), "\n")
@@ -27,13 +28,14 @@ func TestLongWorkSaysHowFarItIs(t *testing.T) {
 	}
 	said.Reset()
 	p.end(t.Context())
+	p.over = make(chan struct{})
 	if said.String() != "" {
 		t.Errorf("at its end it says %q", said.String())
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	p.end(ctx)
-	if said.String() != "stopped: 35.0 of 100.0 MB of the log were read, and nothing was changed\n" {
+	if said.String() != "stopped: 35.0 of 100.0 MB of the log were read\n" {
 		t.Errorf("stopped it says %q", said.String())
 	}
 }
@@ -43,9 +45,10 @@ func TestOnATerminalTheLineIsWrittenAnew(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	clock := time.Unix(1_800_000_000, 0)
-	p := (&app{err: d.far}).progress("log", 10*megabyte, func() time.Time { return clock })
+	p := (&app{err: d.far}).untold(task{what: "log", of: "of the log were read", total: 10 * megabyte, octets: true}, func() time.Time { return clock })
 	for range 30 {
 		p.add(megabyte / 10)
+		p.tell()
 		clock = clock.Add(100 * time.Millisecond)
 	}
 	p.end(t.Context())

@@ -67,12 +67,10 @@ func (a *app) revokeCommand() *cobra.Command {
 			if err := a.canGive(sample); err != nil {
 				return err
 			}
-			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
-				if q.many() {
-					return a.many(ctx, k, q)
-				}
-				return a.revokeOne(ctx, k, args[0], q)
-			})
+			if q.many() { // Ctrl-C stops it, and not the processes that are at it
+				return a.with(context.WithoutCancel(c.Context()), func(_ context.Context, k *client.Client) error { return a.many(c.Context(), k, q) })
+			}
+			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error { return a.revokeOne(ctx, k, args[0], q) })
 		},
 	}
 	f := c.Flags()

@@ -101,6 +101,8 @@ func each(ctx context.Context, n int, do func(i int)) error {
 
 // many revokes what a search or a file of serial numbers names, after somebody has said
 // how many that are.
+// What is under way when somebody stops it comes to its end, and its list is published; the
+// rest is left.
 func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 	found, bad, err := a.gathered(ctx, k, q)
 	if err != nil {
@@ -120,15 +122,18 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 		return err
 	}
 	all := make([]outcome, len(found))
-	if err := each(ctx, len(found), func(i int) {
-		c, err := k.Revoke(ctx, found[i].PublicName(), q.Withdrawal)
+	p := a.progress(task{what: "revoke", of: "certificates were revoked", total: int64(len(found))})
+	deed := context.WithoutCancel(ctx)
+	stopped := each(ctx, len(found), func(i int) {
+		c, err := k.Revoke(deed, found[i].PublicName(), q.Withdrawal)
 		if err != nil {
 			c = found[i]
+		} else {
+			p.add(1)
 		}
 		all[i] = went(found[i].PublicName(), c, err)
-	}); err != nil {
-		return err
-	}
+	})
+	p.end(ctx)
 	var authorities []string
 	for i, o := range all {
 		if o.OK && !slices.Contains(authorities, found[i].Authority) {
@@ -136,11 +141,15 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 		}
 	}
 	for _, name := range authorities {
-		if _, err := a.published(ctx, k, name); err != nil {
+		if _, err := a.published(deed, k, name); err != nil {
 			return err
 		}
 	}
-	return a.outcomes(append(bad, all...), "revoked")
+	all = slices.DeleteFunc(append(bad, all...), func(o outcome) bool { return o.Line == "" }) // not begun
+	if err := a.outcomes(all, "revoked"); err != nil {
+		return errors.Join(stopped, err)
+	}
+	return stopped
 }
 
 // counted has the number of certificates said by who revokes them.
@@ -165,7 +174,7 @@ func (a *app) counted(ctx context.Context, n int, typed string) error {
 func (a *app) gathered(ctx context.Context, k *client.Client, q withdrawing) (found []ca.Certificate, bad []outcome, err error) {
 	if q.file == "" {
 		q.search.Status = "valid"
-		page, err := pages(ctx, k, q.search, true)
+		page, err := a.pages(ctx, k, q.search, true)
 		return slices.DeleteFunc(page.Items, func(c ca.Certificate) bool { return c.Kind != ca.EndEntity }), nil, err
 	}
 	refs, err := a.refs(q.file)
@@ -173,12 +182,15 @@ func (a *app) gathered(ctx context.Context, k *client.Client, q withdrawing) (fo
 		return nil, nil, err
 	}
 	all, errs := make([]ca.Certificate, len(refs)), make([]error, len(refs))
+	p := a.progress(task{what: "look up", of: "certificates were looked up, and none was revoked", total: int64(len(refs))})
 	err = each(ctx, len(refs), func(i int) {
+		defer p.add(1)
 		issued, err := k.Certificate(ctx, refs[i])
 		if all[i], errs[i] = issued.Certificate, err; err == nil && all[i].Kind != ca.EndEntity {
 			errs[i] = ca.Refused(ca.E2111, "only the certificates that authorities hand out are revoked here", "chancery ca revoke NAME")
 		}
 	})
+	p.end(ctx)
 	seen := map[ca.ID]bool{}
 	for i, c := range all {
 		switch {
@@ -224,7 +236,11 @@ func (a *app) refs(path string) ([]string, error) {
 // published has the list of an authority published, and says what came of it. That it
 // waits is no failure of who revokes.
 func (a *app) published(ctx context.Context, k *client.Client, authority string) (string, error) {
-	l, err := k.PublishList(ctx, authority, 0)
+	var l ca.List
+	err := a.during(ctx, "publish", func() (err error) {
+		l, err = k.PublishList(ctx, authority, 0)
+		return err
+	})
 	var p *ca.Problem
 	switch {
 	case err == nil:

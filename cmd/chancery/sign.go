@@ -96,7 +96,7 @@ func (a *app) signAll(c *cobra.Command, q signing, args []string) error {
 			return err
 		}
 		defer in.Close() //nolint:errcheck // it was only read
-		return a.signMany(c.Context(), q, fromStream(in))
+		return a.signMany(c.Context(), q, fromStream(in), requestsIn(q.batch))
 	}
 	if q.dir != "" {
 		var err error
@@ -104,7 +104,7 @@ func (a *app) signAll(c *cobra.Command, q signing, args []string) error {
 			return err
 		}
 	}
-	return a.signMany(c.Context(), q, a.fromFiles(args))
+	return a.signMany(c.Context(), q, a.fromFiles(args), int64(len(args)))
 }
 
 // judgeSigning refuses, before anything is signed, what could not be answered.

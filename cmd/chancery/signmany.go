@@ -91,6 +91,28 @@ func inDirectory(dir string) ([]string, error) {
 	return paths, nil
 }
 
+// requestsIn is how many requests a file seems to have, for the time that is left; 0 for
+// what cannot be read twice.
+func requestsIn(path string) (n int64) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	for lines := bufio.NewReaderSize(f, 64<<10); ; {
+		line, err := lines.ReadSlice('\n')
+		if bytes.HasPrefix(line, []byte("-----BEGIN ")) {
+			n++
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return n
+		}
+	}
+}
+
 // fromStream reads requests in PEM one after another. Text between them is passed over.
 func fromStream(in io.Reader) iter.Seq[asking] {
 	return func(yield func(asking) bool) {
@@ -146,28 +168,19 @@ type askings struct {
 
 // signMany signs requests without end: some calls are under way, and their lines are
 // written in order as the answers come, so that memory stays bounded. The same requests again give the
-// same certificates for a day.
-func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking]) error {
+// same certificates for a day. Somebody who stops it gets the lines of all that was asked for.
+func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking], total int64) error {
 	if form := a.form(); form != "" && form != asLines || a.jq != "" || len(a.fields) > 0 {
 		return usage("many requests are answered line by line", "chancery sign … -o jsonl")
 	}
 	good, bad := 0, 0
-	err := a.with(ctx, func(ctx context.Context, k *client.Client) error {
+	deed := context.WithoutCancel(ctx)
+	err := a.with(deed, func(_ context.Context, k *client.Client) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		groups := make(chan askings, groupsAbreast)
-		go func() {
-			defer close(groups)
-			for all := range grouped(source) {
-				g := askings{all, make(chan []outcome, 1)}
-				select {
-				case groups <- g:
-				case <-ctx.Done():
-					return
-				}
-				go func() { g.done <- a.signGroup(ctx, k, q, g.all) }()
-			}
-		}()
+		p := a.progress(task{what: "sign", of: "requests were answered, each above; the same again goes on", total: total, hidden: a.shown()})
+		defer p.end(ctx)
+		groups := begun(ctx, source, func(all []asking) []outcome { return a.signGroup(deed, k, q, all) })
 		for g := range groups {
 			for _, o := range <-g.done {
 				if o.OK {
@@ -178,6 +191,7 @@ func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking]) 
 				if err := a.oneLine(o); err != nil {
 					return err
 				}
+				p.add(1)
 			}
 		}
 		return ctx.Err()
@@ -190,6 +204,39 @@ func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking]) 
 		return errFaults
 	}
 	return nil
+}
+
+// begun starts some calls at once, and none any more when ctx has ended: those that were
+// started come out all the same. A source that stays silent is left behind.
+func begun(ctx context.Context, source iter.Seq[asking], call func([]asking) []outcome) <-chan askings {
+	parts, groups := make(chan []asking), make(chan askings, groupsAbreast)
+	go func() {
+		defer close(parts)
+		for all := range grouped(source) {
+			select {
+			case parts <- all:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	go func() {
+		defer close(groups)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case all, more := <-parts:
+				if !more {
+					return
+				}
+				g := askings{all, make(chan []outcome, 1)}
+				groups <- g
+				go func() { g.done <- call(g.all) }()
+			}
+		}
+	}()
+	return groups
 }
 
 // oneLine writes one line of the answer.

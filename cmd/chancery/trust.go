@@ -148,9 +148,12 @@ func (a *app) trusted(ctx context.Context, o commission, to intent) error {
 	if err := a.agreed(ctx, o, all, to); err != nil {
 		return err
 	}
+	p := a.progress(task{what: "trust", of: "stores were gone through", total: int64(len(all))})
 	for i := range all {
 		all[i].carryOut(ctx)
+		p.add(1)
 	}
+	p.end(ctx)
 	return a.giveStandings(all, "")
 }
 

@@ -128,7 +128,10 @@ func (a *app) accepted(ctx context.Context, i inquiry) error {
 		err = a.certificateOf(ctx, &q, i)
 	} else {
 		q.Complete = true
-		met, err = a.peer(ctx, &q, i)
+		err = a.during(ctx, "connect", func() (err error) {
+			met, err = a.peer(ctx, &q, i)
+			return err
+		})
 	}
 	if err != nil {
 		return err
@@ -136,7 +139,12 @@ func (a *app) accepted(ctx context.Context, i inquiry) error {
 	if q.Key, err = a.keyOf(ctx, q.Key, i); err != nil {
 		return err
 	}
-	v, more, err := a.answerOf(ctx, q, i)
+	var v verify.Verdict
+	var more []finding
+	err = a.during(ctx, "verify", func() (err error) { // lists may be fetched
+		v, more, err = a.answerOf(ctx, q, i)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,12 @@ func (a *app) hosts(ctx context.Context, path string, port int) error {
 	if len(rows) == 0 {
 		return ca.Invalid(ca.E1101, "the certificate names no host", "--hosts is for certificates of servers")
 	}
-	if err := each(ctx, len(rows), func(i int) { ask(ctx, &rows[i], port, c) }); err != nil {
+	p := a.progress(task{what: "hosts", of: "hosts were asked", total: int64(len(rows))})
+	err = each(ctx, len(rows), func(i int) {
+		ask(ctx, &rows[i], port, c)
+		p.add(1)
+	})
+	if p.end(ctx); err != nil {
 		return err
 	}
 	if err := a.give(answer{value: rows, text: hostsText(rows, a), rows: rows}); err != nil {
