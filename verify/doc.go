@@ -7,7 +7,7 @@
 // Each check is a finding with a stable id, a level and a sentence. What OpenSSL's
 // verify refuses under -x509_strict is a failure here, with one exception: what only
 // strict verifiers refuse (form) is a warning, since a great many private authorities
-// work without it. OCSP is not asked.
+// work without it. OCSP is asked by whoever has a network.
 //
 // It reads no file and no clock, opens no connection, and fetches nothing: addresses
 // where more could be had are named in hints. Start reading at Question.

@@ -16,6 +16,7 @@ import (
 	"chancery/ca"
 	"chancery/client"
 	"chancery/format"
+	"chancery/internal/ocsp"
 )
 
 // maxAsked is how many addresses are fetched: those of some thirty authorities.
@@ -89,7 +90,7 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 }
 
 // addressesOf are the addresses that certificates of living authorities carry: those of
-// their issuer's list and certificate. One that is not set is carried by none.
+// their issuer's list, certificate and responder. One that is not set is carried by none.
 func addressesOf(authorities []ca.Authority, now time.Time) (all []address) {
 	for _, a := range authorities {
 		if !now.Before(a.NotAfter) {
@@ -100,6 +101,9 @@ func addressesOf(authorities []ca.Authority, now time.Time) (all []address) {
 		}
 		if a.Issuer != "" {
 			all = append(all, address{"the certificate of " + a.Name, a.Issuer, func(body []byte) error { return isCertificateOf(body, a) }})
+		}
+		if q := questionTo(a); a.OCSP != "" && q != "" {
+			all = append(all, address{"the OCSP responder of " + a.Name, a.OCSP + "/" + q, func(body []byte) error { return isAnswerOf(body, a, now) }})
 		}
 	}
 	return all
@@ -138,6 +142,39 @@ func isCertificateOf(body []byte, a ca.Authority) error {
 	}
 	if !bytes.Equal(x.RawSubjectPublicKeyInfo, a.SPKI) {
 		return errors.New("the certificate that is there is another's")
+	}
+	return nil
+}
+
+// questionTo is the path of a request about the serial number 1, which nobody has: the
+// answer is signed all the same. It is empty if the authority's key cannot be read.
+func questionTo(a ca.Authority) string {
+	id, err := ocsp.CertID("sha1", a.Subject, a.SPKI, "01")
+	if err != nil {
+		return ""
+	}
+	der, err := ocsp.Encode(ocsp.Request{IDs: []ca.CertID{id}})
+	if err != nil {
+		return ""
+	}
+	return ocsp.Path(der)
+}
+
+func isAnswerOf(body []byte, a ca.Authority, now time.Time) error {
+	r, err := ocsp.Read(body)
+	var refusal ocsp.Failure
+	if errors.As(err, &refusal) {
+		return errors.New("it says " + refusal.Error())
+	}
+	if err != nil {
+		return errors.New("what is there is no OCSP response")
+	}
+	by, err := x509.ParseCertificate(a.Certificate)
+	if err != nil {
+		return err
+	}
+	if _, err := r.Signer(by, now); err != nil {
+		return fmt.Errorf("no client believes it: %w", err)
 	}
 	return nil
 }

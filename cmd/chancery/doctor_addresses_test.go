@@ -55,6 +55,9 @@ func TestR143_EachCertificateCarriesWhatIsSetAndDoctorFetchesIt(t *testing.T) {
 				t.Errorf("%s, below %q:\n%s", file, issuer, text)
 			}
 		}
+		if carried := strings.Contains(text, "OCSP - URI:http://"+at+"/ocsp/"+issuer); carried != (issuer != "") {
+			t.Errorf("%s, below %q:\n%s", file, issuer, text)
+		}
 	}
 	examined := func() ([]finding, int) {
 		t.Helper()
@@ -74,7 +77,7 @@ func TestR143_EachCertificateCarriesWhatIsSetAndDoctorFetchesIt(t *testing.T) {
 		t.Errorf("exit %d: %+v", code, found)
 	}
 	h.serving("CHANCERY_LISTEN_HTTP=" + at)
-	if found, code = examined(); code != 0 || len(found) != 1 || found[0].Level != fine || !strings.Contains(found[0].Message, "5 addresses") {
+	if found, code = examined(); code != 0 || len(found) != 1 || found[0].Level != fine || !strings.Contains(found[0].Message, "7 addresses") {
 		t.Errorf("exit %d: %+v", code, found)
 	}
 	if err := os.Remove(filepath.Join(h.dir, "front", "pki", "root-g1.crl")); err != nil {

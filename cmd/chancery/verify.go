@@ -81,7 +81,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	f.StringVar(&q.roots, "ca", "", "file with the roots to trust, and authorities below them")
 	f.BoolVar(&q.system, "system", false, "trust the roots of this computer")
 	f.StringSliceVar(&q.lists, "crl", nil, "file with revocation lists; whoever is on none of them fails")
-	f.BoolVar(&q.fetch, "fetch", false, "fetch revocation lists from where the certificates say (http)")
+	f.BoolVar(&q.fetch, "fetch", false, "fetch revocation lists, and ask OCSP, where the certificates say (http)")
 	f.StringVar(&q.key, "key", "", "file with the private key that must belong to it")
 	f.StringVar(&q.password, "password-file", "", "file with the password of an encrypted file (CHANCERY_PASSWORD_FILE)")
 	f.StringVar(&q.sni, "sni", "", "server name to ask for, if it is not the host")
@@ -208,7 +208,8 @@ func (a *app) answerOf(ctx context.Context, q verify.Question, i inquiry) (v ver
 		return v, nil, err
 	}
 	if i.fetch {
-		met = append(met, fetchLists(ctx, &q, verify.Check(q).Path)...)
+		path := verify.Check(q).Path
+		met = append(append(met, fetchLists(ctx, &q, path)...), spokenOf(ctx, path)...)
 	}
 	return verify.Check(q), met, nil
 }
