@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,7 +35,7 @@ type PublishedList struct {
 //   - A published list has its CRL leaf, whose digest is that of its to-be-signed
 //     bytes. One that is older than the newest leaf was made before a crash, or while
 //     the log was read, and is no fault: Agreement tells both numbers.
-//   - Each serial that a REVOKED or EARLIER leaf below that CRL leaf names is on it, unless the
+//   - Each serial that a REVOKED or EARLIER leaf names which the list was made of is on it, unless the
 //     certificate had ended before the list before it was made: an entry stays until it
 //     has been on one list after that (RV-05; RFC 5280 §3.3).
 //
@@ -74,6 +75,8 @@ type listed struct {
 	number int64
 	leaf   int64     // of the newest list
 	this   time.Time // likewise
+	// others are the numbers of its lists that are not complete.
+	others map[ca.ListScope]int64
 	// published is held against the log until its leaf was met.
 	published *PublishedList
 	met       bool
@@ -221,15 +224,29 @@ func (a *listed) miss(one missed) {
 func (l *Lists) list(r Record) {
 	index := r.Leaf.Index
 	l.out.Made++
-	var body ca.List
+	var body ca.ListBody
 	if err := json.Unmarshal(r.Body, &body); err != nil || body.Authority == "" {
 		l.out.add(Difference{Leaf: index, What: "the leaf does not say which list was made"})
 		return
 	}
 	a := l.of(body.Authority)
 	l.byKey[r.Leaf.Issuer] = a
-	if body.Number <= a.number {
-		l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s follows list %d: numbers must rise (RV-04)", body.Number, a.name, a.number)})
+	last := a.number
+	if body.Scope != ca.CompleteList {
+		last = a.others[body.Scope]
+	}
+	if body.Number <= last {
+		l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s follows list %d: numbers must rise (RV-04)", body.Number, body.Name(), last)})
+	}
+	if body.Scope != ca.CompleteList {
+		if a.others == nil {
+			a.others = map[ca.ListScope]int64{}
+		}
+		a.others[body.Scope] = max(last, body.Number)
+		return // what is on it is on the complete list, which is held against the log
+	}
+	if body.Leaves > 0 {
+		a.later(body.Leaves)
 	}
 	if p := a.published; p != nil && !a.met && p.Number == body.Number {
 		a.met = true
@@ -241,6 +258,13 @@ func (l *Lists) list(r Record) {
 		a.missing, a.held = nil, nil
 	}
 	a.number, a.leaf, a.this = max(a.number, body.Number), index, body.ThisUpdate
+}
+
+// later forgets the serials that were revoked while a list was made: the next one has
+// them, and it is held against the log when it is published.
+func (a *listed) later(leaves int64) {
+	a.missing = slices.DeleteFunc(a.missing, func(m missed) bool { return m.index >= leaves })
+	maps.DeleteFunc(a.held, func(_ ca.Serial, m missed) bool { return m.index >= leaves })
 }
 
 // lacks judges the serials that are not on the published list, whose leaf this is.

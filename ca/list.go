@@ -25,8 +25,9 @@ const (
 )
 
 // MaxShards bounds the shards of an authority: each is a signature, a leaf and a file at
-// least once a day. A million entries in as many are lists of 200 kB.
-const MaxShards = 256
+// least once a day, and all leaves of a set fit into one group of the log. A million
+// entries in as many are lists of 400 kB.
+const MaxShards = 128
 
 // ShardList is the scope of a shard, numbered from 0.
 func ShardList(shard int) ListScope { return ListScope("s" + strconv.Itoa(shard)) }

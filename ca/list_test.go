@@ -9,7 +9,7 @@ import (
 )
 
 func TestAListScopeIsSaidAndReadInOneWay(t *testing.T) {
-	for text, want := range map[string]ListScope{"complete": CompleteList, "delta": DeltaList, "arl": AuthorityList, "shard:0": "s0", "shard:255": "s255"} {
+	for text, want := range map[string]ListScope{"complete": CompleteList, "delta": DeltaList, "arl": AuthorityList, "shard:0": "s0", "shard:127": "s127"} {
 		got, err := ParseListScope(text)
 		if err != nil || got != want || got.String() != text {
 			t.Errorf("%s is read as %q (%v) and said as %s", text, got, err, got)
@@ -19,12 +19,12 @@ func TestAListScopeIsSaidAndReadInOneWay(t *testing.T) {
 			t.Errorf("the name %s is of %s, %q: %t", name, authority, scope, ok)
 		}
 	}
-	for _, text := range []string{"", "s", "shard:", "shard:256", "shard:-1", "shard:01", "shard:+1", "Delta", "s1.s1", "delta."} {
+	for _, text := range []string{"", "s", "shard:", "shard:128", "shard:-1", "shard:01", "shard:+1", "Delta", "s1.s1", "delta."} {
 		if got, err := ParseListScope(text); err == nil {
 			t.Errorf("%q is read as %q", text, got)
 		}
 	}
-	for _, name := range []string{"", ".delta", "a.", "a.b", "a.s256", "a.delta.delta", "a.delta."} {
+	for _, name := range []string{"", ".delta", "a.", "a.b", "a.s128", "a.delta.delta", "a.delta."} {
 		if _, _, ok := SplitListName(name); ok {
 			t.Errorf("%q is taken for the name of a list", name)
 		}
@@ -37,8 +37,8 @@ func TestTheShardOfACertificateFollowsFromItsSerialNumber(t *testing.T) {
 	for serial, want := range map[Serial]string{
 		"410001000000000102030405060708090a0b0c": "http://ca.example/pki/issuing-g1.s12.crl",
 		"41000100000000ffffffffffffffffffffffff": "http://ca.example/pki/issuing-g1.s15.crl",
-		"01":                 "http://ca.example/pki/issuing-g1.s1.crl",
-		"800000000000000011": "http://ca.example/pki/issuing-g1.s1.crl",
+		"01":                                     "http://ca.example/pki/issuing-g1.s1.crl",
+		"800000000000000011":                     "http://ca.example/pki/issuing-g1.s1.crl",
 	} {
 		if got := a.ListPoint(serial); got != want {
 			t.Errorf("%s names %s, not %s", serial, got, want)

@@ -75,9 +75,9 @@ type Options struct {
 	Publish func(ctx context.Context, authority string, days int) (ca.List, error)
 	// PlanList says what Publish would have made now; it is there if that is.
 	PlanList func(ctx context.Context, authority string, days int) (ca.List, error)
-	// Revoked is told of each authority whose certificate was revoked; it must not
-	// wait. It may be nil.
-	Revoked func(authority string)
+	// Revoked is told of each authority whose certificate was revoked, and why; it must
+	// not wait. It may be nil.
+	Revoked func(authority string, why ca.Reason)
 	// Published says what the published list of an authority says of itself, false without
 	// one. It may be nil where nothing is published.
 	Published func(authority string) (ca.ListHead, bool)
@@ -176,7 +176,7 @@ func New(o Options) (*Registrar, error) {
 		o.Subject = func([]byte) (ca.Subject, error) { return nil, nil }
 	}
 	if o.Revoked == nil {
-		o.Revoked = func(string) {}
+		o.Revoked = func(string, ca.Reason) {}
 	}
 	return &Registrar{
 		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, held: map[string][]*wish{}, changed: make(chan struct{}),

@@ -236,7 +236,7 @@ func (s *shift) swap(ctx context.Context) {
 	s.stand(g)
 	if g.err == nil {
 		for _, row := range g.rows {
-			s.r.o.Revoked(row.wish.replaces.old.Authority)
+			s.r.o.Revoked(row.wish.replaces.old.Authority, ca.Superseded)
 		}
 	}
 }

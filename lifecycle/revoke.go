@@ -261,7 +261,7 @@ func (s *shift) revoke(ctx context.Context) {
 			v.done <- p
 			continue
 		}
-		s.r.o.Revoked(v.of.Authority)
+		s.r.o.Revoked(v.of.Authority, v.step.Reason)
 		v.done <- nil
 	}
 }

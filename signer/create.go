@@ -5,6 +5,7 @@ package signer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"chancery/ca"
@@ -34,7 +35,7 @@ type Creation struct {
 	DryRun bool `json:"dry_run,omitempty"`
 }
 
-// Created is what was made, with the lists that were signed while the keys were
+// Created is what was made, with the lists by name that were signed while the keys were
 // open: the parent's, and that of an authority whose key is sealed again.
 type Created struct {
 	Authority ca.Authority      `json:"authority"`
@@ -235,7 +236,7 @@ func (s *Signer) ceremonyLists(out *Created, all ...*authority) error {
 		if a == nil || a.Kind == ca.Issuing {
 			continue
 		}
-		l, err := s.wholeList(a, a.listDays(s.Now()))
+		_, made, err := s.wholeLists(a, a.listDays(s.Now()))
 		var why *ca.Problem
 		switch {
 		case errors.As(err, &why):
@@ -243,7 +244,7 @@ func (s *Signer) ceremonyLists(out *Created, all ...*authority) error {
 		case err != nil:
 			return fmt.Errorf("make the list of %s: %w", a.Name, err)
 		default:
-			out.Lists[a.Name] = l.DER
+			maps.Copy(out.Lists, made)
 		}
 	}
 	return nil

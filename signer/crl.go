@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
-	"time"
 
 	"chancery/audit"
 	"chancery/ca"
@@ -33,15 +31,31 @@ const (
 	maxListMessage = 128 << 20
 )
 
-// A CRL is a signed list that waits to be read. It must be closed.
+// A CRL is a signed list that waits to be read.
 type CRL struct {
-	ca.List
+	ca.ListBody
 	algorithm string
 	file      journal.File
 	size      int64 // of the to-be-signed part
+	tbs       ca.Digest
 	signature []byte
 	closed    func() error
 }
+
+// Lists are the lists of one authority that were made at one moment, the complete one
+// first. They must be closed.
+type Lists []*CRL
+
+// Close lets go of the lists' files.
+func (l Lists) Close() (err error) {
+	for _, c := range l {
+		err = errors.Join(err, c.closed())
+	}
+	return err
+}
+
+// Octets is how long the list is in DER.
+func (c *CRL) Octets() (int64, error) { return encode.SignedSize(c.size, c.algorithm, c.signature) }
 
 // WriteTo writes the list in DER.
 func (c *CRL) WriteTo(w io.Writer) (int64, error) {
@@ -49,9 +63,6 @@ func (c *CRL) WriteTo(w io.Writer) (int64, error) {
 	err := encode.SignedCRL(n, io.NewSectionReader(c.file, 0, c.size), c.size, c.algorithm, c.signature)
 	return n.octets, err
 }
-
-// Close lets go of the list's file.
-func (c *CRL) Close() error { return c.closed() }
 
 // counted counts what is written.
 type counted struct {
@@ -65,128 +76,97 @@ func (c *counted) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// MakeCRL makes the complete list of a generation, valid for so many days, zero for
-// ListDays. Every step answered before the call is on it; what ended before the
-// list before this one is left out (RFC 5280 §3.3). The key must be open. One list
+// MakeLists makes lists of a generation, all out of one look at what is revoked, by one
+// reading of the clock: the complete one, and what of ca.Authority.ListScopes the wish
+// wants. Every step answered before the call is on them; what ended before the list of
+// its scope before this one is left out (RFC 5280 §3.3). The key must be open. One set
 // is made at a time.
-func (s *Signer) MakeCRL(session int64, authority string, days int) (*CRL, error) {
+func (s *Signer) MakeLists(session int64, q ca.ListWish) (Lists, error) {
 	s.flights.RLock()
 	defer s.flights.RUnlock()
-	a, days, err := s.listed(session, authority, days)
+	a, days, err := s.listed(session, q)
 	if err != nil {
 		return nil, err
 	}
-	return s.list(a, days)
+	return s.makeLists(a, days, q.Part)
 }
 
-// PlanCRL says what MakeCRL would make now, and makes nothing.
-func (s *Signer) PlanCRL(session int64, authority string, days int) (ca.List, error) {
+// PlanList says what the complete list would be that MakeLists would make now, and makes
+// nothing.
+func (s *Signer) PlanList(session int64, q ca.ListWish) (ca.List, error) {
 	s.flights.RLock()
 	defer s.flights.RUnlock()
-	a, days, err := s.listed(session, authority, days)
+	a, days, err := s.listed(session, q)
 	if err != nil {
 		return ca.List{}, err
 	}
-	s.revoking.Lock()
-	defer s.revoking.Unlock()
-	l, _, err := s.foreseeList(a, days)
-	return l, err
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	m, err := s.moment(a, days)
+	if err != nil {
+		return ca.List{}, err
+	}
+	l, _ := m.list(ca.CompleteList)
+	return l.List, nil
 }
 
-// listed is the generation whose list is wanted, and for how many days.
-func (s *Signer) listed(session int64, authority string, days int) (*authority, int, error) {
+// listed is the generation whose lists are wanted, and for how many days.
+func (s *Signer) listed(session int64, q ca.ListWish) (*authority, int, error) {
 	if err := s.current(session); err != nil {
 		return nil, 0, err
 	}
 	if err := s.failure(); err != nil {
 		return nil, 0, err
 	}
-	a := s.rules.Load().authorities[authority]
+	a := s.rules.Load().authorities[q.Authority]
 	switch {
 	case a == nil:
-		return nil, 0, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(authority), "chancery ca list")
+		return nil, 0, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.Authority), "chancery ca list")
 	case a.External:
 		return nil, 0, a.elsewhere()
-	case days == 0:
-		days = ListDays
-	case days < 1 || days > maxListDays:
+	case q.Part != ca.AllLists && q.Part != ca.ChangedLists && q.Part != ca.NewsLists:
+		return nil, 0, ca.Invalid(ca.E1401, "no part of the lists is called "+ca.Show(string(q.Part)), "see docs/sockets.md")
+	case q.Days == 0:
+		q.Days = ListDays
+	case q.Days < 1 || q.Days > maxListDays:
 		return nil, 0, ca.Refused(ca.E2112, fmt.Sprintf("a list is valid for 1 to %d days", maxListDays), "ask for fewer")
 	}
-	return a, days, nil
+	return a, q.Days, nil
 }
 
-// list makes a list: to-be-signed bytes in a file, checked and durable; the leaf;
-// then the signature (security rule IS-01).
-func (s *Signer) list(a *authority, days int) (*CRL, error) {
-	s.revoking.Lock()
-	defer s.revoking.Unlock()
-	l, lines, err := s.foreseeList(a, days)
+// makeLists makes lists: to-be-signed bytes in files, checked; their leaves, in one group;
+// then the signatures (security rule IS-01).
+func (s *Signer) makeLists(a *authority, days int, part ca.ListPart) (all Lists, err error) {
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	m, err := s.moment(a, days)
 	if err != nil {
 		return nil, err
 	}
 	s.spend()
-	return s.signList(a, l, lines)
-}
-
-// foreseeList says what a list will be, with its entries. The caller holds revoking.
-func (s *Signer) foreseeList(a *authority, days int) (l ca.List, lines func() iter.Seq2[ca.Entry, error], err error) {
-	if a.key == nil {
-		return l, nil, a.locked()
-	}
-	if err := a.listable(); err != nil {
-		return l, nil, err
-	}
-	before := s.lists[a.Name]
-	now, err := s.clock.read()
-	if err != nil {
-		return l, nil, err
-	}
-	now = now.UTC().Truncate(time.Second)
-	l = ca.List{
-		Authority: a.Name, Number: max(before.Number+1, now.UnixMilli(), a.aboveEarlier()),
-		ThisUpdate: now, NextUpdate: now.AddDate(0, 0, days),
-	}
-	if l.NextUpdate.After(a.NotAfter) {
-		l.NextUpdate = a.NotAfter
-	}
-	if !l.NextUpdate.After(now) {
-		return l, nil, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and needs no list any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca list")
-	}
-	// What has ended stays until it was on a list that was made after its end. If the
-	// clock was ahead then, and has been set back, its end may be yet to come.
-	lapsed := min(now.Unix(), before.ThisUpdate.Unix())
-	steps := s.revokedOf(a.Key).steps()
-	lines = func() iter.Seq2[ca.Entry, error] {
-		return func(yield func(ca.Entry, error) bool) {
-			for one := range steps {
-				if one.ends < lapsed || one.lifted() {
-					continue
-				}
-				if e, err := one.entry(); !yield(e, err) {
-					return
-				}
-			}
+	defer func() {
+		if err != nil {
+			all, err = nil, errors.Join(err, all.Close())
+		}
+	}()
+	for _, scope := range m.wanted(part) {
+		c, err := s.spool(m, scope)
+		if c != nil {
+			all = append(all, c)
+		}
+		if err != nil {
+			return all, err
 		}
 	}
-	for range lines() {
-		l.Entries++
+	if err := s.promise(a, all); err != nil {
+		return all, err
 	}
-	if err := check.Lists(a.Authority); err != nil {
-		return l, nil, unlistable(a.Name, err)
+	for _, c := range all {
+		if err := c.sign(a); err != nil {
+			return all, err
+		}
 	}
-	return l, lines, nil
-}
-
-// signList writes, checks, journals and signs a list. The caller holds revoking.
-func (s *Signer) signList(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry, error]) (*CRL, error) {
-	c, tbs, err := s.spool(a, l, lines)
-	if err == nil {
-		err = s.signSpooled(a, c, tbs)
-	}
-	if err != nil && c != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return c, err
+	return all, nil
 }
 
 // unlistable refuses a list that cannot be made, before its leaf: nothing was promised,
@@ -195,17 +175,28 @@ func unlistable(name string, why error) error {
 	return ca.Refused(ca.E3004, "no list of "+name+" can be made", "chancery ca show "+name+": replace it, or bring a certificate with cRLSign by chancery ca import-cert").Because(why.Error())
 }
 
-// signSpooled puts the leaf of a list on the log, and then signs the list.
-func (s *Signer) signSpooled(a *authority, c *CRL, tbs ca.Digest) error {
-	body, err := json.Marshal(c.List)
-	if err != nil {
-		return fmt.Errorf("write the list's leaf: %w", err)
+// promise puts the leaves of lists on the log.
+func (s *Signer) promise(a *authority, all Lists) error {
+	entries := make([]journal.Entry, 0, len(all))
+	for _, c := range all {
+		body, err := json.Marshal(c.ListBody)
+		if err != nil {
+			return fmt.Errorf("write the list's leaf: %w", err)
+		}
+		entries = append(entries, journal.Entry{Leaf: audit.Leaf{Kind: audit.CRL, Issuer: a.Key, Digest: c.tbs}, Body: body})
 	}
-	if _, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.CRL, Issuer: a.Key, Digest: tbs}, Body: body}}); err != nil {
-		return fmt.Errorf("journal the list: %w", err)
+	if _, err := s.journal.Append(entries); err != nil {
+		return fmt.Errorf("journal the lists: %w", err)
 	}
-	s.lists[a.Name] = c.List
-	hash, message, err := c.message(tbs)
+	for _, c := range all {
+		s.lists[c.Name()] = c.ListBody
+	}
+	return nil
+}
+
+// sign signs a list that is on the log.
+func (c *CRL) sign(a *authority) error {
+	hash, message, err := c.message()
 	if err == nil {
 		c.signature, err = a.signHashed(hash, message)
 	}
@@ -214,42 +205,45 @@ func (s *Signer) signSpooled(a *authority, c *CRL, tbs ca.Digest) error {
 
 // spoolName is the file of a list in the making. One that a crash left behind is
 // written over.
-func spoolName(authority string) string { return "state/list-" + authority + ".tbs" }
+func spoolName(list string) string { return "state/list-" + list + ".tbs" }
 
-// spool writes the to-be-signed bytes to a file that no crash need survive, holds what is really in the file
-// against the checker, and gives their SHA-256. A list that comes with an error is
-// to be closed.
-func (s *Signer) spool(a *authority, l ca.List, lines func() iter.Seq2[ca.Entry, error]) (c *CRL, tbs ca.Digest, err error) {
-	name := spoolName(a.Name)
+// spool writes the to-be-signed bytes to a file that no crash need survive, and holds what is really in the file
+// against the checker. A list that comes with an error is to be closed.
+func (s *Signer) spool(m *moment, scope ca.ListScope) (c *CRL, err error) {
+	l, lines := m.list(scope)
+	name := spoolName(l.Name())
 	if err := s.files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, tbs, fmt.Errorf("remove an old list: %w", err)
+		return nil, fmt.Errorf("remove an old list: %w", err)
 	}
 	f, err := s.files.OpenFile(name, journal.Create)
 	if err != nil {
-		return nil, tbs, fmt.Errorf("make the list's file: %w", err)
+		return nil, fmt.Errorf("make the list's file: %w", err)
 	}
-	c = &CRL{List: l, algorithm: a.Algorithm(), file: f, closed: func() error {
+	c = &CRL{ListBody: l, algorithm: m.of.Algorithm(), file: f, closed: func() error {
 		err := s.files.Remove(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil // the next list has taken the name
 		}
 		return errors.Join(f.Close(), err)
 	}}
-	list := encode.List{Issuer: a.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}
+	list := encode.List{Issuer: m.of.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
+		Base: l.Base, Point: m.point(scope), Authorities: scope == ca.AuthorityList, Freshest: m.freshest(scope)}
 	if c.size, err = list.TBS(&appending{file: f}, lines); err != nil {
-		return c, tbs, unlistable(a.Name, err)
+		return c, unlistable(m.of.Name, err)
 	}
-	want := check.List{Issuer: a.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: int64(l.Entries), Revoked: lines()}
+	want := check.List{Issuer: m.of.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: int64(l.Entries), Revoked: lines(),
+		Base: l.Base, Point: m.point(scope), Authorities: scope == ca.AuthorityList, Freshest: m.freshest(scope)}
 	h := sha256.New()
 	if err := check.CRL(io.TeeReader(io.NewSectionReader(f, 0, c.size), h), c.size, want); err != nil {
-		return c, tbs, unlistable(a.Name, err)
+		return c, unlistable(m.of.Name, err)
 	}
-	return c, ca.Digest(h.Sum(nil)), nil
+	c.tbs = ca.Digest(h.Sum(nil))
+	return c, nil
 }
 
 // message gives what the key takes: the digest of what is in the file, which must
 // be what was journaled (security rule SG-10), or for Ed25519 all of it.
-func (c *CRL) message(tbs ca.Digest) (hash crypto.Hash, message []byte, err error) {
+func (c *CRL) message() (hash crypto.Hash, message []byte, err error) {
 	_, hash, err = encode.SignatureAlgorithm(c.algorithm)
 	if err != nil {
 		return 0, nil, err
@@ -271,7 +265,7 @@ func (c *CRL) message(tbs ca.Digest) (hash crypto.Hash, message []byte, err erro
 		}
 		message = h.Sum(nil)
 	}
-	if ca.Digest(own.Sum(nil)) != tbs {
+	if ca.Digest(own.Sum(nil)) != c.tbs {
 		return 0, nil, errOtherBytes
 	}
 	return hash, message, nil
@@ -279,12 +273,12 @@ func (c *CRL) message(tbs ca.Digest) (hash crypto.Hash, message []byte, err erro
 
 // listLeaf enters a CRL leaf, and says what it is about.
 func (m *memory) listLeaf(rec journal.Record) (about string, err error) {
-	var l ca.List
+	var l ca.ListBody
 	if err := json.Unmarshal(rec.Body, &l); err != nil {
 		return "", err
 	}
-	m.lists[l.Authority] = l
-	return "list " + l.Authority, nil
+	m.lists[l.Name()] = l
+	return "list " + l.Name(), nil
 }
 
 // appending writes a file from its beginning on.
@@ -299,17 +293,21 @@ func (a *appending) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// wholeList makes a list and gives all of it: those of a founding are empty, and a
-// root's is short.
-func (s *Signer) wholeList(a *authority, days int) (out WholeList, err error) {
-	c, err := s.list(a, days)
+// wholeLists makes all lists of an authority and gives all of them, by their names: those
+// of a founding are empty, and a root's are short.
+func (s *Signer) wholeLists(a *authority, days int) (complete ca.List, ders map[string][]byte, err error) {
+	all, err := s.makeLists(a, days, ca.AllLists)
 	if err != nil {
-		return out, err
+		return complete, nil, err
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	var b bytes.Buffer
-	if _, err := c.WriteTo(&b); err != nil {
-		return out, err
+	defer func() { err = errors.Join(err, all.Close()) }()
+	ders = map[string][]byte{}
+	for _, c := range all {
+		var b bytes.Buffer
+		if _, err := c.WriteTo(&b); err != nil {
+			return complete, nil, err
+		}
+		ders[c.Name()] = b.Bytes()
 	}
-	return WholeList{List: c.List, DER: b.Bytes()}, s.respondUntil(a, c.NextUpdate)
+	return all[0].List, ders, s.respondUntil(a, all[0].NextUpdate)
 }

@@ -39,25 +39,45 @@ func (s *site) crl(h ca.Session, days int) ([]byte, *x509.RevocationList) {
 
 func (s *site) listOf(h ca.Session, authority string, days int) ([]byte, *x509.RevocationList) {
 	s.t.Helper()
-	c, err := s.MakeCRL(h.Number, authority, days)
+	all := s.set(h, ca.ListWish{Authority: authority, Days: days})
+	return all[0].der, all[0].list
+}
+
+// A madeList is a list of a set.
+type madeList struct {
+	ca.ListBody
+	der  []byte
+	list *x509.RevocationList
+}
+
+// set makes lists and gives them all.
+func (s *site) set(h ca.Session, q ca.ListWish) (all []madeList) {
+	s.t.Helper()
+	made, err := s.MakeLists(h.Number, q)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var b bytes.Buffer
-	if _, err := c.WriteTo(&b); err != nil {
+	for _, c := range made {
+		var b bytes.Buffer
+		if _, err := c.WriteTo(&b); err != nil {
+			s.t.Fatal(err)
+		}
+		if n, err := c.Octets(); err != nil || n != int64(b.Len()) {
+			s.t.Errorf("%d octets are announced (%v), and %d come", n, err, b.Len())
+		}
+		l, err := x509.ParseRevocationList(b.Bytes())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if l.Number.Int64() != c.Number || len(l.RevokedCertificateEntries) != c.Entries {
+			s.t.Errorf("the list says number %v and has %d entries, not %+v", l.Number, len(l.RevokedCertificateEntries), c.List)
+		}
+		all = append(all, madeList{c.ListBody, b.Bytes(), l})
+	}
+	if err := made.Close(); err != nil {
 		s.t.Fatal(err)
 	}
-	if err := c.Close(); err != nil {
-		s.t.Fatal(err)
-	}
-	l, err := x509.ParseRevocationList(b.Bytes())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if l.Number.Int64() != c.Number || len(l.RevokedCertificateEntries) != c.Entries {
-		s.t.Errorf("the list says number %v and has %d entries, not %+v", l.Number, len(l.RevokedCertificateEntries), c.List)
-	}
-	return b.Bytes(), l
+	return all
 }
 
 func wantProblem(t *testing.T, p *ca.Problem, code ca.Code, what string) {
@@ -117,10 +137,10 @@ func TestRV03RV04_WhatIsRevokedIsOnEveryListFromThenOn(t *testing.T) {
 	if l2.NextUpdate.Sub(l2.ThisUpdate) != 24*time.Hour || l2.Number.Cmp(l.Number) <= 0 {
 		t.Errorf("for a day: %v to %v, number %v after %v", l2.ThisUpdate, l2.NextUpdate, l2.Number, l.Number)
 	}
-	if _, err := s.MakeCRL(h.Number, "issuing-g1", 11); !isCode(err, ca.E2112) {
+	if _, err := s.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g1", Days: 11}); !isCode(err, ca.E2112) {
 		t.Errorf("a list for eleven days: %v", err)
 	}
-	if _, err := s.MakeCRL(h.Number, "root-g1", 1); !isCode(err, ca.E3001) {
+	if _, err := s.MakeLists(h.Number, ca.ListWish{Authority: "root-g1", Days: 1}); !isCode(err, ca.E3001) {
 		t.Errorf("a list of the sealed root: %v", err)
 	}
 
@@ -184,7 +204,7 @@ func TestKY07_ASealedSignerRevokes(t *testing.T) {
 	if a := s.revoke(h, one, 1, ca.KeyCompromise); a.Problem != nil {
 		t.Errorf("a sealed signer does not revoke: %+v", a.Problem)
 	}
-	if _, err := s.MakeCRL(h.Number, "issuing-g1", 0); !isCode(err, ca.E3001) {
+	if _, err := s.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g1"}); !isCode(err, ca.E3001) {
 		t.Errorf("a sealed signer made a list: %v", err)
 	}
 	if _, err := s.Unlock(signer.Unlocking{}); err != nil {
@@ -215,7 +235,7 @@ func TestARootsListIsMadeWithItsWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := x509.ParseRevocationList(made.DER)
+	l, err := x509.ParseRevocationList(made.Lists["root-g1"])
 	if err != nil || l.CheckSignatureFrom(root) != nil || l.Number.Cmp(first.Number) <= 0 || l.Number.Int64() != made.Number || l.NextUpdate.Sub(l.ThisUpdate) != 365*24*time.Hour {
 		t.Errorf("the list: %+v, %v", l, err)
 	}
@@ -237,7 +257,7 @@ func TestARootsListIsMadeWithItsWords(t *testing.T) {
 		t.Errorf("%d KEY leaves tell of the wrong words, want 1", n-keys)
 	}
 	h := s.hello(0)
-	if _, err := s.MakeCRL(h.Number, "root-g1", 1); !isCode(err, ca.E3001) {
+	if _, err := s.MakeLists(h.Number, ca.ListWish{Authority: "root-g1", Days: 1}); !isCode(err, ca.E3001) {
 		t.Errorf("the root's key stayed open: %v", err)
 	}
 }
@@ -284,7 +304,7 @@ func TestSG11RV05_AnEntryStaysUntilAListAfterItsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries(1, "when the clock was set back")
-	if _, err := s.MakeCRL(h.Number, "issuing-g1", 11); !isCode(err, ca.E2112) {
+	if _, err := s.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g1", Days: 11}); !isCode(err, ca.E2112) {
 		t.Errorf("a list for eleven days: %v", err)
 	}
 }

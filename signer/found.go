@@ -5,6 +5,7 @@ package signer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"chancery/audit"
@@ -63,8 +64,8 @@ type Founded struct {
 	// LogKey is the SubjectPublicKeyInfo of the log's key, which verifies checkpoints.
 	LogKey      []byte         `json:"log_key"`
 	Authorities []ca.Authority `json:"authorities"`
-	// Lists are the first revocation lists in DER, by generation (RFC 5280 §5): the
-	// root's is valid for a year, as its key is sealed from here on.
+	// Lists are the first revocation lists in DER, by name (RFC 5280 §5): the root's are
+	// valid for a year, as its key is sealed from here on.
 	Lists map[string][]byte `json:"lists"`
 }
 
@@ -118,11 +119,12 @@ func (s *Signer) foundAll(f Founding, now time.Time) (all []ca.Authority, lists 
 		return nil, lists, nil
 	}
 	list := func(of *authority, days int) error {
-		l, err := s.wholeList(of, days)
+		_, made, err := s.wholeLists(of, days)
 		if err != nil {
 			return fmt.Errorf("make the first list of %s: %w", of.Name, err)
 		}
-		all, lists[of.Name] = append(all, of.Authority), l.DER
+		all = append(all, of.Authority)
+		maps.Copy(lists, made)
 		return nil
 	}
 	var root *authority

@@ -167,7 +167,7 @@ func TestR26_AKeyOfOursIsSignedElsewhere(t *testing.T) {
 		q.Words = c.words
 		c.untouched("a renewal whose signer is elsewhere: "+q.Authority, ca.E2601, func() error { _, err := c.Recertify(q); return err })
 	}
-	if _, err := c.MakeCRL(c.hello(0).Number, "corp0", 0); !isCode(err, ca.E3004) {
+	if _, err := c.MakeLists(c.hello(0).Number, ca.ListWish{Authority: "corp0"}); !isCode(err, ca.E3004) {
 		t.Errorf("a list of somebody else: %v", err)
 	}
 	c.untouched("a list of somebody else, with words", ca.E3004, func() error {

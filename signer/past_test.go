@@ -174,11 +174,11 @@ func (i imported) inherits(list []byte) signer.Inherited {
 func TestR26_WhatWasRevokedElsewhereStaysRevoked(t *testing.T) {
 	i := newImported(t)
 	h := i.hello(0)
-	if _, err := i.MakeCRL(h.Number, "issuing-g2", 0); !isCode(err, ca.E3004) {
+	if _, err := i.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g2"}); !isCode(err, ca.E3004) {
 		t.Fatalf("a list before they are told: %v", err)
 	}
 	i.restarts()
-	if _, err := i.MakeCRL(i.hello(0).Number, "issuing-g2", 0); !isCode(err, ca.E3004) {
+	if _, err := i.MakeLists(i.hello(0).Number, ca.ListWish{Authority: "issuing-g2"}); !isCode(err, ca.E3004) {
 		t.Fatalf("a list after a restart, before they are told: %v", err)
 	}
 	got := i.inherits(i.old)

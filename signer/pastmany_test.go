@@ -49,7 +49,7 @@ func TestR26_ManyRevocationsFromElsewhereSurviveAPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.restarts()
-	if _, err := i.MakeCRL(i.hello(0).Number, "issuing-g2", 0); !isCode(err, ca.E3004) {
+	if _, err := i.MakeLists(i.hello(0).Number, ca.ListWish{Authority: "issuing-g2"}); !isCode(err, ca.E3004) {
 		t.Fatalf("a list of a part of them: %v", err)
 	}
 	before := i.Size()

@@ -30,7 +30,7 @@ type memory struct {
 	genesis     GenesisBody
 	initKey     ed25519.PublicKey
 	rules       *rules
-	lists       map[string]ca.List
+	lists       map[string]ca.ListBody
 	revoked     map[ca.Digest]*revoked
 	compromised map[ca.Digest]bool
 	abandoned   map[int64]bool
@@ -50,7 +50,7 @@ func (s *Signer) newMemory() *memory {
 	return &memory{
 		log: s.journal, parse: s.Parse, said: map[string]int64{},
 		rules:   &rules{profiles: map[string]ca.Profile{}, authorities: map[string]*authority{}},
-		lists:   map[string]ca.List{},
+		lists:   map[string]ca.ListBody{},
 		revoked: map[ca.Digest]*revoked{}, compromised: map[ca.Digest]bool{}, abandoned: map[int64]bool{},
 		recent: newRecent(s.remembers()), made: map[string]bool{}, tokens: tokens{}, strays: map[int64]stray{}, responders: map[string]ResponderBody{},
 	}
@@ -164,7 +164,7 @@ func (m *memory) intentLeaf(rec journal.Record) error {
 
 // voidLeaf gives an intent up.
 func (m *memory) voidLeaf(rec journal.Record) error {
-	issuer, given, err := voidStep(m.log, rec.Leaf.Cites, rec.Leaf.Time)
+	issuer, given, err := voidStep(m.log, rec.Leaf.Cites, rec.Index, rec.Leaf.Time)
 	if err != nil {
 		return err
 	}

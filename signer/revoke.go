@@ -290,9 +290,9 @@ func (m *memory) revokedLeaf(rec journal.Record) error {
 	return nil
 }
 
-// voided enters an intent that was given up, at a time in milliseconds since 1970.
-func (s *Signer) voided(intent, millis int64) error {
-	issuer, given, err := voidStep(s.journal, intent, millis)
+// voided enters an intent that a VOID leaf gave up.
+func (s *Signer) voided(intent int64, void journal.Placed) error {
+	issuer, given, err := voidStep(s.journal, intent, void.Index, void.Leaf.Time)
 	if err != nil {
 		return err
 	}
@@ -303,10 +303,11 @@ func (s *Signer) voided(intent, millis int64) error {
 }
 
 // voidStep is what an intent that was given up counts for: a certificate may have
-// been signed for it that nobody knows, so it is reported revoked until its end.
-func voidStep(log *journal.Journal, intent, millis int64) (issuer ca.Digest, given step, err error) {
+// been signed for it that nobody knows, so it is reported revoked until its end. The VOID
+// leaf has a time in milliseconds since 1970.
+func voidStep(log *journal.Journal, intent, void, millis int64) (issuer ca.Digest, given step, err error) {
 	leaf, body, err := intentOf(log, ca.NewID(log.LogNo(), intent))
 	return leaf.Issuer, step{
-		serial: wide(leaf.Serial), at: time.UnixMilli(millis).Unix(), ends: body.NotAfter.Unix(), reason: uint8(ca.CessationOfOperation),
+		serial: wide(leaf.Serial), at: time.UnixMilli(millis).Unix(), ends: body.NotAfter.Unix(), leaf: void, reason: uint8(ca.CessationOfOperation),
 	}, err
 }

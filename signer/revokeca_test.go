@@ -92,7 +92,7 @@ func TestBK05_ARetiredRootListsAtCeremoniesUntilItEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err := x509.ParseRevocationList(made.DER); err != nil || l.CheckSignatureFrom(parsed(t, c.all["root-g1"].Certificate)) != nil {
+	if l, err := x509.ParseRevocationList(made.Lists[made.Authority]); err != nil || l.CheckSignatureFrom(parsed(t, c.all["root-g1"].Certificate)) != nil {
 		t.Errorf("%+v, %v", l, err)
 	}
 	c.untouched("a certificate by a retired root", ca.E2601, func() error {

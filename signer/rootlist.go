@@ -8,7 +8,7 @@ import (
 	"chancery/ca"
 )
 
-// A RootListing brings the recovery words for one list of a root, or of an
+// A RootListing brings the recovery words for the lists of a root, or of an
 // intermediate authority, whose key is sealed like a root's.
 type RootListing struct {
 	Authority string `json:"authority"`
@@ -18,16 +18,17 @@ type RootListing struct {
 	Days int `json:"days"`
 }
 
-// A WholeList is a list in DER, with what it says of itself.
-type WholeList struct {
+// RootLists are the lists of a sealed authority: what the complete one says of itself,
+// and all of them in DER, by name.
+type RootLists struct {
 	ca.List
-	DER []byte `json:"der"`
+	Lists map[string][]byte `json:"lists"`
 }
 
-// ListRoot opens the key of a root or an intermediate authority for one signature,
-// that of its list, and forgets it again. Such a key is open at a ceremony only, so
+// ListRoot opens the key of a root or an intermediate authority for its lists, and
+// forgets it again. Such a key is open at a ceremony only, so
 // its list lives longer than others (security rule RV-04).
-func (s *Signer) ListRoot(q RootListing) (out WholeList, err error) {
+func (s *Signer) ListRoot(q RootListing) (out RootLists, err error) {
 	s.ceremonies.Lock()
 	defer s.ceremonies.Unlock()
 	if !s.founded() {
@@ -53,7 +54,8 @@ func (s *Signer) ListRoot(q RootListing) (out WholeList, err error) {
 	}
 	s.flights.RLock()
 	defer s.flights.RUnlock()
-	return s.wholeList(opened, q.Days)
+	out.List, out.Lists, err = s.wholeLists(opened, q.Days)
+	return out, err
 }
 
 // elsewhere says why an authority makes no list here.

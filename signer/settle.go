@@ -49,7 +49,7 @@ func (s *Signer) Settle(session int64, settlements []ca.Settlement) error {
 	}
 	for n, e := range entries {
 		if e.Leaf.Kind == audit.Void {
-			if err := s.voided(e.Leaf.Cites, placed[n].Leaf.Time); err != nil {
+			if err := s.voided(e.Leaf.Cites, placed[n]); err != nil {
 				return err
 			}
 		}

@@ -78,12 +78,15 @@ type Signer struct {
 	// strays are Open's: no call that goes on leaves one.
 	strays map[int64]stray
 
-	// revoking is held while steps are taken and lists are made: it guards what is
-	// revoked, so that no list is older than a step that was answered.
+	// listing is held while lists are made, and taken before revoking: it guards lists.
+	listing sync.Mutex
+	lists   map[string]ca.ListBody // the newest of each name
+
+	// revoking is held while steps are taken, and for the look that a list begins with: it
+	// guards what is revoked, so that no list is older than a step that was answered.
 	revoking sync.Mutex
 	keyed    sync.Mutex             // guards the map, not what is in it
 	revoked  map[ca.Digest]*revoked // by issuing key
-	lists    map[string]ca.List     // the newest of each generation
 	stepped  window
 
 	// ceremonies is held by whatever a person does at ceremony.sock, one after another:

@@ -128,7 +128,9 @@ func (w *scribe) leaf() journal.Entry {
 		}
 		e.Leaf.Cites = w.revoked[w.coins.IntN(len(w.revoked))].Index
 	case audit.CRL:
-		body = ca.List{Authority: w.made[w.coins.IntN(2)].Name, Number: w.coins.Int64(), ThisUpdate: time.Unix(int64(w.n), 0).UTC(), Entries: 3} //nolint:gosec // few
+		scope := []ca.ListScope{ca.CompleteList, ca.DeltaList, ca.AuthorityList, "s0", "s7"}[w.coins.IntN(5)]
+		body = ca.ListBody{List: ca.List{Authority: w.made[w.coins.IntN(2)].Name, Scope: scope, Number: w.coins.Int64(), ThisUpdate: time.Unix(int64(w.n), 0).UTC(), Entries: 3}, //nolint:gosec // few
+			Leaves: int64(w.n), Bases: []ca.ListBase{{Number: w.coins.Int64()}, {Leaves: 3}}}
 	case audit.Authority:
 		a := w.made[w.coins.IntN(2)]
 		a.State = []ca.AuthorityState{ca.Active, ca.Retiring}[w.coins.IntN(2)]

@@ -227,7 +227,7 @@ func TestACrossCertificateLeadsToEitherRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.takes(made)
-	if len(made.Lists) != 1 || made.Lists["root-g1"] == nil {
+	if len(made.Lists) != 2 || made.Lists["root-g1"] == nil || made.Lists["root-g1.arl"] == nil {
 		t.Error("the one that signed made no list")
 	}
 	c.turns("issuing-g2", ca.Active)
@@ -267,7 +267,7 @@ func TestAnAuthorityThatHasEndedMakesNoList(t *testing.T) {
 	}
 	c.site = running(t, later)
 	h := c.hello(0)
-	if _, err := c.MakeCRL(h.Number, "brief-g1", 0); !isCode(err, ca.E3004) {
+	if _, err := c.MakeLists(h.Number, ca.ListWish{Authority: "brief-g1"}); !isCode(err, ca.E3004) {
 		t.Errorf("a list: %v", err)
 	}
 	if _, err := c.Turn(signer.Turn{Authority: "brief-g2", To: ca.Active}); !isCode(err, ca.E2603) {
@@ -288,7 +288,7 @@ func TestRV04_AnIntermediatesListIsMadeWithItsWords(t *testing.T) {
 		if restarted {
 			c.restarts()
 		}
-		if _, err := c.MakeCRL(c.hello(0).Number, "middle-g1", 0); !isCode(err, ca.E3001) {
+		if _, err := c.MakeLists(c.hello(0).Number, ca.ListWish{Authority: "middle-g1"}); !isCode(err, ca.E3001) {
 			t.Errorf("without words: %v", err)
 		}
 		if _, err := c.ListRoot(signer.RootListing{Authority: "middle-g1", Words: c.words}); !isCode(err, ca.E3002) {
@@ -298,7 +298,7 @@ func TestRV04_AnIntermediatesListIsMadeWithItsWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := x509.ParseRevocationList(made.DER)
+		l, err := x509.ParseRevocationList(made.Lists[made.Authority])
 		if err != nil || l.CheckSignatureFrom(parsed(t, middle.Certificate)) != nil || l.NextUpdate.After(middle.NotAfter) {
 			t.Errorf("the list: %+v, %v", l, err)
 		}

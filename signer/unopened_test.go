@@ -70,7 +70,7 @@ func TestKY07_OneKeyThatCannotBeOpenedStopsNoStart(t *testing.T) {
 		}
 		h := c.hello(0)
 		c.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
-		if _, err := c.MakeCRL(h.Number, "users-g1", 0); !isCode(err, ca.E3004) {
+		if _, err := c.MakeLists(h.Number, ca.ListWish{Authority: "users-g1"}); !isCode(err, ca.E3004) {
 			t.Errorf("a list of it: %v", err)
 		}
 		c.remembered("with a key that is not loaded")
@@ -107,7 +107,7 @@ func TestSG04_AWithdrawnExceptionTakesOneKeyOutOfUse(t *testing.T) {
 	c.imports(q)
 	listed := func(want bool) {
 		t.Helper()
-		l, err := c.MakeCRL(c.hello(0).Number, "users-g1", 0)
+		l, err := c.MakeLists(c.hello(0).Number, ca.ListWish{Authority: "users-g1"})
 		if (err == nil) != want || err != nil && !isCode(err, ca.E3004) {
 			t.Errorf("a list of it: %v", err)
 		}

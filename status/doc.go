@@ -7,6 +7,9 @@
 //
 //	GET /pki/{generation}.crt    the CA certificate in DER (RFC 2585 §4.1)
 //	GET /pki/{generation}.crl    the complete list in DER (RFC 2585 §4.2)
+//	GET /pki/{generation}.delta.crl
+//	                             what changed since the base of the day (§5.2.4); .arl.crl
+//	                             the list of CA certificates, .s0.crl and so on the shards
 //	GET /pki/bundle.pem          what to trust, old and new; of a line, and in other
 //	                             forms: see addressed
 //	GET /pki/{generation}.chain.pem

@@ -32,7 +32,7 @@ const (
 	maxEntry = 256
 )
 
-// Published names the authorities of which a list lies in a directory, sorted.
+// Published names the authorities of which a complete list lies in a directory, sorted.
 func Published(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -41,7 +41,7 @@ func Published(dir string) ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		name, is := strings.CutSuffix(e.Name(), ".crl")
-		if !is || !listName(name) {
+		if !is || !authorityName(name) {
 			continue
 		}
 		if names = append(names, name); len(names) > maxPublished {
@@ -51,8 +51,8 @@ func Published(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Published gives what the published list of an authority says of itself, false if
-// there is none or it cannot be read.
+// Published gives what the published complete list of an authority says of itself, false
+// if there is none or it cannot be read.
 func (p *Publisher) Published(authority string) (ca.ListHead, bool) {
 	h, err := p.head(authority)
 	if err != nil {
@@ -83,9 +83,9 @@ type place struct {
 	at     int64
 }
 
-// Open opens the published list of an authority; fs.ErrNotExist if there is none.
-func Open(dir, authority string) (*List, error) {
-	f, h, err := open(dir, authority)
+// Open opens the published list of a name (ca.ListName); fs.ErrNotExist if there is none.
+func Open(dir, name string) (*List, error) {
+	f, h, err := open(dir, name)
 	if err != nil {
 		return nil, err
 	}

@@ -102,7 +102,7 @@ func TestPublishedNamesTheListsAlone(t *testing.T) {
 	if _, err := Published(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a directory: %v", err)
 	}
-	for _, name := range []string{"b-g1.crl", "a-g1.crl", ".new-1.crl", "A.crl", "notes", ".crl"} {
+	for _, name := range []string{"b-g1.crl", "a-g1.crl", "a-g1.delta.crl", "a-g1.s3.crl", "a-g1.more.crl", ".new-1.crl", "A.crl", "notes", ".crl"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,12 @@ const (
 	// asked for: many revocations share one, and each is on a list within a minute
 	// (RV-02).
 	settleDown = 5 * time.Second
+	// bigList is what a complete list has, in octets, that takes a second to make: some
+	// 400 000 entries. It is not made for each revocation. A compromised key is on it as soon
+	// as on any; the others wait gather, so that they are on it within a quarter of an hour
+	// (RV-02), and stand on the delta and the shards meanwhile.
+	bigList = 16 << 20
+	gather  = 10 * time.Minute
 	// lookAgain is how often it is looked whether a list is missing: a generation that
 	// was just made has none.
 	lookAgain = 15 * time.Second
@@ -40,13 +46,13 @@ const (
 
 // A Signer makes lists.
 type Signer interface {
-	// CRL has the complete list of an authority made, valid for so many days, zero for
-	// the usual, and gives it in DER, to be read to its end and closed.
-	CRL(ctx context.Context, authority string, days int) (ca.List, io.ReadCloser, error)
+	// Lists has lists of an authority made and hands each in DER to take, the complete one
+	// first, which reads it to its end.
+	Lists(ctx context.Context, q ca.ListWish, take func(ca.List, io.Reader) error) error
 }
 
-// A Publisher keeps the newest list of each authority in a directory, from which
-// it is served. It decides when a new one is made, and never what is on it.
+// A Publisher keeps the newest lists of each authority in a directory, from which
+// they are served. It decides when a new one is made, and never what is on it.
 type Publisher struct {
 	o      Options
 	signer Signer
@@ -55,35 +61,89 @@ type Publisher struct {
 	making sync.Mutex
 
 	mu   sync.Mutex
-	due  map[string]bool // authorities with something new to tell
+	news map[string]news // of authorities with something to tell
 	wake chan struct{}
+}
+
+// News are what an authority's lists lack.
+type news struct {
+	// fresh says that a delta and the shards lack something, complete when the complete
+	// list must be made; zero is never.
+	fresh    bool
+	complete time.Time
 }
 
 // NewPublisher makes a publisher that keeps o.Lists.
 func NewPublisher(o Options, s Signer) *Publisher {
-	return &Publisher{o: o, signer: s, due: map[string]bool{}, wake: make(chan struct{}, 1)}
+	return &Publisher{o: o, signer: s, news: map[string]news{}, wake: make(chan struct{}, 1)}
 }
 
-// Revoked notes that an authority's list lacks something. It does not wait.
-func (p *Publisher) Revoked(authority string) {
-	p.mark(authority)
+// Revoked notes that an authority's lists lack something. It does not wait.
+func (p *Publisher) Revoked(authority string, why ca.Reason) {
+	by := p.o.Now()
+	if !why.Compromises() && p.big(authority) {
+		by = by.Add(gather)
+	}
+	p.mark(authority, by)
+	p.nudge()
+}
+
+// nudge has Run look soon.
+func (p *Publisher) nudge() {
 	select {
 	case p.wake <- struct{}{}:
 	default: // it is to be woken already
 	}
 }
 
-// mark notes that a list is due.
-func (p *Publisher) mark(authority string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.due[authority] = true
+// big tells whether the complete list takes its time.
+func (p *Publisher) big(authority string) bool {
+	h, err := p.head(authority)
+	return err == nil && h.tbs.size > bigList
 }
 
-// Run keeps the lists of all issuing authorities fresh until ctx ends: a new one at
+// mark notes that lists are due, the complete one by a time.
+func (p *Publisher) mark(authority string, by time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.news[authority]
+	if n.fresh = true; n.complete.IsZero() || by.Before(n.complete) {
+		n.complete = by
+	}
+	p.news[authority] = n
+}
+
+// take gives what an authority's lists lack, and notes that a part of them is made.
+func (p *Publisher) take(authority string, part ca.ListPart) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := p.news[authority]; part == ca.NewsLists && !n.complete.IsZero() {
+		p.news[authority] = news{complete: n.complete}
+		return
+	}
+	delete(p.news, authority)
+}
+
+// wants says which lists of an authority are due, if any.
+func (p *Publisher) wants(authority string) (part ca.ListPart, due bool) {
+	now := p.o.Now()
+	if h, err := p.head(authority); err != nil || now.Sub(h.this).Abs() >= reissue {
+		return ca.AllLists, true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.news[authority]
+	if !n.complete.IsZero() && !now.Before(n.complete) {
+		return ca.ChangedLists, true
+	}
+	return ca.NewsLists, n.fresh
+}
+
+// Run keeps the lists of all issuing authorities fresh until ctx ends: new ones at
 // the start, since what was revoked as the last process died may be on none, after
 // revocations, and once a day; the first soon after the authority was made, the last
-// when it has ended: one that is retired lists on (BK-05).
+// when it has ended: one that is retired lists on (BK-05). A certificate that ends stays
+// on the list of the day, and is on no later one (RV-05).
 func (p *Publisher) Run(ctx context.Context) error {
 	for first := true; ; first = false {
 		next := p.round(ctx, first)
@@ -113,11 +173,14 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 		if a.Kind != ca.Issuing || !a.Lists(p.o.Now()) {
 			continue
 		}
-		h, err := p.head(a.Name)
-		if !all && err == nil && !p.take(a.Name) && p.o.Now().Sub(h.this).Abs() < reissue {
+		part, due := p.wants(a.Name)
+		if all {
+			part, due = ca.AllLists, true
+		}
+		if !due {
 			continue
 		}
-		if _, err := p.publish(ctx, a.Name, 0); err != nil && ctx.Err() == nil {
+		if _, err := p.publish(ctx, ca.ListWish{Authority: a.Name, Part: part}); err != nil && ctx.Err() == nil {
 			next = min(next, p.later(a.Name, err))
 		}
 	}
@@ -139,55 +202,49 @@ func (p *Publisher) later(authority string, err error) time.Duration {
 	return tryAgain
 }
 
-// take tells whether a list is due, and that it is being made.
-func (p *Publisher) take(authority string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	due := p.due[authority]
-	delete(p.due, authority)
-	return due
-}
-
-// Publish has the list of an authority made and puts it in its place, whole, once
-// it is on stable storage: a reader sees the list before or this one. An older
+// Publish has all lists of an authority made and puts them in their places, each whole,
+// once it is on stable storage: a reader sees the list before or this one. An older
 // list never takes the place of a newer one. What cannot be made now, Run makes
 // later.
 func (p *Publisher) Publish(ctx context.Context, authority string, days int) (ca.List, error) {
-	l, err := p.publish(ctx, authority, days)
+	l, err := p.publish(ctx, ca.ListWish{Authority: authority, Days: days})
 	if err != nil {
-		p.Revoked(authority)
+		p.nudge()
 	}
 	return l, err
 }
 
-func (p *Publisher) publish(ctx context.Context, authority string, days int) (l ca.List, err error) {
+// publish gives the complete list, if that was one of the part. A reader who has the lists
+// of two moments is told no wrong: the complete one stands by itself, and a delta that is
+// as old as it, or older, is put upon nothing (RFC 5280 §5.2.4).
+func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (complete ca.List, err error) {
 	p.making.Lock()
 	defer p.making.Unlock()
-	p.take(authority)
+	p.take(q.Authority, q.Part)
 	defer func() {
 		if err != nil {
-			p.mark(authority)
+			p.mark(q.Authority, p.o.Now())
 		}
 	}()
-	l, body, err := p.signer.CRL(ctx, authority, days)
-	if err != nil {
-		return l, err
-	}
-	defer func() { err = errors.Join(err, body.Close()) }()
-	before, err := p.head(authority)
-	if err == nil && before.number >= l.Number {
-		return l, fmt.Errorf("the signer gave list %d of %s, and list %d is published", l.Number, authority, before.number)
-	}
-	return l, Place(p.o.Lists, authority, io.LimitReader(body, maxList))
+	err = p.signer.Lists(ctx, q, func(l ca.List, body io.Reader) error {
+		if l.Scope == ca.CompleteList {
+			complete = l
+		}
+		if before, err := p.head(l.Name()); err == nil && before.number >= l.Number {
+			return fmt.Errorf("the signer gave list %d of %s, and list %d is published", l.Number, l.Name(), before.number)
+		}
+		return Place(p.o.Lists, l.Name(), io.LimitReader(body, maxList))
+	})
+	return complete, err
 }
 
-// Place puts a list into a directory of lists, in one step.
-func Place(dir, authority string, list io.Reader) error {
+// Place puts a list of a name (ca.ListName) into a directory of lists, in one step.
+func Place(dir, name string, list io.Reader) error {
 	// A restore may have left the folder out: what it holds can be made again.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of lists: %w", err)
 	}
-	f, err := whole.Beside(listPath(dir, authority), 0o600)
+	f, err := whole.Beside(listPath(dir, name), 0o600)
 	if err != nil {
 		return fmt.Errorf("make the file of a list: %w", err)
 	}
@@ -199,21 +256,27 @@ func Place(dir, authority string, list io.Reader) error {
 		err = f.Replace()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("publish the list of %s: %w", authority, err)
+		return fmt.Errorf("publish the list of %s: %w", name, err)
 	}
 	return nil
 }
 
-func listPath(dir, authority string) string { return filepath.Join(dir, authority+".crl") }
+func listPath(dir, name string) string { return filepath.Join(dir, name+".crl") }
 
-// listName tells whether an authority can have the name: others are no part of a path.
-func listName(authority string) bool {
+// listName tells whether a list can have the name: others are no part of a path.
+func listName(name string) bool {
+	authority, _, ok := ca.SplitListName(name)
+	return ok && authorityName(authority)
+}
+
+// authorityName tells whether an authority can have the name.
+func authorityName(authority string) bool {
 	return authority != "" && strings.Trim(authority, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // head reads what the published list says of itself; fs.ErrNotExist if there is none.
-func (p *Publisher) head(authority string) (head, error) {
-	f, h, err := open(p.o.Lists, authority)
+func (p *Publisher) head(name string) (head, error) {
+	f, h, err := open(p.o.Lists, name)
 	if err != nil {
 		return h, err
 	}
@@ -233,8 +296,8 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // open gives a published list; fs.ErrNotExist if there is none.
-func open(dir, authority string) (*os.File, head, error) {
-	f, err := os.Open(listPath(dir, authority))
+func open(dir, name string) (*os.File, head, error) {
+	f, err := os.Open(listPath(dir, name))
 	if err != nil {
 		return nil, head{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,7 +37,9 @@ type maker struct {
 	revoked int
 	err     error
 	cut     bool // the connection breaks half-way
+	padding int  // octets in an extension of an entry, to make a list long
 	made    int
+	parts   []ca.ListPart // that were asked for
 }
 
 // fails has the next calls fail, or succeed again.
@@ -80,6 +83,10 @@ func (m *maker) list(this time.Time, days int) []byte {
 	for i := range m.revoked {
 		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(int64(i + 1)), RevocationTime: this})
 	}
+	if m.padding > 0 {
+		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(1 << 40), RevocationTime: this,
+			ExtraExtensions: []pkix.Extension{{Id: []int{1, 2, 3}, Value: make([]byte, m.padding)}}})
+	}
 	der, err := x509.CreateRevocationList(rand.Reader, l, m.issuer, m.key)
 	if err != nil {
 		m.t.Fatal(err)
@@ -87,24 +94,34 @@ func (m *maker) list(this time.Time, days int) []byte {
 	return der
 }
 
-// CRL implements Signer.
-func (m *maker) CRL(_ context.Context, authority string, days int) (ca.List, io.ReadCloser, error) {
+// Lists implements Signer: a complete list and a delta.
+func (m *maker) Lists(_ context.Context, q ca.ListWish, take func(ca.List, io.Reader) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
-		return ca.List{}, nil, m.err
+		return m.err
 	}
-	if days == 0 {
-		days = 7
+	if q.Days == 0 {
+		q.Days = 7
 	}
 	m.number++
 	m.made++
+	m.parts = append(m.parts, q.Part)
 	now := time.Now().UTC().Truncate(time.Second)
-	der := m.list(now, days)
-	if m.cut {
-		return ca.List{Authority: authority, Number: m.number}, io.NopCloser(io.MultiReader(bytes.NewReader(der[:len(der)/2]), broken{})), nil
+	der := m.list(now, q.Days)
+	for _, scope := range []ca.ListScope{ca.CompleteList, ca.DeltaList} {
+		if scope == ca.CompleteList && q.Part == ca.NewsLists {
+			continue
+		}
+		body := io.Reader(bytes.NewReader(der))
+		if m.cut {
+			body = io.MultiReader(bytes.NewReader(der[:len(der)/2]), broken{})
+		}
+		if err := take(ca.List{Authority: q.Authority, Scope: scope, Number: m.number, ThisUpdate: now}, body); err != nil {
+			return err
+		}
 	}
-	return ca.List{Authority: authority, Number: m.number, ThisUpdate: now}, io.NopCloser(bytes.NewReader(der)), nil
+	return nil
 }
 
 type broken struct{}
@@ -169,7 +186,10 @@ func TestRV04_AnOlderListNeverReplacesANewerOne(t *testing.T) {
 		if h, err := p.head("issuing-g1"); err != nil || h.number != first.Number {
 			t.Errorf("after %s: list %d, %v, want %d", what, h.number, err, first.Number)
 		}
-		if names, _ := os.ReadDir(dir); len(names) != 1 {
+		if h, err := p.head("issuing-g1.delta"); err != nil || h.number != first.Number {
+			t.Errorf("after %s: delta %d, %v, want %d", what, h.number, err, first.Number)
+		}
+		if names, _ := os.ReadDir(dir); len(names) != 2 {
 			t.Errorf("after %s: %d files", what, len(names))
 		}
 	}
@@ -199,14 +219,14 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 			}
 		}
 		made(1, "at the start")
-		p.Revoked("issuing-g1")
-		p.Revoked("issuing-g1")
+		p.Revoked("issuing-g1", ca.Superseded)
+		p.Revoked("issuing-g1", ca.Superseded)
 		time.Sleep(time.Minute)
 		made(2, "within a minute of two revocations")
 		time.Sleep(30 * time.Hour)
 		made(3, "a day later")
 		m.fails(ca.Locked(ca.E3001, "locked", ""))
-		p.Revoked("issuing-g1")
+		p.Revoked("issuing-g1", ca.Superseded)
 		time.Sleep(time.Hour)
 		made(3, "while the key is locked")
 		m.fails(nil)
@@ -214,7 +234,7 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 		made(4, "a minute after it was unlocked")
 		// Somebody else's try fails; the list follows nevertheless.
 		m.fails(ca.Locked(ca.E3001, "locked", ""))
-		p.Revoked("issuing-g1")
+		p.Revoked("issuing-g1", ca.Superseded)
 		if _, err := p.Publish(ctx, "issuing-g1", 0); err == nil {
 			t.Error("published while the key is locked")
 		}
@@ -223,11 +243,65 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 		time.Sleep(time.Minute)
 		made(5, "a minute after it was unlocked again")
 		m.fails(ca.Conflict(ca.E1402, "another session", ""))
-		p.Revoked("issuing-g1")
+		p.Revoked("issuing-g1", ca.Superseded)
 		time.Sleep(settleDown + 2*soon)
 		m.fails(nil)
 		time.Sleep(2 * soon)
 		made(6, "soon after front and signer have come to terms")
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+// RV-02, RV-04: while the complete list is small it is made for each revocation; one that
+// takes its time is made at once for a compromised key, and for all others together, within a
+// quarter of an hour: the delta has them meanwhile. Once a day every list is made.
+func TestRV02_ABigListIsNotMadeForEachRevocation(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMaker(t)
+		p := m.publisher(dir)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx) }()
+		asked := func(what string, want ...ca.ListPart) {
+			t.Helper()
+			synctest.Wait()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if !slices.Equal(m.parts, want) {
+				t.Fatalf("%s: the parts %q were asked for, not %q", what, m.parts, want)
+			}
+			m.parts = nil
+		}
+		asked("at the start", ca.AllLists)
+		p.Revoked("issuing-g1", ca.Superseded)
+		time.Sleep(time.Minute)
+		asked("a revocation on a small list", ca.ChangedLists)
+		m.mu.Lock()
+		m.padding = bigList
+		m.mu.Unlock()
+		p.Revoked("issuing-g1", ca.Superseded)
+		time.Sleep(time.Minute)
+		asked("as the list becomes big", ca.ChangedLists)
+		p.Revoked("issuing-g1", ca.Superseded)
+		time.Sleep(time.Minute)
+		asked("a revocation on a big list", ca.NewsLists)
+		p.Revoked("issuing-g1", ca.CertificateHold)
+		time.Sleep(time.Minute)
+		asked("a hold", ca.NewsLists)
+		time.Sleep(13*time.Minute - time.Second)
+		asked("within a quarter of an hour of the first", ca.ChangedLists)
+		time.Sleep(time.Hour)
+		asked("then")
+		p.Revoked("issuing-g1", ca.Superseded)
+		p.Revoked("issuing-g1", ca.KeyCompromise)
+		time.Sleep(time.Minute)
+		asked("a compromised key", ca.ChangedLists)
+		time.Sleep(reissue)
+		asked("a day later", ca.AllLists)
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Error(err)
@@ -290,7 +364,19 @@ func TestAListIsServedWhateverTheBookDoes(t *testing.T) {
 	if again := ask(h, "GET", "/pki/issuing-g1.crl", "If-None-Match", w.Header().Get("ETag")); again.Code != http.StatusNotModified {
 		t.Errorf("the ETag is not known again: %d", again.Code)
 	}
-	for _, path := range []string{"/pki/..%2fissuing-g1.crl", "/pki/.crl", "/pki/Issuing-g1.crl", "/pki/.new-1.crl"} {
+	if err := Place(dir, "issuing-g1.s12", bytes.NewReader(m.list(time.Now(), 7))); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/pki/issuing-g1.delta.crl", "/pki/issuing-g1.s12.crl"} {
+		w := ask(h, "GET", path)
+		if _, err := x509.ParseRevocationList(w.Body.Bytes()); err != nil || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/pkix-crl" || w.Header().Get("ETag") == "" {
+			t.Errorf("%s: %d %v %v", path, w.Code, err, w.Header())
+		}
+		if part := ask(h, "GET", path, "Range", "bytes=0-9"); part.Code != http.StatusPartialContent || !bytes.Equal(part.Body.Bytes(), w.Body.Bytes()[:10]) {
+			t.Errorf("%s: a range of ten octets: %d, %x", path, part.Code, part.Body)
+		}
+	}
+	for _, path := range []string{"/pki/issuing-g1.s1.crl", "/pki/issuing-g1.arl.crl", "/pki/issuing-g1..crl", "/pki/issuing-g1.s012.crl", "/pki/.delta.crl", "/pki/..%2fissuing-g1.crl", "/pki/.crl", "/pki/Issuing-g1.crl", "/pki/.new-1.crl"} {
 		if w := ask(h, "GET", path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, w.Code)
 		}
@@ -308,7 +394,7 @@ func TestAListThatIsBeingWrittenHasNoNameYet(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := Place(dir, "issuing-g2", &watching{bytes.NewReader(list), func() {
-		if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
+		if all, err := os.ReadDir(dir); err != nil || len(all) != 2 { // complete list and delta of the other
 			t.Errorf("the folder has %v, %v", all, err)
 		}
 	}}); err != nil {

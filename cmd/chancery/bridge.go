@@ -78,14 +78,14 @@ func (b *bridge) Revoke(ctx context.Context, steps []ca.Revoking) ([]ca.RevokeAn
 	return b.client.Revoke(ctx, b.session.Load(), steps)
 }
 
-// PlanCRL says what list CRL would have made.
-func (b *bridge) PlanCRL(ctx context.Context, authority string, days int) (ca.List, error) {
-	return b.client.PlanCRL(ctx, b.session.Load(), authority, days)
+// PlanList says what complete list would be made.
+func (b *bridge) PlanList(ctx context.Context, authority string, days int) (ca.List, error) {
+	return b.client.PlanList(ctx, b.session.Load(), ca.ListWish{Authority: authority, Days: days})
 }
 
-// CRL has a list made; see status.Signer.
-func (b *bridge) CRL(ctx context.Context, authority string, days int) (ca.List, io.ReadCloser, error) {
-	return b.client.CRL(ctx, b.session.Load(), authority, days)
+// Lists has lists made; see status.Signer.
+func (b *bridge) Lists(ctx context.Context, q ca.ListWish, take func(ca.List, io.Reader) error) error {
+	return b.client.Lists(ctx, b.session.Load(), q, take)
 }
 
 // OCSP has responses made; see status.Responder. It needs no session.

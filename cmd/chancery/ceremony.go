@@ -149,9 +149,12 @@ func (c *ceremony) newWords(ctx context.Context, path string) (text string, undo
 }
 
 // placed publishes the lists that were made while their keys were open.
-func (c *ceremony) placed(lists map[string][]byte) error {
+func (c *ceremony) placed(lists map[string][]byte) error { return c.at.place(lists) }
+
+// place puts lists into their places, the complete one of an authority before the others.
+func (l layout) place(lists map[string][]byte) error {
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
-		if err := status.Place(c.at.lists(), name, bytes.NewReader(lists[name])); err != nil {
+		if err := status.Place(l.lists(), name, bytes.NewReader(lists[name])); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -20,7 +19,6 @@ import (
 	"chancery/format"
 	"chancery/signer"
 	"chancery/signer/wire"
-	"chancery/status"
 )
 
 func (a *app) crlCommand() *cobra.Command {
@@ -279,11 +277,11 @@ func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, day
 		text: fmt.Sprintf("%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), made.Number, of.Name, made.Entries, onDay(made.NextUpdate))})
 }
 
-// listByWords has the list of a sealed key made, and publishes it.
+// listByWords has the lists of a sealed key made, and publishes them.
 func (l layout) listByWords(ctx context.Context, q signer.RootListing) (ca.List, error) {
 	made, err := wire.Dial(dialPath(l.socket("ceremony"))).ListRoot(ctx, q)
 	if err != nil {
 		return ca.List{}, err
 	}
-	return made.List, status.Place(l.lists(), q.Authority, bytes.NewReader(made.DER))
+	return made.List, l.place(made.Lists)
 }

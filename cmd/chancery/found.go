@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -19,7 +18,6 @@ import (
 	"chancery/signer"
 	"chancery/signer/softkey"
 	"chancery/signer/wire"
-	"chancery/status"
 )
 
 // A foundation is what init made.
@@ -51,10 +49,8 @@ func (a *app) make(ctx context.Context, l layout, p plan, f signer.Founding) (ma
 	if made, err = a.ceremony(ctx, l, p, f); err != nil {
 		return made, err
 	}
-	for name, der := range made.Lists {
-		if err := status.Place(l.lists(), name, bytes.NewReader(der)); err != nil {
-			return made, err
-		}
+	if err := l.place(made.Lists); err != nil {
+		return made, err
 	}
 	if err := writeAuditKey(l.auditKey(), made.LogKey); err != nil {
 		return made, err

@@ -157,7 +157,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		Book: witnessed{f.book, f.ocsp.Changed}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
-		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanCRL, Published: f.publisher.Published, Revoked: f.publisher.Revoked,
+		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Revoked: f.publisher.Revoked,
 		Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {

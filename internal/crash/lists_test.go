@@ -42,14 +42,14 @@ func (w *world) listed(revoked []ca.Serial) error {
 // list has the list of an authority made.
 func (w *world) list(authority string) (*x509.RevocationList, error) {
 	w.step()
-	crl, err := w.signer.MakeCRL(w.session.Load(), authority, 0)
+	lists, err := w.signer.MakeLists(w.session.Load(), ca.ListWish{Authority: authority})
 	w.quiet(err)
 	if err != nil {
 		return nil, fmt.Errorf("make a list: %w", err)
 	}
 	var der bytes.Buffer
-	_, err = crl.WriteTo(&der)
-	if err := errors.Join(err, crl.Close()); err != nil {
+	_, err = lists[0].WriteTo(&der)
+	if err := errors.Join(err, lists.Close()); err != nil {
 		return nil, fmt.Errorf("write a list: %w", err)
 	}
 	return x509.ParseRevocationList(der.Bytes())

@@ -116,33 +116,6 @@ func (c *Client) Revoke(ctx context.Context, session int64, all []ca.Revoking) (
 	return a.Answers, err
 }
 
-// CRL has a list made and gives it in DER, to be read to its end and closed. An
-// error while reading means that it is not whole.
-func (c *Client) CRL(ctx context.Context, session int64, authority string, days int) (ca.List, io.ReadCloser, error) {
-	var l ca.List
-	reply, err := c.post(ctx, "crl", listing{Session: session, Authority: authority, Days: days})
-	if err != nil {
-		return l, nil, err
-	}
-	if reply.StatusCode != http.StatusOK {
-		defer reply.Body.Close()
-		data, err := io.ReadAll(io.LimitReader(reply.Body, maxReply))
-		if err != nil {
-			return l, nil, fmt.Errorf("%w: %w", ErrUnknown, err)
-		}
-		return l, nil, refused(reply, data)
-	}
-	if err := json.Unmarshal([]byte(reply.Header.Get(listHeader)), &l); err != nil {
-		return l, nil, errors.Join(fmt.Errorf("%w: %w", ErrUnknown, err), reply.Body.Close())
-	}
-	return l, reply.Body, nil
-}
-
-// PlanCRL says what list CRL would have made.
-func (c *Client) PlanCRL(ctx context.Context, session int64, authority string, days int) (ca.List, error) {
-	return call[ca.List](ctx, c, "crl", listing{session, authority, days, true})
-}
-
 // Found founds the installation; on ceremony.sock only.
 func (c *Client) Found(ctx context.Context, f signer.Founding) (signer.Founded, error) {
 	return call[signer.Founded](ctx, c, "found", f)
@@ -163,9 +136,9 @@ func (c *Client) Keys(ctx context.Context) (signer.KeyStates, error) {
 	return call[signer.KeyStates](ctx, c, "keys", empty{})
 }
 
-// ListRoot has a root's list made; on ceremony.sock only.
-func (c *Client) ListRoot(ctx context.Context, q signer.RootListing) (signer.WholeList, error) {
-	return call[signer.WholeList](ctx, c, "root-list", q)
+// ListRoot has the lists of a sealed authority made; on ceremony.sock only.
+func (c *Client) ListRoot(ctx context.Context, q signer.RootListing) (signer.RootLists, error) {
+	return call[signer.RootLists](ctx, c, "root-list", q)
 }
 
 // Create makes an authority; on ceremony.sock only.

@@ -58,16 +58,11 @@ type said struct {
 }
 
 type listing struct {
-	Session   int64  `json:"session"`
-	Authority string `json:"authority"`
-	Days      int    `json:"days"`
-	// DryRun says what the list would be, and makes none: the reply is that.
+	Session int64 `json:"session"`
+	ca.ListWish
+	// DryRun says what the complete list would be, and makes none: the reply is that.
 	DryRun bool `json:"dry_run,omitempty"`
 }
-
-// listHeader is the header of a reply that says what the list in its body is, as
-// JSON of ca.List.
-const listHeader = "Chancery-List"
 
 // inheritHeader is the header of a call that says what the list in its body is about, as
 // JSON of signer.Inheritance.

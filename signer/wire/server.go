@@ -79,13 +79,13 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 		a, err := s.Signer.OCSP(q.Wishes)
 		return said{a}, err
 	})
-	mux.HandleFunc("POST /v1/crl", s.crl)
+	mux.HandleFunc("POST /v1/crl", s.lists)
 	return s.serve(ctx, l, mux)
 }
 
-// crl answers with a list in DER, however long it is. Its length is said first, so
-// that the caller throws away what was broken off.
-func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
+// lists answers with lists, however long they are, each behind a head. Their length is
+// said first, so that the caller throws away what was broken off.
+func (s *Server) lists(w http.ResponseWriter, r *http.Request) {
 	q, err := read[listing](r, maxBody)
 	if err != nil {
 		s.Signer.Refuse(socket.Peer(r.Context()), signer.BadBody)
@@ -93,28 +93,32 @@ func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if q.DryRun {
-		l, err := s.Signer.PlanCRL(q.Session, q.Authority, q.Days)
+		l, err := s.Signer.PlanList(q.Session, q.ListWish)
 		s.answer(w, l, err)
 		return
 	}
-	list, err := s.Signer.MakeCRL(q.Session, q.Authority, q.Days)
+	all, err := s.Signer.MakeLists(q.Session, q.ListWish)
 	if err != nil {
 		s.answer(w, nil, err)
 		return
 	}
-	about, err := json.Marshal(list.List)
-	size, sizeErr := list.WriteTo(io.Discard)
-	if err := errors.Join(err, sizeErr); err != nil {
-		s.answer(w, nil, errors.Join(err, list.Close()))
+	heads, octets, err := headsOf(all)
+	if err != nil {
+		s.answer(w, nil, errors.Join(err, all.Close()))
 		return
 	}
-	w.Header().Set("Content-Type", "application/pkix-crl")
-	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-	w.Header().Set(listHeader, string(about))
-	if _, err := list.WriteTo(w); err != nil {
-		s.Log.Warn("a list was not read to its end", "authority", q.Authority, "error", err)
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.FormatInt(octets, 10))
+	for i, c := range all {
+		if _, err = w.Write(heads[i]); err == nil {
+			_, err = c.WriteTo(w)
+		}
+		if err != nil {
+			s.Log.Warn("lists were not read to their end", "authority", q.Authority, "error", err)
+			break
+		}
 	}
-	if err := list.Close(); err != nil {
+	if err := all.Close(); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"fmt"
+	"iter"
+	"time"
+
+	"chancery/ca"
+	"chancery/check"
+)
+
+// baseAge is how old the base of deltas is at least, once any list is, and at most twice
+// that and a day: whoever has a complete list of the last day can put a delta upon it
+// (RFC 5280 §5.2.4).
+const baseAge = 24 * time.Hour
+
+// A moment is what the lists of a set have in common: one look at what is revoked, and
+// one reading of the clock. Its steps stay what they are while more are taken, so that
+// nobody who revokes waits for a list.
+type moment struct {
+	of     *authority
+	now    time.Time
+	next   time.Time
+	number int64
+	leaves int64
+	steps  iter.Seq[step]
+	// before are the newest lists of the authority, by name. bases are those of this
+	// moment's complete list, if one is made, or else of the newest.
+	before map[string]ca.ListBody
+	bases  []ca.ListBase
+	// part is where the steps of one shard after the other are gathered.
+	part []step
+}
+
+// moment takes the look, if lists can be made. The caller holds listing.
+func (s *Signer) moment(a *authority, days int) (*moment, error) {
+	if a.key == nil {
+		return nil, a.locked()
+	}
+	if err := a.listable(); err != nil {
+		return nil, err
+	}
+	if err := check.Lists(a.Authority); err != nil {
+		return nil, unlistable(a.Name, err)
+	}
+	now, err := s.clock.read()
+	if err != nil {
+		return nil, err
+	}
+	m := &moment{of: a, now: now.UTC().Truncate(time.Second), before: s.lists}
+	m.number = max(m.now.UnixMilli(), a.aboveEarlier())
+	for _, scope := range a.ListScopes() {
+		m.number = max(m.number, m.last(scope).Number+1)
+	}
+	m.next = m.now.AddDate(0, 0, days)
+	if m.next.After(a.NotAfter) {
+		m.next = a.NotAfter
+	}
+	if !m.next.After(m.now) {
+		return nil, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and needs no list any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca list")
+	}
+	m.bases = m.last(ca.CompleteList).Bases
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	m.steps, m.leaves = s.revokedOf(a.Key).steps(), s.journal.Size()
+	return m, nil
+}
+
+// last is the newest list of a scope.
+func (m *moment) last(scope ca.ListScope) ca.ListBody { return m.before[ca.ListName(m.of.Name, scope)] }
+
+// wanted are the lists of a part that the moment makes, the complete one before its delta.
+func (m *moment) wanted(part ca.ListPart) (scopes []ca.ListScope) {
+	all := m.of.ListScopes()
+	if part == ca.AllLists {
+		return all
+	}
+	changed := m.changed()
+	for _, scope := range all {
+		n, shard := scope.Shard()
+		// A delta needs a base, so that there is a complete list first.
+		if shard && !changed[n] || scope == ca.CompleteList && part == ca.NewsLists && len(m.bases) > 0 {
+			continue
+		}
+		scopes = append(scopes, scope)
+	}
+	return scopes
+}
+
+// changed are the shards in which a step was taken since they were made, and those that
+// were never made.
+func (m *moment) changed() []bool {
+	n := m.of.Sharded()
+	out, made := make([]bool, n), make([]int64, n)
+	for i := range n {
+		last := m.last(ca.ShardList(i))
+		out[i], made[i] = last.Number == 0, last.Leaves
+	}
+	if n == 0 {
+		return nil
+	}
+	for one := range m.steps {
+		if i := ca.ShardOf(one.serial[:], n); one.leaf >= made[i] {
+			out[i] = true
+		}
+	}
+	return out
+}
+
+// list is a list of the moment, and its entries, as often as they are asked for.
+func (m *moment) list(scope ca.ListScope) (ca.ListBody, func() iter.Seq2[ca.Entry, error]) {
+	l := ca.ListBody{Leaves: m.leaves, List: ca.List{
+		Authority: m.of.Name, Scope: scope, Number: m.number, ThisUpdate: m.now, NextUpdate: m.next,
+	}}
+	// What has ended stays until it was on a list of its scope that was made after its end.
+	// If the clock was ahead then, and has been set back, its end may be yet to come. What
+	// a delta says first stays on the deltas until a complete list was made after its end
+	// (RFC 5280 §5.2.4).
+	before := m.last(scope)
+	if scope == ca.DeltaList {
+		before = m.last(ca.CompleteList)
+	}
+	lapsed := min(m.now.Unix(), before.ThisUpdate.Unix())
+	steps, since := m.steps, int64(-1)
+	switch n, shard := scope.Shard(); {
+	case shard:
+		steps = m.gathered(n)
+	case scope == ca.CompleteList:
+		m.bases = m.rebased()
+		l.Bases = m.bases
+	case scope == ca.DeltaList:
+		l.Base, since = m.bases[0].Number, m.bases[0].Leaves
+	}
+	// On a delta stands each status that changed since its base, also that of who is good
+	// again: it may have been held on any list in between.
+	stands := func(one step) bool {
+		return one.ends >= lapsed && one.leaf >= since && (!one.lifted() || scope == ca.DeltaList)
+	}
+	for one := range steps {
+		if stands(one) {
+			l.Entries++
+		}
+	}
+	return l, func() iter.Seq2[ca.Entry, error] {
+		return func(yield func(ca.Entry, error) bool) {
+			for one := range steps {
+				if !stands(one) {
+					continue
+				}
+				if e, err := one.entry(); !yield(e, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// gathered are the steps of a shard, in the slice that the shard before had: its list is
+// in a file by now.
+func (m *moment) gathered(shard int) iter.Seq[step] {
+	m.part = m.part[:0]
+	n := m.of.Sharded()
+	for one := range m.steps {
+		if ca.ShardOf(one.serial[:], n) == shard {
+			m.part = append(m.part, one)
+		}
+	}
+	return func(yield func(step) bool) {
+		for _, one := range m.part {
+			if !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+// rebased are the bases of deltas from this moment's complete list on. The second takes
+// the place of the first when it is old enough, and this list that of the second.
+func (m *moment) rebased() []ca.ListBase {
+	this := ca.ListBase{Number: m.number, Made: m.now, Leaves: m.leaves}
+	switch {
+	case len(m.bases) != 2:
+		return []ca.ListBase{this, this}
+	case m.now.Sub(m.bases[1].Made) >= baseAge:
+		return []ca.ListBase{m.bases[1], this}
+	}
+	return m.bases
+}
+
+// point is the address that a shard says it is found at, and none other list does.
+func (m *moment) point(scope ca.ListScope) string {
+	if _, shard := scope.Shard(); shard {
+		return m.of.ListAddress(scope)
+	}
+	return ""
+}
+
+// freshest is where the delta of a complete list is, if it has one.
+func (m *moment) freshest(scope ca.ListScope) string {
+	if scope == ca.CompleteList && m.of.Kind == ca.Issuing {
+		return m.of.ListAddress(ca.DeltaList)
+	}
+	return ""
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"chancery/ca"
+	"chancery/signer"
+)
+
+// A list on the socket is a head and the list in DER. The head is a length of four
+// octets, big-endian, and JSON of so many octets, an announced.
+type announced struct {
+	ca.List
+	// Size is how many octets of DER follow.
+	Size int64 `json:"size"`
+}
+
+// maxHead bounds a head's JSON, which names an authority and says a few numbers.
+const maxHead = 4 << 10
+
+// headsOf are the heads of lists, and how long these are with them.
+func headsOf(all signer.Lists) (heads [][]byte, octets int64, err error) {
+	for _, c := range all {
+		size, err := c.Octets()
+		if err != nil {
+			return nil, 0, err
+		}
+		text, err := json.Marshal(announced{c.List, size})
+		if err != nil {
+			return nil, 0, err
+		}
+		head := append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...) //nolint:gosec // far below maxHead
+		heads, octets = append(heads, head), octets+int64(len(head))+size
+	}
+	return heads, octets, nil
+}
+
+// nextHead reads a head; io.EOF behind the last list.
+func nextHead(r io.Reader) (a announced, err error) {
+	var length [4]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return a, err
+	}
+	n := binary.BigEndian.Uint32(length[:])
+	if n > maxHead {
+		return a, fmt.Errorf("a head of %d octets is longer than %d", n, maxHead)
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return a, errors.Join(io.ErrUnexpectedEOF, err)
+	}
+	return a, json.Unmarshal(text, &a)
+}
+
+// PlanList says what the complete list would be that Lists would have made.
+func (c *Client) PlanList(ctx context.Context, session int64, q ca.ListWish) (ca.List, error) {
+	return call[ca.List](ctx, c, "crl", listing{Session: session, ListWish: q, DryRun: true})
+}
+
+// Lists has lists of an authority made and hands each to take, the complete one first,
+// which reads it to its end. An error while reading means that the list is not whole; so
+// does any but a Problem of the ones that Lists gives.
+func (c *Client) Lists(ctx context.Context, session int64, q ca.ListWish, take func(ca.List, io.Reader) error) error {
+	reply, err := c.post(ctx, "crl", listing{Session: session, ListWish: q})
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close()
+	if reply.StatusCode != http.StatusOK {
+		data, err := io.ReadAll(io.LimitReader(reply.Body, maxReply))
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+		return refused(reply, data)
+	}
+	for {
+		head, err := nextHead(reply.Body)
+		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: read the head of a list: %w", ErrUnknown, err)
+		}
+		body := &io.LimitedReader{R: reply.Body, N: head.Size}
+		if err := take(head.List, body); err != nil {
+			return err
+		}
+		if body.N > 0 {
+			return fmt.Errorf("%d octets of list %d of %s were not taken", body.N, head.Number, head.Name())
+		}
+	}
+}
