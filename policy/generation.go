@@ -34,6 +34,8 @@ type Newcomer struct {
 	PathLen *int
 	// PKI is the base of the addresses in certificates.
 	PKI string
+	// Shards is how many shards its list has, 0 and 1 for none.
+	Shards int
 }
 
 func unmakeable(detail, fix string) *ca.Problem { return ca.Refused(ca.E2601, detail, fix) }
@@ -56,6 +58,10 @@ func (h Hierarchy) Admits(n Newcomer) error {
 		return unmakeable("an issuing authority has path length 0", "leave --path-length out").Because("its key works online (security rule SG-04)")
 	case n.Kind != ca.Issuing && n.PathLen != nil && *n.PathLen < 1:
 		return unmakeable(fmt.Sprintf("an authority with path length %d could sign no other", *n.PathLen), "leave --path-length out for none, or for one less than the parent's")
+	case n.Shards < 0 || n.Shards > ca.MaxShards:
+		return unmakeable(fmt.Sprintf("%d is no number of shards: at most %d", n.Shards, ca.MaxShards), "leave --shards out for none")
+	case n.Shards > 1 && n.Kind != ca.Issuing:
+		return unmakeable("only the list of an issuing authority has shards", "leave --shards out").Because("the others sign few certificates")
 	case !strings.HasPrefix(n.PKI, "http://"):
 		return unmakeable("the base address of lists and certificates is no http:// address", "set pki_url: chancery status").
 			Because("whoever checks a list must not need to check another one first (RFC 5280 §8)")

@@ -117,7 +117,7 @@ func (s *Signer) drafted(m making, spki []byte, now time.Time) (a ca.Authority, 
 		Key: digest(spki), KeyType: m.KeyType, Hash: m.Hash, AKI: m.AKI, Subject: subject, SPKI: spki, SKI: ski, Use: m.Use,
 		NotBefore: d.NotBefore, NotAfter: d.NotAfter,
 		CRL: m.pki + "/pki/" + m.Name + ".crl", Issuer: m.pki + "/pki/" + m.Name + ".crt",
-		OCSP: m.pki + "/ocsp/" + m.Name, Shards: 1,
+		OCSP: m.pki + "/ocsp/" + m.Name, Shards: max(1, m.Shards),
 	}
 	if m.parent != nil {
 		a.Parent = m.parent.Name

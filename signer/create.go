@@ -120,7 +120,7 @@ func (s *Signer) planned(q Creation, now time.Time) (m making, err error) {
 
 // newcomer is a generation as policy judges it.
 func (g Generation) newcomer(kind ca.AuthorityKind, parent, pki string) policy.Newcomer {
-	return policy.Newcomer{Name: g.Name, Line: g.Line, Kind: kind, Parent: parent, Days: g.Days, PathLen: g.PathLen, PKI: pki}
+	return policy.Newcomer{Name: g.Name, Line: g.Line, Kind: kind, Parent: parent, Days: g.Days, PathLen: g.PathLen, PKI: pki, Shards: g.Shards}
 }
 
 // shut is an authority whose key a ceremony will open for itself. What is in force keeps

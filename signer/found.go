@@ -52,6 +52,9 @@ type Generation struct {
 	// for others, or one less than the parent's.
 	PathLen     *int               `json:"path_len,omitempty"`
 	Constraints ca.NameConstraints `json:"constraints,omitzero"`
+	// Shards is how many lists stand beside the complete one, each of a part of its
+	// certificates; 0 and 1 are none, ca.MaxShards the most.
+	Shards int `json:"shards,omitempty"`
 	Policies    []ca.CertPolicy    `json:"policies,omitempty"`
 	// Hash is what it signs with, AKI how it is named in what it signs.
 	Hash ca.Hash    `json:"hash,omitempty"`

@@ -148,6 +148,9 @@ func (s shownAuthority) text() string {
 		{"serial", s.Serial}, {"fingerprint", fingerprint(s.Certificate)}, {"", "(SHA-256)"},
 	}
 	rows = append(append(rows, s.carriedBy.rows()...), s.others()...)
+	if n := s.Sharded(); n > 0 {
+		rows = append(rows, [2]string{"shards", fmt.Sprintf("%d: %s and so on", n, s.ListAddress(ca.ShardList(0)))})
+	}
 	return table(append(rows, [][2]string{
 		{"private part", s.PrivatePart}, {"public part", s.PublicPart + "   (chancery ca show " + s.Name + " -o pem)"}, {"revocation list", s.CRL},
 		{"set in", s.SetIn + "   (pki_url), and by --dir"},

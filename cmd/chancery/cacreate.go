@@ -19,16 +19,16 @@ import (
 
 // A creation is what ca create was asked.
 type creation struct {
-	name, parent, line          string
-	subject, org, key, hash     string
-	aki, recovery, own          string
-	root, intermediate, standby bool
-	itself                      bool // an issuing one that signs itself, as the one before
-	level, dry, yes, broken     bool // level is --no-stagger
-	given                       bool // a lifetime was
-	use, names, policies        []string
-	days, pathLen, apart        int
-	words                       string // of its own, once they were made
+	name, parent, line           string
+	subject, org, key, hash      string
+	aki, recovery, own           string
+	root, intermediate, standby  bool
+	itself                       bool // an issuing one that signs itself, as the one before
+	level, dry, yes, broken      bool // level is --no-stagger
+	given                        bool // a lifetime was
+	use, names, policies         []string
+	days, pathLen, apart, shards int
+	words                        string // of its own, once they were made
 }
 
 func (a *app) caCreate() *cobra.Command {
@@ -68,6 +68,7 @@ func (a *app) caCreate() *cobra.Command {
 	f.StringSliceVar(&q.policies, "policy", nil, "certificate policies, OID or OID=ADDRESS of the practice statement")
 	f.IntVar(&q.days, "days", 0, "lifetime in days (default: a root's 7305, others' 1826 and more)")
 	f.IntVar(&q.pathLen, "path-length", 0, "how many authorities may follow below it (default: as its kind needs)")
+	f.IntVar(&q.shards, "shards", 0, fmt.Sprintf("part its list into so many, beside the complete one, for whoever fetches lists (at most %d; docs/revocation.md)", ca.MaxShards))
 	f.StringVar(&q.hash, "hash", "", "what it signs with: sha256, sha384, sha512 (default: as its key needs)")
 	f.StringVar(&q.aki, "aki", "", "authority key identifier in what it signs: keyid or keyid+issuer")
 	f.BoolVar(&q.standby, "standby", false, "do not sign before it is activated, though it is the first of its line")
@@ -297,6 +298,7 @@ func (q creation) carried(g *signer.Generation) (err error) {
 	if err := g.Hash.UnmarshalText([]byte(q.hash)); err != nil {
 		return err
 	}
+	g.Shards = q.shards
 	if q.pathLen >= 0 {
 		g.PathLen = &q.pathLen
 	}
@@ -414,6 +416,9 @@ func (c *ceremony) createPlan(w signer.Creation, last time.Time) string {
 	}
 	if w.PathLen != nil {
 		row("path length", fmt.Sprint(*w.PathLen))
+	}
+	if w.Shards > 1 {
+		row("shards", fmt.Sprintf("%d, as long as it lives", w.Shards))
 	}
 	row("hash", string(w.Hash))
 	row("AKI", string(w.AKI))

@@ -186,6 +186,7 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	if n := carried.PathLength; n != nil && *n > 0 { // an issuing authority has 0 anyhow
 		q.pathLen = *n
 	}
+	q.shards = old.Sharded()
 	q.hash, q.aki, q.apart = string(old.Hash), string(old.AKI), policy.StaggerDays
 	if q.key == "" {
 		q.key = old.KeyType
