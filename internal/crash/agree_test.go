@@ -113,6 +113,9 @@ func TestAU06_LogAndBookAgreeAfterEachCeremony(t *testing.T) {
 			t.Fatalf("%s: %v", step.what, err)
 		}
 		// And again when both have started anew.
+		if err := w.noteKeys(); err != nil {
+			t.Fatal(err)
+		}
 		l := w.snapshot()
 		if err := w.stop(); err != nil {
 			t.Fatalf("%s: %v", step.what, err)

@@ -5,9 +5,6 @@ package crash_test
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"chancery/audit"
@@ -17,26 +14,6 @@ import (
 
 // second is the generation that a ceremony makes.
 const second = "issuing-g2"
-
-func keyOfSecond(dir string) string { return filepath.Join(dir, "keys", second+".key") }
-
-// sameMode gives what is copied the modes that it has at the site.
-func (s *site) sameMode(dir string) fs.WalkDirFunc {
-	return func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rest, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(filepath.Join(s.dir, rest))
-		if err != nil {
-			return err
-		}
-		return os.Chmod(path, info.Mode().Perm())
-	}
-}
 
 // ceremony makes a second generation, has it sign, and renews the first.
 func (w *world) ceremony() error {
@@ -107,7 +84,8 @@ func (s *site) secondStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	disk.Watch(nil)
-	s.disk, s.began = disk, w.now()
+	s.disk, s.keys, s.began = disk, w.ledger.ring, w.now()
+	s.responders(t, 2)
 }
 
 // signedBy refuses a new certificate of another generation than the one of which

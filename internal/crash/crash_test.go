@@ -23,6 +23,15 @@ func rounds() int {
 	return 1
 }
 
+// again is how many ends are tried of a start after an end: by night there is time for
+// more.
+func again() int {
+	if os.Getenv("CHANCERY_SOAK") == "1" {
+		return 3
+	}
+	return 2
+}
+
 // TestMain lets the heap grow: the images of a load live to its end, and are not
 // worth being looked at again and again.
 func TestMain(m *testing.M) {

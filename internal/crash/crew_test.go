@@ -45,7 +45,7 @@ func (s share) explore(t *testing.T) {
 	for round := range rounds() {
 		seed := uint64(round + 1)
 		site := found(t, seed)
-		e := exploration{site: site, seed: seed, ends: 5, again: 3, share: s}
+		e := exploration{site: site, seed: seed, ends: 5, again: again(), share: s}
 		e.run(site.load(t, nil))
 		fmt.Printf(points, seed, e.points.Load())
 		if e.failed != nil {

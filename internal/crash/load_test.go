@@ -5,8 +5,6 @@ package crash_test
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"chancery/ca"
@@ -22,17 +20,10 @@ func (s *site) load(t *testing.T, plan sim.Plan) []moment {
 	l := ledger{at: s.began}
 	var all []moment
 	disk := s.disk.Kill(plan)
-	dir := filepath.Join(t.TempDir(), "signer")
-	if err := os.CopyFS(dir, os.DirFS(s.dir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := filepath.WalkDir(dir, s.sameMode(dir)); err != nil {
-		t.Fatal(err)
-	}
 	for run := range 2 {
 		how := start{keep: true, gate: true}
 		if run == 1 {
-			how.dir, how.ceremony = dir, (*world).ceremony
+			how.ceremony = (*world).ceremony
 		}
 		w, err := s.open(disk, l, how)
 		if err != nil {

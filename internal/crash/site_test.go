@@ -48,7 +48,8 @@ var hana = ca.Actor{ID: "uid:1000", Name: "hana", Method: "peer", UID: 1000}
 // A site is an installation as its founding left it: the keys in a directory,
 // log and book on a disk of which every run gets its own copy.
 type site struct {
-	dir    string // of the keys; nothing is written there after the founding
+	dir    string // where keys are placed
+	keys   keys   // as the founding left them
 	words  string // that open the root's key
 	disk   *sim.Disk
 	log    audit.LogID
@@ -69,7 +70,8 @@ func found(t *testing.T, seed uint64) *site {
 	}
 	defer mount.Unmount()
 	database := s.newBook(t, mount, "")
-	k := s.signer(s.disk, s.dir, func() time.Time { return s.began })
+	dir := t.TempDir()
+	k := s.signer(s.disk, dir, func() time.Time { return s.began })
 	if err := k.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +94,10 @@ func found(t *testing.T, seed uint64) *site {
 		t.Fatal(err)
 	}
 	s.logKey = public.(ed25519.PublicKey)
+	if s.keys, err = keysOf(dir); err != nil {
+		t.Fatal(err)
+	}
+	s.responders(t, 1)
 	for n := range requests {
 		s.wishes = append(s.wishes, wish(t, fmt.Sprintf("host%d.lab.example", n)))
 	}

@@ -4,7 +4,6 @@ package crash_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -45,9 +44,9 @@ type ledger struct {
 	keys map[string][]byte
 	// made are the generations that a ceremony answered with, the newest answer last.
 	made []ca.Authority
-	// dir is where the keys lie once a ceremony has made one: they are not on the
-	// simulated disk. Empty is as they were founded.
-	dir  string
+	// ring are the keys as they lay then: they are not on the simulated disk. None are as
+	// they were founded.
+	ring keys
 	next int // number of the next request
 	at   time.Time
 }
@@ -63,7 +62,7 @@ type world struct {
 	session   atomic.Int64
 	clock     atomic.Int64 // milliseconds
 	raw       bool         // the write-ahead log is not copied before it is used
-	dir       string       // of the keys
+	dir       string       // of its own keys, which end with it
 	stopFront func() error
 	stopLog   func() error
 	// logging and keeping are closed when the signer's and the book's Run have ended.
@@ -100,8 +99,6 @@ type start struct {
 	fails int
 	// ceremony, if set, is held before the front is there.
 	ceremony func(*world) error
-	// dir is where it finds and makes keys; empty is where they lie.
-	dir string
 }
 
 // open starts signer and front on a disk. The error is of either; what was
@@ -111,19 +108,22 @@ func (s *site) open(disk *sim.Disk, l ledger, how start) (*world, error) {
 		site: s, disk: disk, ledger: l, keep: how.keep, gate: how.gate, raw: how.raw, fails: how.fails,
 		shown: make(chan struct{}, 1), ended: make(chan error, 3),
 	}
-	if w.dir = cmp.Or(how.dir, l.dir); w.dir == "" {
-		w.dir = s.dir
+	var err error
+	if w.ledger.ring == nil {
+		w.ledger.ring = s.keys
+	}
+	if w.dir, err = w.ledger.ring.placed(s.dir); err != nil {
+		return nil, err
 	}
 	w.clock.Store(l.at.UnixMilli())
 	if how.keep || how.gate {
 		disk.Watch(w.see)
 	}
 	if err := s.shown(disk, l); err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(w.dir))
 	}
-	var err error
 	if w.mount, err = vfs.Mount(disk); err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(w.dir))
 	}
 	if err := w.openSigner(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the signer: %w", err), w.die())
@@ -297,10 +297,8 @@ func (w *world) see(m sim.Moment) {
 			w.ledger.checkpoints = append(w.ledger.checkpoints, paper)
 		}
 	}
-	if w.ledger.dir != w.dir && w.dir != w.site.dir {
-		if _, err := os.Stat(keyOfSecond(w.dir)); err == nil {
-			w.ledger.dir = w.dir // from now on there is one key more
-		}
+	if err := w.noteKeys(); err != nil {
+		w.reports = append(w.reports, err)
 	}
 	w.papers = m.Call.Op == sim.SyncDir && m.Call.Name == "state/" && m.Call.N != w.fails
 	if w.keep {
@@ -488,7 +486,7 @@ func (w *world) revoke(key string) error {
 func (w *world) stop() error {
 	err := errors.Join(w.stopFront(), w.book.Close(), w.stopLog())
 	w.mount.Unmount()
-	return err
+	return errors.Join(err, os.RemoveAll(w.dir))
 }
 
 // die ends them as power does. What they say of it is of no interest.
@@ -504,7 +502,7 @@ func (w *world) die() error {
 		_ = w.stopLog()
 	}
 	w.mount.Unmount()
-	return nil
+	return os.RemoveAll(w.dir)
 }
 
 // verify is verify-all of what lies on the disk now.
