@@ -53,6 +53,9 @@ type Profile struct {
 	// Unique refuses a second live certificate with the same "subject" or
 	// "common_name"; "no" does not ask (R67).
 	Unique string `toml:"unique" json:"unique"`
+	// Hold lets its certificates be held: revoked for certificateHold, which alone has a way
+	// back (RV-01).
+	Hold bool `toml:"hold" json:"hold,omitempty"`
 	// Names says which names may be asked for.
 	Names NameRules `toml:"names" json:"names"`
 	// Subject says, per field, what becomes of it.

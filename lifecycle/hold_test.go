@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 
@@ -105,4 +106,68 @@ func TestRV03_ACompromisedKeyTakesWhatIsHeld(t *testing.T) {
 			t.Errorf("the held one stands as %+v", v)
 		}
 	})
+}
+
+// RV-01: a certificate is held only where the profile in force says so, and the plan says the
+// same; it is revoked for any other reason, and what is held is released all the same.
+func TestRV01_AHoldMustBeEnabled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := profile()
+		p.Hold = false
+		r := w.registrar()
+		r.o.Bundle = func([]byte) (map[string]ca.Profile, error) { return map[string]ca.Profile{"server": p}, nil }
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		defer func() { cancel(); <-ended }()
+		one := issuedTo(t, r, hana, 1)
+		hold := ca.Withdrawal{Reason: ca.CertificateHold}
+		if _, err := r.PlanRevoke(t.Context(), hana, one.PublicName(), hold); code(err) != ca.E2111 {
+			t.Errorf("the plan is %v", err)
+		}
+		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), hold); code(err) != ca.E2111 || w.rows[0].Revoked != nil {
+			t.Errorf("it gets %v", err)
+		}
+		if _, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// RV-03: who holds what is held already takes no step. An officer is told so where the owner
+// holds it, who could take it back; where it takes an officer anyway, and for the owner, it
+// changes nothing.
+func TestRV03_ASecondHoldIsAnswered(t *testing.T) {
+	owner, officer := peer(1001), peer(1002)
+	for _, c := range []struct {
+		name          string
+		first, second ca.Actor
+		want          ca.Code
+	}{
+		{"the owner twice", owner, owner, ""},
+		{"an officer over the owner", owner, officer, ca.E2111},
+		{"the owner over an officer", officer, owner, ""},
+		{"an officer over another", officer, hana, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				r, stop := running(w)
+				defer stop()
+				one := issuedTo(t, r, owner, 1)
+				hold := ca.Withdrawal{Reason: ca.CertificateHold}
+				if _, err := r.Revoke(t.Context(), c.first, one.PublicName(), hold); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := r.PlanRevoke(t.Context(), c.second, one.PublicName(), hold); code(err) != c.want {
+					t.Errorf("the plan is %v, want %q", err, c.want)
+				}
+				got, err := r.Revoke(t.Context(), c.second, one.PublicName(), hold)
+				if code(err) != c.want || w.rows[0].Steps != 1 {
+					t.Errorf("%v, want %q; steps: %d, %+v", err, c.want, w.rows[0].Steps, got.Revoked)
+				}
+			})
+		})
+	}
 }

@@ -130,7 +130,8 @@ func (r *Registrar) Proof(ctx context.Context, who ca.Actor, q ca.ProofWish) (ca
 // PlanRevoke says what Revoke would do, as far as the book knows: it gives the certificate
 // as it would stand then. The error is as Revoke's.
 func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
-	if _, err := r.ready(ctx); err != nil {
+	v, err := r.ready(ctx)
+	if err != nil {
 		return ca.Certificate{}, err
 	}
 	found, err := r.Find(ctx, who, ref)
@@ -139,6 +140,9 @@ func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, wh
 	}
 	c := found.Certificate
 	if err := r.mayRevoke(ctx, who, c, why); err != nil {
+		return ca.Certificate{}, err
+	}
+	if err := r.mayHold(ctx, v, who, c, why); err != nil {
 		return ca.Certificate{}, err
 	}
 	step, err := stepOf(c, why)

@@ -11,6 +11,7 @@ import (
 	"chancery/access"
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/policy"
 )
 
 // A revoking is a step on its way: a leaf, then a row.
@@ -32,7 +33,8 @@ type revoking struct {
 // want of a role, Find's, E2111 for what cannot be revoked like that, and E2301 if
 // the outcome is not known: asking again finds out.
 func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
-	if _, err := r.ready(ctx); err != nil {
+	v, err := r.ready(ctx)
+	if err != nil {
 		return ca.Certificate{}, err
 	}
 	found, err := r.Find(ctx, who, ref)
@@ -42,6 +44,9 @@ func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca
 	c := found.Certificate
 	if err := r.mayRevoke(ctx, who, c, why); err != nil {
 		return ca.Certificate{}, err
+	}
+	if err := r.mayHold(ctx, v, who, c, why); err != nil {
+		return ca.Certificate{}, r.refused(who, err)
 	}
 	if err := r.revokeOne(ctx, who, c, why); err != nil {
 		return ca.Certificate{}, r.refused(who, err)
@@ -202,6 +207,31 @@ func (r *Registrar) mayRevoke(ctx context.Context, who ca.Actor, c ca.Certificat
 		return nil
 	}
 	return r.refused(who, ca.Forbidden(ca.E1305, "this hold was placed by somebody else, and needs the role ca-admin to be taken back", "ask a CA administrator"))
+}
+
+// mayHold says whether somebody may hold a certificate. Where the profile does not say so,
+// nobody may. What its owner holds an officer does not hold beside him: revoking twice for one
+// reason is no step (security rule RV-03), so that the owner could take his hold back, and with
+// it what the officer believes to be his. The officer is told what to do instead.
+func (r *Registrar) mayHold(ctx context.Context, v *view, who ca.Actor, c ca.Certificate, why ca.Withdrawal) error {
+	switch {
+	case why.Reason != ca.CertificateHold || c.Kind != ca.EndEntity:
+		return nil
+	case c.Revoked == nil:
+		return policy.Hold(v.profiles, c.Profile)
+	case c.Revoked.Reason != ca.CertificateHold || c.Owner == who.ID:
+		return nil
+	}
+	var b ca.RevokedBody
+	if _, err := r.said(ctx, c.Revoked.Last, audit.Revoked, &b); err != nil {
+		return fmt.Errorf("find out who holds %s: %w", c.PublicName(), err)
+	}
+	if owner := (ca.Actor{ID: c.Owner}); !owner.Did(b.By) {
+		return nil // it takes an officer to take it back
+	}
+	return ca.Refused(ca.E2111, "its owner "+ca.Show(c.Owner)+" holds this certificate already, and can take that back",
+		"to hold it against him: chancery unhold "+c.PublicName()+", and then hold it; or revoke it for another reason").
+		Because("a second hold is no step: reasons can only be raised (security rule RV-03)")
 }
 
 // refused notes a no, and gives it on.

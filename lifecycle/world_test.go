@@ -103,7 +103,7 @@ func newWorld(t *testing.T) *world {
 // profile is the one profile of the world.
 func profile() ca.Profile {
 	p, err := policy.Sound(ca.Profile{
-		Schema: 1, Name: "server", Line: "issuing", Doors: []ca.Door{ca.DoorCLI}, Use: []string{"server"}, Days: 30, MaxDays: 90,
+		Schema: 1, Name: "server", Line: "issuing", Doors: []ca.Door{ca.DoorCLI}, Use: []string{"server"}, Days: 30, MaxDays: 90, Hold: true,
 		Keys: []string{"ecdsa-p256"}, Names: ca.NameRules{Max: 3, DNS: []string{"*.lab.example"}},
 	})
 	if err != nil {

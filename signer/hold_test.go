@@ -5,11 +5,13 @@ package signer_test
 import (
 	"crypto/x509"
 	"encoding/asn1"
+	"strings"
 	"testing"
 	"time"
 
 	"chancery/audit"
 	"chancery/ca"
+	"chancery/signer"
 )
 
 // invalidSince gives the invalidity date of the only entry of a list, as another parser
@@ -155,5 +157,40 @@ func TestRV03_AHoldOfACondemnedKeyIsNotTakenBack(t *testing.T) {
 	}
 	if a := s.revoke(h, one, 2, ca.KeyCompromise); a.Problem != nil {
 		t.Error(a.Problem)
+	}
+}
+
+// RV-01: the signer itself holds a certificate only where the policy in force says so; what
+// was held before is released whatever it says.
+func TestRV01_TheSignerHoldsOnlyWhatMayBeHeld(t *testing.T) {
+	s, _, h := founded(t)
+	held := s.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+	free := s.issued(h, wish(2, csrBy(t, "b.lab.example", p256...), profiles(t, h)["server"]))
+	if a := s.revoke(h, held, 1, ca.CertificateHold); a.Problem != nil {
+		t.Fatal(a.Problem)
+	}
+	b, _ := s.risen()
+	for i := range b.Profiles {
+		b.Profiles[i].Document = strings.Replace(b.Profiles[i].Document, "hold = true\n", "", 1)
+	}
+	next, err := b.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SetPolicy(signer.PolicyChange{Document: next}); err != nil {
+		t.Fatal(err)
+	}
+	h = s.hello(0)
+	if a := s.revoke(h, free, 1, ca.CertificateHold); a.Problem == nil || a.Problem.Code != ca.E2111 {
+		t.Errorf("it is held: %+v", a)
+	}
+	if a := s.revoke(h, held, 1, ca.CertificateHold); a.Problem != nil {
+		t.Errorf("the same step again: %v", a.Problem)
+	}
+	if a := s.revoke(h, held, 2, ca.RemoveFromCRL); a.Problem != nil {
+		t.Errorf("what was held is not released: %v", a.Problem)
+	}
+	if a := s.revoke(h, free, 1, ca.Superseded); a.Problem != nil {
+		t.Errorf("for another reason: %v", a.Problem)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/internal/faults"
+	"chancery/policy"
 	"chancery/signer/journal"
 )
 
@@ -209,6 +210,10 @@ func (s *Signer) judged(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) (s
 		return stepping{}, ca.Refused(ca.E2111, "this certificate is not held", "nothing needs to be done")
 	case w.Reason == ca.RemoveFromCRL && s.refusesKey(body.Key) != nil:
 		return stepping{}, condemned()
+	case w.Reason == ca.CertificateHold && (!ok || before.lifted()):
+		if err := policy.Hold(s.rules.Load().profiles, body.Wish.Profile); err != nil {
+			return stepping{}, err
+		}
 	case ok && !w.Reason.Follows(ca.Reason(before.reason)):
 		return stepping{}, ca.Refused(ca.E2111, "this certificate is revoked", "its reason can only be raised to keyCompromise").
 			Because("it was revoked for " + ca.Reason(before.reason).String())

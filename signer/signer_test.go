@@ -74,6 +74,9 @@ func founding(t testing.TB) signer.Founding {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range profiles { // tests hold certificates
+		profiles[i].Document = "hold = true\n" + profiles[i].Document
+	}
 	name := func(cn string) ca.Subject { return ca.Subject{{OID: ca.OIDCommonName, Value: cn}} }
 	return signer.Founding{
 		Assurance: ca.Solo, Database: database, PKI: "http://ca.lab.example:8080", Words: words.Reveal(), Profiles: profiles,

@@ -65,6 +65,7 @@ func TestAnExplanationTellsWhatHappenedInOrder(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
+	h.done("profile", "set", "server", "--set", "hold=true")
 	first := h.explainedAs("nas.lab.example").Certificate.PublicName()
 	h.done("revoke", first, "--reason", "certificateHold", "--confirm", "nas.lab.example")
 	h.done("unhold", first)

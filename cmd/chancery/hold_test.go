@@ -14,6 +14,14 @@ func TestRV01_AHoldIsTakenBackForOpenSSL(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
+	// RV-01: only where that is enabled, also for what was issued before.
+	for _, dry := range [][]string{{"--dry-run"}, {"--confirm", "nas.lab.example"}} {
+		s := h.refused("E2111", append([]string{"revoke", h.file("nas.pem"), "--reason", "certificateHold"}, dry...)...)
+		if !strings.Contains(s.err, "chancery profile set server --set hold=true") {
+			t.Errorf("it does not say how to enable it:\n%s", s.err)
+		}
+	}
+	h.done("profile", "set", "server", "--set", "hold=true")
 	for i := range 2 {
 		s := h.done("revoke", h.file("nas.pem"), "--reason", "certificateHold", "--confirm", "nas.lab.example")
 		if !strings.Contains(s.err, "unhold takes it back") {

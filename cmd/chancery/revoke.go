@@ -100,6 +100,9 @@ func (a *app) revokeOne(ctx context.Context, k *client.Client, ref string, q wit
 	}
 	fmt.Fprint(a.err, effect(c, q.Reason))
 	if q.dry {
+		if c, err = k.PlanRevoke(ctx, c.PublicName(), q.Withdrawal); err != nil {
+			return err
+		}
 		return a.give(answer{value: c, text: "nothing was revoked\n"})
 	}
 	if err := a.confirmed(ctx, c, q.confirm); err != nil {

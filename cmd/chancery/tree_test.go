@@ -231,6 +231,7 @@ func stage(t *testing.T) (d tlsDoor, variables []string) {
 	d.done("issue", "nas.lab.example")
 	d.done("issue", "app.lab.example", "--profile", "client")
 	d.done("issue", "held.lab.example")
+	d.done("profile", "set", "server", "--set", "hold=true")
 	d.done("revoke", "held.lab.example", "--reason", "certificateHold", "--confirm", "held.lab.example")
 	d.write("ci.token", d.token("--name", "ci", "--role", "requester")+"\n")
 	d.newJava("cacerts")
