@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // An address goes into every certificate, so a bad one is refused with its flag's
@@ -63,18 +64,61 @@ func TestLockedWithoutAServiceHintsAtTheService(t *testing.T) {
 	}
 }
 
-// A second init, with or without --dry-run, exits 8 and leaves every file as it is.
-func TestASecondInitOverwritesNothing(t *testing.T) {
+// T-07: a second init, with or without --dry-run, exits 8, says since when there is an
+// authority and what to do, and leaves every file as it is; so does one that meets a
+// directory with anything else in it, and one whose words' file is there.
+func TestT07_ASecondInitOverwritesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
+	other := hand{t, h.file("other")}
+	if err := os.Mkdir(other.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.write("other/notes.txt", "mine")
+	// Settings are edited; the founding stays where it was.
+	year := time.Now().AddDate(1, 0, 0)
+	if err := os.Chtimes(filepath.Join(h.dir, "chancery.toml"), year, year); err != nil {
+		t.Fatal(err)
+	}
 	before := digests(t, filepath.Dir(h.dir))
-	for _, more := range [][]string{nil, {"--single-tier"}, {"--dry-run"}, {"--json"}} {
+	for _, more := range [][]string{nil, {"--single-tier"}, {"--dry-run"}, {"--json"}, {"--yes"}, {"--root-csr-only"}, {"--unlock", "prompt", "--password-file", h.file("words")}} {
 		s := h.types(append([]string{"init", "--names", "other.example", "--recovery-file", h.file("words2")}, more...)...)
-		if s.code != exitConflict || s.out != "" || !strings.Contains(s.err, "E1002") {
+		if s.code != exitConflict || s.out != "" || !strings.Contains(s.err, "E1002") || !strings.Contains(s.err, "already set up on "+time.Now().Format(time.DateOnly)) || !strings.Contains(s.err, "to start again, name another directory") {
 			t.Errorf("%v: exit %d\n%s%s", more, s.code, s.out, s.err)
 		}
 	}
+	if s := other.types("init", "--names", "other.example", "--recovery-file", h.file("words2")); s.code != exitConflict || !strings.Contains(s.err, "not empty") {
+		t.Errorf("a directory with something in it: exit %d\n%s", s.code, s.err)
+	}
+	fresh := hand{t, h.file("fresh")}
+	if s := fresh.types("init", "--names", "other.example", "--recovery-file", h.file("words")); s.code == 0 || !strings.Contains(s.err, "cannot be written") {
+		t.Errorf("a words' file that is there: exit %d\n%s", s.code, s.err)
+	}
 	if after := digests(t, filepath.Dir(h.dir)); !maps.Equal(before, after) {
 		t.Errorf("files changed: before\n%v\nafter\n%v", before, after)
+	}
+}
+
+// T-07: with --unlock auto one line says who could read the issuing key; with a passphrase
+// nobody could, and it is not said.
+func TestT07_InitSaysWhoCouldReadTheKey(t *testing.T) {
+	t.Parallel()
+	h := hand{t, filepath.Join(t.TempDir(), "data")}
+	s := h.done("init", "--names", "lab.example", "--recovery-file", h.file("words"), "--unlock", "auto")
+	line := ""
+	for l := range strings.Lines(s.out) {
+		if strings.Contains(l, "auto.key") {
+			line += l
+		}
+	}
+	for _, want := range []string{"! whoever can read ", "can sign", "the account " + accountName(os.Geteuid()), "root", "every copy"} {
+		if !strings.Contains(line, want) || strings.Count(line, "\n") != 1 {
+			t.Errorf("it does not say %q in one line:\n%s", want, s.out)
+		}
+	}
+	o := hand{t, h.file("other")}
+	s = o.done("init", "--names", "lab.example", "--recovery-file", h.file("words2"), "--unlock", "prompt", "--password-file", h.write("pass", "quartz mitten saddle okapi fjord"))
+	if strings.Contains(s.out, "whoever can read") {
+		t.Errorf("%s", s.out)
 	}
 }

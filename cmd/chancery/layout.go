@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"chancery/ca"
 	"chancery/config"
@@ -64,13 +65,28 @@ func (l layout) vacant() error {
 		return unwritable(l.dir, err)
 	}
 	if st, err := os.Stat(l.config()); err == nil {
-		return ca.Conflict(ca.E1002, fmt.Sprintf("an authority was founded in %s on %s", l.dir, onDay(st.ModTime())),
-			"to found another, name another directory: chancery init --dir DIR")
+		return ca.Conflict(ca.E1002, fmt.Sprintf("already set up on %s: there is an authority in %s", onDay(l.foundedAt(st.ModTime())), l.dir),
+			"to start again, name another directory: chancery init --dir DIR")
 	}
 	if l.begun() {
 		return halfway(l)
 	}
 	return ca.Conflict(ca.E1002, l.dir+" is not empty", "name another directory: chancery init --dir DIR")
+}
+
+// foundedAt is the day of the founding: settings are edited later, keys stay as they were
+// made.
+func (l layout) foundedAt(settings time.Time) time.Time {
+	keys, err := os.ReadDir(l.keys())
+	if err != nil {
+		return settings
+	}
+	for _, e := range keys {
+		if st, err := e.Info(); err == nil && st.ModTime().Before(settings) {
+			settings = st.ModTime()
+		}
+	}
+	return settings
 }
 
 // begun tells whether init was here, though it may not have come to its end.

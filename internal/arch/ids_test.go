@@ -27,13 +27,13 @@ func TestEachListedRequirementIsNamedByATestOrALimit(t *testing.T) {
 
 // anID is a security rule (SG-01), a requirement (R47), a scenario (T12) or a rule that
 // every command keeps (T-03).
-var anID = regexp.MustCompile(`^(?:[A-Z]{2}-[0-9]{2}|T-0[1-9]|[RT][1-9][0-9]{0,2})$`)
+var anID = regexp.MustCompile(`^(?:[A-Z]{2}-[0-9]{2}|T-[01][0-9]|[RT][1-9][0-9]{0,2})$`)
 
 // inName and inText find ids in names of tests, where a rule loses its hyphen and
 // begins the name or follows an underscore, and in comments.
 var (
 	inName = regexp.MustCompile(`^(?:[A-Z]{2}[0-9]{2}|T0[1-9]|[RT][1-9][0-9]{0,2})`)
-	inText = regexp.MustCompile(`\b(?:[A-Z]{2}-[0-9]{2}|T-0[1-9]|[RT][1-9][0-9]{0,2})\b`)
+	inText = regexp.MustCompile(`\b(?:[A-Z]{2}-[0-9]{2}|T-[01][0-9]|[RT][1-9][0-9]{0,2})\b`)
 )
 
 // checkIDs holds the list against the names and comments of tests, and against
@@ -102,7 +102,8 @@ func (s *source) idsOfComments(named map[string]bool) {
 	}
 }
 
-// hyphen turns SG01 into SG-01, T03 into T-03, and leaves R47 alone.
+// hyphen turns SG01 into SG-01, T03 into T-03, and leaves R47 alone. T16 in a name may be
+// a rule or a scenario: a comment says T-16.
 func hyphen(word string) string {
 	if strings.HasPrefix(word, "T0") {
 		return "T-" + word[1:]
