@@ -10,12 +10,12 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/encode"
+	"chancery/policy"
 	"chancery/signer/journal"
 )
 
@@ -180,7 +180,7 @@ func (s *Signer) condemned(q AuthorityRevoking, who string, now time.Time) (c co
 		by = c.of.Parent
 	}
 	c.by = r.authorities[by]
-	if err := s.possible(c, by); err != nil {
+	if err := r.hierarchy().Condemns(policy.Condemning{Of: c.of.Name, By: by, Reason: c.reason, Signed: s.signedBy(c.of, c.by)}); err != nil {
 		return c, err
 	}
 	s.revoking.Lock()
@@ -229,28 +229,12 @@ func (q AuthorityRevoking) takes(der []byte) bool {
 	return q.Certificate == nil || q.Reason.Compromises() || digest(der) == *q.Certificate
 }
 
-// possible refuses what nobody could carry out.
-func (s *Signer) possible(c condemnation, by string) error {
-	switch {
-	case !c.reason.Final():
-		return ca.Invalid(ca.E2111, "an authority is revoked for good, and the reason "+c.reason.String()+" is not", "use one of "+strings.Join(ca.FinalReasons(), ", ")).At("reason")
-	case by == c.of.Name:
-		return ca.Refused(ca.E2111, c.of.Name+" signed itself, and no list of its own can revoke it", "make another root and move over to it (chancery ca rollover "+by+"), "+
-			"retire this one (chancery ca retire "+by+"), and take it out of every trust store (chancery ca bundle)").
-			Because("whoever has its key signs lists, too, and who trusts it does so by its being in his store")
-	case c.by == nil:
-		return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(by), "chancery ca list")
-	case c.by.External:
-		return ca.Refused(ca.E2111, "the key of "+by+", which signed "+c.of.Name+", is not here", "have it revoked where that key is; then chancery ca retire "+c.of.Name)
-	case by == c.of.Parent:
-		return nil
-	case slices.ContainsFunc(s.certificatesOf(c.of), func(der []byte) bool {
+// signedBy tells whether a generation signed any certificate of another's key.
+func (s *Signer) signedBy(of, by *authority) bool {
+	return by != nil && slices.ContainsFunc(s.certificatesOf(of), func(der []byte) bool {
 		x, err := x509.ParseCertificate(der)
-		return err == nil && bytes.Equal(x.RawIssuer, c.by.Subject)
-	}):
-		return nil
-	}
-	return ca.Refused(ca.E2111, by+" has signed no certificate of "+c.of.Name, "chancery ca show "+c.of.Name)
+		return err == nil && bytes.Equal(x.RawIssuer, by.Subject)
+	})
 }
 
 // certificates are all certificates of a generation's key, the present one first.
