@@ -8,7 +8,7 @@ GROWN ?= 0
 
 # CLIENTS and SERVERS are the programs that tests meet, each with its Debian
 # package. apache2-bin is the server without a service.
-CLIENTS = openssl=openssl curl=curl certtool=gnutls-bin python3=python3 node=nodejs npm=npm javac=default-jdk-headless keytool=default-jre-headless pk12util=libnss3-tools /usr/lib/python3/dist-packages/cryptography/__init__.py=python3-cryptography
+CLIENTS = openssl=openssl curl=curl certtool=gnutls-bin python3=python3 node=nodejs npm=npm javac=default-jdk-headless keytool=default-jre-headless pk12util=libnss3-tools groff=groff-base zsh=zsh fish=fish /usr/lib/python3/dist-packages/cryptography/__init__.py=python3-cryptography
 SERVERS = initdb=postgresql nginx=nginx apache2=apache2-bin haproxy=haproxy stunnel=stunnel4
 
 .PHONY: help build docs run test integration lint fuzz bench soak

@@ -16,18 +16,13 @@ import (
 // it proposes.
 func (h hand) bash(words ...string) string {
 	h.t.Helper()
-	bin := h.t.TempDir()
-	wrapper := "#!/bin/sh\nCHANCERY_TEST_MAIN=1 exec " + os.Args[0] + " \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(bin, "chancery"), []byte(wrapper), 0o700); err != nil { //nolint:gosec // a program
-		h.t.Fatal(err)
-	}
 	c := exec.CommandContext(h.t.Context(), "bash", "--norc", "-c", `source <(chancery completion bash)
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9
 __start_chancery 2>&1
 printf '%s\n' "${COMPREPLY[@]}"`, "bash")
 	c.Args = append(append(c.Args, "chancery"), words...)
 	c.Dir = filepath.Dir(h.dir)
-	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CHANCERY_DIR="+h.dir)
+	c.Env = h.path()
 	out, err := c.CombinedOutput()
 	if err != nil {
 		h.t.Fatalf("bash: %v\n%s", err, out)

@@ -57,7 +57,7 @@ func TestEachCommandHasAManPage(t *testing.T) {
 	})
 	groff, err := exec.LookPath("groff")
 	if err != nil {
-		t.Skip("there is no groff")
+		t.Fatal("there is no groff: scripts/need.sh groff=groff-base, as make test does")
 	}
 	out, err := exec.CommandContext(t.Context(), groff, append([]string{"-man", "-Tascii", "-ww", "-z"}, paths...)...).CombinedOutput()
 	if err != nil || strings.Contains(string(out), "warning: ") && !strings.Contains(string(out), "cannot") {
