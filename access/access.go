@@ -23,6 +23,10 @@ const (
 	RevokeOwn   Action = "revoke-own"
 	RevokeAny   Action = "revoke-any"
 	PublishList Action = "publish-list"
+	// AnnotateOwn says whom to ask about one's own certificate, and tags it, AnnotateAny does
+	// so with that of anybody.
+	AnnotateOwn Action = "annotate-own"
+	AnnotateAny Action = "annotate-any"
 	// ReadOwn sees one's own requests and certificates, ReadAll those of
 	// everybody; ReadLog reads and exports the log.
 	ReadOwn Action = "read-own"
@@ -57,9 +61,9 @@ func rolesOf(a Action) []ca.Role {
 	switch a {
 	case Submit, Renew:
 		return []ca.Role{ca.Requester, ca.CAAdmin}
-	case RevokeOwn:
+	case RevokeOwn, AnnotateOwn:
 		return []ca.Role{ca.Requester, ca.CAAdmin}
-	case RevokeAny:
+	case RevokeAny, AnnotateAny:
 		return []ca.Role{ca.CAAdmin}
 	case PublishList:
 		// A list gives nothing away, and one too many does no harm.
@@ -95,7 +99,7 @@ func rolesOf(a Action) []ca.Role {
 // is a ca.Problem (E1305).
 func AllowNarrowed(a Action) error {
 	switch a {
-	case Submit, Renew, RevokeOwn, RevokeAny, ReadOwn, ReadAll, ReadPolicy, Status:
+	case Submit, Renew, RevokeOwn, RevokeAny, AnnotateOwn, AnnotateAny, ReadOwn, ReadAll, ReadPolicy, Status:
 		return nil
 	}
 	return ca.Forbidden(ca.E1305, "a token for some profiles or names cannot be used for "+string(a), "use the account itself, or a token without them")

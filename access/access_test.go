@@ -13,7 +13,7 @@ import (
 
 var (
 	roles   = []ca.Role{ca.Requester, ca.CAAdmin, ca.SecurityAdmin, ca.SystemAdmin, ca.Auditor}
-	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate, access.RevokeOwn, access.RevokeAny, access.PublishList, access.Decide, access.DraftPolicy, access.Renew, access.MakeToken, access.ReadTokens, access.RevokeAnyToken}
+	actions = []access.Action{access.Submit, access.ReadOwn, access.ReadAll, access.ReadLog, access.SignPolicy, access.Found, access.Unlock, access.Lock, access.ReadPolicy, access.Status, access.Operate, access.RevokeOwn, access.RevokeAny, access.PublishList, access.Decide, access.DraftPolicy, access.Renew, access.MakeToken, access.ReadTokens, access.RevokeAnyToken, access.AnnotateOwn, access.AnnotateAny}
 )
 
 // matrix is security.md's table for the actions that exist, in the order of roles:
@@ -24,6 +24,8 @@ var matrix = map[access.Action]string{
 	access.Renew:          "+ + - - -",
 	access.RevokeOwn:      "+ + - - -",
 	access.RevokeAny:      "- + - - -",
+	access.AnnotateOwn:    "+ + - - -",
+	access.AnnotateAny:    "- + - - -",
 	access.PublishList:    "- + + + -",
 	access.Decide:         "- - + - -",
 	access.DraftPolicy:    "- + + - -",

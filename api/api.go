@@ -85,6 +85,7 @@ type Options struct {
 	Keeper    Keeper
 	Rehearser Rehearser
 	Explainer Explainer
+	Clerk     Clerk
 	Lists     Lists
 	// Public is the door that everybody has: its /pki/ is here too, for who may use
 	// this socket and no other address.

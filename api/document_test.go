@@ -118,6 +118,12 @@ func describe(d *describer, o operation) node {
 			"description": "Within 24 hours the same key gives the same certificate; with another request it is refused (E2302, 422).",
 		})
 	}
+	if o.matched {
+		parameters = append(parameters, node{
+			"name": "If-Match", "in": "header", "required": true, "schema": node{"type": "string"},
+			"description": "The ETag of the JSON that was fetched: 428 without one, 412 if it was changed since.",
+		})
+	}
 	if len(parameters) > 0 {
 		out["parameters"] = parameters
 	}

@@ -176,6 +176,26 @@ func (d *desk) PlanTokenEnd(context.Context, ca.Actor, string) (ca.TokenView, er
 	return ca.TokenView{}, nil
 }
 
+// Annotate changes the first row.
+func (d *desk) Annotate(ctx context.Context, who ca.Actor, ref string, change ca.AnnotationChange, unchanged func(ca.Issued) error) (ca.Issued, error) {
+	i, err := d.PlanAnnotate(ctx, who, ref, change, unchanged)
+	if err == nil {
+		d.rows[0] = i.Certificate
+	}
+	return i, err
+}
+
+func (d *desk) PlanAnnotate(ctx context.Context, who ca.Actor, ref string, change ca.AnnotationChange, unchanged func(ca.Issued) error) (ca.Issued, error) {
+	i, err := d.Find(ctx, who, ref)
+	if err == nil {
+		err = unchanged(i)
+	}
+	if err == nil {
+		i.Certificate.Annotation, err = change.Of(i.Certificate.Annotation)
+	}
+	return i, err
+}
+
 func (d *desk) PlanRenew(context.Context, ca.Actor, ca.Renewing) (ca.Plan, error) {
 	return ca.Plan{}, d.err
 }
@@ -224,7 +244,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Revoker: b.desk, Officer: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Revoker: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{
@@ -259,7 +279,7 @@ func (b *bench) send(method, path string, body string, headers ...string) answer
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if method == http.MethodPost {
+	if method == http.MethodPost || method == http.MethodPatch {
 		r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
 	for i := 0; i < len(headers); i += 2 {

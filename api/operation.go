@@ -29,6 +29,8 @@ type operation struct {
 	parameters    []parameter
 	// keyed says that it takes an Idempotency-Key.
 	keyed bool
+	// matched says that it changes something only in the state that If-Match names.
+	matched bool
 	// most is how many octets its body may have; zero is respond.MaxBody.
 	most int64
 	// status is that of its answer, zero is 200; also are others that it may have.
@@ -136,7 +138,7 @@ func (c *call) reply(v any) error {
 		respond.Object(c.w, c.r, c.form, body)
 		return nil
 	}
-	if c.op.method == http.MethodGet {
+	if c.op.method == http.MethodGet || c.op.matched { // whoever changed it has seen it
 		respond.JSONObject(c.w, c.r, c.o.Log, v)
 		return nil
 	}

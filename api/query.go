@@ -140,6 +140,7 @@ func filters() []parameter {
 		{name: "line", form: "string", tell: "Only of this line of authorities."},
 		{name: "profile", form: "string", tell: "Only of this profile."},
 		{name: "owner", form: "string", tell: "Only of this account, such as uid:1000."},
+		{name: "tag", form: "string", tell: "Only of those that have this tag."},
 		{name: "source", form: "string", tell: "Only of those that came in by this door, such as cli."},
 		{name: "status", form: "string", words: ca.Statuses(), tell: "Only those that stand like this now."},
 		{name: "issued_since", form: "date-time", tell: "Only those issued at this moment or later."},
@@ -154,7 +155,7 @@ func filters() []parameter {
 func (c *call) filter(now time.Time) (f ca.Filter, err error) {
 	q := c.query
 	f = ca.Filter{
-		Name: q.Get("name"), Search: q.Get("search"), Authority: q.Get("authority"), Line: q.Get("line"), Profile: q.Get("profile"), Owner: q.Get("owner"),
+		Name: q.Get("name"), Search: q.Get("search"), Authority: q.Get("authority"), Line: q.Get("line"), Profile: q.Get("profile"), Owner: q.Get("owner"), Tag: q.Get("tag"),
 		Door: ca.Door(q.Get("source")), Status: q.Get("status"), Sort: q.Get("sort"), Now: now,
 	}
 	if f.IssuedSince, err = c.at("issued_since"); err != nil {

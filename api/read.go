@@ -74,8 +74,13 @@ func (c *call) find() (found, error) {
 		return found{}, err
 	}
 	f, err := c.o.Reader.Find(c.r.Context(), c.who(), ref)
-	f.Certificate.Status = f.Certificate.Standing(c.o.Now())
-	return found{f}, err
+	return c.shown(f), err
+}
+
+// shown is a certificate as it stands now.
+func (c *call) shown(i ca.Issued) found {
+	i.Certificate.Status = i.Certificate.Standing(c.o.Now())
+	return found{i}
 }
 
 // explain answers GET /certificates/{ref}/explanation.

@@ -12,8 +12,9 @@ import (
 
 // The methods, short, because the table below is read in columns.
 const (
-	get  = http.MethodGet
-	post = http.MethodPost
+	get   = http.MethodGet
+	post  = http.MethodPost
+	patch = http.MethodPatch
 )
 
 // operations are all that the door can be asked, in the order of the documents.
@@ -61,6 +62,12 @@ func certificateOperations() []operation {
 				"since. What cannot be found out stands in unknown.",
 			fails: []int{400, 404},
 		}, (*call).explain),
+		takes(operation{
+			method: patch, path: "certificates/{ref}", id: "annotateCertificate", group: "certificates", summary: "Say whom to ask about a certificate, and tag it",
+			tell: "Members that are left out stay; an empty one is removed. The certificate itself, its owner and its rights do not change. The answer is the certificate " +
+				"as it is then, or would be with dry_run; the change is on the log by its digest.",
+			parameters: []parameter{dryRun}, matched: true, fails: []int{404, 412, 413, 415, 428},
+		}, (*call).annotate),
 	}
 }
 

@@ -55,6 +55,7 @@ type Certificate struct {
 	// Steps is how many steps its history has, those included that were taken back. It is
 	// no column either.
 	Steps int `json:"steps,omitempty"`
+	Annotation
 	// Status is Standing when the API answered, and empty elsewhere.
 	Status string `json:"status,omitempty"`
 }
@@ -141,6 +142,8 @@ type Change struct {
 	// Token is the row to insert when one is made, TokenEnd when one is revoked.
 	Token    *Token
 	TokenEnd *TokenEnd
+	// Annotated is the annotation that takes the place of another, if the step is one.
+	Annotated *Annotated
 	// Event is always there: state never changes without it.
 	Event Event
 }

@@ -24,6 +24,8 @@ type Filter struct {
 	// ID, Door a way in.
 	Authority, Line, Profile, Owner string
 	Door                            Door
+	// Tag is a word of the annotation.
+	Tag string
 	// Authorities are the generations of Line; whoever knows the lines sets them.
 	Authorities []string
 	// Key is the SHA-256 of a subject's SubjectPublicKeyInfo; zero is any.

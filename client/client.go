@@ -119,6 +119,9 @@ type call struct {
 	query        url.Values
 	body         any
 	key          string // Idempotency-Key
+	match        string // If-Match
+	// tag takes the ETag of the answer; it may be nil.
+	tag *string
 }
 
 // do makes a call and reads the answer into a value. Members it does not know
@@ -141,6 +144,9 @@ func do[T any](ctx context.Context, c *Client, q call) (T, error) {
 		return v, fmt.Errorf("the service's answer is larger than %d octets", maxAnswer)
 	}
 	q.traced(ctx, answer.StatusCode, body)
+	if q.tag != nil {
+		*q.tag = answer.Header.Get("ETag")
+	}
 	mediaType, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	switch {
 	case mediaType == "application/problem+json":
@@ -183,6 +189,9 @@ func (q call) request(ctx context.Context) (*http.Request, error) {
 	}
 	if q.key != "" {
 		r.Header.Set("Idempotency-Key", q.key)
+	}
+	if q.match != "" {
+		r.Header.Set("If-Match", q.match)
 	}
 	return r, nil
 }

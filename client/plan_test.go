@@ -17,6 +17,34 @@ func (d *desk) PlanRenew(_ context.Context, _ ca.Actor, q ca.Renewing) (ca.Plan,
 	return ca.Plan{Draft: ca.Draft{Profile: q.Certificate}}, d.err
 }
 
+func (d *desk) Annotate(_ context.Context, _ ca.Actor, _ string, change ca.AnnotationChange, unchanged func(ca.Issued) error) (ca.Issued, error) {
+	i := issued
+	err := unchanged(i)
+	if err == nil {
+		i.Certificate.Annotation, err = change.Of(i.Certificate.Annotation)
+	}
+	return i, err
+}
+
+func (d *desk) PlanAnnotate(ctx context.Context, who ca.Actor, ref string, change ca.AnnotationChange, unchanged func(ca.Issued) error) (ca.Issued, error) {
+	return d.Annotate(ctx, who, ref, change, unchanged)
+}
+
+// What was fetched is what is changed.
+func TestAnAnnotationIsOfWhatWasFetched(t *testing.T) {
+	c, _ := open(t)
+	to := "hana@lab.example"
+	change := func(ca.Certificate) ca.AnnotationChange { return ca.AnnotationChange{Contact: &to} }
+	for name, do := range map[string]func(context.Context, string, func(ca.Certificate) ca.AnnotationChange) (ca.Issued, error){"annotate": c.Annotate, "plan": c.PlanAnnotate} {
+		if i, err := do(t.Context(), "nas", change); err != nil || i.Certificate.Contact != to {
+			t.Errorf("%s: %+v %v", name, i.Certificate.Annotation, err)
+		}
+	}
+	if _, err := c.Annotate(t.Context(), "", change); err == nil {
+		t.Error("nothing was named")
+	}
+}
+
 func (d *desk) PlanDecide(_ context.Context, _ ca.Actor, index int64, _ ca.Decision) error {
 	if index == 7 {
 		return d.err

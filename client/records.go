@@ -161,7 +161,7 @@ func filtered(f ca.Filter) url.Values {
 	q := url.Values{}
 	for _, one := range []struct{ name, value string }{
 		{"name", f.Name}, {"search", f.Search}, {"authority", f.Authority}, {"line", f.Line}, {"profile", f.Profile}, {"owner", f.Owner},
-		{"source", string(f.Door)}, {"status", f.Status}, {"sort", f.Sort},
+		{"tag", f.Tag}, {"source", string(f.Door)}, {"status", f.Status}, {"sort", f.Sort},
 	} {
 		set(q, one.name, one.value)
 	}

@@ -103,6 +103,8 @@ type Registrar struct {
 	errands chan *errand
 	// rehearsing is held by the one rehearsal that goes on.
 	rehearsing chan struct{}
+	// annotating is held while an annotation is changed.
+	annotating chan struct{}
 	// tokens are those in force.
 	tokens issuedTokens
 	// again are wishes the signer sent back untouched; Run's alone.
@@ -180,7 +182,7 @@ func New(o Options) (*Registrar, error) {
 	}
 	return &Registrar{
 		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, held: map[string][]*wish{}, changed: make(chan struct{}),
-		errands: make(chan *errand, maxErrands), rehearsing: make(chan struct{}, 1), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
+		errands: make(chan *errand, maxErrands), rehearsing: make(chan struct{}, 1), annotating: make(chan struct{}, 1), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
 		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
 	}, nil
 }

@@ -434,6 +434,7 @@ func (w *world) write(changes []ca.Change, next int64) (lost []ca.RequestID, err
 		if c.Revocation != nil {
 			w.stepTaken(*c.Revocation)
 		}
+		w.annotate(c.Annotated)
 		if c.Authority != nil {
 			w.authorities = slices.DeleteFunc(w.authorities, func(a ca.Authority) bool { return a.Name == c.Authority.Name })
 			w.authorities = append(w.authorities, *c.Authority)

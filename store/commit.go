@@ -226,6 +226,11 @@ func (w *writing) rest(c ca.Change) error {
 	if err := w.tokens(c); err != nil {
 		return err
 	}
+	if c.Annotated != nil {
+		if err := w.annotation(*c.Annotated, c.Event.ID); err != nil {
+			return fmt.Errorf("write the annotation of %d: %w", c.Annotated.Certificate, err)
+		}
+	}
 	if c.Request != nil && c.Certificate != nil && c.Certificate.Kind != ca.Void && c.Request.Key != "" {
 		return w.key(*c.Request, c.Certificate.ID)
 	}

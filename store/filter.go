@@ -209,6 +209,9 @@ func (e engine) restrict(q *query, f ca.Filter, crowded bool) error {
 		}
 		q.add(`)`)
 	}
+	if f.Tag != "" {
+		q.add(` AND c.id IN (SELECT certificate FROM tag WHERE value = ?)`, f.Tag)
+	}
 	if !f.Key.IsZero() {
 		q.add(` AND c.subject_key = ?`, f.Key[:])
 	}

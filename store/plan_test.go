@@ -38,6 +38,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectPosition", selectPosition, []any{1}},
 		{"selectOther", selectOther, []any{make([]byte, 32), "a", at, make([]byte, 32), "a", at}},
 		{"selectAsked", selectAsked, []any{"server", 1, at, 5}},
+		{"dropTags", dropTags, []any{1}},
 		{"selectStep", selectStep, []any{1, 1}},
 		{"selectNamesakes", selectNamesakes, []any{"a", 1, "server", at, 5}},
 		{"selectSteps", selectSteps, []any{1, 5}},
@@ -76,7 +77,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 	for name, f := range map[string]ca.Filter{
 		"all": {}, "name": {Name: "a"}, "prefix": {Name: "nas*"}, "part": {Name: "*nas*"}, "search": {Search: "nas", Status: "valid", Profile: "server"}, "line": {Line: "l", Authorities: []string{"a", "b"}},
 		"source": {Door: "cli"}, "since": {IssuedSince: testNow, Owner: "a"}, "next since": {IssuedSince: testNow, After: 5}, "expiry": {Sort: "expiry"}, "next expiry": {Sort: "expiry", After: 5, Status: "valid"},
-		"expiry of soon": {Sort: "expiry", Status: "expiring", Now: testNow}, "common": {Sort: "name"}, "next common": {Sort: "name", After: 5, Owner: "a"}, "held": {Status: "held"}, "soon": {Status: "expiring", Now: testNow}, "below": {Name: "*.a.b"}, "authority": {Authority: "a"}, "profile": {Profile: "a"}, "owner": {Owner: "a"}, "key": {Key: ca.Digest{1}, Status: "valid"},
+		"expiry of soon": {Sort: "expiry", Status: "expiring", Now: testNow}, "common": {Sort: "name"}, "next common": {Sort: "name", After: 5, Owner: "a"}, "held": {Status: "held"}, "soon": {Status: "expiring", Now: testNow}, "below": {Name: "*.a.b"}, "authority": {Authority: "a"}, "profile": {Profile: "a"}, "owner": {Owner: "a"}, "tag": {Tag: "a"}, "next tag": {Tag: "a", Status: "valid", After: 3000}, "key": {Key: ca.Digest{1}, Status: "valid"},
 		"expiring": {ExpiringBefore: testNow, Now: testNow}, "valid": {Status: "valid"}, "expired": {Status: "expired"}, "void": {Status: "void"}, "revoked": {Status: "revoked"},
 		"many": {Name: "*.a.b", Authority: "a", Profile: "b", Owner: "c", ExpiringBefore: testNow, Status: "valid", Now: testNow},
 	} {

@@ -19,11 +19,11 @@ type scanner interface{ Scan(into ...any) error }
 func scanCertificate(row scanner) (ca.Certificate, error) {
 	var c ca.Certificate
 	var issuer, digest, key []byte
-	var names string
+	var names, annotation string
 	var begin, end, issued, revoked, since int64
 	var last ca.Revoked
 	err := row.Scan(&c.ID, &c.Kind, &issuer, &c.Serial, &c.Authority, &c.Request, &c.Profile, &digest, &c.Owner, &c.Door,
-		&names, &c.Common, &key, &c.KeyType, &begin, &end, &issued, &c.DER, &c.Undelivered, &revoked, &since, &last.Last, &last.Step, &last.Reason)
+		&names, &c.Common, &key, &c.KeyType, &begin, &end, &issued, &c.DER, &c.Undelivered, &revoked, &since, &last.Last, &last.Step, &last.Reason, &annotation)
 	if err != nil {
 		return c, err
 	}
@@ -38,6 +38,11 @@ func scanCertificate(row scanner) (ca.Certificate, error) {
 	}
 	if err := json.Unmarshal([]byte(names), &c.Names); err != nil {
 		return c, fmt.Errorf("read the names of row %d: %w", c.ID, err)
+	}
+	if annotation != "" {
+		if err := json.Unmarshal([]byte(annotation), &c.Annotation); err != nil {
+			return c, fmt.Errorf("read the annotation of row %d: %w", c.ID, err)
+		}
 	}
 	return c, errors.Join(intoDigest(&c.IssuerKey, issuer), intoDigest(&c.ProfileDigest, digest), intoDigest(&c.Key, key))
 }

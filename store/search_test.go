@@ -179,7 +179,7 @@ func TestWhatATriggerNotedIsTakenInAfterAnUpdate(t *testing.T) {
 	s := openBook(t, path)
 	commit(t, s, 2, change(1, "old.lab.example"))
 	raw(t, s, `CREATE TRIGGER certificate_pending AFTER INSERT ON certificate BEGIN INSERT INTO name_pending (certificate) VALUES (new.id); END`,
-		`DELETE FROM `+schemaTable+` WHERE version_id >= 12`)
+		`DROP TABLE annotation`, `DROP TABLE tag`, `DELETE FROM `+schemaTable+` WHERE version_id >= 12`)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,8 @@ AND v.step > COALESCE((SELECT MAX(l.step) FROM revocation l WHERE l.certificate 
 COALESCE((SELECT v.invalid_since FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0),
 COALESCE((SELECT v.id FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0),
 COALESCE((SELECT v.step FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0),
-COALESCE((SELECT v.reason FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0)`
+COALESCE((SELECT v.reason FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0),
+COALESCE((SELECT n.document FROM annotation n WHERE n.certificate = c.id), '')`
 
 	selectByRequest = `SELECT ` + columns + ` FROM certificate c WHERE c.request = $1`
 	selectCSR       = `SELECT csr FROM request WHERE id = $1`

@@ -52,6 +52,7 @@ func (a *app) listCommand() *cobra.Command {
 	g.StringVar(&f.Authority, "ca", "", "only of this authority")
 	g.StringVar(&f.Line, "line", "", "only of this line of authorities")
 	g.StringVar((*string)(&f.Door), "source", "", "only of those that came in this way, such as cli or api")
+	g.StringVar(&f.Tag, "tag", "", "only of those with this tag")
 	g.StringVar(&f.Status, "status", "", strings.Join(ca.Statuses(), ", "))
 	g.Var(&since, "issued-since", "only of those issued since then, such as 2027-01-31, or 7d for the last seven days")
 	g.Var(&expiring, "expiring", "only of those valid now that end before then, such as 30d or 2027-06-30")
@@ -169,7 +170,7 @@ var listColumns = []string{"common_name", "names", "profile", "owner", "authorit
 // activeFilters names the flags that narrowed a list.
 func activeFilters(c *cobra.Command) string {
 	var b strings.Builder
-	for _, name := range []string{"name", "search", "profile", "owner", "ca", "line", "source", "status", "issued-since", "expiring"} {
+	for _, name := range []string{"name", "search", "profile", "owner", "tag", "ca", "line", "source", "status", "issued-since", "expiring"} {
 		if f := c.Flags().Lookup(name); f.Changed {
 			fmt.Fprintf(&b, "  --%s %s", name, ca.Show(f.Value.String()))
 		}

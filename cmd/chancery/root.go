@@ -105,7 +105,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.noColor, "no-color", false, "no colour (also NO_COLOR, TERM=dumb; CLICOLOR_FORCE=1 forces it)")
 	c.AddCommand(
 		a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(),
-		a.renewCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.unholdCommand(),
+		a.renewCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.unholdCommand(), a.annotateCommand(),
 		a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.ocspCommand(), a.caCommand(), a.profileCommand(),
 		a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(),
 		a.recoverCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(),

@@ -123,6 +123,7 @@ func showText(c ca.Certificate) string {
 	return table([][2]string{
 		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},
 		{"profile", c.Profile}, {"key", c.KeyType}, {"asked by", c.Owner + " through " + string(c.Door)},
+		{"contact", c.Contact}, {"tags", strings.Join(c.Tags, ", ")},
 		{"valid", span(c.NotBefore, c.NotAfter)}, {"revoked", revoked}, {"log entry", fmt.Sprint(c.ID.Index())},
 	})
 }

@@ -32,6 +32,7 @@ var changes = map[string]string{
 	"completion bash": reads, "completion fish": reads, "completion powershell": reads, "completion zsh": reads,
 	"run front": runs, "run signer": runs, "serve": runs,
 
+	"annotate":          "nas.lab.example --tag web",
 	"ca activate":       "issuing-g2",
 	"ca create":         "users-g1 --parent root-g1 --for client,email --recovery-file words",
 	"ca cross":          "issuing-g1 --by lab2-g1 --recovery-file words",

@@ -43,8 +43,7 @@ func JSON(w http.ResponseWriter, log *slog.Logger, status int, v any) {
 // ETag, or with 304 to whoever has them already (RFC 9110 §13.1.2). Browsers must not
 // guess another media type, and nobody keeps a copy (security rule WB-08).
 func Object(w http.ResponseWriter, r *http.Request, mediaType string, body []byte) {
-	sum := sha256.Sum256(append([]byte(mediaType+"\n"), body...))
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	tag := tagOf(mediaType, body)
 	h := w.Header()
 	h.Set("ETag", tag)
 	h.Set("Cache-Control", "no-store")
@@ -56,6 +55,33 @@ func Object(w http.ResponseWriter, r *http.Request, mediaType string, body []byt
 	h.Set("X-Content-Type-Options", "nosniff")
 	// An error here means that the reader hung up.
 	_, _ = w.Write(body)
+}
+
+// tagOf names a state of something, in one of its forms.
+func tagOf(mediaType string, body []byte) string {
+	sum := sha256.Sum256(append([]byte(mediaType+"\n"), body...))
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+}
+
+// Unchanged refuses a change of something that the caller has not seen as it is now, by
+// the ETag of its JSON in If-Match (RFC 9110 §13.1.1): 428 without one (RFC 6585 §3), 412
+// with another. A star is no tag: whoever sends it has seen nothing.
+func Unchanged(r *http.Request, v any) error {
+	lines := r.Header.Values("If-Match")
+	if len(lines) == 0 {
+		return &Refusal{http.StatusPreconditionRequired, ca.Invalid(ca.E1401, "the call does not say which state of it is to be changed", "fetch it, and send its ETag as If-Match").At("If-Match")}
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write what is to be changed: %w", err)
+	}
+	now := tagOf(JSONType, append(body, '\n'))
+	for _, one := range strings.Split(strings.Join(lines, ","), ",") {
+		if strings.TrimSpace(one) == now {
+			return nil
+		}
+	}
+	return &Refusal{http.StatusPreconditionFailed, ca.Conflict(ca.E1401, "it was changed since it was fetched", "fetch it again, and look at what was changed").At("If-Match")}
 }
 
 // has tells whether the reader has what a tag stands for.
