@@ -60,7 +60,7 @@ func TestFieldsOfAPage(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.out), &page); err != nil || len(page.Items) != 1 || len(page.Items[0]) != 1 || page.Items[0]["serial"] == "" || page.Next == "" {
 		t.Errorf("%v\n%s", err, s.out)
 	}
-	if s := h.done("crl", "publish", "-o", "csv"); !strings.HasPrefix(s.out, "authority,number,") {
+	if s := h.done("crl", "publish", "-o", "csv"); !strings.HasPrefix(s.out, "authority,scope,number,") {
 		t.Errorf("the header of a list without columns of its own:\n%s", s.out)
 	}
 }

@@ -176,7 +176,7 @@ func TestAStrangersRequestIsSignedAndVerifies(t *testing.T) {
 		}
 	}
 	var s ca.Status
-	if err := json.Unmarshal([]byte(h.done("status", "--json").out), &s); err != nil || s.Problem != nil || s.Counts.Valid != 2 || s.Counts.Authorities != 2 || s.Leaves != s.Mark {
+	if err := json.Unmarshal([]byte(h.done("status", "--json").out), &s); err != nil || s.Problem != nil || s.Counts.Valid != 2 || s.Counts.Authorities != 2 || s.Leaves < s.Mark {
 		t.Errorf("status: %+v, %v", s, err)
 	}
 	if v := h.done("audit", "verify"); !strings.Contains(v.out, "tree ✓") {
