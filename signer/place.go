@@ -13,9 +13,6 @@ type Place struct {
 	SegmentLeaves, Ahead int64
 	// SnapshotLeaves is after how many leaves a snapshot is made; 0 is the usual.
 	SnapshotLeaves int64
-	// Mute makes no OCSP responders: their keys are made as time goes by, and know how long
-	// the log was, so many histories of one disk cannot share a directory of them.
-	Mute bool
 	// Remembered is how many settled intents are known; 0 is the usual.
 	Remembered int
 }

@@ -129,7 +129,7 @@ func (s *site) options(mount *vfs.Mounted, log string, now func() time.Time) sto
 func (s *site) signer(disk *sim.Disk, dir string, now func() time.Time) *signer.Signer {
 	return &signer.Signer{
 		Dir: dir, Parse: config.Profile, Now: now, Random: rand.Reader, KDF: softkey.FloorParams(),
-		Place: signer.Place{Disk: disk, SegmentLeaves: segmentLeaves, Ahead: ahead, SnapshotLeaves: snapshotLeaves, Mute: true},
+		Place: signer.Place{Disk: disk, SegmentLeaves: segmentLeaves, Ahead: ahead, SnapshotLeaves: snapshotLeaves},
 	}
 }
 
