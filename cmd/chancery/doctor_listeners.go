@@ -9,15 +9,17 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 
 	"chancery/config"
 	"chancery/listen"
+	"chancery/policy"
 )
 
 // lookAtListeners looks at the certificate that the listeners over TLS show. It renews
 // itself when two thirds of its life are over, so that one with less than a sixth left was
 // not renewed, and it is said what keeps it.
-func lookAtListeners(_ context.Context, p *patient) []finding {
+func lookAtListeners(ctx context.Context, p *patient) []finding {
 	s, err := p.layout.settings()
 	if err != nil {
 		return nil // lookAtSettings says it
@@ -27,7 +29,11 @@ func lookAtListeners(_ context.Context, p *patient) []finding {
 	}
 	var found []finding
 	refused := listen.Refused(p.layout.serviceKey())
-	if refused != nil {
+	if lacksServiceProfile(ctx, p) {
+		// An earlier version founded without it, or somebody took it away.
+		found = append(found, warning("chancery profile set "+policy.ServiceProfile+" --shipped",
+			"the policy has no profile %s, under which the listeners over TLS get their certificate", policy.ServiceProfile))
+	} else if refused != nil {
 		found = append(found, warning(refused.Fix, "the listeners over TLS get no new certificate: %s", refused.Detail))
 	}
 	cert, err := serviceCertificate(p.layout.serviceKey())
@@ -51,6 +57,17 @@ func lookAtListeners(_ context.Context, p *patient) []finding {
 		found = append(found, ok("certificate of the listeners over TLS, for %s, until %s", host, day))
 	}
 	return found
+}
+
+// lacksServiceProfile tells whether the policy in force has no profile for the service's own
+// certificate; what cannot be read lookAtPolicy says.
+func lacksServiceProfile(ctx context.Context, p *patient) bool {
+	c := p.chronicle(ctx)
+	if c.err != nil {
+		return false
+	}
+	b, err := policy.ParseBundle(c.bundle.Document)
+	return err == nil && !slices.ContainsFunc(b.Profiles, func(d policy.Document) bool { return d.Name == policy.ServiceProfile })
 }
 
 // ownListeners tells whether the service listens over TLS: the settings say so, or its

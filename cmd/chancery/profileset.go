@@ -29,6 +29,7 @@ type profileChange struct {
 	line               string
 	lines              []string
 	days, maxDays      int
+	shipped            bool
 	remove, dry, yes   bool
 }
 
@@ -40,7 +41,7 @@ func (a *app) profileSet() *cobra.Command {
 			"each was asked for again. A request that is under way is judged by the version it was made under, or refused.\n" +
 			"--set takes any key as the document has it, with its value in TOML: --set names.max=5 --set 'use=[\"server\"]'.",
 		Example: "  chancery profile set server --allow-dns '*.other.example'\n  chancery profile set client --lines users --dry-run\n" +
-			"  chancery profile set printers --file printers.toml --yes\n  chancery profile set server --set strict=true --max-days 90",
+			"  chancery profile set printers --file printers.toml --yes\n  chancery profile set server --set strict=true --max-days 90\n  chancery profile set service --shipped",
 		ValidArgsFunction: a.first(completeProfiles, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -53,8 +54,11 @@ func (a *app) profileSet() *cobra.Command {
 					changes++
 				}
 			}
-			if one := []bool{q.file != "", q.remove, changes > 0}; countTrue(one) != 1 {
-				return usage("profile set takes changes, or --file with a whole document, or --remove", "chancery profile set server --days 60")
+			if one := []bool{q.file != "", q.remove, q.shipped, changes > 0}; countTrue(one) != 1 {
+				return usage("profile set takes changes, or --file with a whole document, or --shipped, or --remove", "chancery profile set server --days 60")
+			}
+			if q.shipped && q.name != policy.ServiceProfile {
+				return usage("--shipped is for the profile "+policy.ServiceProfile+": of others nobody knows any more for which names they were made", "chancery profile set "+q.name+" --file FILE")
 			}
 			return a.ceremonialAs(c.Context(), answer{value: ca.Profile{}}, func(ctx context.Context, t *ceremony) error { return t.setProfile(ctx, c, q) })
 		},
@@ -71,6 +75,7 @@ func (a *app) profileSet() *cobra.Command {
 	f.IntVar(&q.days, "days", 0, "usual lifetime in days")
 	f.IntVar(&q.maxDays, "max-days", 0, "longest lifetime in days")
 	f.StringVar(&q.file, "file", "", "whole document of the profile, - for standard input")
+	f.BoolVar(&q.shipped, "shipped", false, "the document that init makes, of the profile "+policy.ServiceProfile+": for the service's own name as the settings have it")
 	f.BoolVar(&q.remove, "remove", false, "remove the profile: nothing is issued under it any more")
 	planFlags(c, &q.dry, &q.yes)
 	return c
@@ -92,7 +97,7 @@ func (c *ceremony) setProfile(ctx context.Context, cmd *cobra.Command, q profile
 		return err
 	}
 	at := slices.IndexFunc(b.Profiles, func(d policy.Document) bool { return d.Name == q.name })
-	if at < 0 && q.file == "" {
+	if at < 0 && q.file == "" && !q.shipped {
 		_, err := profileNamed(ctx, c.front, q.name)
 		return errors.Join(err)
 	}
@@ -134,6 +139,16 @@ func (c *ceremony) changed(cmd *cobra.Command, q profileChange, before string) (
 	switch {
 	case q.remove:
 		return "", ca.Profile{Name: q.name}, nil
+	case q.shipped:
+		settings, err := c.at.settings()
+		if err != nil {
+			return "", p, err
+		}
+		d, err := policy.Service(baseHost(settings))
+		if err != nil {
+			return "", p, err
+		}
+		after = d.Document
 	case q.file != "":
 		document, err := c.readInput(q.file)
 		if err != nil {
