@@ -144,6 +144,9 @@ func (s *site) responders(t *testing.T, n int) {
 			}
 		}
 	}
+	if ctx.Err() != nil {
+		t.Error("no responder was made")
+	}
 	cancel()
 	<-ended
 	if err := k.Close(); err != nil {
