@@ -54,8 +54,8 @@ type Generation struct {
 	Constraints ca.NameConstraints `json:"constraints,omitzero"`
 	// Shards is how many lists stand beside the complete one, each of a part of its
 	// certificates; 0 and 1 are none, ca.MaxShards the most.
-	Shards int `json:"shards,omitempty"`
-	Policies    []ca.CertPolicy    `json:"policies,omitempty"`
+	Shards   int             `json:"shards,omitempty"`
+	Policies []ca.CertPolicy `json:"policies,omitempty"`
 	// Hash is what it signs with, AKI how it is named in what it signs.
 	Hash ca.Hash    `json:"hash,omitempty"`
 	AKI  ca.AKIForm `json:"aki,omitempty"`

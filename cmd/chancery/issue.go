@@ -256,6 +256,13 @@ func (a *app) issued(q issuing, m material) error {
 	if err != nil {
 		return err
 	}
+	asked, err := askedFor(q.names)
+	if err == nil {
+		err = a.compared(asked, m.Certificate.DER)
+	}
+	if err != nil {
+		return err
+	}
 	return a.answered(q.outputs, m.Issued, append(paths, q.key))
 }
 

@@ -199,6 +199,13 @@ func (a *app) signed(q signing, m material) error {
 	if err != nil {
 		return err
 	}
+	asked, err := asks(q.CSR)
+	if err == nil {
+		err = a.compared(asked, m.Certificate.DER)
+	}
+	if err != nil {
+		return err
+	}
 	return a.answered(q.outputs, m.Issued, paths)
 }
 
