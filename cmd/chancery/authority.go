@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,7 +42,7 @@ func (a *app) caCommand() *cobra.Command {
 						rows[i].List = &lists[at]
 					}
 				}
-				return a.give(answer{value: rows, text: authorityTable(rows, time.Now()), rows: rows, columns: authorityColumns, names: names})
+				return a.give(answer{value: rows, text: authorityTable(rows, time.Now(), columnsOf(a.out)), rows: rows, columns: authorityColumns, names: names})
 			})
 		},
 	}, a.caBundle(), a.caChain(), a.caShow(), a.caCreate(), a.caActivate(), a.caRetire(), a.caRevoke(), a.caRenew(), a.caCross(), a.caRollover(), a.caExport(), a.caImport())
@@ -249,17 +248,14 @@ func (a listedAuthority) keyText(all []ca.Authority) string {
 	return text
 }
 
-func authorityTable(all []listedAuthority, now time.Time) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tSTATE\tKEY\tUNTIL\tSIGNED BY\tLIST")
+func authorityTable(all []listedAuthority, now time.Time, columns int) string {
+	g := newGrid("NAME", "KIND", "STATE", "KEY", "UNTIL", "SIGNED BY", "LIST")
 	bare := make([]ca.Authority, len(all))
 	for i, one := range all {
 		bare[i] = one.Authority
 	}
 	for _, one := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.Name, one.Kind, one.stateText(), one.keyText(bare), onDay(one.NotAfter), one.Parent, one.age(now))
+		g.row(one.Name, one.Kind, one.stateText(), one.keyText(bare), onDay(one.NotAfter), one.Parent, one.age(now))
 	}
-	_ = w.Flush() // a builder takes everything
-	return b.String()
+	return g.text(columns)
 }

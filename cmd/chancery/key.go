@@ -14,7 +14,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -164,7 +163,7 @@ func (a *app) keys(ctx context.Context, call func(context.Context, *wire.Client)
 	for i, k := range states.Keys {
 		names[i] = k.KeyID
 	}
-	return a.give(answer{value: states, text: keyTable(states), names: names})
+	return a.give(answer{value: states, text: keyTable(states, columnsOf(a.out)), names: names})
 }
 
 // silent is why a call on the ceremony socket had no answer. What the signer itself
@@ -183,18 +182,17 @@ func (l layout) silent(err error) error {
 	return ca.Unavailable(ca.E1201, "the signer does not answer", "chancery serve --dir "+l.dir).Because(err.Error())
 }
 
-func keyTable(s signer.KeyStates) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tPURPOSE\tTYPE\tOPENED BY\tSTATE")
+func keyTable(s signer.KeyStates, columns int) string {
+	g := newGrid("KEY", "PURPOSE", "TYPE", "OPENED BY", "STATE")
 	for _, k := range s.Keys {
 		methods := make([]string, len(k.Methods))
 		for i, m := range k.Methods {
 			methods[i] = string(m)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.KeyID, k.Purpose, k.KeyType, strings.Join(methods, ", "), keyState(s, k))
+		g.row(k.KeyID, k.Purpose, k.KeyType, strings.Join(methods, ", "), keyState(s, k))
 	}
-	_ = w.Flush() // a builder takes everything
+	var b strings.Builder
+	b.WriteString(g.text(columns))
 	if s.Sealed {
 		b.WriteString("\nThe signing keys are locked: nothing is issued until `chancery key unlock`.\n")
 	} else {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -186,40 +185,27 @@ func publicNames(rows []ca.Certificate) []string {
 	return names
 }
 
-// The widths, in columns, below which a table gives up columns, and becomes two lines for
-// each row, as on a telephone. An unknown width is as wide as it takes.
-const (
-	narrowTable = 100
-	phoneTable  = 72
-)
-
+// listText is the table of certificates. Where a terminal has no room for it, the owner
+// goes first; then each row becomes two lines, as on a telephone.
 func listText(rows []ca.Certificate, now time.Time, columns int) string {
 	if len(rows) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	phone, narrow := columns > 0 && columns < phoneTable, columns > 0 && columns < narrowTable
-	switch {
-	case narrow && !phone:
-		fmt.Fprintln(w, "STATUS\tNAME\tPROFILE\tEXPIRES\tSERIAL")
-	case !phone:
-		fmt.Fprintln(w, "STATUS\tNAME\tPROFILE\tOWNER\tEXPIRES\tSERIAL")
-	}
+	whole, narrow := newGrid("STATUS", "NAME", "PROFILE", "OWNER", "EXPIRES", "SERIAL"), newGrid("STATUS", "NAME", "PROFILE", "EXPIRES", "SERIAL")
+	var phone strings.Builder
 	for _, r := range rows {
-		status, ends := r.Standing(now), onDay(r.NotAfter)
+		status, ends, serial := r.Standing(now), onDay(r.NotAfter), "…"+r.Serial.Tail()
 		if left := r.NotAfter.Sub(now); status == "valid" && left < ca.ExpiringWithin {
 			status, ends = "! "+status, fmt.Sprintf("%s (%d d)", ends, int(left.Hours()/24))
 		}
-		switch {
-		case phone:
-			fmt.Fprintf(w, "%s  %s\n    %s   …%s\n", status, r.Title(), ends, r.Serial.Tail())
-		case narrow:
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t…%s\n", status, r.Title(), r.Profile, ends, r.Serial.Tail())
-		default:
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t…%s\n", status, r.Title(), r.Profile, r.Owner, ends, r.Serial.Tail())
+		whole.row(status, r.Title(), r.Profile, r.Owner, ends, serial)
+		narrow.row(status, r.Title(), r.Profile, ends, serial)
+		fmt.Fprintf(&phone, "%s  %s\n    %s   %s\n", status, r.Title(), ends, serial)
+	}
+	for _, g := range []*grid{whole, narrow} {
+		if text := g.text(0); columns == 0 || widest(text) <= columns {
+			return text
 		}
 	}
-	_ = w.Flush() // a builder takes everything
-	return b.String()
+	return phone.String()
 }

@@ -11,7 +11,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"time"
+	"unicode/utf8"
 
 	"chancery/ca"
 )
@@ -222,11 +223,7 @@ func (a *app) giveFields(x answer, form string) error {
 	case form == asCSV:
 		return writeCSV(a.out, names, table)
 	}
-	var b strings.Builder
-	if err := writeTable(&b, names, table); err != nil {
-		return err
-	}
-	return a.tell(b.String())
+	return a.tell(fieldTable(names, table, len(a.fields) > 0).text(columnsOf(a.out)))
 }
 
 // givePage writes rows as JSON in the form that the list has without --fields: a
@@ -366,13 +363,50 @@ func writeCSV(out io.Writer, names []string, table [][]field) error {
 	return w.WriteAll(rows) // flushes
 }
 
-func writeTable(out io.Writer, names []string, table [][]field) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ToUpper(strings.Join(names, "\t")))
-	for _, row := range table {
-		fmt.Fprintln(w, strings.Join(cells(row), "\t"))
+// maxCell is the width of a column that a wide table leaves out: a digest, a certificate.
+const maxCell = 60
+
+// fieldTable is a table of JSON fields. All of them leave out what is empty everywhere and
+// what nobody reads in a table; those that were named are there.
+func fieldTable(names []string, table [][]field, named bool) *grid {
+	var shown []int
+	for i := range names {
+		long := 0
+		for _, row := range table {
+			long = max(long, utf8.RuneCountInString(row[i].onScreen()))
+		}
+		if named || 0 < long && long <= maxCell || len(table) == 0 {
+			shown = append(shown, i)
+		}
 	}
-	return w.Flush()
+	if len(shown) == 0 {
+		return fieldTable(names, table, true)
+	}
+	g := newGrid()
+	for _, i := range shown {
+		g.head = append(g.head, strings.ToUpper(names[i]))
+	}
+	for _, row := range table {
+		cells := make([]string, len(shown))
+		for n, i := range shown {
+			cells[n] = row[i].onScreen()
+		}
+		g.rows = append(g.rows, cells)
+	}
+	return g
+}
+
+// onScreen is a cell as people read it: times where they are, and lists without brackets.
+func (f field) onScreen() string {
+	var all []string
+	if json.Unmarshal(f.value, &all) == nil {
+		return strings.Join(all, ", ")
+	}
+	var at time.Time
+	if json.Unmarshal(f.value, &at) == nil && !at.IsZero() {
+		return atTime(at)
+	}
+	return f.cell()
 }
 
 // lines puts each text on a line of its own.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +32,7 @@ func (a *app) profileList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				x := answer{value: all, text: profilesText(all), rows: all, columns: []string{"name", "line", "use", "days", "max_days"}}
+				x := answer{value: all, text: profilesText(all, columnsOf(a.out)), rows: all, columns: []string{"name", "line", "use", "days", "max_days"}}
 				for _, p := range all {
 					x.names = append(x.names, p.Name)
 				}
@@ -43,15 +42,12 @@ func (a *app) profileList() *cobra.Command {
 	}
 }
 
-func profilesText(all []ca.Profile) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tFOR\tDAYS\tSIGNED BY LINE\tNAMES")
+func profilesText(all []ca.Profile, columns int) string {
+	g := newGrid("NAME", "FOR", "DAYS", "SIGNED BY LINE", "NAMES")
 	for _, p := range all {
-		fmt.Fprintf(w, "%s\t%s\t%d, at most %d\t%s\t%s\n", p.Name, strings.Join(p.Use, ", "), p.Days, p.MaxDays, strings.Join(append([]string{p.Line}, p.Lines...), ", "), allowed(p.Names))
+		g.row(p.Name, strings.Join(p.Use, ", "), fmt.Sprintf("%d, at most %d", p.Days, p.MaxDays), strings.Join(append([]string{p.Line}, p.Lines...), ", "), allowed(p.Names))
 	}
-	_ = w.Flush() // a builder takes everything
-	return b.String()
+	return g.text(columns)
 }
 
 // allowed is what names a profile takes, in one cell.

@@ -7,8 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +53,7 @@ func (a *app) recoverCommand() *cobra.Command {
 				if len(all) == 0 {
 					fmt.Fprintln(a.err, "nothing has to be decided")
 				}
-				return a.give(answer{value: all, text: unknownText(all), rows: all, columns: []string{"index", "serial", "common_name", "names", "owner", "at"}})
+				return a.give(answer{value: all, text: unknownText(all, columnsOf(a.out)), rows: all, columns: []string{"index", "serial", "common_name", "names", "owner", "at"}})
 			})
 		},
 	}
@@ -68,18 +66,15 @@ func (a *app) recoverCommand() *cobra.Command {
 	return c
 }
 
-func unknownText(all []ca.Unknown) string {
+func unknownText(all []ca.Unknown, columns int) string {
 	if len(all) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ENTRY\tNAMES\tPROFILE\tASKED BY\tAT\tSERIAL")
+	g := newGrid("ENTRY", "NAMES", "PROFILE", "ASKED BY", "AT", "SERIAL")
 	for _, u := range all {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t…%s\n", u.Index, joined(u.Names), u.Profile, u.Owner, atTime(u.At), u.Serial.Tail())
+		g.row(u.Index, joined(u.Names), u.Profile, u.Owner, atTime(u.At), "…"+u.Serial.Tail())
 	}
-	_ = w.Flush() // a builder takes everything
-	return b.String()
+	return g.text(columns)
 }
 
 // adopt brings a certificate to the intent of its serial number.

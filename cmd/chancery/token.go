@@ -85,7 +85,7 @@ func (a *app) tokenList() *cobra.Command {
 					}
 					after = next
 				}
-				return a.give(answer{value: rows, text: tokenTable(rows), rows: rows, names: tokenNames(rows)})
+				return a.give(answer{value: rows, text: tokenTable(rows, columnsOf(a.out)), rows: rows, names: tokenNames(rows)})
 			})
 		},
 	}
@@ -101,17 +101,16 @@ func tokenNames(rows []ca.TokenView) []string {
 	return names
 }
 
-func tokenTable(rows []ca.TokenView) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-8s %-16s %-16s %-10s %-10s %-11s %s\n", "STATUS", "ID", "NAME", "OWNER", "UNTIL", "USED", "MAY")
+func tokenTable(rows []ca.TokenView, columns int) string {
+	g := newGrid("ID", "STATUS", "NAME", "OWNER", "UNTIL", "USED", "MAY")
 	for _, t := range rows {
 		used := "never"
 		if !t.Used.IsZero() {
 			used = onDay(t.Used)
 		}
-		fmt.Fprintf(&b, "%-8s %-16s %-16s %-10s %-10s %-11s %s\n", t.Status, t.ID, t.Name, ca.Show(t.Owner), onDay(t.Expires), used, mayText(t))
+		g.row(t.ID, t.Status, t.Name, ca.Show(t.Owner), onDay(t.Expires), used, mayText(t))
 	}
-	return b.String()
+	return g.text(columns)
 }
 
 // mayText is what a token may do, in a line.

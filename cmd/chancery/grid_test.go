@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestATableThatDoesNotFitStandsInLines(t *testing.T) {
+	t.Parallel()
+	g := newGrid("NAME", "STATE", "SIGNED BY")
+	g.row("root-g1", "active", "root-g1")
+	g.row("a", "", 7)
+	wide := "NAME     STATE   SIGNED BY\nroot-g1  active  root-g1\na                7\n"
+	stacked := "root-g1\n  state      active\n  signed by  root-g1\na\n  signed by  7\n"
+	for columns, want := range map[int]string{0: wide, 26: wide, 25: stacked} {
+		if got := g.text(columns); got != want {
+			t.Errorf("%d columns:\n%s", columns, got)
+		}
+	}
+}
+
+// A wide table says more, and leaves out what nobody reads in a table.
+func TestAWideTableLeavesOutWhatNobodyReads(t *testing.T) {
+	t.Parallel()
+	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
+	row := []field{{"name", raw(`"x"`)}, {"key", raw(`"` + strings.Repeat("a", 64) + `"`)}, {"none", raw("null")}, {"use", raw(`["server","client"]`)}}
+	names := []string{"name", "key", "none", "use"}
+	if got := fieldTable(names, [][]field{row}, false).text(0); got != "NAME  USE\nx     server, client\n" {
+		t.Errorf("all fields: %q", got)
+	}
+	if got := fieldTable(names[1:3], [][]field{row[1:3]}, true).text(0); !strings.Contains(got, "aaaa") || !strings.HasPrefix(got, "KEY") {
+		t.Errorf("named fields: %q", got)
+	}
+	if got := fieldTable(names[1:3], [][]field{row[1:3]}, false).text(40); !strings.HasPrefix(got, "aaaa") {
+		t.Errorf("nothing but what nobody reads: %q", got)
+	}
+}
+
+// Tables are readable on a terminal of forty columns: their lines fit, but for a value that
+// is longer by itself.
+func TestTablesFitATerminalOfFortyColumns(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	h.done("issue", "nas.lab.example")
+	h.done("token", "create", "--name", "ci", "--role", "requester")
+	for _, line := range []string{"list", "list -o wide", "ca list", "ca list -o wide", "profile list", "token list", "token list -o wide", "key list", "list --fields serial,names,profile,not_after"} {
+		d := newDesk(t)
+		if err := unix.IoctlSetWinsize(int(d.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: 40, Row: 24}); err != nil {
+			t.Fatal(err)
+		}
+		c := h.command(t.Context(), strings.Fields(line)...)
+		c.Stdout = d.far
+		if err := c.Run(); err != nil {
+			t.Fatal(line, err)
+		}
+		if _, err := d.far.WriteString("the end\n"); err != nil {
+			t.Fatal(err)
+		}
+		d.awaits("the end")
+		for l := range strings.Lines(strings.ReplaceAll(string(d.seen), "\r", "")) {
+			words := strings.Fields(l)
+			if n := widest(l); n > 40 && len(words) > 3 && n-len([]rune(words[len(words)-1])) > 40 && !strings.Contains(l, ", ") {
+				t.Errorf("%s has %d columns: %s", line, n, l)
+			}
+		}
+	}
+}
