@@ -25,7 +25,7 @@ func TestACertificateIsAnnotatedByWhoHasSeenIt(t *testing.T) {
 		"no If-Match": {nil, 428}, "another": {[]string{"If-Match", `"x"`}, 412}, "a weak one": {[]string{"If-Match", "W/" + tag}, 412},
 		"any": {[]string{"If-Match", "*"}, 412}, "that of another form": {[]string{"If-Match", text}, 412},
 	} {
-		if a := change(good, c.header...); a.status != c.status || b.problem(a).Code != ca.E1401 || b.problem(a).Field != "If-Match" || b.rows[0].Contact != "" {
+		if a := change(good, c.header...); a.status != c.status || b.problem(a).Code != ca.E1411 || b.problem(a).Field != "If-Match" || b.rows[0].Contact != "" {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}

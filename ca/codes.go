@@ -34,6 +34,7 @@ const (
 	E1408 Code = "E1408"
 	E1409 Code = "E1409"
 	E1410 Code = "E1410"
+	E1411 Code = "E1411"
 	E2101 Code = "E2101"
 	E2102 Code = "E2102"
 	E2106 Code = "E2106"

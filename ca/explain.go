@@ -28,6 +28,7 @@ var explanations = []Explanation{
 	{E1408, "installation.founding-unfinished", "founding stopped half-way", "An earlier `chancery init` was interrupted in this directory. Nothing was handed\nout from it: remove the directory, or use another --dir."},
 	{E1409, "installation.database-damaged", "the database is damaged", "The database's file has damage that the database found itself. Nothing was changed.\nStop the service, keep the file, and restore it from a backup."},
 	{E1410, "installation.disk-failed", "the disk failed", "Reading or writing the database's file failed. What was in memory may not be on the disk,\nso the front ends, starts again by itself and settles what is really there. Look after\nthe disk."},
+	{E1411, "api.precondition", "not the state that was read", "A change names the state of the thing it is meant for: send the ETag that it was fetched with\nas If-Match. If it was changed since, fetch it again, look, and repeat the change."},
 	{E2101, "book.not-found", "no such certificate or name", "Nothing in the book has this name or serial number. `chancery list` shows what\nthere is; a serial's tail needs at least eight digits."},
 	{E2102, "book.ambiguous", "more than one matches", "The name or serial tail is not unique. The message lists the candidates; use a\nfull serial or <authority>-<serial>."},
 	{E2106, "policy.no-name", "the request names nothing", "The profile needs at least one name, and the request has none in its subject\nalternative names nor, where the profile takes it, as common name."},

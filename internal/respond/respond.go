@@ -69,7 +69,7 @@ func tagOf(mediaType string, body []byte) string {
 func Unchanged(r *http.Request, v any) error {
 	lines := r.Header.Values("If-Match")
 	if len(lines) == 0 {
-		return &Refusal{http.StatusPreconditionRequired, ca.Invalid(ca.E1401, "the call does not say which state of it is to be changed", "fetch it, and send its ETag as If-Match").At("If-Match")}
+		return &Refusal{http.StatusPreconditionRequired, ca.Invalid(ca.E1411, "the call does not say which state of it is to be changed", "fetch it, and send its ETag as If-Match").At("If-Match")}
 	}
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -81,7 +81,7 @@ func Unchanged(r *http.Request, v any) error {
 			return nil
 		}
 	}
-	return &Refusal{http.StatusPreconditionFailed, ca.Conflict(ca.E1401, "it was changed since it was fetched", "fetch it again, and look at what was changed").At("If-Match")}
+	return &Refusal{http.StatusPreconditionFailed, ca.Conflict(ca.E1411, "it was changed since it was fetched", "fetch it again, and look at what was changed").At("If-Match")}
 }
 
 // has tells whether the reader has what a tag stands for.
