@@ -140,7 +140,7 @@ func TestNodeTrustsARootThatCameInItsOwnPKCS12(t *testing.T) {
 	}
 }
 
-// docs/servers.md shows what the bench runs.
+// docs/servers.md and docs/revocation.md show what the bench runs.
 func TestTheServersPageHasTheSettingsThatAreRun(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/servers.md")
@@ -150,6 +150,14 @@ func TestTheServersPageHasTheSettingsThatAreRun(t *testing.T) {
 	for name, text := range settings {
 		if !strings.Contains(string(page), "```"+name+"\n"+text+"```\n") {
 			t.Errorf("docs/servers.md does not have the settings of %s as they are tried", name)
+		}
+	}
+	if page, err = os.ReadFile("../../docs/revocation.md"); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range ocspSettings {
+		if !strings.Contains(string(page), "```"+name+"\n"+text+"```\n") {
+			t.Errorf("docs/revocation.md does not have the settings of %s for OCSP as they are tried", name)
 		}
 	}
 }

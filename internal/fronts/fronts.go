@@ -8,7 +8,7 @@
 // is over.
 //
 // It makes no certificates, except those of a stranger who imitates the authority.
-// No program imports it. Start reading at Files, then Prove; what a server is told
+// No program imports it. Start reading at Files, then Prove and ProveOCSP; what a server is told
 // is in servers.go, and what it is told is what docs/servers.md says.
 package fronts
 
@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 	"time"
 )
@@ -67,6 +68,8 @@ type Files struct {
 	// CRLs is PEM: a complete list of each authority, roots included. Empty leaves
 	// revocation unchecked.
 	CRLs string
+
+	asks bool // servers are told to ask OCSP
 }
 
 // Prove runs each server on the files and has each client knock as each holder. A
@@ -88,7 +91,9 @@ type bench struct {
 	stranger Holder // as the first client is called, of somebody else
 	foreign  string // the bundle of the stranger's authority
 	peers    []*peer
-	servers  []server
+
+	mu      sync.Mutex // guards servers while they are started at once
+	servers []server
 }
 
 // open starts everything at once. What it started ends with the test.

@@ -147,13 +147,13 @@ func (b *bench) apache(dir, port string) ([]string, error) {
 		account = "User nobody\nGroup nogroup"
 	}
 	var modules strings.Builder
-	for _, name := range []string{"mpm_event", "authz_core", "headers", "ssl"} {
+	for _, name := range []string{"mpm_event", "authz_core", "headers", "socache_shmcb", "ssl"} {
 		fmt.Fprintf(&modules, "LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n", name, name)
 	}
 	file := filepath.Join(dir, "apache.conf")
 	return []string{"apache2", "-d", dir, "-f", file, "-DFOREGROUND"}, config(file, modules.String(), account,
 		"ServerName localhost", "PidFile "+filepath.Join(dir, "pid"), "DefaultRuntimeDir "+dir, "Mutex file:"+dir+" default",
-		"ErrorLog /dev/stderr", "LogLevel info", "DocumentRoot "+dir, "SSLSessionCache none", "Listen 127.0.0.1:"+port,
+		"ErrorLog /dev/stderr", "LogLevel info", "DocumentRoot "+dir, "SSLSessionCache none", "SSLStaplingCache shmcb:"+filepath.Join(dir, "stapling")+"(65536)", "Listen 127.0.0.1:"+port,
 		"<VirtualHost 127.0.0.1:"+port+">", b.files.at("apache", port),
 		`Header always set X-Client "%{SSL_CLIENT_S_DN}s serial=%{SSL_CLIENT_M_SERIAL}s"`,
 		"</VirtualHost>")

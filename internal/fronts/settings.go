@@ -47,6 +47,9 @@ func (f Files) at(server, port string) string {
 		}
 		text = kept.String()
 	}
+	if f.asks {
+		text += ocspSettings[server]
+	}
 	const live, trust = "/etc/chancery/live/nas.lab.example/", "/etc/chancery/trust/"
 	return strings.NewReplacer(live+"fullchain.pem", f.Server.Chain, live+"key-cert.pem", f.Server.KeyCert,
 		live+"key.pem", f.Server.Key, trust+"bundle.pem", f.Bundle, trust+"crls.pem", f.CRLs, "127.0.0.1:8443", "127.0.0.1:"+port).Replace(text)
