@@ -54,7 +54,7 @@ func (a *app) unanswered(why string, flags ...string) error {
 
 // typeable is a word as a shell takes it for itself: bare, if nothing in it means more.
 func typeable(word string) string {
-	if word != "" && strings.Trim(strings.ToLower(word), "abcdefghijklmnopqrstuvwxyz0123456789.-_@:") == "" {
+	if word != "" && strings.Trim(strings.ToLower(word), "abcdefghijklmnopqrstuvwxyz0123456789.-_@:/+=,") == "" {
 		return word
 	}
 	return ca.Show(word)

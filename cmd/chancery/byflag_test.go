@@ -295,3 +295,13 @@ func without(line []string, flags ...string) (out []string) {
 	}
 	return out
 }
+
+// What a hint gives to type is one word for a shell: bare, or in quotes.
+func TestAHintsWordIsOneWord(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]string{"nas.lab.example": "nas.lab.example", "/srv/all.pem": "/srv/all.pem", "-": "-", "": `""`, "a b": `"a b"`, "x;rm": `"x;rm"`, "*.lab.example": `"*.lab.example"`, "a\nb": `"a\nb"`} {
+		if got := typeable(word); got != want {
+			t.Errorf("%q: %s, want %s", word, got, want)
+		}
+	}
+}

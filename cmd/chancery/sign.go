@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -51,8 +52,15 @@ func (a *app) signCommand() *cobra.Command {
 				return err
 			}
 			content, err := a.readInput(args[0])
+			var long *ca.Problem
+			if errors.As(err, &long) && long.Code == ca.E2203 {
+				long.Fix = "name the file with the request; if it has many: " + a.says("sign --batch "+typeable(args[0]))
+			}
 			if err != nil {
 				return err
+			}
+			if csr.Count(content) > 1 {
+				return a.severalRequests(args[0])
 			}
 			q.CSR, q.Order.Key = content, idempotency()
 			return a.sign(c.Context(), q)
@@ -72,6 +80,15 @@ func (a *app) signCommand() *cobra.Command {
 	a.outputFlags(c, &q.outputs)
 	a.completeFlag(c, "profile", completeProfiles)
 	return c
+}
+
+// severalRequests is about requests that came where one was meant: which of them, nobody said.
+func (a *app) severalRequests(path string) error {
+	what, pipe := path+" holds", ""
+	if path == "-" {
+		what, pipe = "there came", "… | "
+	}
+	return ca.Invalid(ca.E2203, what+" more than one request, and sign takes one", pipe+a.says("sign --batch "+typeable(path))+" signs all of them, with a line for each")
 }
 
 // signAll signs several requests.

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"chancery/internal/csr"
 )
 
 // R60: many requests are signed in one go, each with its line; bad ones stop no other. With
@@ -128,5 +130,38 @@ func TestR60_SignShowsTheNameAndAsks(t *testing.T) {
 	d = newDesk(t)
 	if code := h.at(d, "serial", "", "sign", request, "--yes", "--out", h.file("nas2.pem")); code != 0 || bytes.Contains(d.seen, []byte("Sign?")) {
 		t.Errorf("--yes: exit %d\n%s", code, d.seen)
+	}
+}
+
+// Several requests where one was meant are not signed in part: the refusal says what to type,
+// and what it says works.
+func TestSeveralRequestsAtOnceAreTurnedToBatch(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	all := h.batch(3)
+	if s := h.refused("E2203", "sign", all); !strings.Contains(s.err, "sign --batch "+all) {
+		t.Errorf("%s", s.err)
+	}
+	file, err := os.Open(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if s := h.within(file, nil, "sign", "-"); codeIn(s.err) != "E2203" || !strings.Contains(s.err, "hint: … | chancery sign --batch - ") {
+		t.Errorf("%s", s.err)
+	}
+	if _, err := file.Seek(0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if s := h.within(file, nil, "sign", "--batch", "-"); s.code != 0 || !strings.Contains(s.err, "3 out of 3 certified") {
+		t.Errorf("exit %d\n%s", s.code, s.err)
+	}
+	long := h.write("long.pem", strings.Repeat("a request\n", csr.MaxFile/10+1))
+	if s := h.refused("E2203", "sign", long); !strings.Contains(s.err, "sign --batch "+long) {
+		t.Errorf("%s", s.err)
+	}
+	if s := h.refused("E1101", "show", "nas.pem", "--hosts"); !strings.Contains(s.err, "it is one of chancery verify") {
+		t.Errorf("%s", s.err)
 	}
 }

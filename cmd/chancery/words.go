@@ -85,9 +85,30 @@ func (a *app) nearestFlag(c *cobra.Command) string {
 			if near := config.Nearest(name, known); near != "" {
 				return didYouMean("--" + near)
 			}
+			return whoHasFlag(c.Root(), name)
 		}
 	}
 	return ""
+}
+
+// whoHasFlag names the commands that have a flag which another lacks, if they are few.
+func whoHasFlag(root *cobra.Command, flag string) string {
+	const most = 3
+	var have []string
+	var look func(*cobra.Command)
+	look = func(c *cobra.Command) {
+		if c.LocalNonPersistentFlags().Lookup(flag) != nil {
+			have = append(have, c.CommandPath())
+		}
+		for _, sub := range c.Commands() {
+			look(sub)
+		}
+	}
+	look(root)
+	if len(have) == 0 || len(have) > most {
+		return ""
+	}
+	return "; it is one of " + strings.Join(have, " and ")
 }
 
 func didYouMean(word string) string {

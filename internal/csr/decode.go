@@ -48,6 +48,16 @@ func Decode(data []byte) ([]byte, error) {
 	return decodePEM(data)
 }
 
+// Count is how many requests in PEM stand in data: more than one is for a command that takes many.
+func Count(data []byte) (n int) {
+	for _, l := range pemLabels(data) {
+		if l == "CERTIFICATE REQUEST" || l == "NEW CERTIFICATE REQUEST" {
+			n++
+		}
+	}
+	return n
+}
+
 // decodePEM reads the one block.
 func decodePEM(data []byte) ([]byte, error) {
 	labels := pemLabels(data)
