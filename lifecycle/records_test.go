@@ -4,6 +4,7 @@ package lifecycle
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -45,4 +46,14 @@ func (w *world) Events(_ context.Context, f ca.EventFilter) ([]ca.Event, error) 
 		}
 	}
 	return out, nil
+}
+
+// findable gives the id of a change's event. It panics where lists would miss the event:
+// those of certificates they look for by id, owner and time of the certificate.
+func findable(c ca.Change) ca.ID {
+	e, of := c.Event, c.Certificate
+	if e.Kind == eventIssued && (of == nil || of.Kind != ca.EndEntity || of.ID != e.ID || of.Owner != e.By || !of.IssuedAt.Equal(e.At)) {
+		panic(fmt.Sprintf("event %d is not that of its certificate", e.ID))
+	}
+	return e.ID
 }

@@ -404,7 +404,7 @@ func (w *world) Commit(_ context.Context, changes []ca.Change, next int64) ([]ca
 
 func (w *world) write(changes []ca.Change, next int64) (lost []ca.RequestID, err error) {
 	for _, c := range changes {
-		if _, ok := w.events[c.Event.ID]; ok {
+		if _, ok := w.events[findable(c)]; ok {
 			return nil, ca.ErrTaken
 		}
 		if v := c.Revocation; v != nil {

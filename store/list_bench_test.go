@@ -40,6 +40,7 @@ SELECT ` + id + `, 'end-entity', ` + digest + `, '4100' || ` + hex + `, ` + hex 
 '[{"type":"dns","value":"' || ` + name + ` || '"}]', ` + name + `, ` + digest + `, 'ecdsa-p256', ` + at + `, ` + at + ` + (i % 90) * 86400000, ` + at + `, ` + octets(`''`) + `, FALSE FROM ` + series,
 		`INSERT INTO name (value, certificate, reversed) SELECT ` + name + `, ` + id + `, ` + octets(`'example.lab.' || `+place+` || '.host-' || `+hex+` || '.'`) + ` FROM ` + series,
 		pending,
+		`INSERT INTO event (id, kind, actor, happened_at, about, leaf) SELECT id, 'issued', owner, issued_at, serial, der FROM certificate`,
 		`ANALYZE`,
 	}
 }
@@ -93,6 +94,26 @@ func benchmarkList(b *testing.B, dsn string) {
 			for b.Loop() {
 				rows, err := s.Certificates(b.Context(), c.f)
 				if err != nil || c.rows >= 0 && len(rows) != c.rows {
+					b.Fatal(len(rows), err)
+				}
+			}
+		})
+	}
+	for _, c := range []struct {
+		name string
+		f    ca.EventFilter
+		rows int
+	}{
+		{"events", ca.EventFilter{}, 50},
+		{"events of an owner", ca.EventFilter{Actor: "uid:77"}, 50},
+		{"events of nobody", ca.EventFilter{Actor: "uid:1001"}, 0},
+		{"events since an hour", ca.EventFilter{Since: now.Add(-time.Hour)}, 50},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			c.f.Limit = 50
+			for b.Loop() {
+				rows, err := s.Events(b.Context(), c.f)
+				if err != nil || len(rows) != c.rows {
 					b.Fatal(len(rows), err)
 				}
 			}

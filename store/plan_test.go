@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -102,7 +103,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		out = append(out, planned{"takePending", takePending, []any{5}}, planned{"moreBelow", moreBelow, []any{[]byte("a"), []byte("b"), 5}}, planned{"takeOrder", takeOrder, []any{5}}, planned{"addPending", addPending, []any{"[5]"}}, planned{"dropPending", dropPending, []any{5}}, planned{"anyPending", anyPending, nil})
 	}
 	for name, f := range map[string]ca.EventFilter{
-		"all": {}, "kind": {Kind: "refused"}, "issued": {Kind: "issued"}, "actor": {Actor: "uid:1"}, "since": {Since: testNow, After: 7}, "many": {Kind: "refused", Actor: "a", Since: testNow},
+		"all": {}, "kind": {Kind: "refused"}, "issued": {Kind: "issued"}, "actor": {Actor: "uid:1"}, "since": {Since: testNow, After: 7}, "issued since": {Kind: "issued", Since: testNow}, "issued to": {Kind: "issued", Actor: "uid:1"}, "actor since": {Actor: "uid:1", Since: testNow}, "many": {Kind: "refused", Actor: "a", Since: testNow},
 	} {
 		q := eventQuery(f)
 		out = append(out, planned{"events " + name, q.text.String(), q.values})
@@ -189,14 +190,15 @@ var (
 )
 
 // scans names the step of a plan that reads a whole table or index. SQLite says
-// SCAN, also for one constant row and for a list it has made itself. PostgreSQL
-// says Seq Scan, or names an index without a condition on it.
+// SCAN, also for one constant row and for a list it has made itself, such as the rows of
+// another step, a CO-ROUTINE. PostgreSQL says Seq Scan, or names an index without a
+// condition on it.
 func scans(engine string, plan []string) string {
 	for i, line := range plan {
 		if engine == sqliteName {
 			// A virtual table has no other word; G says that its index takes the pattern, and
 			// 1 alone is the JSON of one row.
-			if m := sqliteScan.FindStringSubmatch(line); m != nil && m[1] != "CONSTANT" && !searchesParts.MatchString(line) {
+			if m := sqliteScan.FindStringSubmatch(line); m != nil && m[1] != "CONSTANT" && !slices.Contains(plan[:i], "CO-ROUTINE "+m[1]) && !searchesParts.MatchString(line) {
 				return line
 			}
 			continue

@@ -57,33 +57,70 @@ func (s *Store) Events(ctx context.Context, f ca.EventFilter) ([]ca.Event, error
 	return all, wrap("read events", s.note(err))
 }
 
+// issuedKind is the kind of nearly all events. Each has the id, the time and, as its actor,
+// the owner of its end-entity certificate, whose indexes therefore find it.
+const issuedKind = "issued"
+
 // eventQuery makes the query of a list of events.
 func eventQuery(f ca.EventFilter) *query {
-	after, limit := int64(f.After), f.Limit
-	if after == 0 {
-		after = math.MaxInt64
+	if f.After == 0 {
+		f.After = math.MaxInt64
 	}
-	if limit < 1 || limit > ca.MaxPage {
-		limit = ca.MaxPage
+	if f.Limit < 1 || f.Limit > ca.MaxPage {
+		f.Limit = ca.MaxPage
 	}
 	q := &query{}
-	q.add(`SELECT e.id, e.kind, e.actor, e.happened_at, e.about, e.leaf FROM event e WHERE e.id < ?`, after)
-	if f.Kind != "" {
-		if f.Kind != "issued" { // as the index says
-			q.add(` AND e.kind <> 'issued'`)
+	q.add(`SELECT e.id, e.kind, e.actor, e.happened_at, e.about, e.leaf FROM event e WHERE e.id < ?`, int64(f.After))
+	switch {
+	case f.Actor != "" || !f.Since.IsZero():
+		q.add(` AND e.id IN (`)
+		if f.Kind != issuedKind {
+			q.rare(f)
 		}
+		if f.Kind == "" {
+			q.add(` UNION ALL `)
+		}
+		if f.Kind == "" || f.Kind == issuedKind {
+			q.issued(f)
+		}
+		q.add(`)`)
+	case f.Kind == issuedKind:
 		q.add(` AND e.kind = ?`, f.Kind)
+	case f.Kind != "":
+		q.add(` AND e.kind <> 'issued' AND e.kind = ?`, f.Kind) // as the index says
+	}
+	q.add(` ORDER BY e.id DESC LIMIT ?`, f.Limit)
+	return q
+}
+
+// rare adds the ids of a page of events that tell of no certificate. They are few beside the
+// others, so that an index of them alone is walked through.
+func (q *query) rare(f ca.EventFilter) {
+	q.add(`SELECT r.id FROM (SELECT t.id FROM event t WHERE t.kind <> 'issued' AND t.id < ?`, int64(f.After))
+	if f.Kind != "" {
+		q.add(` AND t.kind = ?`, f.Kind)
 	}
 	if f.Actor != "" {
 		// What a credential did is its account's too (ca.Actor.By). Events of kind issued
 		// never name one: the request does.
-		q.add(` AND (e.actor = ? OR e.kind <> 'issued' AND substr(e.actor, 1, ?) = ?)`, f.Actor, utf8.RuneCountInString(f.Actor)+1, f.Actor+" ")
+		q.add(` AND (t.actor = ? OR substr(t.actor, 1, ?) = ?)`, f.Actor, utf8.RuneCountInString(f.Actor)+1, f.Actor+" ")
 	}
 	if !f.Since.IsZero() {
-		q.add(` AND e.id IN (SELECT s.id FROM event s WHERE s.happened_at >= ?)`, millis(f.Since))
+		q.add(` AND t.happened_at >= ?`, millis(f.Since))
 	}
-	q.add(` ORDER BY e.id DESC LIMIT ?`, limit)
-	return q
+	q.add(` ORDER BY t.id DESC LIMIT ?) r`, f.Limit)
+}
+
+// issued adds the ids of a page of events that tell of certificates.
+func (q *query) issued(f ca.EventFilter) {
+	q.add(`SELECT i.id FROM (SELECT c.id FROM certificate c WHERE c.kind = 'end-entity' AND c.id < ?`, int64(f.After))
+	if f.Actor != "" {
+		q.add(` AND c.owner = ?`, f.Actor)
+	}
+	if !f.Since.IsZero() {
+		q.add(` AND c.id IN (SELECT s.id FROM certificate s WHERE s.issued_at >= ? AND s.id < ?)`, millis(f.Since), int64(f.After))
+	}
+	q.add(` ORDER BY c.id DESC LIMIT ?) i`, f.Limit)
 }
 
 const selectStep = `SELECT id FROM revocation WHERE certificate = $1 AND step = $2`

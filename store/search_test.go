@@ -149,6 +149,9 @@ func TestRequestsAndEventsAreRead(t *testing.T) {
 		}{
 			"all": {ca.EventFilter{}, []int64{5, 4, 2, 1}}, "page": {ca.EventFilter{After: ca.NewID(1, 2)}, []int64{1}}, "kind": {ca.EventFilter{Kind: "refused"}, []int64{2}},
 			"actor": {ca.EventFilter{Actor: "uid:7"}, []int64{4, 2}}, "credential": {ca.EventFilter{Actor: "uid:7 token 0123456789abcdef"}, []int64{4}}, "since": {ca.EventFilter{Since: testNow.Add(time.Hour)}, []int64{2}}, "none": {ca.EventFilter{Kind: "refused", Actor: "uid:8"}, nil},
+			"owner": {ca.EventFilter{Actor: "uid:1000"}, []int64{1}}, "issued to": {ca.EventFilter{Kind: "issued", Actor: "uid:1000"}, []int64{1}}, "issued to nobody": {ca.EventFilter{Kind: "issued", Actor: "uid:7"}, nil},
+			"since then": {ca.EventFilter{Since: testNow}, []int64{5, 4, 2, 1}}, "its page": {ca.EventFilter{Since: testNow, Limit: 2}, []int64{5, 4}}, "its next": {ca.EventFilter{Since: testNow, After: ca.NewID(1, 4), Limit: 2}, []int64{2, 1}},
+			"issued since": {ca.EventFilter{Kind: "issued", Since: testNow}, []int64{1}}, "actor since": {ca.EventFilter{Actor: "uid:7", Since: testNow.Add(time.Second)}, []int64{2}}, "owner since": {ca.EventFilter{Actor: "uid:1000", Since: testNow.Add(time.Second)}, nil},
 		} {
 			got, err := s.Events(t.Context(), c.f)
 			var have []int64
@@ -176,14 +179,22 @@ func TestNoTriggerFollowsAnInsert(t *testing.T) {
 // A book of the version that noted new certificates by a trigger loses none of them.
 func TestWhatATriggerNotedIsTakenInAfterAnUpdate(t *testing.T) {
 	path := t.TempDir() + "/book.db"
-	s := openBook(t, path)
-	commit(t, s, 2, change(1, "old.lab.example"))
-	raw(t, s, `CREATE TRIGGER certificate_pending AFTER INSERT ON certificate BEGIN INSERT INTO name_pending (certificate) VALUES (new.id); END`,
-		`DROP TABLE annotation`, `DROP TABLE tag`, `DELETE FROM `+schemaTable+` WHERE version_id >= 12`)
-	if err := s.Close(); err != nil {
+	old := &Store{logID: testLog, wait: commitWait, keeper: newKeeper(0)}
+	if err := old.openSQLite(path, Place{}); err != nil {
 		t.Fatal(err)
 	}
-	s = openBook(t, path)
+	p, _, err := old.provider(old.writer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), 11); err != nil {
+		t.Fatal(err)
+	}
+	raw(t, old, `INSERT INTO certificate VALUES (281474976710657, 'end-entity', zeroblob(32), '41', '41', 'a', NULL, 'server', zeroblob(32), 'uid:1', 'cli', '[]', 'old.lab.example', zeroblob(32), 'k', 0, 0, 0, x'30', FALSE)`)
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := openBook(t, path)
 	commit(t, s, 3, change(2, "new.lab.example"))
 	found, err := s.Certificates(t.Context(), ca.Filter{Search: "lab.ex"})
 	if err != nil || !reflect.DeepEqual(indexes(found), []int64{2, 1}) {
