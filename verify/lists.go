@@ -5,17 +5,18 @@ package verify
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"time"
 
 	"chancery/ca"
 )
 
-// The extensions of lists that change what a list is about (RFC 5280 §5.2.4, §5.2.5,
-// §5.3.3).
+// The extensions of lists that change what a list is about (RFC 5280 §5.2.3 to §5.2.5).
 var (
 	oidIssuingPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
 	oidDelta        = asn1.ObjectIdentifier{2, 5, 29, 27}
@@ -45,12 +46,66 @@ func (q Question) revoked(c, issuer *x509.Certificate) Finding {
 		}
 		return Finding{ID: checkRevocation, Level: level, Hint: hint, Message: fmt.Sprintf("whether %s is revoked was not looked at: there is no list of %s here", Title(c), Title(issuer))}
 	}
-	at := slices.IndexFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool { return e.SerialNumber.Cmp(c.SerialNumber) == 0 })
-	if at < 0 {
-		return finding(checkRevocation, fmt.Sprintf("%s is not revoked: %s of %s, %s, good until %s", Title(c), number(list), Title(issuer), list.ThisUpdate.Local().Format(time.DateTime), list.NextUpdate.Local().Format(time.DateTime)))
+	e, listed := entry(list, c)
+	by := number(list)
+	if delta := q.delta(list, c, issuer); delta != nil {
+		if changed, is := entry(delta, c); is {
+			e, listed = changed, ca.Reason(changed.ReasonCode) != ca.RemoveFromCRL
+		}
+		by += " with delta " + delta.Number.String()
+		list = delta // whose dates are those of both together (RFC 5280 §5.2.4)
 	}
-	e := list.RevokedCertificateEntries[at]
+	if !listed {
+		return finding(checkRevocation, fmt.Sprintf("%s is not revoked: %s of %s, %s, good until %s", Title(c), by, Title(issuer), list.ThisUpdate.Local().Format(time.DateTime), list.NextUpdate.Local().Format(time.DateTime)))
+	}
 	return failure(checkRevocation, "have a new one issued, for a new key", "%s is revoked since %s, for %s", Title(c), e.RevocationTime.Local().Format(time.DateTime), ca.Reason(e.ReasonCode))
+}
+
+// entry finds what a list says of a certificate.
+func entry(l *x509.RevocationList, c *x509.Certificate) (e x509.RevocationListEntry, listed bool) {
+	at := slices.IndexFunc(l.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool { return e.SerialNumber.Cmp(c.SerialNumber) == 0 })
+	if at < 0 {
+		return e, false
+	}
+	return l.RevokedCertificateEntries[at], true
+}
+
+// delta gives the newest delta that can be put upon a list, or nil: it is of the same issuer
+// and scope, the list is its base or a later one, and it follows the list (RFC 5280 §5.2.4).
+func (q Question) delta(upon *x509.RevocationList, c, issuer *x509.Certificate) (newest *x509.RevocationList) {
+	if upon.Number == nil || slices.ContainsFunc(upon.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidIssuingPoint) }) {
+		return nil // none of a part is understood here
+	}
+	for _, l := range q.Lists {
+		base := baseOf(l)
+		if base == nil || l.Number == nil || !bytes.Equal(l.RawIssuer, issuer.RawSubject) || q.fault(l, c, issuer) != nil {
+			continue
+		}
+		if upon.Number.Cmp(base) >= 0 && l.Number.Cmp(upon.Number) > 0 && (newest == nil || l.Number.Cmp(newest.Number) > 0) {
+			newest = l
+		}
+	}
+	return newest
+}
+
+// baseOf is the number of a delta's base, nil of any other list.
+func baseOf(l *x509.RevocationList) *big.Int {
+	for _, e := range l.Extensions {
+		n := new(big.Int)
+		if !e.Id.Equal(oidDelta) {
+			continue
+		}
+		if _, err := asn1.Unmarshal(e.Value, &n); err != nil {
+			return nil
+		}
+		return n
+	}
+	return nil
+}
+
+// isDelta tells whether a list holds changes alone.
+func isDelta(l *x509.RevocationList) bool {
+	return slices.ContainsFunc(l.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidDelta) })
 }
 
 func number(l *x509.RevocationList) string {
@@ -67,7 +122,11 @@ func (q Question) list(c, issuer *x509.Certificate) (newest *x509.RevocationList
 		if !bytes.Equal(l.RawIssuer, issuer.RawSubject) {
 			continue
 		}
-		if err := q.fault(l, c, issuer); err != nil {
+		err := q.fault(l, c, issuer)
+		if err == nil && isDelta(l) {
+			err = errors.New("the list holds changes alone (a delta), and the complete one is not here")
+		}
+		if err != nil {
 			why = err
 			continue
 		}
@@ -92,8 +151,7 @@ func (q Question) fault(l *x509.RevocationList, c, issuer *x509.Certificate) err
 	}
 	for _, e := range l.Extensions {
 		switch {
-		case e.Id.Equal(oidDelta):
-			return errors.New("the list holds changes alone (a delta), and the complete one is not here")
+		case e.Id.Equal(oidDelta): // see delta
 		case e.Id.Equal(oidIssuingPoint):
 			if err := scope(e.Value, c); err != nil {
 				return err

@@ -98,12 +98,8 @@ func (q bundling) judge() error {
 		return usage("--crls is for pem and p7b: the other forms hold no lists", "chancery ca bundle --crls --out ca.pem")
 	case q.secret != "" && q.form != asJKS && q.form != asP12:
 		return usage("--password-file is for jks and p12: the other forms have no password", "leave it out")
-	case q.watch && (q.out == "" || q.out == "-"):
-		return usage("--watch needs the file to keep", "chancery ca bundle --watch --out ca.pem")
-	case q.command != "" && !q.watch:
-		return usage("--exec is for --watch", "chancery ca bundle --watch --out ca.pem --exec 'systemctl reload nginx'")
 	}
-	return nil
+	return watching(q.watch, q.handing, q.command, "chancery ca bundle --watch --out ca.pem")
 }
 
 func (q *bundling) readPassword() (err error) {

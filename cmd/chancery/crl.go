@@ -4,10 +4,8 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -16,130 +14,14 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
-	"chancery/format"
 	"chancery/signer"
 	"chancery/signer/wire"
 )
 
 func (a *app) crlCommand() *cobra.Command {
-	c := &cobra.Command{Use: "crl", Short: "The lists of revoked certificates", Example: "  chancery crl show\n  chancery crl publish"}
-	c.AddCommand(a.crlShow(), a.crlPublish())
+	c := &cobra.Command{Use: "crl", Short: "The lists of revoked certificates", Example: "  chancery crl show\n  chancery crl publish\n  chancery crl fetch --chain --out /etc/nginx/crls.pem"}
+	c.AddCommand(a.crlShow(), a.crlPublish(), a.crlFetch())
 	return c
-}
-
-// A published is a list as it lies at its address.
-type published struct {
-	ca.List
-	// Address is where certificates say that it is.
-	Address string `json:"address"`
-	Size    int    `json:"size"`
-	// Reasons counts the entries by reason.
-	Reasons map[string]int `json:"reasons"`
-	der     []byte
-}
-
-func (a *app) crlShow() *cobra.Command {
-	var name string
-	c := &cobra.Command{
-		Use: "show", Short: "Show the published lists: numbers, dates, entries",
-		Example: "  chancery crl show\n  chancery crl show --ca issuing-g1 -o pem > issuing.crl.pem",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.lists(c.Context(), name, func(_ context.Context, _ *client.Client, all []published) error {
-				x := answer{value: all, text: crlText(all), rows: all, columns: []string{"authority", "number", "this_update", "next_update", "entries"}, label: crlLabel}
-				x.long = func(w io.Writer) error {
-					for _, one := range all {
-						if err := format.ListText(w, one.der); err != nil {
-							return err
-						}
-					}
-					return nil
-				}
-				for _, one := range all {
-					x.names, x.der = append(x.names, one.Authority), append(x.der, one.der)
-				}
-				return a.give(x)
-			})
-		},
-	}
-	c.Flags().StringVar(&name, "ca", "", "only of this authority")
-	a.completeFlag(c, "ca", completeAuthorities)
-	return c
-}
-
-// crlLabel is that of RFC 7468 §6.
-const crlLabel = "X509 CRL"
-
-// lists gets the published lists, of all authorities or of one.
-func (a *app) lists(ctx context.Context, name string, do func(context.Context, *client.Client, []published) error) error {
-	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
-		_, settled := k.Profiles(ctx) // which waits for the end of a start
-		authorities, err := k.Authorities(ctx)
-		if err != nil || len(authorities) == 0 {
-			return errors.Join(err, settled)
-		}
-		if name != "" {
-			authorities = slices.DeleteFunc(authorities, func(one ca.Authority) bool { return one.Name != name })
-			if len(authorities) == 0 {
-				return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(name), "chancery ca list")
-			}
-		}
-		var all []published
-		for _, one := range authorities {
-			l, err := fetchList(ctx, k, one)
-			var none *ca.Problem
-			if name == "" && errors.As(err, &none) && none.Kind == ca.NotFoundKind {
-				continue // it was just made, or its key is elsewhere
-			}
-			if err != nil {
-				return err
-			}
-			all = append(all, l)
-		}
-		return do(ctx, k, all)
-	})
-}
-
-func fetchList(ctx context.Context, k *client.Client, of ca.Authority) (published, error) {
-	der, err := k.CRL(ctx, of.Name)
-	if err != nil {
-		return published{}, err
-	}
-	l, err := x509.ParseRevocationList(der)
-	if err != nil {
-		return published{}, fmt.Errorf("read the list of %s: %w", of.Name, err)
-	}
-	p := published{
-		List: ca.List{Authority: of.Name, Number: l.Number.Int64(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: len(l.RevokedCertificateEntries)},
-		Size: len(der), Address: of.CRL, Reasons: map[string]int{}, der: der,
-	}
-	for _, e := range l.RevokedCertificateEntries {
-		p.Reasons[ca.Reason(e.ReasonCode).String()]++
-	}
-	return p, nil
-}
-
-func crlText(all []published) string {
-	var b strings.Builder
-	for i, l := range all {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		var reasons []string
-		for _, r := range ca.Reasons() {
-			if n := l.Reasons[r]; n > 0 {
-				reasons = append(reasons, fmt.Sprintf("%d %s", n, r))
-			}
-		}
-		entries := fmt.Sprint(l.Entries)
-		if len(reasons) > 0 {
-			entries += ": " + strings.Join(reasons, ", ")
-		}
-		b.WriteString(table([][2]string{
-			{"list of", l.Authority}, {"number", fmt.Sprint(l.Number)}, {"issued", atTime(l.ThisUpdate)},
-			{"next by", atTime(l.NextUpdate)}, {"entries", entries}, {"octets", fmt.Sprint(l.Size)}, {"address", l.Address},
-		}))
-	}
-	return b.String()
 }
 
 func (a *app) crlPublish() *cobra.Command {
@@ -148,7 +30,7 @@ func (a *app) crlPublish() *cobra.Command {
 	var dry bool
 	c := &cobra.Command{
 		Use: "publish", Short: "Make and publish a new list now",
-		Long:    "Makes and publishes a new list now, of every issuing authority. The service does so by itself: after each\nrevocation and once a day. The list of a root or an intermediate is made with its recovery words, for a year: name it with --ca.",
+		Long:    "Makes and publishes new lists now, of every issuing authority: the complete one, the delta and the shards. The service does\nso by itself: after each revocation and once a day. The list of a root or an intermediate is made with its recovery words, for a year: name it with --ca.",
 		Example: "  chancery crl publish\n  chancery crl publish --ca issuing-g1 --days 10\n  chancery crl publish --ca root-g1",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := someDays(c, days); err != nil {

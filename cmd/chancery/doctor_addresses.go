@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"syscall"
 	"time"
 
@@ -98,6 +99,11 @@ func addressesOf(authorities []ca.Authority, now time.Time) (all []address) {
 		}
 		if a.CRL != "" {
 			all = append(all, address{"the revocation list of " + a.Name, a.CRL, func(body []byte) error { return isListOf(body, a, now) }})
+			for _, scope := range []ca.ListScope{ca.DeltaList, ca.ShardList(0)} { // of the shards one: they lie beside each other
+				if slices.Contains(a.ListScopes(), scope) && !a.External && a.ListAddress(scope) != "" {
+					all = append(all, address{fmt.Sprintf("the list %s of %s", scope, a.Name), a.ListAddress(scope), func(body []byte) error { return isListOf(body, a, now) }})
+				}
+			}
 		}
 		if a.Issuer != "" {
 			all = append(all, address{"the certificate of " + a.Name, a.Issuer, func(body []byte) error { return isCertificateOf(body, a) }})

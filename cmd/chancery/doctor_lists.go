@@ -24,7 +24,10 @@ func lookAtLists(ctx context.Context, p *patient) []finding {
 	var found []finding
 	for _, a := range c.authorities {
 		if a.Lists(p.now) { // lookAtAuthorities says the rest
-			found = append(found, p.list(a, c.lists[a.Name]))
+			f := p.list(a, c.lists[a.Name])
+			if found = append(found, f); f.Level == fine { // or what mends it mends them all
+				found = append(found, p.besides(a)...)
+			}
 		}
 	}
 	return found
@@ -63,4 +66,39 @@ func (p *patient) list(a ca.Authority, newest int64) finding {
 		return warning(hint, "%s is past half of its life, and ends on %s", what, end)
 	}
 	return ok("%s is published, and good until %s", what, end)
+}
+
+// besides judges the lists of an authority that stand beside the complete one: its delta,
+// its list of CA certificates, and its shards as one.
+func (p *patient) besides(a ca.Authority) (found []finding) {
+	hint := "chancery crl publish --ca " + a.Name
+	shards := 0
+	for _, scope := range a.ListScopes()[1:] {
+		_, shard := scope.Shard()
+		l, err := status.Open(p.layout.lists(), ca.ListName(a.Name, scope))
+		if err == nil {
+			err = l.Close()
+		}
+		what := fmt.Sprintf("the list %s of %s", scope, a.Name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && shard:
+			found = append(found, failure(hint, "%s is not published: certificates name it", what))
+		case errors.Is(err, fs.ErrNotExist): // nobody is sent there by a certificate
+			found = append(found, warning(hint, "%s is not published", what))
+		case err != nil:
+			found = append(found, failure(hint, "%s cannot be read: %v", what, err))
+		case !p.now.Before(l.NextUpdate):
+			found = append(found, failure(hint, "%s ended on %s", what, onDay(l.NextUpdate)))
+		case p.now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2:
+			found = append(found, warning(hint, "%s is past half of its life", what))
+		case shard:
+			shards++
+		default:
+			found = append(found, ok("%s is published, number %d", what, l.Number))
+		}
+	}
+	if shards > 0 {
+		found = append(found, ok("%s of %s: published", counted(shards, "shard"), a.Name))
+	}
+	return found
 }

@@ -20,7 +20,7 @@ const ours = ""
 // what is typed behind it. A verb that is not listed fails the test.
 var shapes = map[string]struct{ schema, line string }{
 	"list": {"CertificatePage", "--limit 2"}, "show": {"Issued", "nas.lab.example"}, "status": {"Status", ""}, "whoami": {"Identity", ""},
-	"ca list": {"[]Authority", ""}, "ca show": {"Authority", "root-g1"}, "ca bundle": {"Bundle", ""}, "crl show": {"[]ListHead", ""}, "crl publish": {"[]List", "--ca issuing-g1"},
+	"ca list": {"[]Authority", ""}, "ca show": {"Authority", "root-g1"}, "ca bundle": {"Bundle", ""}, "crl show": {"[]ListHead", ""}, "crl fetch": {"[]ListHead", ""}, "crl publish": {"[]List", "--ca issuing-g1"},
 	"profile list": {"[]Profile", ""}, "profile show": {"Profile", "server"}, "profile test": {"Plan", "server x.lab.example"}, "profile set": {"Profile", "server --days 60 --yes"},
 	"policy plan": {"Rehearsal", "server.toml"}, "token list": {"[]TokenView", "--all"}, "token create": {"TokenView", "--name third --role requester"},
 	"token revoke": {"TokenView", "ci"}, "revoke": {"Certificate", "nas.lab.example --confirm nas.lab.example"}, "unhold": {"Certificate", "held.lab.example"},

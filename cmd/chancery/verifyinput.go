@@ -211,12 +211,14 @@ func (a *app) ownRoots(ctx context.Context, q *verify.Question) (met []finding, 
 			if one.State == ca.Retired {
 				met = append(met, retiredOn(one))
 			}
-			l, err := ownList(ctx, k, one.Name)
-			if err != nil {
-				return err
-			}
-			if l != nil {
-				q.Lists = append(q.Lists, l)
+			for _, scope := range []ca.ListScope{ca.CompleteList, ca.DeltaList} {
+				l, err := ownList(ctx, k, ca.ListName(one.Name, scope))
+				if err != nil {
+					return err
+				}
+				if l != nil {
+					q.Lists = append(q.Lists, l)
+				}
 			}
 		}
 		return nil
@@ -255,7 +257,7 @@ func known(q *verify.Question, one ca.Authority, ours bool) error {
 	return nil
 }
 
-// ownList gives the published list of an authority, or nil.
+// ownList gives the published list of a name (ca.ListName), or nil.
 func ownList(ctx context.Context, k *client.Client, name string) (*x509.RevocationList, error) {
 	der, err := k.CRL(ctx, name)
 	var p *ca.Problem

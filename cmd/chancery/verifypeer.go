@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -120,7 +121,7 @@ func fetchLists(ctx context.Context, q *verify.Question, path []*x509.Certificat
 				l, err = fetchedList(ctx, address)
 			}
 			if err == nil {
-				q.Lists = append(q.Lists, l)
+				q.Lists = append(append(q.Lists, l), fetchDelta(ctx, l)...)
 				continue
 			}
 			f := warning("see that it is served there, or name a file: --crl FILE", "the revocation list at %s cannot be had: %v", ca.Show(address), err)
@@ -129,6 +130,21 @@ func fetchLists(ctx context.Context, q *verify.Question, path []*x509.Certificat
 		}
 	}
 	return found
+}
+
+// fetchDelta gets the delta of a list, if it says where that is (RFC 5280 §5.2.6). Without
+// one the list stands by itself.
+func fetchDelta(ctx context.Context, l *x509.RevocationList) []*x509.RevocationList {
+	for _, e := range l.Extensions {
+		at := bytes.Index(e.Value, []byte("http://")) // the last thing in its value, as a URI
+		if e.Id.String() != "2.5.29.46" || at < 0 {
+			continue
+		}
+		if delta, err := fetchedList(ctx, string(e.Value[at:])); err == nil {
+			return []*x509.RevocationList{delta}
+		}
+	}
+	return nil
 }
 
 // fetchedList gets one list, in DER or PEM.
