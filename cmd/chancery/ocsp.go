@@ -23,10 +23,11 @@ func (a *app) ocspCommand() *cobra.Command {
 
 // An ocspInquiry is what ocsp check was asked.
 type ocspInquiry struct {
-	target string
-	url    string
-	issuer string // file
-	nonce  bool
+	target   string
+	url      string
+	issuer   string // file
+	nonce    bool
+	password string // file with that of what is read
 }
 
 // A stated is how a certificate stands, as a responder says.
@@ -76,6 +77,7 @@ func (a *app) ocspCheck() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&q.url, "url", "", "address of the responder (default: the one in the certificate)")
 	f.StringVar(&q.issuer, "issuer", "", "file with the certificate of who issued it (default: beside it, or in the installation)")
+	f.StringVar(&q.password, "password-file", "", "file with the password of FILE, if it needs one (CHANCERY_PASSWORD_FILE)")
 	f.BoolVar(&q.nonce, "nonce", false, "ask for an answer that is made now, by POST with a nonce")
 	return c
 }
@@ -84,12 +86,12 @@ func (a *app) ocspCheck() *cobra.Command {
 func (a *app) chainOf(ctx context.Context, q ocspInquiry) (chain []*x509.Certificate, err error) {
 	var pool []*x509.Certificate
 	if q.issuer != "" {
-		if pool, err = a.certificatesIn(ctx, q.issuer); err != nil {
+		if pool, err = a.certificatesIn(ctx, q.issuer, q.password); err != nil {
 			return nil, err
 		}
 	}
 	if isFile(q.target) {
-		all, err := a.certificatesIn(ctx, q.target)
+		all, err := a.certificatesIn(ctx, q.target, q.password)
 		if err != nil {
 			return nil, err
 		}
@@ -128,8 +130,8 @@ func (a *app) chainOf(ctx context.Context, q ocspInquiry) (chain []*x509.Certifi
 }
 
 // certificatesIn are those of a file, one at least.
-func (a *app) certificatesIn(ctx context.Context, path string) ([]*x509.Certificate, error) {
-	found, err := a.contents(ctx, path, "")
+func (a *app) certificatesIn(ctx context.Context, path, passwordFile string) ([]*x509.Certificate, error) {
+	found, err := a.contents(ctx, path, passwordFile)
 	if err != nil {
 		return nil, err
 	}

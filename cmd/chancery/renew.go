@@ -245,7 +245,7 @@ func (a *app) resigned(ctx context.Context, q reissuing) error {
 		if m.Issued, err = k.Renew(ctx, client.Renewal{Certificate: q.old.Certificate.PublicName(), Days: q.Days, Overlap: q.overlap}); err != nil {
 			return err
 		}
-		return a.signed(signing{outputs: q.outputs}, m)
+		return a.signed(signing{Order: client.Order{CSR: q.old.CSR}, outputs: q.outputs}, m)
 	})
 }
 

@@ -23,7 +23,7 @@ var shapes = map[string]struct{ schema, line string }{
 	"ca list": {"[]Authority", ""}, "ca show": {"Authority", "root-g1"}, "ca bundle": {"Bundle", ""}, "crl show": {"[]ListHead", ""}, "crl fetch": {"[]ListHead", ""}, "crl publish": {"[]List", "--ca issuing-g1"},
 	"profile list": {"[]Profile", ""}, "profile show": {"Profile", "server"}, "profile test": {"Plan", "server x.lab.example"}, "profile set": {"Profile", "server --days 60 --yes"},
 	"policy plan": {"Rehearsal", "server.toml"}, "token list": {"[]TokenView", "--all"}, "token create": {"TokenView", "--name third --role requester"},
-	"token revoke": {"TokenView", "ci"}, "revoke": {"Certificate", "nas.lab.example --confirm nas.lab.example"}, "unhold": {"Certificate", "held.lab.example"},
+	"token revoke": {"TokenView", "ci"}, "annotate": {"Certificate", "nas.lab.example --contact hana@lab.example --tag web"}, "revoke": {"Certificate", "nas.lab.example --confirm nas.lab.example"}, "unhold": {"Certificate", "held.lab.example"},
 	"sign": {"Issued", "web.lab.example.csr"}, "issue": {"Issued", "new.lab.example"}, "renew": {"Issued", "web.lab.example --resign --out web.pem"},
 	"ca activate": {"Authority", "issuing-g2 --yes"}, "ca create": {"Authority", "users-g1 --parent root-g1 --for client --recovery-file words --yes"},
 	"ca cross": {"Authority", "issuing-g1 --by lab2-g1 --recovery-file words2 --yes"}, "ca import-cert": {"Authority", "far-g1 far.pem --chain lab-root.pem --above lab-root --yes"},
