@@ -63,6 +63,9 @@ type Bundle struct {
 	SignIns []SignIn `json:"sign_ins,omitempty"`
 	// RefusedKeys are compromised: the SHA-256 of each SubjectPublicKeyInfo, in order.
 	RefusedKeys []ca.Digest `json:"refused_keys,omitempty"`
+	// OCSPByAuthority are the generations whose own key signs their OCSP answers, in order;
+	// a responder's does for all others.
+	OCSPByAuthority []string `json:"ocsp_by_authority,omitempty"`
 	// Exceptions are the weaknesses somebody answered for, by name.
 	Exceptions []string `json:"exceptions,omitempty"`
 }
@@ -126,8 +129,22 @@ func (b Bundle) check() error {
 		return badBundle(fmt.Sprintf("it has not 1 to %d profiles", maxProfiles))
 	case len(b.Exceptions) > maxExceptions:
 		return badBundle(fmt.Sprintf("it has more than %d exceptions", maxExceptions))
+	case len(b.OCSPByAuthority) > MaxGenerations || !ascending(b.OCSPByAuthority) || slices.ContainsFunc(b.OCSPByAuthority, notGeneration):
+		return badBundle("what signs its OCSP answers itself are not generations, each once and in order")
 	}
 	return errors.Join(b.checkAccounts(), b.checkTexts(), b.checkGrants(), b.checkRefused(), b.checkSignIns())
+}
+
+func notGeneration(name string) bool { return !NamesGeneration(name) }
+
+// ascending tells whether texts are in order, each once.
+func ascending(all []string) bool {
+	for i := 1; i < len(all); i++ {
+		if all[i-1] >= all[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // checkAccounts wants known accounts with known roles, each once.

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chancery/audit"
@@ -64,7 +65,7 @@ func (s *Signer) respond(r *rules, w *ca.OCSPWish, now time.Time, proved bool) (
 	case len(w.Queries) == 0 || len(w.Queries) > ca.MaxOCSPCertIDs || len(w.Nonce) > ca.MaxOCSPNonce:
 		return out, ca.Invalid(ca.E1401, fmt.Sprintf("a response is about 1 to %d certificates, with a nonce of at most %d octets", ca.MaxOCSPCertIDs, ca.MaxOCSPNonce), "see docs/sockets.md")
 	}
-	by, err := s.speaker(a, now)
+	by, err := s.speaker(r, a, now)
 	if err != nil {
 		return out, err
 	}
@@ -88,12 +89,16 @@ func (s *Signer) respond(r *rules, w *ca.OCSPWish, now time.Time, proved bool) (
 	if err != nil {
 		return out, err
 	}
-	sig, err := by.sign(tbs, proved)
+	sig, err := by.sign(tbs, proved || len(by.Certificate) == 0)
 	if err != nil {
 		s.fail(err)
 		return out, err
 	}
-	out.DER, err = encode.SignedOCSP(tbs, by.algorithm, sig, by.Certificate)
+	if len(by.Certificate) == 0 {
+		out.DER, err = encode.SignedOCSP(tbs, by.algorithm, sig)
+	} else {
+		out.DER, err = encode.SignedOCSP(tbs, by.algorithm, sig, by.Certificate)
+	}
 	return out, err
 }
 
@@ -127,7 +132,10 @@ func (r *responder) sign(message []byte, proved bool) ([]byte, error) {
 
 // speaker gives who answers for an authority. An authority that was just made, or whose key
 // was locked, has none yet: it is made for whoever asks first.
-func (s *Signer) speaker(a *authority, now time.Time) (*responder, error) {
+func (s *Signer) speaker(r *rules, a *authority, now time.Time) (*responder, error) {
+	if a.Kind == ca.Issuing && slices.Contains(r.bundle.OCSPByAuthority, a.Name) {
+		return a.ownResponder()
+	}
 	for range 2 {
 		if by := s.responderOf(a.Name); by != nil && now.Before(by.NotAfter) {
 			return by, nil
@@ -148,6 +156,18 @@ func (s *Signer) speaker(a *authority, now time.Time) (*responder, error) {
 	}
 	return nil, ca.Unavailable(ca.E3001, a.Name+" has no OCSP responder now",
 		"chancery crl publish --ca "+a.Name+" --recovery-file FILE, with the recovery words: its responder is made with its list")
+}
+
+// ownResponder is an authority that speaks for itself: its key is the one that each
+// signature is verified of (security rule SG-10), and there is no certificate to show.
+func (a *authority) ownResponder() (*responder, error) {
+	if a.key == nil {
+		return nil, a.locked()
+	}
+	return &responder{
+		ResponderBody: ResponderBody{Authority: a.Name, KeyID: a.Name, SPKI: a.SPKI, NotBefore: a.NotBefore, NotAfter: a.NotAfter},
+		key:           a.key, public: a.public, algorithm: a.Algorithm(), keyHash: a.ids["sha1"].key,
+	}, nil
 }
 
 // maxSerial is the most octets of a serial number (RFC 5280 §4.1.2.2).

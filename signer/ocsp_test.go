@@ -17,6 +17,7 @@ import (
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/encode"
+	"chancery/policy"
 	"chancery/signer"
 )
 
@@ -317,6 +318,44 @@ func TestEachKindOfAuthorityHasItsResponder(t *testing.T) {
 		r := c.asks(made, "sha1", "41000101", 0)
 		if r.SignatureAlgorithm == x509.SHA256WithRSA != strings.HasPrefix(keyType, "rsa") {
 			t.Errorf("%s: signed with %v", keyType, r.SignatureAlgorithm)
+		}
+	}
+}
+
+// R91: an authority of which the policy says so signs its answers itself; no responder's
+// certificate goes along, and a root never does.
+func TestR91_AnAuthorityMayAnswerItself(t *testing.T) {
+	c := ceremonial(t)
+	issuing := c.all["issuing-g1"]
+	state, err := c.SetPolicy(signer.PolicyChange{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := policy.ParseBundle(state.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Version, b.OCSPByAuthority = b.Version+1, []string{"issuing-g1", "root-g1"}
+	next, err := b.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := c.asks(issuing, "sha1", "41000101", 0); r.Certificate == nil {
+		t.Error("no responder answered before")
+	}
+	if _, err := c.SetPolicy(signer.PolicyChange{Document: next}); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.asks(issuing, "sha1", "41000101", 0); r.Certificate != nil || r.SignatureAlgorithm != x509.ECDSAWithSHA256 {
+		t.Error("the authority does not answer itself")
+	}
+	if r := c.asks(c.all["root-g1"], "sha1", "41000101", 0); r.Certificate == nil {
+		t.Error("the root's key, which is sealed, answers")
+	}
+	for _, names := range [][]string{{"b-g1", "a-g1"}, {"a-g1", "a-g1"}, {"../x"}} {
+		b.OCSPByAuthority = names
+		if _, err := b.Marshal(); !isCode(err, ca.E2121) {
+			t.Errorf("%v: %v", names, err)
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (a *app) policyCommand() *cobra.Command {
 		Use: "policy", Short: "The policy in force, and what a change would do",
 		Example: "  chancery policy show\n  chancery policy plan server.toml",
 	}
-	c.AddCommand(a.policyShow(), a.policyPlan(), a.policyGrant(), a.policyWithdraw(), a.policySignIn(), a.policyRefuseKey())
+	c.AddCommand(a.policyShow(), a.policyPlan(), a.policyGrant(), a.policyWithdraw(), a.policySignIn(), a.policyRefuseKey(), a.policyOCSP())
 	return c
 }
 
@@ -64,6 +64,9 @@ func policyText(b policy.Bundle) string {
 			of = "certificate …" + s.Serial.Tail()
 		}
 		fmt.Fprintf(w, "  sign-in by %s\taccount %d\n", of, s.UID)
+	}
+	if len(b.OCSPByAuthority) > 0 {
+		fmt.Fprintf(w, "  OCSP by the authority itself\t%s\n", strings.Join(b.OCSPByAuthority, ", "))
 	}
 	for _, e := range b.Exceptions {
 		fmt.Fprintf(w, "  exception\t%s\n", e)

@@ -53,6 +53,7 @@ var changes = map[string]string{
 	"policy grant":      "uid:4711 --profile server --dns x.lab.example",
 	"policy refuse-key": "3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8550",
 	"unhold":            "held.lab.example",
+	"policy ocsp":       "issuing-g1 --by authority",
 	"policy sign-in":    "app.lab.example.pem --account uid:0",
 	"policy withdraw":   "uid:4712",
 	"profile set":       "server --days 60",
