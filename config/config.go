@@ -40,6 +40,8 @@ type Config struct {
 	PKIURL string `toml:"pki_url"`
 	// Accounts are the operating-system accounts the processes run as.
 	Accounts Accounts `toml:"accounts"`
+	// Publish is where copies go of what everybody may fetch.
+	Publish Publish `toml:"publish"`
 }
 
 // Accounts name the operating-system account of each process; an empty name is
@@ -76,6 +78,10 @@ var settings = [...]setting{
 	{"pki_url", func(c *Config) *string { return &c.PKIURL }, faultOfURL},
 	{"accounts.front", func(c *Config) *string { return &c.Accounts.Front }, faultOfAccount},
 	{"accounts.signer", func(c *Config) *string { return &c.Accounts.Signer }, faultOfAccount},
+	{"publish.directory", func(c *Config) *string { return &c.Publish.Directory }, faultOfPath},
+	{"publish.pem", func(c *Config) *string { return &c.Publish.PEM }, faultOfChoice},
+	{"publish.hook", func(c *Config) *string { return &c.Publish.Hook }, faultOfPath},
+	{"publish.web", func(c *Config) *string { return &c.Publish.Web }, faultOfPaths},
 }
 
 // Variable is the environment variable of a key: CHANCERY_ACCOUNTS_FRONT for
@@ -132,6 +138,9 @@ func (c Config) Check() error {
 		if detail := s.fault(*s.of(&c)); detail != "" {
 			faults = append(faults, fault(s.key, 0, s.key+" "+detail, "correct "+s.key+" in the configuration, or "+Variable(s.key)))
 		}
+	}
+	if c.Publish.Hook != "" && c.Publish.Directory == "" {
+		faults = append(faults, fault("publish.hook", 0, "publish.hook is told of changes in publish.directory, which is not set", "set publish.directory, or leave the hook out"))
 	}
 	return errors.Join(faults...)
 }

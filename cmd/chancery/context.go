@@ -90,6 +90,9 @@ func (a *app) writeContexts(c contexts) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return unwritable(path, err)
 	}
+	if err := a.keepsSecret(path, "XDG_CONFIG_HOME"); err != nil {
+		return err
+	}
 	document = append([]byte("# Services that chancery login knows. It holds tokens: keep it to yourself.\n"), document...)
 	if err := whole.Put(path, fileMode, document); err != nil {
 		return unwritable(path, err)

@@ -60,6 +60,7 @@ var checks = [...]check{
 	{"authorities", "", lookAtAuthorities},
 	{"lists", "docs/revocation.md", lookAtLists},
 	{"addresses", "docs/revocation.md", lookAtAddresses},
+	{"publication", "docs/publication.md", lookAtPublication},
 	{"listeners", "docs/access.md", lookAtListeners},
 	{"clock", "", lookAtClock},
 	{"disk", "", lookAtDisk},

@@ -63,6 +63,7 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 		// Lists are kept fresh where somebody can fetch them; a command that is alone
 		// publishes when it is told to.
 		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })
+		f.outlet.run(ctx, group)
 	}
 	// What was planned ends whatever door is open: a service may have none on TCP.
 	group.Go(func() error { f.registrar.Displace(ctx, displaceEvery); return nil })
@@ -107,6 +108,7 @@ type front struct {
 	public    http.Handler // what everybody may fetch
 	ocsp      *status.OCSP
 	vouched   *lifecycle.Vouched
+	outlet    outlet
 }
 
 // A witnessed book tells of each revocation that it took, or may have taken, before
@@ -152,6 +154,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	f.vouched = lifecycle.NewVouched(f.book)
 	published := status.Options{Shelf: f.vouched, Lists: l.lists(), Log: log, Now: wallClock()}
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
+	f.outlet = l.outlet(published, log)
 	f.ocsp = status.NewOCSP(status.OCSPOptions{Shelf: f.vouched, Index: f.book, Responder: signer, Log: log, Now: wallClock()})
 	f.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: witnessed{f.book, f.ocsp.Changed}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,

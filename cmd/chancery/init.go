@@ -134,6 +134,11 @@ func (a *app) found(ctx context.Context, p plan) error {
 	if err := l.vacant(); err != nil {
 		return err
 	}
+	for flag, path := range map[string]string{"--dir": l.dir, "--recovery-file": p.recovery} {
+		if err := a.keepsSecret(path, flag); err != nil {
+			return err
+		}
+	}
 	if p.request != "" {
 		if err := newFile(p.request, "--csr-out"); err != nil {
 			return err

@@ -58,7 +58,7 @@ func (a *app) issueCommand() *cobra.Command {
 				sample = answer{value: ca.Plan{}}
 			}
 			for _, refused := range []error{
-				someDays(c, q.Days), a.canGive(sample), judged(names), q.roomForKey(), q.judge(q.key),
+				someDays(c, q.Days), a.canGive(sample), judged(names), q.roomForKey(), q.judge(q.key), a.keepsKeys(q.outputs, q.key, true),
 			} {
 				if refused != nil {
 					return refused

@@ -131,7 +131,7 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 		return nil
 	}
 	q.named()
-	for _, refused := range []error{q.roomForRenewed(), q.judge(q.key)} {
+	for _, refused := range []error{q.roomForRenewed(), q.judge(q.key), a.keepsKeys(q.outputs, q.key, !q.reuse && !q.resign)} {
 		if refused != nil {
 			return refused
 		}

@@ -136,6 +136,9 @@ func (a *app) judgeSigning(q signing) error {
 	if err := q.judge(q.key); err != nil {
 		return err
 	}
+	if err := a.keepsKeys(q.outputs, q.key, false); err != nil {
+		return err
+	}
 	if q.key != "" && q.p12 == "" && !q.directory() {
 		return usage("--key-file is for key-cert.pem and --p12", "name a directory, or --p12 FILE: chancery sign nas.csr --key-file nas.key --out nas/")
 	}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"chancery/ca"
+	"chancery/config"
+	"chancery/status"
+)
+
+// hookState is the file with what the hook was not told of yet.
+func (l layout) hookState() string { return filepath.Join(l.front(), "hook.json") }
+
+// An outlet is the copies of what is published, and the hook behind them; nothing where
+// none are wanted.
+type outlet struct {
+	copies *status.Outlet
+	hook   *status.Hook
+}
+
+// openOutlet makes the outlet that the settings name. It refuses a directory with which
+// the installation itself would be handed out (R41).
+func openOutlet(l layout, s config.Config, o status.Options) (out outlet, err error) {
+	dir := s.Publish.Directory
+	if dir == "" {
+		return out, nil
+	}
+	if err := l.apart(dir); err != nil {
+		return out, err
+	}
+	if s.Publish.Hook != "" {
+		if out.hook, err = status.NewHook(s.Publish.Hook, l.hookState(), o.Log); err != nil {
+			return out, err
+		}
+	}
+	out.copies = status.NewOutlet(status.OutletOptions{Options: o, Directory: dir, PEM: s.Publish.PEM == config.Yes, Hook: out.hook})
+	return out, nil
+}
+
+// apart refuses a public directory that lies in the installation, or has it in it.
+func (l layout) apart(dir string) error {
+	own, open := realPath(l.dir), realPath(dir)
+	if below(own, open) || below(open, own) {
+		return ca.Refused(ca.E1404, "publish.directory "+dir+" and the installation "+l.dir+" lie in one another, and everybody may fetch what is published",
+			"name a directory elsewhere in publish.directory, such as /srv/pki")
+	}
+	return nil
+}
+
+// run keeps the copies up to date, and tells the hook, until ctx ends.
+func (o outlet) run(ctx context.Context, group *errgroup.Group) {
+	if o.copies != nil {
+		group.Go(func() error { return unlessCanceled(o.copies.Run(ctx)) })
+	}
+	if o.hook != nil {
+		group.Go(func() error { return unlessCanceled(o.hook.Run(ctx)) })
+	}
+}
+
+// outlet is openOutlet for the front. What is wrong with it keeps nobody from issuing: it
+// is told, and nothing is copied.
+func (l layout) outlet(o status.Options, log *slog.Logger) outlet {
+	s, err := l.settings()
+	if err == nil {
+		var out outlet
+		if out, err = openOutlet(l, s, o); err == nil {
+			return out
+		}
+	}
+	log.Error("nothing is published to a directory", "error", err, "hint", hintOf(err))
+	return outlet{}
+}

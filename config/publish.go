@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"path/filepath"
+	"strings"
+
+	"chancery/ca"
+)
+
+// Publish says where copies of what everybody may fetch go, beside the plain listener.
+type Publish struct {
+	// Directory takes a copy of each list, certificate and bundle, named as at its address.
+	// It must be there, and be written by the front's account.
+	Directory string `toml:"directory"`
+	// PEM puts a copy in PEM beside each file of Directory that is DER: Yes or No.
+	PEM string `toml:"pem"`
+	// Hook is a program that is run after each change of Directory; the changed files are
+	// its arguments. No shell takes part.
+	Hook string `toml:"hook"`
+	// Web names further directories that a web server hands out, with commas between:
+	// nothing secret is written there.
+	Web string `toml:"web"`
+}
+
+// Yes and No are the values of a switch.
+const (
+	Yes = "yes"
+	No  = "no"
+)
+
+// List takes a setting apart that has several values.
+func List(setting string) (values []string) {
+	for one := range strings.SplitSeq(setting, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			values = append(values, one)
+		}
+	}
+	return values
+}
+
+// faultOfPath takes a path from the root: the service's own directory of the moment is
+// nobody's wish.
+func faultOfPath(s string) string {
+	if s == "" || filepath.IsAbs(s) && filepath.Clean(s) == s && ca.PlainText(s) {
+		return ""
+	}
+	return "is not a path such as /srv/pki, from the root and without a slash at the end"
+}
+
+func faultOfPaths(s string) string {
+	for _, one := range List(s) {
+		if detail := faultOfPath(one); detail != "" {
+			return "has a part that " + detail
+		}
+	}
+	return ""
+}
+
+func faultOfChoice(s string) string {
+	if s == "" || s == Yes || s == No {
+		return ""
+	}
+	return `is neither "yes" nor "no"`
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"chancery/format"
+	"chancery/internal/whole"
+)
+
+const (
+	// copyEvery is how often it is looked what has changed. A list is copied within a
+	// few seconds, and the minute of security rule RV-02 is kept.
+	copyEvery = 2 * time.Second
+	// maxCopies bounds the files of an outlet: some twenty for each authority with all
+	// its shards.
+	maxCopies = 1 << 14
+)
+
+// OutletOptions are what an outlet needs.
+type OutletOptions struct {
+	Options
+	// Directory is where the copies go. It must be there: made by the outlet, it would lie
+	// under a mount that is missing, and nobody would see it.
+	Directory string
+	// PEM adds a copy in PEM to each file in DER.
+	PEM bool
+	// Hook is told of changes; nil for nobody.
+	Hook *Hook
+}
+
+// An Outlet copies what lies at the addresses below /pki/ into a directory, for another
+// server to hand out. It copies nothing else, so that nothing secret can come there.
+type Outlet struct {
+	o     OutletOptions
+	known *known
+	done  map[string]string // by name: what was copied, and how it lies there
+
+	mu      sync.Mutex // held for a look and a change
+	trouble error
+}
+
+// NewOutlet makes an outlet. Run must be running.
+func NewOutlet(o OutletOptions) *Outlet {
+	return &Outlet{o: o, known: &known{}, done: map[string]string{}}
+}
+
+// An offer is a file that belongs into the directory.
+type offer struct {
+	name string
+	// stamp is another one when the content is.
+	stamp string
+	// number is that of a list, 0 for what is none.
+	number int64
+	from   time.Time // a certificate's begin
+	open   func() (io.ReadCloser, error)
+	label  string // of its PEM, empty if it is none or has none
+}
+
+// Run copies until ctx ends. What cannot be written stays as it was, and is tried again.
+func (t *Outlet) Run(ctx context.Context) error {
+	for {
+		err := t.round(ctx)
+		if ctx.Err() == nil {
+			t.tell(err)
+		}
+		if err := pause(ctx, copyEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// Trouble says what keeps the directory from being up to date; nil if it is.
+func (t *Outlet) Trouble() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.trouble
+}
+
+// tell logs what is wrong when it begins, and when it ends.
+func (t *Outlet) tell(err error) {
+	t.mu.Lock()
+	before := t.trouble
+	t.trouble = err
+	t.mu.Unlock()
+	switch {
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		t.o.Log.Error("what is published cannot be copied", "directory", t.o.Directory, "error", err)
+	case err == nil && before != nil:
+		t.o.Log.Info("what is published is copied again", "directory", t.o.Directory)
+	}
+}
+
+// round copies what has changed. One file that cannot be copied keeps no other back.
+func (t *Outlet) round(ctx context.Context) error {
+	offers, fault := t.offers(ctx)
+	if len(offers) > maxCopies {
+		return fmt.Errorf("more than %d files are to be copied", maxCopies)
+	}
+	var due []offer
+	for _, one := range offers {
+		if t.done[one.name] == one.stamp+t.lies(one.name) {
+			continue
+		}
+		switch fresh, err := t.fresh(one); {
+		case err != nil:
+			fault = errors.Join(fault, err)
+		case fresh:
+			t.done[one.name] = one.stamp + t.lies(one.name)
+		default:
+			due = append(due, one)
+		}
+	}
+	if len(due) == 0 {
+		return fault
+	}
+	paths := make([]string, len(due))
+	for i, one := range due {
+		paths[i] = filepath.Join(t.o.Directory, one.name)
+	}
+	// Who is told first, and dies then, is told again; the other way round nobody would be.
+	if t.o.Hook != nil {
+		if err := t.o.Hook.note(paths); err != nil {
+			return errors.Join(fault, err)
+		}
+		defer t.o.Hook.placed()
+	}
+	for _, one := range due {
+		if err := t.place(one); err != nil {
+			fault = errors.Join(fault, err)
+			continue
+		}
+		t.done[one.name] = one.stamp + t.lies(one.name)
+	}
+	return fault
+}
+
+// lies is how a file lies there: another one when somebody has changed or removed it.
+func (t *Outlet) lies(name string) string {
+	info, err := os.Lstat(filepath.Join(t.o.Directory, name))
+	if err != nil {
+		return " missing"
+	}
+	return fmt.Sprintf(" %d %d %v", info.Size(), info.ModTime().UnixNano(), info.Mode())
+}
+
+// fresh tells whether a file is there already. It is an error if a newer one is: an older
+// one never takes its place (security rule RV-04), whoever put it there.
+func (t *Outlet) fresh(one offer) (bool, error) {
+	path := filepath.Join(t.o.Directory, one.name)
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look at a copy: %w", err)
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("%s is no file, and is left alone", path)
+	}
+	if err := t.newer(one, path); err != nil {
+		return false, err
+	}
+	same, err := t.same(one, path)
+	return same && err == nil, nil
+}
+
+// newer is the error of a file that takes no older one.
+func (t *Outlet) newer(one offer, path string) error {
+	if list, is := strings.CutSuffix(one.name, ".crl"); is {
+		if f, h, err := open(t.o.Directory, list); err == nil {
+			_ = f.Close()
+			if h.number > one.number {
+				return fmt.Errorf("%s is list %d, and the service has list %d: it stays", path, h.number, one.number)
+			}
+		}
+		return nil // what is no list may be replaced
+	}
+	if !strings.HasSuffix(one.name, ".crt") {
+		return nil
+	}
+	body, err := os.ReadFile(path)
+	if err != nil || len(body) > format.MaxFile {
+		return nil //nolint:nilerr // what cannot be read is no newer certificate
+	}
+	if c, err := x509.ParseCertificate(body); err == nil && c.NotBefore.After(one.from) {
+		return fmt.Errorf("%s begins on %s, and the service has an older one: it stays", path, c.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// same compares a file with what belongs there.
+func (t *Outlet) same(one offer, path string) (bool, error) {
+	there, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer there.Close()
+	have, err := digest(there)
+	if err != nil {
+		return false, err
+	}
+	body, err := one.open()
+	if err != nil {
+		return false, err
+	}
+	defer body.Close()
+	want, err := digest(body)
+	return have == want, err
+}
+
+func digest(r io.Reader) (sum [32]byte, err error) {
+	h := sha256.New()
+	_, err = io.Copy(h, io.LimitReader(r, 2*maxList))
+	return [32]byte(h.Sum(nil)), err
+}
+
+// place writes a file whole, for everybody to read, in place of what was there.
+func (t *Outlet) place(one offer) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("copy %s: %w", one.name, err)
+		}
+	}()
+	body, err := one.open()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	f, err := whole.Beside(filepath.Join(t.o.Directory, one.name), 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, body)
+	if err == nil {
+		err = f.Replace()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// offers are the files that belong into the directory.
+func (t *Outlet) offers(ctx context.Context) ([]offer, error) {
+	all, fault := t.lists()
+	authorities, err := t.o.Shelf.Authorities(ctx)
+	if fault = errors.Join(fault, err); err == nil && len(authorities) > 0 && !t.known.same(authorities) {
+		t.known = &known{all: authorities}
+	}
+	var lines []string
+	for _, a := range t.known.all {
+		all = append(all, made(a.Name+".crt", a.Certificate))
+		all[len(all)-1].from, all[len(all)-1].label = a.NotBefore, "CERTIFICATE"
+		lines = append(lines, a.Line)
+	}
+	names := bundleNames(lines)
+	for _, a := range t.known.all {
+		names = append(names, a.Name+".chain.pem", a.Name+".chain-no-root.pem", a.Name+".chain-reverse.pem")
+	}
+	for _, name := range names {
+		f, err := t.known.file(name, addressed(name))
+		if fault = errors.Join(fault, err); f.body != nil {
+			all = append(all, made(name, f.body))
+		}
+	}
+	if t.o.PEM {
+		for _, one := range slices.Clone(all) {
+			if one.label != "" {
+				all = append(all, armoured(one))
+			}
+		}
+	}
+	return all, fault
+}
+
+// bundleNames are the files of bundles, of all lines and of each.
+func bundleNames(lines []string) (names []string) {
+	slices.Sort(lines)
+	for _, of := range append([]string{""}, slices.Compact(lines)...) {
+		if of != "" {
+			of += "."
+		}
+		for _, form := range Forms {
+			names = append(names, of+"bundle."+form, of+"roots.bundle."+form)
+		}
+	}
+	return names
+}
+
+func made(name string, body []byte) offer {
+	return offer{name: name, stamp: fmt.Sprintf("%x", sha256.Sum256(body)), open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }}
+}
+
+// lists are those that the publisher keeps, all kinds of them.
+func (t *Outlet) lists() ([]offer, error) {
+	entries, err := os.ReadDir(t.o.Lists)
+	if err != nil {
+		return nil, fmt.Errorf("look for the published lists: %w", err)
+	}
+	var all []offer
+	var fault error
+	for _, e := range entries {
+		name, is := strings.CutSuffix(e.Name(), ".crl")
+		if !is || !listName(name) {
+			continue
+		}
+		one, err := t.list(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was just taken away
+		}
+		if err != nil {
+			fault = errors.Join(fault, err)
+			continue
+		}
+		all = append(all, one)
+	}
+	return all, fault
+}
+
+// list offers one list. It is read only when there is another one than before.
+func (t *Outlet) list(name string) (offer, error) {
+	f, h, err := open(t.o.Lists, name)
+	if err != nil {
+		return offer{}, err
+	}
+	return offer{name: name + ".crl", stamp: fmt.Sprint(h.number), number: h.number, label: "X509 CRL",
+		open: func() (io.ReadCloser, error) { return os.Open(listPath(t.o.Lists, name)) }}, f.Close()
+}

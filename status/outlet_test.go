@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An outfit is an outlet with what it copies.
+type outfit struct {
+	*Outlet
+	t    *testing.T
+	m    *maker
+	door http.Handler
+}
+
+func newOutfit(t *testing.T, hook *Hook) *outfit {
+	t.Helper()
+	o := Options{Shelf: &shelf{all: generations(t)}, Lists: t.TempDir(), Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	out := NewOutlet(OutletOptions{Options: o, Directory: t.TempDir(), PEM: true, Hook: hook})
+	return &outfit{out, t, newMaker(t), New(o)}
+}
+
+// puts publishes a list and gives it.
+func (o *outfit) puts(name string) []byte {
+	o.t.Helper()
+	o.m.number++
+	body := o.m.list(time.Now(), 7)
+	if err := Place(o.o.Lists, name, bytes.NewReader(body)); err != nil {
+		o.t.Fatal(err)
+	}
+	return body
+}
+
+func (o *outfit) copies() {
+	o.t.Helper()
+	if err := o.round(o.t.Context()); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o *outfit) path(name string) string { return filepath.Join(o.o.Directory, name) }
+
+func (o *outfit) holds(name string, want []byte) {
+	o.t.Helper()
+	have, err := os.ReadFile(o.path(name))
+	if err != nil || !bytes.Equal(have, want) {
+		o.t.Errorf("%s has %d octets, and not the %d that are published: %v", name, len(have), len(want), err)
+	}
+}
+
+func TestR87_WhatIsPublishedIsCopiedUnderTheSameNames(t *testing.T) {
+	t.Parallel()
+	o := newOutfit(t, nil)
+	list, delta := o.puts("issuing-g1"), o.puts("issuing-g1.delta")
+	o.copies()
+	o.holds("issuing-g1.crl", list)
+	o.holds("issuing-g1.delta.crl", delta)
+	all, err := os.ReadDir(o.o.Directory)
+	if err != nil || len(all) < 12 {
+		t.Fatalf("%d files: %v", len(all), err)
+	}
+	for _, one := range all {
+		if info, err := one.Info(); err != nil || info.Mode() != 0o644 {
+			t.Errorf("%s has mode %v: %v", one.Name(), info.Mode(), err)
+		}
+		of, isPEM := strings.CutSuffix(one.Name(), ".pem")
+		if isPEM && (strings.HasSuffix(of, ".crl") || strings.HasSuffix(of, ".crt")) {
+			text, err := os.ReadFile(o.path(one.Name()))
+			block, rest := pem.Decode(text)
+			if err != nil || block == nil || len(rest) > 0 || !bytes.Equal(pem.EncodeToMemory(block), text) {
+				t.Fatalf("%s is no PEM: %v\n%s", one.Name(), err, text)
+			}
+			o.holds(of, block.Bytes)
+			continue
+		}
+		w := ask(o.door, http.MethodGet, "/pki/"+one.Name())
+		if w.Code != http.StatusOK {
+			t.Errorf("%s lies at no address", one.Name())
+		}
+		o.holds(one.Name(), w.Body.Bytes())
+	}
+	next := o.puts("issuing-g1")
+	if err := os.Remove(o.path("issuing-g1.delta.crl")); err != nil {
+		t.Fatal(err)
+	}
+	o.copies()
+	o.holds("issuing-g1.crl", next)
+	o.holds("issuing-g1.delta.crl", delta) // whoever removed it, it is there again
+}
+
+// RV-04: also where somebody else put the newer one.
+func TestR87_AnOlderListNeverTakesTheCopysPlace(t *testing.T) {
+	t.Parallel()
+	o := newOutfit(t, nil)
+	o.m.number = 5000
+	newer := o.m.list(time.Now(), 7)
+	if err := Place(o.o.Directory, "issuing-g1", bytes.NewReader(newer)); err != nil {
+		t.Fatal(err)
+	}
+	o.m.number = 4000
+	o.puts("issuing-g1")
+	other := o.puts("issuing-g2")
+	err := o.round(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "is list 5000, and the service has list 4001") {
+		t.Errorf("it says %v", err)
+	}
+	o.holds("issuing-g1.crl", newer)
+	o.holds("issuing-g2.crl", other) // one keeps no other back
+	o.m.number = 5000
+	o.puts("issuing-g1")
+	o.copies()
+}
+
+// A stranger's folder under the name of a list is left alone, and told of.
+func TestR87_WhatIsNoFileIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	o := newOutfit(t, nil)
+	o.puts("issuing-g1")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.Symlink(secret, o.path("issuing-g1.crl")); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.round(t.Context()); err == nil {
+		t.Error("nothing is said")
+	}
+	if _, err := os.Stat(secret); err == nil {
+		t.Error("it was written through a link")
+	}
+	missing := NewOutlet(OutletOptions{Options: o.o.Options, Directory: filepath.Join(o.o.Directory, "unmounted")})
+	if err := missing.round(t.Context()); err == nil {
+		t.Error("a directory that is missing is no error")
+	}
+	if _, err := os.Stat(missing.o.Directory); err == nil {
+		t.Error("it was made, below whatever is not mounted")
+	}
+}
+
+// A full disk: the list before stays, and it is told. The limit on a file's size holds for
+// a whole process, so another one plays this.
+func TestR87_OnAFullDiskTheListBeforeStays(t *testing.T) {
+	if os.Getenv("CHANCERY_TEST_FULL") == "" {
+		t.Parallel()
+		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestR87_OnAFullDiskTheListBeforeStays$")
+		c.Env = append(os.Environ(), "CHANCERY_TEST_FULL=1")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	o := newOutfit(t, nil)
+	before := o.puts("issuing-g1")
+	o.copies()
+	o.m.padding = 64 << 10
+	o.m.revoked = 1
+	after := o.puts("issuing-g1")
+	signal.Ignore(syscall.SIGXFSZ)
+	limit := func(to uint64) {
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: to, Max: unix.RLIM_INFINITY}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(32 << 10)
+	o.tell(o.round(t.Context()))
+	if o.Trouble() == nil {
+		t.Error("nobody is told")
+	}
+	o.holds("issuing-g1.crl", before)
+	limit(unix.RLIM_INFINITY)
+	o.tell(o.round(t.Context()))
+	if err := o.Trouble(); err != nil {
+		t.Errorf("there is room again: %v", err)
+	}
+	o.holds("issuing-g1.crl", after)
+	if left, err := filepath.Glob(o.path(".new-*")); err != nil || len(left) > 0 {
+		t.Errorf("%q is left: %v", left, err)
+	}
+}
+
+// program writes a program that notes what it was told.
+func program(t *testing.T, body string) (path, noted string) {
+	t.Helper()
+	dir := t.TempDir()
+	path, noted = filepath.Join(dir, "hook"), filepath.Join(dir, "noted")
+	text := "#!/bin/sh\nnoted=" + noted + "\n" + body
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	return path, noted
+}
+
+// ran runs a hook until it has nothing to tell, or has failed.
+func ran(t *testing.T, h *Hook) {
+	t.Helper()
+	for {
+		some := h.some()
+		if len(some) == 0 {
+			return
+		}
+		err := h.once(t.Context(), some)
+		if err := h.told(some, err); err != nil {
+			t.Fatal(err)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func TestR87_TheHookIsToldOfEachChangeUntilItSucceeds(t *testing.T) {
+	t.Parallel()
+	path, noted := program(t, "test -e $noted.fails && { echo no such mirror >&2; exit 3; }\nprintf '%s\\n' \"$@\" >>$noted\nenv >$noted.env\n")
+	state := filepath.Join(t.TempDir(), "hook.json")
+	opened := func() *Hook {
+		h, err := NewHook(path, state, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	h := opened()
+	o := newOutfit(t, h)
+	told := func() []string {
+		body, _ := os.ReadFile(noted)
+		_ = os.Remove(noted)
+		return strings.Fields(string(body))
+	}
+	o.puts("issuing-g1")
+	o.copies()
+	ran(t, h)
+	if got := told(); len(got) < 12 || !slices.Contains(got, o.path("issuing-g1.crl")) || !slices.Contains(got, o.path("issuing-g1.crl.pem")) {
+		t.Errorf("at first it was told of %q", got)
+	}
+	env, err := os.ReadFile(noted + ".env")
+	if err != nil || bytes.Contains(env, []byte("HOME=")) || !bytes.Contains(env, []byte("PATH=/usr/local/sbin")) {
+		t.Errorf("its variables are\n%s%v", env, err)
+	}
+	// It fails, the service dies, another one takes it up.
+	if err := os.WriteFile(noted+".fails", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.puts("issuing-g1")
+	o.copies()
+	ran(t, h)
+	if err := h.Trouble(); err == nil || !strings.Contains(err.Error(), "exit status 3: no such mirror") {
+		t.Errorf("the failure is told as %v", err)
+	}
+	if err := os.Remove(noted + ".fails"); err != nil {
+		t.Fatal(err)
+	}
+	h = opened()
+	if h.Trouble() == nil {
+		t.Error("a restart forgets the failure")
+	}
+	ran(t, h)
+	if got, want := told(), []string{o.path("issuing-g1.crl"), o.path("issuing-g1.crl.pem")}; !slices.Equal(got, want) {
+		t.Errorf("after the restart it was told of %q", got)
+	}
+	if _, err := os.Stat(state); err == nil || h.Trouble() != nil {
+		t.Errorf("all is told, and something waits: %v", h.Trouble())
+	}
+}
+
+// What changes while the program runs may have been read by it before, or not.
+func TestR87_AChangeDuringARunIsToldAgain(t *testing.T) {
+	t.Parallel()
+	path, _ := program(t, "")
+	h, err := NewHook(path, filepath.Join(t.TempDir(), "hook.json"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(paths ...string) {
+		if err := h.note(paths); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("/a", "/b")
+	if some := h.some(); some != nil {
+		t.Errorf("it is told of %q before they are there", some)
+	}
+	h.placed()
+	some := h.some()
+	change("/b")
+	h.placed()
+	if err := h.told(some, nil); err != nil {
+		t.Fatal(err)
+	}
+	if again := h.some(); !slices.Equal(again, []string{"/b"}) {
+		t.Errorf("the next run is told of %q", again)
+	}
+}
+
+func TestR87_AHookThatHangsOrIsOpenToOthersHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	path, noted := program(t, "echo $$ >$noted\nsleep 600 &\necho $! >>$noted\nwait\n")
+	h, err := NewHook(path, filepath.Join(t.TempDir(), "hook.json"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.once(ctx, []string{"/a"}) }()
+	var pids []string
+	for len(pids) < 2 && t.Context().Err() == nil {
+		body, _ := os.ReadFile(noted)
+		pids = strings.Fields(string(body))
+	}
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("it was stopped, and that is no error")
+	}
+	for _, pid := range pids {
+		var n int
+		if _, err := fmt.Sscan(pid, &n); err != nil || syscall.Kill(n, 0) == nil && alive(n) {
+			t.Errorf("process %s of the hook goes on: %v", pid, err)
+		}
+	}
+	if err := os.Chmod(path, 0o777); err != nil { //nolint:gosec // that is what is tried
+		t.Fatal(err)
+	}
+	if err := h.once(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "can be written by others") {
+		t.Errorf("a program that everybody may write: %v", err)
+	}
+}
+
+// alive tells a process from one that has ended and was not waited for yet.
+func alive(pid int) bool {
+	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(body), ") Z ")
+}
