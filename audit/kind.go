@@ -49,11 +49,13 @@ const (
 	// Responder is the certificate of an OCSP responder of an authority: its bytes before
 	// they are signed, and what was signed, which cites that.
 	Responder Kind = 18
+	// Feed is a compact revocation feed, before it is signed.
+	Feed Kind = 19
 )
 
 // kinds are the names, in the order of the numbers.
 var kinds = [...]string{"none", "genesis", "intent", "final", "void", "adopted", "abandoned", "revoked", "crl",
-	"front-event", "refusal", "bundle", "key", "authority", "session", "time", "reconciled", "earlier", "responder"}
+	"front-event", "refusal", "bundle", "key", "authority", "session", "time", "reconciled", "earlier", "responder", "feed"}
 
 // String gives the kind's name, such as "intent", or "kind N" for an unknown one.
 func (k Kind) String() string {
@@ -64,7 +66,7 @@ func (k Kind) String() string {
 }
 
 // Known tells whether this version knows what the kind means.
-func (k Kind) Known() bool { return k >= Genesis && k <= Responder }
+func (k Kind) Known() bool { return k >= Genesis && k <= Feed }
 
 // NeedsRow tells whether the database must hold a row for a leaf of this kind.
 func (k Kind) NeedsRow() bool {

@@ -66,9 +66,9 @@ func ruleCases() map[string]ruleCase {
 		"intent without digest":    {[]Leaf{{Kind: Intent, Issuer: digestOf(2), Serial: "01"}}, "without a digest"},
 		"final without digest":     {[]Leaf{intentLeaf("01"), {Kind: Final, Cites: 1}}, "without a digest"},
 		"a second genesis":         {[]Leaf{{Kind: Genesis}}, "the genesis is leaf 0"},
-		"a kind from the future":   {[]Leaf{{Kind: 19}}, "kind 19"},
+		"a kind from the future":   {[]Leaf{{Kind: 20}}, "kind 20"},
 		"adopted names no serial":  {[]Leaf{closing(Adopted, 0)}, "without issuer or serial"},
-		"citing is not obligatory": {[]Leaf{{Kind: CRL}, {Kind: Refusal}, {Kind: Bundle}, {Kind: Key}, {Kind: Time}, {Kind: Reconciled}, {Kind: Earlier}, {Kind: Responder}}, ""},
+		"citing is not obligatory": {[]Leaf{{Kind: CRL}, {Kind: Refusal}, {Kind: Bundle}, {Kind: Key}, {Kind: Time}, {Kind: Reconciled}, {Kind: Earlier}, {Kind: Responder}, {Kind: Feed}}, ""},
 	}
 }
 

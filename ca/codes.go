@@ -76,6 +76,7 @@ const (
 	E3002 Code = "E3002"
 	E3003 Code = "E3003"
 	E3004 Code = "E3004"
+	E3005 Code = "E3005"
 	E3101 Code = "E3101"
 	E3102 Code = "E3102"
 	E9000 Code = "E9000"

@@ -165,7 +165,7 @@ func (s *settling) leaf(ctx context.Context, r Record) error {
 	case audit.Adopted: // L08
 		_, _, err := s.take(l, l.Digest)
 		return err
-	case audit.Genesis, audit.Bundle, audit.Key, audit.Time, audit.Reconciled, audit.CRL, audit.Refusal, audit.Earlier, audit.Responder:
+	case audit.Genesis, audit.Bundle, audit.Key, audit.Time, audit.Reconciled, audit.CRL, audit.Refusal, audit.Earlier, audit.Responder, audit.Feed:
 		return nil // L01
 	}
 	// L09

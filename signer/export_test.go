@@ -124,7 +124,7 @@ func (m Memory) Counts() map[string]int {
 		steps += len(slices.Collect(r.steps()))
 	}
 	return map[string]int{
-		"abandoned": len(m.abandoned), "compromised": len(m.compromised), "lists": len(m.lists), "open": len(m.recent.open),
+		"abandoned": len(m.abandoned), "compromised": len(m.compromised), "lists": len(m.lists), "feeds": len(m.feeds), "open": len(m.recent.open),
 		"ring": m.recent.next, "keys": len(m.recent.byKey), "steps": steps, "said": len(m.said), "authorities": len(m.rules.authorities),
 	}
 }
@@ -139,7 +139,7 @@ func (s *Signer) Live() Memory {
 	}
 	return Memory{&memory{
 		size: s.journal.Size(), time: s.clock.floor.UnixMilli(), genesis: s.genesis, initKey: s.initKey, rules: r,
-		revoked: s.revoked, lists: s.lists, abandoned: s.abandoned, compromised: s.compromised, recent: s.recent, tokens: s.tokens, policies: s.policies,
+		revoked: s.revoked, lists: s.lists, abandoned: s.abandoned, compromised: s.compromised, recent: s.recent, tokens: s.tokens, policies: s.policies, feeds: s.feeds,
 	}, s}
 }
 
@@ -161,6 +161,7 @@ func (m Memory) Differs(from Memory) string {
 		{"abandoned", m.abandoned, from.abandoned},
 		{"tokens", m.tokens, from.tokens},
 		{"policies", m.policies, from.policies},
+		{"feeds", m.feeds, from.feeds},
 		{"intents by request", m.recent.byRequest, from.recent.byRequest},
 		{"intents by key", m.recent.byKey, from.recent.byKey},
 		{"intents by index", m.recent.byIndex, from.recent.byIndex},
@@ -229,7 +230,7 @@ func (s *Signer) Remembers() string {
 				return fmt.Sprintf("%s in the %s: %+v, not %+v", name, what, other, &sealed)
 			}
 		}
-		if len(m.rules.authorities) != len(now) || !reflect.DeepEqual(m.lists, s.lists) {
+		if len(m.rules.authorities) != len(now) || !reflect.DeepEqual(m.lists, s.lists) || !reflect.DeepEqual(m.feeds, s.feeds) {
 			return fmt.Sprintf("the %s has other authorities or lists", what)
 		}
 	}
@@ -249,3 +250,16 @@ func (s *Signer) OpenKeys() (all []string) {
 
 // MakeResponders makes those that are due, now.
 func (s *Signer) MakeResponders() { s.keepResponders() }
+
+// WrapResponders puts another key in the place of each responder's.
+func (s *Signer) WrapResponders(wrap func(crypto.Signer) crypto.Signer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, one := range s.responders {
+		wrapped := *one
+		if one.key != nil {
+			wrapped.key = wrap(one.key)
+		}
+		s.responders[name] = &wrapped
+	}
+}

@@ -70,6 +70,7 @@ func (s *Signer) Hello(h Hello) (ca.Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session++
+	s.numbered = s.journal.Size()
 	return s.describe(), nil
 }
 

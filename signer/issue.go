@@ -54,10 +54,11 @@ func (s *Signer) Issue(session int64, requests []ca.Request) ([]ca.Answer, error
 	if err := s.admit(session, len(requests)); err != nil {
 		return nil, err
 	}
-	now, err := s.clock.read()
+	now, land, err := s.takeOff()
 	if err != nil {
 		return nil, err
 	}
+	defer land()
 	rules := s.rules.Load()
 	batch := make([]draftee, len(requests))
 	s.claim(batch, requests)
@@ -228,6 +229,7 @@ func (s *Signer) intend(batch []draftee) error {
 	defer s.mu.Unlock()
 	for i, d := range at {
 		d.placed = placed[i]
+		s.numbered = max(s.numbered, placed[i].Index+1)
 		if d.problem == nil {
 			s.recent.add(&intent{index: placed[i].Index, request: d.request.ID, key: idempotency(d.request), final: -1})
 		}

@@ -43,6 +43,8 @@ type memory struct {
 	responders map[string]ResponderBody
 	// policies are the leaves of all policies, in order: certificates are explained by them.
 	policies []int64
+	// feeds are the newest of each key.
+	feeds map[ca.Digest]fed
 }
 
 // newMemory is a memory before the first leaf.
@@ -53,6 +55,7 @@ func (s *Signer) newMemory() *memory {
 		lists:   map[string]ca.ListBody{},
 		revoked: map[ca.Digest]*revoked{}, compromised: map[ca.Digest]bool{}, abandoned: map[int64]bool{},
 		recent: newRecent(s.remembers()), made: map[string]bool{}, tokens: tokens{}, strays: map[int64]stray{}, responders: map[string]ResponderBody{},
+		feeds: map[ca.Digest]fed{},
 	}
 }
 
@@ -96,6 +99,8 @@ func (m *memory) take(rec journal.Record) (err error) {
 		err = m.earlierLeaf(rec)
 	case audit.Responder:
 		about, err = m.responderLeaf(rec)
+	case audit.Feed:
+		about, err = m.feedLeaf(rec)
 	case audit.Abandoned:
 		m.abandoned[rec.Leaf.Cites] = true
 	case audit.Intent:
@@ -222,7 +227,7 @@ func (s *Signer) replay() error {
 	s.genesis, s.initKey = m.genesis, m.initKey
 	s.revoked, s.lists, s.abandoned, s.compromised = m.revoked, m.lists, m.abandoned, m.compromised
 	s.tokens, s.strays, s.policies = m.tokens, m.strays, m.policies
-	s.recent, s.made = m.recent, m.made
+	s.recent, s.made, s.feeds = m.recent, m.made, m.feeds
 	for name, b := range m.responders {
 		s.responders[name] = &responder{ResponderBody: b}
 	}

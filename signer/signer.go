@@ -97,7 +97,11 @@ type Signer struct {
 	ceremonies sync.Mutex
 	made       map[string]bool
 
-	// responding is held while a responder is made.
+	// feeding is held while a feed is signed: it guards feeds, the newest of each key.
+	feeding sync.Mutex
+	feeds   map[ca.Digest]fed
+
+	// responding is held while a responder is made; after feeding.
 	responding sync.Mutex
 
 	// flights is held for reading while a batch is under way, and for writing by
@@ -110,6 +114,10 @@ type Signer struct {
 	unlocked bool
 	recent   *recent
 	claimed  map[string]ca.RequestID
+	// airborne are the batches whose serial numbers may not be on the log yet, by the time
+	// these have; numbered is a leaf above each INTENT of the session, and of those before.
+	airborne map[*flight]struct{}
+	numbered int64
 	// compromised are the keys that were revoked for keyCompromise: for ever (RV-03).
 	compromised map[ca.Digest]bool
 	// abandoned are the revocations whose place in the book another one has.

@@ -104,8 +104,8 @@ func (w *scribe) put(group []journal.Entry) {
 func (w *scribe) leaf() journal.Entry {
 	w.n++
 	kinds := []audit.Kind{
-		audit.Intent, audit.Intent, audit.Intent, audit.Final, audit.Final, audit.Adopted, audit.Void, audit.Revoked, audit.Revoked,
-		audit.Abandoned, audit.CRL, audit.Authority, audit.Key, audit.Session, audit.Time, audit.Refusal, audit.FrontEvent,
+		audit.Intent, audit.Intent, audit.Intent, audit.Intent, audit.Final, audit.Final, audit.Adopted, audit.Void, audit.Revoked, audit.Revoked,
+		audit.Abandoned, audit.CRL, audit.Authority, audit.Key, audit.Session, audit.Time, audit.Refusal, audit.FrontEvent, audit.Feed,
 	}
 	e := journal.Entry{Leaf: audit.Leaf{Kind: kinds[w.coins.IntN(len(kinds))]}}
 	var body any = struct{}{}
@@ -131,6 +131,9 @@ func (w *scribe) leaf() journal.Entry {
 		scope := []ca.ListScope{ca.CompleteList, ca.DeltaList, ca.AuthorityList, "s0", "s7"}[w.coins.IntN(5)]
 		body = ca.ListBody{List: ca.List{Authority: w.made[w.coins.IntN(2)].Name, Scope: scope, Number: w.coins.Int64(), ThisUpdate: time.Unix(int64(w.n), 0).UTC(), Entries: 3}, //nolint:gosec // few
 			Leaves: int64(w.n), Bases: []ca.ListBase{{Number: w.coins.Int64()}, {Leaves: 3}}}
+	case audit.Feed:
+		e.Leaf.Issuer, e.Leaf.Digest = w.digest(2), w.digest(40)
+		body = ca.Feed{Authority: "issuing-g1", Number: int64(w.n), Base: int64(w.coins.IntN(2))} //nolint:gosec // few
 	case audit.Authority:
 		a := w.made[w.coins.IntN(2)]
 		a.State = []ca.AuthorityState{ca.Active, ca.Retiring}[w.coins.IntN(2)]

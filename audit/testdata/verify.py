@@ -188,7 +188,7 @@ class Log:
         """Takes in the leaf of one frame."""
         m, i = leaf(text), self.tree.size
         need(m["index"] == i and m["log"] == self.log.hex() and m["kind"] == kind, "place")
-        need(kind <= 18 and (kind == GENESIS) == (i == 0), "kind")
+        need(kind <= 19 and (kind == GENESIS) == (i == 0), "kind")
         need(not body or sha256(body).hex() == m["body"], "body")
         self.meaning(m, i)
         self.tree.add(sha256(b"\x00", text))

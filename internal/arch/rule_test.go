@@ -26,12 +26,12 @@ var may = map[string]string{
 
 	"lifecycle": "ca policy access audit",
 
-	"signer":         "ca policy audit encode check internal/csr signer/journal signer/softkey",
+	"signer":         "ca policy audit encode check feed internal/csr signer/journal signer/softkey",
 	"signer/journal": "audit",
 	"signer/softkey": "ca",
 	"signer/wire":    "ca policy audit signer",
 	"store":          "ca audit",
-	"status":         "ca encode format internal/ocsp",
+	"status":         "ca encode feed format internal/ocsp",
 	"listen":         "ca internal/csr internal/respond",
 	"verify":         "ca",
 	"trust":          "ca",

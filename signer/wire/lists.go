@@ -33,18 +33,17 @@ func headsOf(all signer.Lists) (heads [][]byte, octets int64, err error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		text, err := json.Marshal(announced{c.List, size})
+		head, err := headOf(announced{c.List, size})
 		if err != nil {
 			return nil, 0, err
 		}
-		head := append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...) //nolint:gosec // far below maxHead
 		heads, octets = append(heads, head), octets+int64(len(head))+size
 	}
 	return heads, octets, nil
 }
 
 // nextHead reads a head; io.EOF behind the last list.
-func nextHead(r io.Reader) (a announced, err error) {
+func nextHead[T any](r io.Reader) (a T, err error) {
 	var length [4]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
 		return a, err
@@ -82,7 +81,7 @@ func (c *Client) Lists(ctx context.Context, session int64, q ca.ListWish, take f
 		return refused(reply, data)
 	}
 	for {
-		head, err := nextHead(reply.Body)
+		head, err := nextHead[announced](reply.Body)
 		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil
 		}

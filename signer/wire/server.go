@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"chancery/ca"
@@ -44,6 +45,9 @@ type Server struct {
 	// Fatal is called with an error after which the signer must not go on: the
 	// process must end at once. It may be called more than once.
 	Fatal func(error)
+
+	// feeding is held while a feed is taken and signed.
+	feeding sync.Mutex
 }
 
 // Sign serves sign.sock, the front's, until ctx ends.
@@ -80,6 +84,8 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 		return said{a}, err
 	})
 	mux.HandleFunc("POST /v1/crl", s.lists)
+	mux.HandleFunc("POST /v1/feed-ground", s.feedGround)
+	mux.HandleFunc("POST /v1/feed", s.feed)
 	return s.serve(ctx, l, mux)
 }
 
