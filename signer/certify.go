@@ -242,6 +242,10 @@ func (s *Signer) enter(a *authority, intent int64, der []byte) error {
 	}
 	s.rules.Store(s.rules.Load().withAuthority(&online))
 	s.closeSession()
+	// What fails here is made for whoever asks first: the authority stands.
+	if err := s.respondAtOnce(&online); err != nil {
+		s.report(fmt.Errorf("make the OCSP responder of %s: %w", a.Name, err))
+	}
 	return nil
 }
 

@@ -127,6 +127,18 @@ func (s *Signer) makeAtOnce(a *authority, now time.Time) error {
 	return s.makeResponder(a, now.AddDate(0, 0, responderDays))
 }
 
+// respondAtOnce makes the responder of an authority that has none, if it is one that signs
+// day by day.
+func (s *Signer) respondAtOnce(a *authority) error {
+	s.responding.Lock()
+	defer s.responding.Unlock()
+	now, err := s.clock.read()
+	if err != nil || s.responderOf(a.Name) != nil {
+		return err
+	}
+	return s.makeAtOnce(a, now)
+}
+
 // respondUntil makes the responder of an authority whose key is open for a moment: it lasts
 // as long as the list that is made then. That of an issuing one is made anew day by day.
 // While the online keys are locked there is nothing to seal it with, and the list must do.

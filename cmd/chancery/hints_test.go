@@ -27,7 +27,7 @@ var (
 	nested = regexp.MustCompile(`\$\(([^)\n]*)\)`)
 	// separator finds what else begins with the program's name: names of formats, and
 	// what is put together at run time.
-	separator = regexp.MustCompile(`^(envelope|key wrap|profile|policy bundle|signer snapshot|token) v1|^%`)
+	separator = regexp.MustCompile(`^(annotation|envelope|key wrap|profile|policy bundle|revocation feed|revoke|signer snapshot|token) v1|^(revocation feed salt|sole$)|^%`)
 	// flagOf finds a flag in a hint that names no command.
 	flagOf = regexp.MustCompile(`(?:^|[ (])--([a-z][a-z-]+)`)
 	// route finds a path of the API, method a call of the signer's sockets.

@@ -34,9 +34,9 @@ func newTLSDoor(t *testing.T, more ...string) tlsDoor {
 	return h.listening()
 }
 
-func (h hand) listening() tlsDoor {
+func (h hand) listening(variables ...string) tlsDoor {
 	h.t.Helper()
-	said, _ := h.serving("CHANCERY_LISTEN=127.0.0.1:0", "CHANCERY_LISTEN_MTLS=127.0.0.1:0")
+	said, _ := h.serving(append(variables, "CHANCERY_LISTEN=127.0.0.1:0", "CHANCERY_LISTEN_MTLS=127.0.0.1:0")...)
 	at := regexp.MustCompile(`listening on 127\.0\.0\.1:(\d+)`).FindAllStringSubmatch(said, -1)
 	if len(at) != 2 {
 		h.t.Fatalf("it does not say where it listens:\n%s", said)

@@ -225,7 +225,9 @@ func (h hand) inputs() (closed, piped *os.File) {
 // beside the first, a certificate, requests, a token, a trust store, a context.
 func stage(t *testing.T) (d tlsDoor, variables []string) {
 	t.Helper()
-	d = newTLSDoor(t)
+	h, plain := hand{t, filepath.Join(t.TempDir(), "data")}, freePort(t)
+	h.done("init", "--names", "lab.example", "--hostname", "localhost", "--pki-url", "http://"+plain, "--recovery-file", h.file("words"))
+	d = h.listening("CHANCERY_LISTEN_HTTP=" + plain)
 	words := d.file("words")
 	d.done("ca", "create", "issuing-g2", "--yes", "--recovery-file", words)
 	d.done("ca", "create", "lab2-g1", "--root", "--own-recovery-file", d.file("words2"), "--yes")
