@@ -24,6 +24,7 @@ func TestR87_EachKindOfListIsAtItsAddress(t *testing.T) {
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	h.done("init", "--names", "lab.example", "--pki-url", "http://"+at, "--recovery-file", h.file("words"))
 	h.serving("CHANCERY_LISTEN_HTTP=" + at)
+	h.done("profile", "set", "server", "--set", "hold=true")
 	h.refused("E2601", "ca", "create", "issuing-g2", "--shards", "129", "--yes", "--recovery-file", h.file("words"))
 	h.done("ca", "create", "issuing-g2", "--shards", "3", "--yes", "--recovery-file", h.file("words"))
 	h.done("ca", "activate", "issuing-g2")

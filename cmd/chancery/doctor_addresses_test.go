@@ -77,7 +77,7 @@ func TestR143_EachCertificateCarriesWhatIsSetAndDoctorFetchesIt(t *testing.T) {
 		t.Errorf("exit %d: %+v", code, found)
 	}
 	h.serving("CHANCERY_LISTEN_HTTP=" + at)
-	if found, code = examined(); code != 0 || len(found) != 1 || found[0].Level != fine || !strings.Contains(found[0].Message, "7 addresses") {
+	if found, code = examined(); code != 0 || len(found) != 1 || found[0].Level != fine || !strings.Contains(found[0].Message, "8 addresses") {
 		t.Errorf("exit %d: %+v", code, found)
 	}
 	if err := os.Remove(filepath.Join(h.dir, "front", "pki", "root-g1.crl")); err != nil {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"chancery/ca"
 )
 
 // generations is the middle of two rollovers: two generations of a line below one
@@ -27,9 +29,13 @@ func generations(t *testing.T) Files {
 	c3, _ := w.holder("client-of-g3", g3, "client")
 	f.Clients = []Holder{c1, c2, c3}
 	revoked, serial := w.holder("revoked-of-g2", g2, "client")
-	w.revoke(g2, serial)
+	w.revoke(g2, serial, ca.KeyCompromise)
+	held, serial := w.holder("held-of-g1", g1, "client")
+	w.revoke(g1, serial, ca.CertificateHold)
+	lost, serial := w.holder("revoked-of-g3", g3, "client")
+	w.revoke(g3, serial, ca.Superseded)
 	server, _ := w.holder("server-only", g1, "server")
-	f.Refused = []Holder{revoked, server}
+	f.Refused = []Holder{revoked, held, lost, server}
 	dir := t.TempDir()
 	f.Bundle = w.file(filepath.Join(dir, "bundle.pem"), w.bundle())
 	f.CRLs = w.file(filepath.Join(dir, "crls.pem"), w.crls())

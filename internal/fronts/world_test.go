@@ -4,7 +4,6 @@ package fronts
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,7 +11,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,41 +107,17 @@ func (w *world) holder(name string, by *ca.Authority, use ...string) (Holder, ca
 	return h, serial
 }
 
-func (w *world) revoke(by *ca.Authority, serial ca.Serial) {
-	w.revoked[by.Name] = append(w.revoked[by.Name], ca.Entry{Serial: serial, At: w.now, Reason: ca.KeyCompromise})
+func (w *world) revoke(by *ca.Authority, serial ca.Serial, why ca.Reason) {
+	w.revoked[by.Name] = append(w.revoked[by.Name], ca.Entry{Serial: serial, At: w.now, Reason: why})
 }
 
-// crls is a list of each authority.
+// crls is a complete list of each authority, which says where its delta is.
 func (w *world) crls() []byte {
 	w.t.Helper()
 	var all bytes.Buffer
 	for _, a := range w.authorities {
-		var tbs, der bytes.Buffer
-		size, err := encode.List{Issuer: a, Number: 1, ThisUpdate: w.now.Add(-time.Minute), NextUpdate: w.now.AddDate(0, 0, 7)}.
-			TBS(&tbs, func() iter.Seq2[ca.Entry, error] {
-				return func(yield func(ca.Entry, error) bool) {
-					for _, e := range w.revoked[a.Name] {
-						if !yield(e, nil) {
-							return
-						}
-					}
-				}
-			})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		_, hash, err := encode.SignatureAlgorithm(a.KeyType)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		sig, err := crypto.SignMessage(hierarchy.Keys()[a.KeyType], rand.Reader, tbs.Bytes(), hash)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if err := encode.SignedCRL(&der, &tbs, size, a.KeyType, sig); err != nil {
-			w.t.Fatal(err)
-		}
-		all.Write(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der.Bytes()}))
+		der := w.signed(encode.List{Issuer: a, Number: 1, Freshest: a.ListAddress(ca.DeltaList)}, w.revoked[a.Name]...)
+		all.Write(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
 	}
 	return all.Bytes()
 }
