@@ -45,6 +45,7 @@ type desk struct {
 	// admitted are who asked to come in, shut is what they are told.
 	admitted []ca.Actor
 	shut     error
+	proofs   []ca.KeyProof
 	refused  []error // what the door says it refused
 	rows     []ca.Certificate
 }
@@ -244,7 +245,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Revoker: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Owner: b.desk, Revoker: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{

@@ -24,6 +24,17 @@ func (d *desk) Renew(context.Context, ca.Actor, ca.RequestID, ca.Renewing) (ca.I
 	return ca.Issued{Certificate: d.rows[0]}, d.err
 }
 
+func (d *desk) RevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
+	d.proofs = append(d.proofs, p)
+	c := d.rows[0]
+	c.Revoked = &ca.Revoked{Reason: ca.Superseded}
+	return c, d.err
+}
+
+func (d *desk) PlanRevokeByKey(context.Context, ca.Actor, ca.KeyProof) (ca.Certificate, error) {
+	return d.rows[0], d.err
+}
+
 func (d *desk) Whoami(_ context.Context, who ca.Actor) (ca.Identity, error) {
 	return ca.Identity{ID: who.ID}, d.err
 }

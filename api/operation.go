@@ -31,6 +31,8 @@ type operation struct {
 	keyed bool
 	// matched says that it changes something only in the state that If-Match names.
 	matched bool
+	// evident says that it needs no sign-in, but evidence; see TakesEvidence.
+	evident bool
 	// most is how many octets its body may have; zero is respond.MaxBody.
 	most int64
 	// status is that of its answer, zero is 200; also are others that it may have.

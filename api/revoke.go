@@ -24,7 +24,8 @@ type Revoker interface {
 
 // A revocation is the body of POST /revocations.
 type revocation struct {
-	// Certificate is a public name, a serial number, its tail, or a name.
+	// Certificate is a public name, a serial number, its tail, or a name; empty is the one
+	// that the connection proved.
 	Certificate string `json:"certificate"`
 	// Reason is removeFromCRL to take a hold back.
 	Reason ca.Reason `json:"reason"`
@@ -34,7 +35,7 @@ type revocation struct {
 
 // revoke answers POST /revocations with the certificate as it stands then.
 func (c *call) revoke(body revocation) (ca.Certificate, error) {
-	if body.Certificate == "" {
+	if body.Certificate == "" && c.who().Shown == nil {
 		return ca.Certificate{}, ca.Invalid(ca.E1401, "no certificate is named", "set certificate to a serial number").At("certificate")
 	}
 	revoke := c.o.Revoker.Revoke

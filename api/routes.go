@@ -19,7 +19,7 @@ const (
 
 // operations are all that the door can be asked, in the order of the documents.
 func operations() []operation {
-	return slices.Concat(requestOperations(), certificateOperations(), authorityOperations(), policyOperations(), revocationOperations(), recordOperations(), tokenOperations(), serviceOperations())
+	return slices.Concat(requestOperations(), certificateOperations(), authorityOperations(), policyOperations(), revocationOperations(), ownerOperations(), recordOperations(), tokenOperations(), serviceOperations())
 }
 
 func requestOperations() []operation {

@@ -22,6 +22,8 @@ type Actor struct {
 	Token *Token `json:"-"`
 	// Shown is the live certificate that the actor's connection proved, else nil.
 	Shown *Certificate `json:"-"`
+	// Evidence is what an actor of MethodEvidence brought, else nil.
+	Evidence *Evidence `json:"-"`
 	// Represented says that somebody else asks in the actor's name; Name says who.
 	Represented bool `json:"-"`
 }
@@ -55,6 +57,8 @@ const (
 	MethodCertificate = "certificate"
 	// MethodRenewal is a certificate that is nobody's sign-in: it renews itself.
 	MethodRenewal = "renewal"
+	// MethodEvidence is nobody's sign-in: what the call brings says what it may do.
+	MethodEvidence = "evidence"
 	// MethodService is the service itself: no door gives it to anybody.
 	MethodService = "service"
 )

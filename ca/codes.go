@@ -24,6 +24,7 @@ const (
 	E1306 Code = "E1306"
 	E1307 Code = "E1307"
 	E1308 Code = "E1308"
+	E1309 Code = "E1309"
 	E1401 Code = "E1401"
 	E1402 Code = "E1402"
 	E1403 Code = "E1403"

@@ -153,6 +153,8 @@ type Revoking struct {
 	Reason       Reason    `json:"reason"`
 	By           string    `json:"by"`
 	InvalidSince time.Time `json:"invalid_since,omitzero"`
+	// Evidence is nil where somebody with an account revokes, or the service.
+	Evidence *Evidence `json:"evidence,omitempty"`
 }
 
 // A RevokeAnswer is what became of a Revoking: the REVOKED leaf, durable, or a
@@ -176,6 +178,8 @@ type RevokedBody struct {
 	// the INTENT has them.
 	NotAfter time.Time `json:"not_after"`
 	Key      Digest    `json:"key"`
+	// Evidence is that of the Revoking, as it was judged.
+	Evidence *Evidence `json:"evidence,omitempty"`
 }
 
 // An Entry is a line of a revocation list (RFC 5280 §5.1.2.6).

@@ -30,6 +30,7 @@ type desk struct {
 	asked  ca.Request
 	filter ca.Filter
 	ref    string
+	proof  ca.KeyProof
 	err    error
 }
 
@@ -45,6 +46,18 @@ var (
 	profile   = ca.Profile{Schema: 1, Name: "server", Line: "issuing", Doors: []ca.Door{ca.DoorAPI}, Use: []string{"server"}, Days: 1, MaxDays: 2, Strict: true, Keys: []string{"ed25519"}, Names: ca.NameRules{Max: 3, DNS: []string{"*"}, FromCN: true}, Subject: ca.SubjectRules{CommonName: "drop", CommonNameInNames: true}, Digest: ca.Digest{2}}
 	status    = ca.Status{Version: "v", Leaves: 7, Problem: ca.Locked(ca.E3001, "d", "f"), BundleExpires: clock}
 )
+
+func (d *desk) RevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
+	d.proof = p
+	c := row
+	c.Revoked = &ca.Revoked{Reason: ca.Superseded}
+	return c, d.err
+}
+
+func (d *desk) PlanRevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
+	d.proof = p
+	return row, d.err
+}
 
 func (d *desk) Admit(context.Context, ca.Actor) error { return nil }
 
@@ -169,7 +182,7 @@ func dial(t *testing.T, path string) *Client {
 func open(t *testing.T) (*Client, *desk) {
 	t.Helper()
 	d := new(desk)
-	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Revoker: d, Officer: d, Clerk: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Owner: d, Revoker: d, Officer: d, Clerk: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
 }
 
 func request(t *testing.T) []byte {
@@ -318,6 +331,18 @@ func TestRevokingAndListsArriveWhole(t *testing.T) {
 	var p *ca.Problem
 	if _, err := c.Revoke(t.Context(), "x", ca.Withdrawal{Reason: ca.Superseded}); !errors.As(err, &p) || p.Code != ca.E2111 {
 		t.Errorf("a refusal arrives as %v", err)
+	}
+}
+
+func TestProofsArriveWhole(t *testing.T) {
+	c, d := open(t)
+	p := ca.KeyProof{Statement: "chancery revoke v1\n", Algorithm: "ed25519", Signature: []byte{1, 2}}
+	if got, err := c.RevokeByKey(t.Context(), p); err != nil || got.Certificate != row.PublicName() || got.Revoked == nil || !reflect.DeepEqual(d.proof, p) {
+		t.Errorf("%+v %+v %v", got, d.proof, err)
+	}
+	d.proof = ca.KeyProof{}
+	if got, err := c.PlanRevokeByKey(t.Context(), p); err != nil || got.Revoked != nil || !reflect.DeepEqual(d.proof, p) {
+		t.Errorf("a dry run: %+v %+v %v", got, d.proof, err)
 	}
 }
 

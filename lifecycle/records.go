@@ -134,17 +134,15 @@ func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, wh
 	if err != nil {
 		return ca.Certificate{}, err
 	}
-	found, err := r.Find(ctx, who, ref)
+	c, err := r.toRevoke(ctx, v, who, ref, why)
 	if err != nil {
 		return ca.Certificate{}, err
 	}
-	c := found.Certificate
-	if err := r.mayRevoke(ctx, who, c, why); err != nil {
-		return ca.Certificate{}, err
-	}
-	if err := r.mayHold(ctx, v, who, c, why); err != nil {
-		return ca.Certificate{}, err
-	}
+	return r.wouldStand(c, why)
+}
+
+// wouldStand gives a certificate as it would stand after a step.
+func (r *Registrar) wouldStand(c ca.Certificate, why ca.Withdrawal) (ca.Certificate, error) {
 	step, err := stepOf(c, why)
 	switch {
 	case err != nil || step.Step == 0:

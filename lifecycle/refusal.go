@@ -51,7 +51,15 @@ type tally struct {
 
 // Refuse notes that something was refused to somebody: a door tells of what it
 // refused itself. Errors that are no rule's and nobody's fault are passed over.
-func (r *Registrar) Refuse(who ca.Actor, err error) { r.refuse(who, err, maxTold) }
+// What is refused to somebody who has not signed in is counted, and nothing more: he could
+// fill the log.
+func (r *Registrar) Refuse(who ca.Actor, err error) {
+	if who.Method == ca.MethodEvidence {
+		r.refuse(who, err, 0)
+		return
+	}
+	r.refuse(who, err, maxTold)
+}
 
 // refuse notes a refusal, of which at most so many a minute are told one by one.
 func (r *Registrar) refuse(who ca.Actor, err error, most int) {

@@ -24,7 +24,8 @@ type revoking struct {
 
 // Revoke revokes a certificate for a reason, and waits until that is in the book;
 // every list made from then on has it. It works while the signer's keys are locked.
-// ref is as Find takes it. Revoking again for the same reason changes nothing; a
+// ref is as Find takes it, or empty for the certificate that the actor's connection has
+// proven. Revoking again for the same reason changes nothing; a
 // reason can be raised to keyCompromise, once (security rule RV-03). What is held may be
 // revoked for any reason, and RemoveFromCRL takes the hold back.
 //
@@ -37,26 +38,40 @@ func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca
 	if err != nil {
 		return ca.Certificate{}, err
 	}
+	c, err := r.toRevoke(ctx, v, who, ref, why)
+	if err != nil {
+		return ca.Certificate{}, err
+	}
+	c, err = r.withdraw(ctx, who, c, why)
+	return c, r.refused(who, err)
+}
+
+// toRevoke gives the certificate that somebody means and may revoke.
+func (r *Registrar) toRevoke(ctx context.Context, v *view, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
+	if ref == "" {
+		return r.itself(who, why)
+	}
 	found, err := r.Find(ctx, who, ref)
 	if err != nil {
 		return ca.Certificate{}, err
 	}
-	c := found.Certificate
-	if err := r.mayRevoke(ctx, who, c, why); err != nil {
+	if err := r.mayRevoke(ctx, who, found.Certificate, why); err != nil {
 		return ca.Certificate{}, err
 	}
-	if err := r.mayHold(ctx, v, who, c, why); err != nil {
-		return ca.Certificate{}, r.refused(who, err)
-	}
+	return found.Certificate, r.refused(who, r.mayHold(ctx, v, who, found.Certificate, why))
+}
+
+// withdraw revokes a certificate and, if somebody else may hold its key, all others of it.
+func (r *Registrar) withdraw(ctx context.Context, who ca.Actor, c ca.Certificate, why ca.Withdrawal) (ca.Certificate, error) {
 	if err := r.revokeOne(ctx, who, c, why); err != nil {
-		return ca.Certificate{}, r.refused(who, err)
+		return ca.Certificate{}, err
 	}
 	if why.Reason == ca.KeyCompromise {
 		if err := r.condemn(ctx, who, c.Key, why); err != nil {
-			return ca.Certificate{}, r.refused(who, err)
+			return ca.Certificate{}, err
 		}
 	}
-	c, _, err = r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
+	c, _, err := r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
 	return c, err
 }
 
@@ -94,7 +109,7 @@ func (r *Registrar) revokeOne(ctx context.Context, who ca.Actor, c ca.Certificat
 	if err != nil || step.Step == 0 {
 		return err
 	}
-	step.By = who.By()
+	step.By, step.Evidence = who.By(), who.Evidence
 	v := &revoking{step: step, of: c, done: make(chan error, 1)}
 	select {
 	case r.revokings <- v:
@@ -234,7 +249,7 @@ func (r *Registrar) mayHold(ctx context.Context, v *view, who ca.Actor, c ca.Cer
 		Because("a second hold is no step: reasons can only be raised (security rule RV-03)")
 }
 
-// refused notes a no, and gives it on.
+// refused notes a no, if it is one, and gives it on.
 func (r *Registrar) refused(who ca.Actor, err error) error {
 	r.Refuse(who, err)
 	return err
@@ -352,7 +367,7 @@ func (s *shift) stepRow(v *revoking, a ca.RevokeAnswer) (ca.Change, error) {
 	}
 	s.known = max(s.known, a.Index+1)
 	return revocation(s.v.session.LogNo, Record{Index: a.Index, Leaf: a.Leaf}, l, ca.RevokedBody{
-		Intent: v.step.ID.Index(), Reason: v.step.Reason, By: v.step.By, InvalidSince: v.step.InvalidSince,
+		Intent: v.step.ID.Index(), Reason: v.step.Reason, By: v.step.By, InvalidSince: v.step.InvalidSince, Evidence: v.step.Evidence,
 	}), nil
 }
 

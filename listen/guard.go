@@ -41,6 +41,9 @@ type Guarded struct {
 	Gate Gate
 	// Door is the API; Public answers what everybody may fetch, below /pki/.
 	Door, Public http.Handler
+	// TakesEvidence tells which calls to Door need no sign-in: they bring what proves that
+	// their caller may.
+	TakesEvidence func(method, path string) bool
 	// Hosts are the names of this service: hosts without a port.
 	Hosts []string
 	Log   *slog.Logger
@@ -52,7 +55,7 @@ type Guarded struct {
 // A guard stands before the door of a listener over TLS.
 type guard struct {
 	Guarded
-	failures failures
+	failures, strangers failures
 
 	mu    sync.Mutex // held while it is asked
 	last  []ca.Check // of Ready
@@ -95,6 +98,10 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestWait)
 	defer cancel()
 	r = r.WithContext(ctx)
+	if g.TakesEvidence(r.Method, r.URL.Path) && len(r.Header.Values("Authorization")) == 0 {
+		g.stranger(w, r)
+		return
+	}
 	who, err := g.who(r)
 	if err != nil {
 		g.refuse(w, r, err)
@@ -133,6 +140,18 @@ func notSignedIn() *ca.Problem {
 	return ca.Forbidden(ca.E1306, "nobody has signed in", "send a token: Authorization: Bearer chy_…, made with chancery token create")
 }
 
+// stranger lets a call in that brings evidence and no sign-in, if its source has not made
+// too many. All are counted, those too that were good: each costs as much as a guess.
+func (g *guard) stranger(w http.ResponseWriter, r *http.Request) {
+	if g.strangers.add(r.RemoteAddr, g.Now(), maxStrange) {
+		w.Header().Set("Connection", "close")
+		g.fail(w, r, &respond.Refusal{Status: http.StatusTooManyRequests, Problem: ca.Busy(ca.E1307, "too many calls without an account came from this address", "wait a minute, or use an account")})
+		return
+	}
+	who := ca.Actor{ID: "source " + sourceName(r.RemoteAddr), Method: ca.MethodEvidence, UID: -1}
+	g.Door.ServeHTTP(w, r.WithContext(respond.AsActor(r.Context(), who)))
+}
+
 // refuse answers a call that did not sign in, and counts it. Whose token is good is never
 // refused for what others at the same address do.
 func (g *guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -140,7 +159,7 @@ func (g *guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &p) && p.Kind == ca.ForbiddenKind {
 		status := http.StatusUnauthorized
 		w.Header().Set("WWW-Authenticate", `Bearer realm="chancery"`)
-		if g.failures.add(r.RemoteAddr, g.Now()) {
+		if g.failures.add(r.RemoteAddr, g.Now(), maxFailures) {
 			w.Header().Del("WWW-Authenticate")
 			w.Header().Set("Connection", "close")
 			status, p = http.StatusTooManyRequests, ca.Busy(ca.E1307, "too many calls from this address failed to sign in", "wait a minute, and correct the token")

@@ -219,6 +219,7 @@ func (g gate) Ready(context.Context) []ca.Check { return g.ready }
 func guarded(g gate, now func() time.Time) http.Handler {
 	return Guard(Guarded{
 		Gate: g, Hosts: []string{"ca.lab.example", "::1"}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: now, NewID: func() ca.RequestID { return "id" },
+		TakesEvidence: func(method, path string) bool { return method == http.MethodPost && path == "/api/v1/proof" },
 		Door: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			who, _ := respond.Actor(r.Context())
 			_, _ = io.WriteString(w, who.ID)
@@ -290,6 +291,59 @@ func TestWB01_APageOfAnotherSiteChangesNothing(t *testing.T) {
 	}
 }
 
+// WB-04, RV-01: what brings evidence passes without a sign-in, by that method and path
+// alone, as its source, so often a minute; whoever signs in is himself.
+func TestWB04_EvidenceNeedsNoSignInAndIsCountedBySource(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	h := guarded(gate{}, func() time.Time { return now })
+	call := func(method, path, from, token string) (int, string) {
+		r := httptest.NewRequest(method, path, nil)
+		r.Host, r.RemoteAddr = "ca.lab.example", from
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: []byte("known")}}}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	for _, c := range []struct {
+		method, path, from, token string
+		status                    int
+		body                      string
+	}{
+		{"POST", "/api/v1/proof", "192.0.2.7:1", "", 200, "source 192.0.2.7/32"},
+		{"POST", "/api/v1/proof", "[2001:db8::7]:1", "", 200, "source 2001:db8::/64"},
+		{"POST", "/api/v1/proof", "nowhere", "", 200, "source unknown"},
+		{"POST", "/api/v1/proof", "192.0.2.7:1", "good", 200, "uid:1"},
+		{"POST", "/api/v1/proof", "192.0.2.7:1", "bad", 401, "E1306"},
+		{"GET", "/api/v1/proof", "192.0.2.7:1", "", 200, "uid:2"},
+		{"POST", "/api/v1/proof/", "192.0.2.7:1", "", 200, "uid:2"},
+		{"POST", "/api/v1/x/../proof", "192.0.2.7:1", "", 200, "uid:2"},
+	} {
+		if status, body := call(c.method, c.path, c.from, c.token); status != c.status || !strings.Contains(body, c.body) {
+			t.Errorf("%s %s from %s with %q: %d %s", c.method, c.path, c.from, c.token, status, body)
+		}
+	}
+	for i := range maxStrange {
+		if status, _ := call("POST", "/api/v1/proof", "198.51.100.1:1", ""); status != 200 {
+			t.Fatalf("call %d gives %d", i, status)
+		}
+	}
+	for from, want := range map[string]int{"198.51.100.1:2": 429, "198.51.100.2:1": 200} {
+		if status, _ := call("POST", "/api/v1/proof", from, ""); status != want {
+			t.Errorf("one more from %s gives %d", from, status)
+		}
+	}
+	if status, _ := call("POST", "/api/v1/proof", "198.51.100.1:1", "good"); status != 200 {
+		t.Errorf("whoever signs in gets %d", status)
+	}
+	now = now.Add(aMinute)
+	if status, _ := call("POST", "/api/v1/proof", "198.51.100.1:1", ""); status != 200 {
+		t.Errorf("a minute later: %d", status)
+	}
+}
+
 func TestReadyzSaysWhyItIsNotAndNoMore(t *testing.T) {
 	w := httptest.NewRecorder()
 	guarded(gate{ready: []ca.Check{{ID: "database", Level: ca.Warned}, {ID: "service", Level: ca.Failed, Code: ca.E3001, Message: "a secret of ours"}, {ID: "lists", Level: ca.Failed}}}, time.Now).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
@@ -337,11 +391,11 @@ func TestAFloodOfSourcesIsOneSource(t *testing.T) {
 	var f failures
 	now := time.Unix(1_800_000_000, 0)
 	for i := range maxSources {
-		f.add(fmt.Sprintf("10.%d.%d.%d:1", i>>16, i>>8&255, i&255), now)
+		f.add(fmt.Sprintf("10.%d.%d.%d:1", i>>16, i>>8&255, i&255), now, maxFailures)
 	}
 	limited := false
 	for i := range 2 * maxFailures {
-		limited = f.add(fmt.Sprintf("11.0.0.%d:1", i), now) || limited
+		limited = f.add(fmt.Sprintf("11.0.0.%d:1", i), now, maxFailures) || limited
 	}
 	if !limited || len(f.count) > maxSources+1 {
 		t.Errorf("limited %v, %d sources", limited, len(f.count))

@@ -183,7 +183,29 @@ func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 	if body.Kind != ca.EndEntity {
 		return stepping{}, ca.Refused(ca.E2111, "this is the certificate of an authority", "chancery ca revoke NAME, with the recovery words of what signed it")
 	}
+	if err := s.evident(w, intent, body); err != nil {
+		return stepping{}, err
+	}
 	return s.judged(w, intent, body)
+}
+
+// evident judges what whoever revokes brought to prove that he may, by nothing but what
+// stands on the log: a front that was taken over cannot say that an owner revoked.
+func (s *Signer) evident(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) error {
+	target := provenOf(intent, body)
+	of := target
+	if w.Evidence != nil && w.Evidence.Of != w.ID {
+		leaf, other, err := intentOf(s.journal, w.Evidence.Of)
+		if err != nil {
+			return err
+		}
+		of = provenOf(leaf, other)
+	}
+	return policy.Evident(w, of, target, s.clock.stamp())
+}
+
+func provenOf(intent audit.Leaf, body ca.IntentBody) policy.Proven {
+	return policy.Proven{Certificate: ca.Certificate{Authority: body.Authority, Serial: intent.Serial}.PublicName(), Key: body.Key}
 }
 
 // judged judges a step of the certificate that an INTENT describes. The caller holds
@@ -221,7 +243,7 @@ func (s *Signer) judged(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) (s
 		return stepping{}, ca.Refused(ca.E2111, "the invalidity date never moves to later", "leave it out, or name an earlier one").
 			Because("it is " + before.invalidSince().Format(time.RFC3339)).At("invalid_since")
 	}
-	content, err := json.Marshal(ca.RevokedBody{Intent: w.ID.Index(), Reason: w.Reason, By: w.By, InvalidSince: w.InvalidSince, NotAfter: body.NotAfter, Key: body.Key})
+	content, err := json.Marshal(ca.RevokedBody{Intent: w.ID.Index(), Reason: w.Reason, By: w.By, InvalidSince: w.InvalidSince, NotAfter: body.NotAfter, Key: body.Key, Evidence: w.Evidence})
 	if err != nil {
 		return stepping{}, fmt.Errorf("write the revocation: %w", err)
 	}

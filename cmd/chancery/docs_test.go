@@ -72,6 +72,10 @@ func script(root string, lines []string) string {
 			// The reader has a second terminal for this.
 			b.WriteString(line + " 2>serve.log &\nservice=$!\n" +
 				"until grep -q '^ready in' serve.log; do kill -0 $service || { cat serve.log >&2; exit 1; }; sleep 0.05; done\n")
+		case strings.HasPrefix(line, "curl ") && strings.Contains(line, " https://"):
+			// The reader's service has the port that the page says, and its certificate at once.
+			b.WriteString(`api=$(sed -n 's|.* API .* listening on \(127[^ ]*\).*|\1|p' serve.log)` + "\n" +
+				"curl --connect-to ::$api --retry 9 --retry-delay 1 --retry-all-errors " + strings.TrimPrefix(line, "curl ") + "\n")
 		default:
 			b.WriteString(line + "\n")
 		}

@@ -34,6 +34,8 @@ type ruling struct {
 	// else it takes to act on it.
 	owned bool
 	does  func(may right, own bool) bool
+	// evident says that no sign-in is needed, but evidence.
+	evident bool
 	// fits says that a narrowed token must be for what is asked.
 	fits bool
 	// body makes the body of somebody's call about an object.
@@ -81,6 +83,9 @@ func (m *matrix) rulings() map[string]ruling {
 			owned: true, objects: "certificates", does: either(access.AnnotateOwn, access.AnnotateAny), body: constant(`{"contact":"hana@lab.example"}`), status: http.StatusPreconditionRequired, code: ca.E1401,
 		},
 		"revokeCertificate": {owned: true, objects: "spent", does: either(access.RevokeOwn, access.RevokeAny), body: quote(`{"certificate":%q,"reason":"superseded"}`)},
+		"revokeByKey": {
+			evident: true, body: constant(`{"statement":"","algorithm":"ed25519","signature":""}`), status: http.StatusBadRequest, code: ca.E1401,
+		},
 
 		"listAuthorities": {needs: access.ReadPolicy},
 		"getAuthority":    {needs: access.ReadPolicy, objects: "authorities"},
@@ -123,6 +128,7 @@ func (r ruling) expected(a actor, o thing) (int, ca.Code) {
 	own := o.owner == a.owner
 	all := may(access.ReadAll)
 	switch {
+	case r.evident && a.token == "":
 	case a.refused != "":
 		return http.StatusUnauthorized, a.refused
 	case a.renews && (r.needs != "" || r.owned):

@@ -24,6 +24,8 @@ type withdrawing struct {
 	ca.Withdrawal
 	confirm string
 	dry     bool
+	// key is the file of the certificate's own key, password that of its password.
+	key, password string
 	// search or file name many.
 	search ca.Filter
 	file   string
@@ -45,15 +47,20 @@ func (a *app) revokeCommand() *cobra.Command {
 		Use: "revoke [SERIAL|NAME|FILE]", Short: "Revoke certificates",
 		Long: "Revokes a certificate: whoever fetches the authority's list from now on refuses it. It cannot be undone, unless it is a hold;\n" +
 			"the reason can be raised to keyCompromise later. Works while the keys are locked; the list follows.\n" +
-			"With --name, --owner, --profile or --ca it revokes all valid ones that these find together, with --file those of a list of serial numbers.\n\nReasons: " + strings.Join(ca.Reasons(), ", "),
+			"With --name, --owner, --profile or --ca it revokes all valid ones that these find together, with --file those of a list of serial numbers.\n" +
+			"With --key it revokes the certificate in FILE by its own private key, which stays here: whoever has the key needs no account.\n\nReasons: " + strings.Join(ca.Reasons(), ", "),
 		Example: "  chancery revoke d24f9c21 --reason keyCompromise\n  chancery revoke nas.lab.example --reason superseded --confirm nas.lab.example\n" +
-			"  chancery revoke nas.pem --reason certificateHold\n  chancery revoke --owner uid:1000 --reason affiliationChanged --confirm 12\n  chancery revoke --file serials.txt --dry-run",
+			"  chancery revoke nas.pem --reason certificateHold\n  chancery revoke --owner uid:1000 --reason affiliationChanged --confirm 12\n  chancery revoke --file serials.txt --dry-run\n  chancery revoke --key nas.key nas.pem --reason keyCompromise",
 		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 || q.many() == (len(args) == 1) {
 				return usage("revoke takes one certificate, or what finds many", "chancery list, or --name, --owner, --profile, --ca or --file")
 			} else if q.file != "" && q.searches() {
 				return usage("--file names the certificates, and nothing else does", "leave the other flags out")
+			} else if q.password != "" && q.key == "" {
+				return usage("--password-file is for the key that --key names", "leave it out")
+			} else if q.key != "" && q.many() {
+				return usage("--key revokes the one certificate that it belongs to", "chancery revoke --key nas.key nas.pem")
 			}
 			var err error
 			if q.Reason, err = ca.ParseReason(reason); err != nil {
@@ -64,8 +71,14 @@ func (a *app) revokeCommand() *cobra.Command {
 			if q.many() {
 				sample = answer{value: []outcome{}, rows: []outcome{}}
 			}
+			if q.key != "" {
+				sample = answer{value: ca.Withdrawn{}}
+			}
 			if err := a.canGive(sample); err != nil {
 				return err
+			}
+			if q.key != "" {
+				return a.byKey(c.Context(), args[0], q)
 			}
 			if q.many() { // Ctrl-C stops it, and not the processes that are at it
 				return a.with(context.WithoutCancel(c.Context()), func(_ context.Context, k *client.Client) error { return a.many(c.Context(), k, q) })
@@ -78,6 +91,8 @@ func (a *app) revokeCommand() *cobra.Command {
 	f.Var(&since, "invalid-since", "since when it was not to be trusted, such as 2027-01-31, 2027-01-31T12:00:00Z, or 12h for twelve hours ago")
 	f.StringVar(&q.confirm, "confirm", "", "name of the certificate, or how many there are, instead of typing it when asked")
 	f.BoolVar(&q.dry, "dry-run", false, "say what would be revoked, and revoke nothing")
+	f.StringVar(&q.key, "key", "", "revoke the certificate in FILE by its own private key, in this file; needs no account")
+	f.StringVar(&q.password, "password-file", "", "file with the password of that key")
 	f.StringVar(&q.search.Name, "name", "", "all with a name, or below one: *.lab.example")
 	f.StringVar(&q.search.Owner, "owner", "", "all of an account, such as uid:1000")
 	f.StringVar(&q.search.Profile, "profile", "", "all of a profile")

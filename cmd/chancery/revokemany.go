@@ -245,6 +245,8 @@ func (a *app) published(ctx context.Context, k *client.Client, authority string)
 	switch {
 	case err == nil:
 		return fmt.Sprintf("; list %d of %s is published", l.Number, l.Authority), nil
+	case errors.As(err, &p) && p.Code == ca.E1306: // who has no account needs none
+		return "; the service publishes the list within seconds", nil
 	case errors.As(err, &p):
 		fmt.Fprintf(a.err, "%s the list of %s is not published yet: %s   → %s\n", a.mark(warned), authority, p.Detail, p.Fix)
 		return "", nil

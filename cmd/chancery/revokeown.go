@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"chancery/ca"
+	"chancery/client"
+)
+
+// statementLife is how long a statement that is sent at once may be used: clocks differ.
+const statementLife = time.Hour
+
+// byKey revokes the certificate in a file with its own private key, which stays here.
+func (a *app) byKey(ctx context.Context, file string, q withdrawing) error {
+	der := certificateIn(file)
+	if der == nil {
+		return usage("--key wants the file of the certificate, and "+ca.Show(file)+" holds none", "chancery revoke --key nas.key nas.pem")
+	}
+	x, err := x509.ParseCertificate(der)
+	if err != nil {
+		return ca.Invalid(ca.E2501, "the certificate in "+file+" cannot be read", "use a copy that is whole").Because(err.Error())
+	}
+	c, err := ownOf(x)
+	if err != nil {
+		return err
+	}
+	key, err := a.readKey(ctx, q.key, q.password, nil)
+	if err != nil {
+		return err
+	}
+	if k, ok := x.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !k.Equal(key.signer.Public()) {
+		return ca.Refused(ca.E1309, "the key in "+q.key+" is not that of the certificate in "+file, "name the key file that belongs to it")
+	}
+	s := ca.Statement{Certificate: c.PublicName(), Reason: q.Reason, InvalidSince: q.InvalidSince, Until: time.Now().Add(statementLife).Truncate(time.Second)}
+	p, err := signedStatement(s, key.signer)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(a.err, effect(c, q.Reason))
+	if q.dry {
+		return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+			w, err := k.PlanRevokeByKey(ctx, p)
+			if err != nil {
+				return err
+			}
+			return a.give(answer{value: w, text: "nothing was revoked\n", names: []string{w.Certificate}})
+		})
+	}
+	if err := a.confirmed(ctx, c, q.confirm); err != nil {
+		return err
+	}
+	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+		w, err := k.RevokeByKey(ctx, p)
+		if err != nil {
+			return err
+		}
+		list, err := a.published(ctx, k, c.Authority)
+		if err != nil {
+			return err
+		}
+		return a.give(answer{value: w, text: fmt.Sprintf("%s revoked since %s, for %s%s\n", a.mark(fine), atTime(w.Revoked.At), w.Revoked.Reason, list), names: []string{w.Certificate}})
+	})
+}
+
+// ownOf is what a certificate says of itself. Which authority's it is its own address for
+// the authority's certificate says (RFC 5280 §4.2.2.1), whose last part is the name.
+func ownOf(x *x509.Certificate) (ca.Certificate, error) {
+	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
+	c := ca.Certificate{Serial: serial, Common: x.Subject.CommonName, NotAfter: x.NotAfter, Profile: "by its own key"}
+	for _, address := range x.IssuingCertificateURL {
+		u, bad := url.Parse(address)
+		if bad != nil {
+			continue
+		}
+		if name, ok := strings.CutSuffix(path.Base(u.Path), ".crt"); ok {
+			c.Authority = name
+		}
+	}
+	if err != nil || c.Authority == "" {
+		return c, ca.NotFound(ca.E2101, "the certificate does not say which authority's it is", "chancery show FILE says who signed it")
+	}
+	switch {
+	case c.Common != "":
+	case len(x.DNSNames) > 0:
+		c.Common = x.DNSNames[0]
+	case len(x.IPAddresses) > 0:
+		c.Common = x.IPAddresses[0].String()
+	case len(x.EmailAddresses) > 0:
+		c.Common = x.EmailAddresses[0]
+	}
+	return c, nil
+}
+
+// signedStatement signs a statement as docs/revocation.md has openssl do it.
+func signedStatement(s ca.Statement, key crypto.Signer) (ca.KeyProof, error) {
+	p := ca.KeyProof{Statement: s.String()}
+	hash := crypto.SHA256
+	switch k := key.Public().(type) {
+	case ed25519.PublicKey:
+		p.Algorithm, hash = "ed25519", 0
+	case *rsa.PublicKey:
+		p.Algorithm = "rsa-sha256"
+	case *ecdsa.PublicKey:
+		p.Algorithm = "ecdsa-sha256"
+		switch k.Curve.Params().BitSize {
+		case 384:
+			p.Algorithm, hash = "ecdsa-sha384", crypto.SHA384
+		case 521:
+			p.Algorithm, hash = "ecdsa-sha512", crypto.SHA512
+		}
+	default:
+		return p, errors.New("a key of this type signs no statement")
+	}
+	message := []byte(p.Statement)
+	if hash != 0 {
+		h := hash.New()
+		h.Write(message)
+		message = h.Sum(nil)
+	}
+	var err error
+	if p.Signature, err = key.Sign(rand.Reader, message, hash); err != nil {
+		return p, fmt.Errorf("sign the statement: %w", err)
+	}
+	return p, nil
+}

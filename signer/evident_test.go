@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer_test
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+)
+
+// A holder has a key, and certificates of it.
+type holder struct {
+	key  ed25519.PrivateKey
+	spki []byte
+	csr  []byte
+}
+
+func newHolder(t *testing.T, name string) holder {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err1 := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}}, key)
+	spki, err2 := x509.MarshalPKIXPublicKey(key.Public())
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	return holder{key, spki, csr}
+}
+
+// step is one that the holder's statement about a certificate is for.
+func (o holder) step(t *testing.T, h ca.Session, of ca.Answer, why ca.Reason) ca.Revoking {
+	t.Helper()
+	l, err := audit.ParseLeaf(of.Leaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := ca.Certificate{Authority: "issuing-g1", Serial: l.Serial}.PublicName()
+	p := ca.KeyProof{Statement: ca.Statement{Certificate: name, Reason: why, Until: time.Now().Add(time.Hour).Truncate(time.Second)}.String(), Algorithm: "ed25519", SPKI: o.spki}
+	if p.Signature, err = o.key.Sign(rand.Reader, []byte(p.Statement), crypto.Hash(0)); err != nil {
+		t.Fatal(err)
+	}
+	e := ca.Evidence{Of: ca.NewID(h.LogNo, of.Index), Key: &p}
+	return ca.Revoking{ID: e.Of, Step: 1, Reason: why, By: e.By(name), Evidence: &e}
+}
+
+// R95, RV-01, RV-03, PR-03: the signer judges the proof of a key's holder by its own log
+// alone, and the log keeps it. A front that was taken over can neither make one nor say that
+// there was one.
+func TestRV01_TheSignerJudgesWhatAnOwnerBrings(t *testing.T) {
+	s, _, h := founded(t)
+	server := profiles(t, h)["server"]
+	mine, other := newHolder(t, "a.lab.example"), newHolder(t, "b.lab.example")
+	a, again := s.one(h, wish(1, mine.csr, server)), s.one(h, wish(2, mine.csr, server))
+	b := s.one(h, wish(3, other.csr, server))
+	takes := func(w ca.Revoking) *ca.Problem {
+		t.Helper()
+		got, err := s.Revoke(h.Number, []ca.Revoking{w})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("revoke: %v, %v", got, err)
+		}
+		return got[0].Problem
+	}
+	changed := func(change func(*ca.Revoking)) ca.Revoking {
+		w := mine.step(t, h, a, ca.Superseded)
+		change(&w)
+		return w
+	}
+	idOf := func(x ca.Answer) ca.ID { return ca.NewID(h.LogNo, x.Index) }
+	for name, w := range map[string]ca.Revoking{
+		"a claim without evidence":      changed(func(w *ca.Revoking) { w.Evidence = nil }),
+		"evidence of nothing":           changed(func(w *ca.Revoking) { w.Evidence.Key = nil }),
+		"another certificate of it":     changed(func(w *ca.Revoking) { w.ID = idOf(again) }),
+		"somebody else's certificate":   changed(func(w *ca.Revoking) { w.ID = idOf(b) }),
+		"called his":                    changed(func(w *ca.Revoking) { w.ID, w.Evidence.Of = idOf(b), idOf(b) }),
+		"his key in its place":          changed(func(w *ca.Revoking) { w.Evidence.Key.SPKI = other.spki }),
+		"a signature that was cut":      changed(func(w *ca.Revoking) { w.Evidence.Key.Signature = w.Evidence.Key.Signature[:63] }),
+		"a reason that was raised":      changed(func(w *ca.Revoking) { w.Reason = ca.KeyCompromise }),
+		"a hold in place of the end":    changed(func(w *ca.Revoking) { w.Reason = ca.CertificateHold }),
+		"in the name of an account":     changed(func(w *ca.Revoking) { w.By = "uid:1000" }),
+		"another's statement about his": func() ca.Revoking { w := other.step(t, h, a, ca.Superseded); return w }(),
+	} {
+		wantProblem(t, takes(w), ca.E1309, name)
+	}
+	if _, l := s.crl(h, 0); len(l.RevokedCertificateEntries) != 0 {
+		t.Fatalf("after all that the list has %+v", l.RevokedCertificateEntries)
+	}
+	good := mine.step(t, h, a, ca.Superseded)
+	for range 2 { // its answer may have been lost
+		if p := takes(good); p != nil {
+			t.Fatal(p)
+		}
+	}
+	// Raised by the one who holds it, and all of the key with it; nobody else's.
+	burnt := mine.step(t, h, a, ca.KeyCompromise)
+	burnt.Step = 2
+	twin := mine.step(t, h, a, ca.KeyCompromise)
+	twin.ID = idOf(again)
+	foreign := twin
+	foreign.ID = idOf(b)
+	if p := takes(burnt); p != nil {
+		t.Error(p)
+	}
+	if p := takes(twin); p != nil {
+		t.Error(p)
+	}
+	wantProblem(t, takes(foreign), ca.E1309, "somebody else's with the compromised ones")
+	if _, l := s.crl(h, 0); len(l.RevokedCertificateEntries) != 2 {
+		t.Errorf("the list has %+v", l.RevokedCertificateEntries)
+	}
+	var kept []ca.RevokedBody
+	for _, r := range s.leaves() {
+		if l, err := audit.ParseLeaf(r.Leaf); err == nil && l.Kind == audit.Revoked {
+			var body ca.RevokedBody
+			if err := json.Unmarshal(r.Body, &body); err != nil {
+				t.Fatal(err)
+			}
+			kept = append(kept, body)
+		}
+	}
+	if len(kept) != 3 || !reflect.DeepEqual(kept[0].Evidence, good.Evidence) || kept[0].By != good.By || kept[2].Evidence.Of != idOf(a) {
+		t.Errorf("the log keeps %+v", kept)
+	}
+}
