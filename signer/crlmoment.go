@@ -5,6 +5,7 @@ package signer
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"chancery/ca"
@@ -30,7 +31,7 @@ type moment struct {
 	// moment's complete list, if one is made, or else of the newest.
 	before map[string]ca.ListBody
 	bases  []ca.ListBase
-	// part is where the steps of one shard after the other are gathered.
+	// part is where the steps of the delta, and of one shard after the other, are gathered.
 	part []step
 }
 
@@ -101,8 +102,12 @@ func (m *moment) changed() []bool {
 	if n == 0 {
 		return nil
 	}
+	oldest := slices.Min(made) // almost every step is on all of them
 	for one := range m.steps {
-		if i := ca.ShardOf(one.serial[:], n); one.leaf >= made[i] {
+		if one.leaf < oldest {
+			continue
+		}
+		if i := one.shard(n); one.leaf >= made[i] {
 			out[i] = true
 		}
 	}
@@ -123,21 +128,22 @@ func (m *moment) list(scope ca.ListScope) (ca.ListBody, func() iter.Seq2[ca.Entr
 		before = m.last(ca.CompleteList)
 	}
 	lapsed := min(m.now.Unix(), before.ThisUpdate.Unix())
-	steps, since := m.steps, int64(-1)
+	steps := m.steps
 	switch n, shard := scope.Shard(); {
 	case shard:
-		steps = m.gathered(n)
+		of := m.of.Sharded()
+		steps = m.gathered(func(one step) bool { return one.shard(of) == n })
 	case scope == ca.CompleteList:
 		m.bases = m.rebased()
 		l.Bases = m.bases
 	case scope == ca.DeltaList:
-		l.Base, since = m.bases[0].Number, m.bases[0].Leaves
+		l.Base = m.bases[0].Number
+		since := m.bases[0].Leaves
+		steps = m.gathered(func(one step) bool { return one.leaf >= since })
 	}
 	// On a delta stands each status that changed since its base, also that of who is good
 	// again: it may have been held on any list in between.
-	stands := func(one step) bool {
-		return one.ends >= lapsed && one.leaf >= since && (!one.lifted() || scope == ca.DeltaList)
-	}
+	stands := func(one step) bool { return one.ends >= lapsed && (!one.lifted() || scope == ca.DeltaList) }
 	for one := range steps {
 		if stands(one) {
 			l.Entries++
@@ -157,23 +163,17 @@ func (m *moment) list(scope ca.ListScope) (ca.ListBody, func() iter.Seq2[ca.Entr
 	}
 }
 
-// gathered are the steps of a shard, in the slice that the shard before had: its list is
-// in a file by now.
-func (m *moment) gathered(shard int) iter.Seq[step] {
+// gathered are the steps of a part, in the slice that the part before had: its list is in a
+// file by now. Every list is gone through four times, and most of what there is stands on
+// none of these.
+func (m *moment) gathered(belongs func(step) bool) iter.Seq[step] {
 	m.part = m.part[:0]
-	n := m.of.Sharded()
 	for one := range m.steps {
-		if ca.ShardOf(one.serial[:], n) == shard {
+		if belongs(one) {
 			m.part = append(m.part, one)
 		}
 	}
-	return func(yield func(step) bool) {
-		for _, one := range m.part {
-			if !yield(one) {
-				return
-			}
-		}
-	}
+	return slices.Values(m.part)
 }
 
 // rebased are the bases of deltas from this moment's complete list on. The second takes

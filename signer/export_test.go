@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"encoding/binary"
 	"fmt"
 	"reflect"
 	"slices"
@@ -262,4 +263,31 @@ func (s *Signer) WrapResponders(wrap func(crypto.Signer) crypto.Signer) {
 		}
 		s.responders[name] = &wrapped
 	}
+}
+
+// Grow revokes n certificates that nobody has, of an authority: the first 10 000
+// since the base of its delta.
+func (s *Signer) Grow(authority string, n int) {
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	a := s.rules.Load().authorities[authority]
+	all := make([]step, n)
+	for i := range all {
+		one := step{at: 1_700_000_000 + int64(i), ends: 1 << 40, number: 1, reason: uint8(i % 6)} //nolint:gosec // below 6
+		binary.BigEndian.PutUint64(one.serial[1:], 0x41_0001_0000_0000+uint64(i))
+		binary.BigEndian.PutUint64(one.serial[12:], uint64(i)*0x9E3779B97F4A7C15)
+		if i < 10_000 {
+			one.leaf = s.journal.Size() - 1
+		}
+		all[i] = one
+	}
+	s.revoked[a.Key] = &revoked{main: all}
+}
+
+// Touch makes one step of an authority new, so that its shard and delta must be made.
+func (s *Signer) Touch(authority string) {
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
+	one := step{serial: [20]byte{1: 0x41, 2: 1}, at: 1_700_000_000, ends: 1 << 40, leaf: s.journal.Size(), number: 1, reason: uint8(ca.Superseded)}
+	s.revokedOf(s.rules.Load().authorities[authority].Key).put(one)
 }

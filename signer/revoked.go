@@ -4,6 +4,7 @@ package signer
 
 import (
 	"bytes"
+	"encoding/binary"
 	"iter"
 	"math"
 	"slices"
@@ -56,6 +57,9 @@ func (r *revoked) last(serial [20]byte) (step, bool) {
 	}
 	return step{}, false
 }
+
+// shard is ca.ShardOf without a slice: it is asked of all steps for each list.
+func (s step) shard(n int) int { return int(binary.BigEndian.Uint64(s.serial[12:]) % uint64(n)) } //nolint:gosec // n is positive and small
 
 // lifted tells whether the step took a hold back: then nothing is revoked.
 func (s step) lifted() bool { return ca.Reason(s.reason) == ca.RemoveFromCRL }
