@@ -13,7 +13,7 @@ rounds=${1:?bench.sh: how many rounds, such as 5}
 grown=${2:?bench.sh: how many certificates there are, such as 0 or 1000000}
 out=bin/bench.txt
 each=3s # long enough that a database is past its first, empty pages
-servers='^Benchmark(Issue|OpenSSL|Cal)$'
+servers='^Benchmark(Issue|OpenSSL|Cal|Responder)$'
 PATH="$PATH:$(printf '%s:' /usr/lib/postgresql/*/bin)"
 
 mkdir -p bin
@@ -44,7 +44,7 @@ awk '
 	/^round / { round = $2 }
 	/^Benchmark/ && round {
 		sub(/^Benchmark/, "", $1); sub(/-[0-9]+$/, "", $1)
-		for (i = 2; i < NF; i++) if ($(i + 1) == "certs/s") rate[round, $1] = $i
+		for (i = 2; i < NF; i++) if ($(i + 1) == "certs/s" || $(i + 1) == "answers/s") rate[round, $1] = $i
 	}
 	END {
 		printf "\nmedians; rounds: %d; the last three columns are ours as a multiple of theirs\n", round
@@ -57,6 +57,12 @@ awk '
 		}
 		others = split("StepCA/c=1 StepCA/c=16 StepCA/c=64 OpenSSL Cal/c=1 Cal/c=16 Cal/c=64", other, " ")
 		for (o = 1; o <= others; o++) printf "%-21s %9.0f\n", other[o], median(other[o])
+		printf "\n%-21s %9s %13s %11s\n", "64 clients of OCSP", "answers/s", "empty handler", "openssl"
+		asked = split("kept many signed openssl empty", kind, " ")
+		for (k = 1; k <= asked; k++) {
+			answers = "Responder/" kind[k]
+			printf "%-21s %9.0f %13.2f %11.2f\n", kind[k], median(answers), median(answers, "Responder/empty"), median(answers, "Responder/openssl")
+		}
 	}' "$out" | tee -a "$out"
 
 CHANCERY_GROWN=$grown go test -tags faults -run '^$' -bench 'IssueDelayed' -benchtime "$each" -timeout 3h ./cmd/chancery | tee -a "$out"

@@ -63,7 +63,7 @@ func (h hand) measures(b *testing.B, counts ...int) {
 				after := processorTime(b, h.process("front"), h.process("signer"))
 				b.ReportMetric(float64((after-before).Microseconds())/float64(b.N), "server-µs/cert")
 			}()
-			inTurn(b, callers, func() error { return h.issuesMany(b.Context(), csr, (b.N+callers-1)/callers) })
+			inTurn(b, callers, "certs/s", func() error { return h.issuesMany(b.Context(), csr, (b.N+callers-1)/callers) })
 		})
 	}
 }
@@ -126,7 +126,7 @@ func BenchmarkCal(b *testing.B) {
 	}
 	for _, callers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("c=%d", callers), func(b *testing.B) {
-			inTurn(b, callers, func() error {
+			inTurn(b, callers, "certs/s", func() error {
 				return repeat(b, callers, func() error {
 					csr, err := x509.ParseCertificateRequest(block.Bytes)
 					if err != nil {
@@ -165,8 +165,8 @@ func processorTime(b *testing.B, pids ...int) (used time.Duration) {
 	return used
 }
 
-// inTurn runs a caller in each of n goroutines, and reports certificates a second.
-func inTurn(b *testing.B, n int, caller func() error) {
+// inTurn runs a caller in each of n goroutines, and reports what they were given a second.
+func inTurn(b *testing.B, n int, unit string, caller func() error) {
 	var all sync.WaitGroup
 	b.ResetTimer()
 	for range n {
@@ -177,7 +177,7 @@ func inTurn(b *testing.B, n int, caller func() error) {
 		})
 	}
 	all.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "certs/s")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), unit)
 }
 
 // repeat is one caller's share of b.N.

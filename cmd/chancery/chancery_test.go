@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if at := os.Getenv("CHANCERY_TEST_EMPTY"); at != "" {
+		serveEmpty(at)
+	}
 	os.Exit(m.Run())
 }
 

@@ -28,7 +28,7 @@ import (
 )
 
 // freePort is a port of the loopback interface that nobody has.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
 	if err != nil {
