@@ -81,6 +81,7 @@ type Options struct {
 	Reader    Reader
 	Recorder  Recorder
 	Revoker   Revoker
+	Feeder    Feeder
 	Owner     Owner
 	Officer   Officer
 	Keeper    Keeper

@@ -212,6 +212,14 @@ func (d *desk) Unknown(context.Context, ca.Actor) ([]ca.Unknown, error) { return
 
 func (d *desk) Decide(context.Context, ca.Actor, int64, ca.Decision) error { return d.err }
 
+func (d *desk) PlanFeed(_ context.Context, _ ca.Actor, authority string) (ca.Feed, error) {
+	return ca.Feed{Authority: authority}, d.err
+}
+
+func (d *desk) PublishFeed(_ context.Context, _ ca.Actor, authority string) (ca.Feed, error) {
+	return ca.Feed{Authority: authority, Number: 7}, d.err
+}
+
 func (d *desk) PublishList(_ context.Context, _ ca.Actor, authority string, days int) (ca.List, error) {
 	return ca.List{Authority: authority, Entries: days}, d.err
 }
@@ -245,7 +253,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Owner: b.desk, Revoker: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Owner: b.desk, Revoker: b.desk, Feeder: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{

@@ -22,6 +22,14 @@ type Revoker interface {
 	PlanList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error)
 }
 
+// A Feeder publishes compact feeds; the errors are as of a Revoker.
+type Feeder interface {
+	// PublishFeed has the compact feed of an authority made and published.
+	PublishFeed(ctx context.Context, who ca.Actor, authority string) (ca.Feed, error)
+	// PlanFeed says what PublishFeed would make now, but for its number and dates.
+	PlanFeed(ctx context.Context, who ca.Actor, authority string) (ca.Feed, error)
+}
+
 // A revocation is the body of POST /revocations.
 type revocation struct {
 	// Certificate is a public name, a serial number, its tail, or a name; empty is the one
@@ -108,4 +116,19 @@ func (c *call) publish(body publication) (ca.List, error) {
 		return c.o.Revoker.PlanList(c.r.Context(), c.who(), name, body.Days)
 	}
 	return c.o.Revoker.PublishList(c.r.Context(), c.who(), name, body.Days)
+}
+
+// A feedPublication is the body of POST /feeds/{name}. There is nothing to choose.
+type feedPublication struct{}
+
+// publishFeed answers POST /feeds/{name} with what the new feed says of itself.
+func (c *call) publishFeed(feedPublication) (ca.Feed, error) {
+	name, err := c.called("name")
+	if err != nil {
+		return ca.Feed{}, err
+	}
+	if c.planned() {
+		return c.o.Feeder.PlanFeed(c.r.Context(), c.who(), name)
+	}
+	return c.o.Feeder.PublishFeed(c.r.Context(), c.who(), name)
 }

@@ -76,6 +76,11 @@ func TestEachChangeHasADryRun(t *testing.T) {
 	if a := b.send(http.MethodPost, "/api/v1/crls/issuing-g1?dry_run=true", `{"days":3}`); a.status != http.StatusOK || !strings.Contains(string(a.body), `"entries":4`) {
 		t.Errorf("a list: %d %s", a.status, a.body)
 	}
+	for query, want := range map[string]string{"": `"number":7`, "?dry_run=true": `"number":0`} {
+		if a := b.send(http.MethodPost, "/api/v1/feeds/issuing-g1"+query, `{}`); a.status != http.StatusOK || !strings.Contains(string(a.body), want) {
+			t.Errorf("a feed, %s: %d %s", query, a.status, a.body)
+		}
+	}
 	if a := b.send(http.MethodPost, "/api/v1/renewals?dry_run=true", `{"certificate":"nas"}`); a.status != http.StatusOK || !strings.Contains(string(a.body), `"draft":`) {
 		t.Errorf("a renewal: %d %s", a.status, a.body)
 	}

@@ -119,6 +119,10 @@ func revocationOperations() []operation {
 			method: post, path: "crls/{name}", id: "publishCRL", group: "revocation", summary: "Make and publish an authority's revocation list now",
 			tell: "With dry_run the answer is what the list would be, as its signer foresees it.", parameters: []parameter{dryRun}, fails: []int{404, 415, 413},
 		}, (*call).publish),
+		takes(operation{
+			method: post, path: "feeds/{name}", id: "publishFeed", group: "revocation", summary: "Make and publish an authority's compact revocation feed now",
+			tell: "A delta, and before it a complete feed for it to stand on, if that is due. Both lie below /pki/ on the plain listener. With dry_run the answer is what would be made, but for number and dates.", parameters: []parameter{dryRun}, fails: []int{404, 415, 413, 422},
+		}, (*call).publishFeed),
 	}
 }
 

@@ -129,6 +129,15 @@ func listing(authority string, days int) call {
 	}{days}}
 }
 
+// PublishFeed has an authority's compact revocation feed made and published.
+func (c *Client) PublishFeed(ctx context.Context, authority string) (ca.Feed, error) {
+	return do[ca.Feed](ctx, c, feeding(authority))
+}
+
+func feeding(authority string) call {
+	return call{method: http.MethodPost, path: "feeds/" + segment(authority), body: struct{}{}}
+}
+
 // Lists gives numbers and dates of the published lists.
 func (c *Client) Lists(ctx context.Context) ([]ca.ListHead, error) {
 	list, err := do[items[ca.ListHead]](ctx, c, call{method: http.MethodGet, path: "crls"})

@@ -139,6 +139,14 @@ func (d *desk) Decide(_ context.Context, _ ca.Actor, index int64, n ca.Decision)
 	return d.err
 }
 
+func (d *desk) PlanFeed(_ context.Context, _ ca.Actor, authority string) (ca.Feed, error) {
+	return ca.Feed{Authority: authority}, d.err
+}
+
+func (d *desk) PublishFeed(_ context.Context, _ ca.Actor, authority string) (ca.Feed, error) {
+	return ca.Feed{Authority: authority, Number: 7}, d.err
+}
+
 func (d *desk) PublishList(_ context.Context, _ ca.Actor, authority string, days int) (ca.List, error) {
 	return ca.List{Authority: authority, Number: int64(days), NextUpdate: clock}, d.err
 }
@@ -182,7 +190,7 @@ func dial(t *testing.T, path string) *Client {
 func open(t *testing.T) (*Client, *desk) {
 	t.Helper()
 	d := new(desk)
-	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Owner: d, Revoker: d, Officer: d, Clerk: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Owner: d, Revoker: d, Feeder: d, Officer: d, Clerk: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
 }
 
 func request(t *testing.T) []byte {
@@ -319,6 +327,12 @@ func TestRevokingAndListsArriveWhole(t *testing.T) {
 	}
 	if all, err := c.Lists(t.Context()); err != nil || len(all) != 1 || all[0].Authority != authority.Name || all[0].Number != 7 || !all[0].NextUpdate.Equal(clock) {
 		t.Errorf("the published lists: %+v, %v", all, err)
+	}
+	if f, err := c.PublishFeed(t.Context(), "issuing-g1"); err != nil || f.Number != 7 || f.Authority != "issuing-g1" {
+		t.Errorf("publish a feed: %+v, %v", f, err)
+	}
+	if f, err := c.PlanFeed(t.Context(), "issuing-g1"); err != nil || f.Number != 0 || f.Authority != "issuing-g1" {
+		t.Errorf("plan a feed: %+v, %v", f, err)
 	}
 	l, err := c.PublishList(t.Context(), "issuing-g1", 9)
 	if want := (ca.List{Authority: "issuing-g1", Number: 9, NextUpdate: clock}); err != nil || l != want {

@@ -23,6 +23,11 @@ func (c *Client) PlanList(ctx context.Context, authority string, days int) (ca.L
 	return do[ca.List](ctx, c, listing(authority, days).dry())
 }
 
+// PlanFeed says what feed PublishFeed would have made now, but for its number and dates.
+func (c *Client) PlanFeed(ctx context.Context, authority string) (ca.Feed, error) {
+	return do[ca.Feed](ctx, c, feeding(authority).dry())
+}
+
 // PlanDecide refuses what Decide would refuse; nothing is decided.
 func (c *Client) PlanDecide(ctx context.Context, index int64, d ca.Decision) error {
 	_, err := do[struct{}](ctx, c, deciding(index, d).dry())

@@ -82,6 +82,7 @@ var settings = [...]setting{
 	{"publish.pem", func(c *Config) *string { return &c.Publish.PEM }, faultOfChoice},
 	{"publish.hook", func(c *Config) *string { return &c.Publish.Hook }, faultOfPath},
 	{"publish.web", func(c *Config) *string { return &c.Publish.Web }, faultOfPaths},
+	{"publish.feed", func(c *Config) *string { return &c.Publish.Feed }, faultOfChoice},
 }
 
 // Variable is the environment variable of a key: CHANCERY_ACCOUNTS_FRONT for

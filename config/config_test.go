@@ -53,6 +53,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a path that is no path from the root", "[publish]\ndirectory = \"pki\"\n", "", "publish.directory is not a path"},
 		{"a slash at its end", "[publish]\ndirectory = \"/srv/pki/\"\n", "", "publish.directory is not a path"},
 		{"a hook without a directory", "[publish]\nhook = \"/usr/local/bin/push\"\n", "", "publish.directory, which is not set"},
+		{"a feed of neither", "", "CHANCERY_PUBLISH_FEED=on", "publish.feed is neither"},
 		{"a choice of neither", "[publish]\npem = \"true\"\n", "", "neither \"yes\" nor \"no\""},
 		{"a web root that is none", "", "CHANCERY_PUBLISH_WEB=/var/www, www", "publish.web has a part that is not a path"},
 		{"a port by name", "listen_http = \":http\"\n", "", "no port"},

@@ -22,6 +22,10 @@ type Publish struct {
 	// Web names further directories that a web server hands out, with commas between:
 	// nothing secret is written there.
 	Web string `toml:"web"`
+	// Feed keeps compact revocation feeds beside the lists: Yes or No, which is the default.
+	// Each costs a leaf of the log and the reading of all that is live, every hour and after
+	// each revocation (docs/feed.md).
+	Feed string `toml:"feed"`
 }
 
 // Yes and No are the values of a switch.

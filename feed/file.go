@@ -163,6 +163,26 @@ func Parse(file, base []byte) (*Feed, error) {
 	return f.on(base)
 }
 
+// HeadSize is how much of a file Describe needs.
+const HeadSize = atTables
+
+// Describe reads what a file says of itself from its first octets; nothing vouches for
+// it. The authority's name is not in it.
+func Describe(begin []byte) (about ca.Feed, err error) {
+	if len(begin) < HeadSize || string(begin[:len(tag)]) != tag {
+		return about, errors.New("this is not a revocation feed of version 1")
+	}
+	long := func(at int) int64 { return int64(binary.BigEndian.Uint64(begin[at:])) } //nolint:gosec // refused below
+	about = ca.Feed{
+		Number: long(atNumber), Base: long(atBase), ThisUpdate: time.Unix(long(atThisUpdate), 0).UTC(), NextUpdate: time.Unix(long(atNextUpdate), 0).UTC(),
+		Live: int64(binary.BigEndian.Uint32(begin[atLive:])), Revoked: int64(binary.BigEndian.Uint32(begin[atRevoked:])),
+	}
+	if about.Number <= 0 || about.Base < 0 {
+		return about, errors.New("a feed's number is not positive")
+	}
+	return about, nil
+}
+
 // parse reads a file by itself.
 func parse(file []byte) (*Feed, error) {
 	f, signature, err := read(file)

@@ -41,7 +41,11 @@ func (r *Registrar) Ready(ctx context.Context) []ca.Check {
 	if v == nil {
 		return checks
 	}
-	return append(checks, lineCheck(v.lines(r.o.Now())), r.listCheck(v.authorities))
+	checks = append(checks, lineCheck(v.lines(r.o.Now())), r.listCheck(v.authorities))
+	if r.o.FeedHead == nil {
+		return checks
+	}
+	return append(checks, r.feedCheck(v.authorities))
 }
 
 // checked is the check of what went wrong, or did not.
@@ -117,6 +121,31 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 			worse(ca.Failed, fmt.Sprintf("the revocation list of %s ended on %s", a.Name, l.NextUpdate.Format(time.RFC3339)))
 		case now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2:
 			worse(ca.Warned, "the revocation list of "+a.Name+" is past half of its life")
+		}
+	}
+	return out
+}
+
+// feedLate is how old the newest feed of an authority may get: it is made every hour.
+const feedLate = 3 * time.Hour
+
+// feedCheck warns of a published feed that is late, missing or at its end. Certificates are
+// checked by lists and OCSP meanwhile, so that no other service is asked instead.
+func (r *Registrar) feedCheck(all []ca.Authority) ca.Check {
+	out := ca.Check{ID: "feeds", Level: ca.Fine}
+	now := r.o.Now()
+	for _, a := range all {
+		if !a.Lists(now) || a.Kind != ca.Issuing {
+			continue // a sealed key's responder may have ended
+		}
+		f, there := r.o.FeedHead(a.Name)
+		switch {
+		case !there:
+			out.Level, out.Message = ca.Warned, "no compact feed of "+a.Name+" is published"
+		case !now.Before(f.NextUpdate):
+			out.Level, out.Message = ca.Warned, fmt.Sprintf("the compact feed of %s ended on %s", a.Name, f.NextUpdate.Format(time.RFC3339))
+		case now.Sub(f.ThisUpdate) > feedLate:
+			out.Level, out.Message = ca.Warned, fmt.Sprintf("the compact feed of %s is of %s", a.Name, f.ThisUpdate.Format(time.RFC3339))
 		}
 	}
 	return out

@@ -79,3 +79,29 @@ func TestALineThatAProfileNamesIsToldOf(t *testing.T) {
 		t.Errorf("%+v", lines)
 	}
 }
+
+// RV-08: of feeds the readiness tells where they are switched on.
+func TestFeedsThatAreLateAreToldOf(t *testing.T) {
+	now := time.Now()
+	issuing := ca.Authority{Name: "issuing-g1", Line: "issuing", Kind: ca.Issuing, State: ca.Active, NotAfter: now.Add(24 * time.Hour)}
+	root := ca.Authority{Name: "root-g1", Line: "root", Kind: ca.Root, State: ca.Active, NotAfter: now.Add(24 * time.Hour)}
+	r := newWorld(t).registrar()
+	r.o.Now = func() time.Time { return now }
+	r.view = &view{authorities: []ca.Authority{root, issuing}, profiles: map[string]ca.Profile{}}
+	for _, tt := range []struct {
+		what string
+		feed ca.Feed
+		want ca.Level
+	}{
+		{"none", ca.Feed{}, ca.Warned},
+		{"one of now", ca.Feed{Number: 1, ThisUpdate: now, NextUpdate: now.Add(time.Hour)}, ca.Fine},
+		{"one of this morning", ca.Feed{Number: 1, ThisUpdate: now.Add(-4 * time.Hour), NextUpdate: now.Add(time.Hour)}, ca.Warned},
+		{"one that ended", ca.Feed{Number: 1, ThisUpdate: now.Add(-time.Hour), NextUpdate: now}, ca.Warned},
+	} {
+		r.o.FeedHead = func(name string) (ca.Feed, bool) { return tt.feed, tt.feed.Number > 0 && name == issuing.Name }
+		all := r.Ready(t.Context())
+		if last := all[len(all)-1]; last.ID != "feeds" || last.Level != tt.want || (last.Level == ca.Fine) != (last.Message == "") {
+			t.Errorf("%s: %+v", tt.what, last)
+		}
+	}
+}

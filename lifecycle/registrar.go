@@ -81,6 +81,14 @@ type Options struct {
 	// Published says what the published list of an authority says of itself, false without
 	// one. It may be nil where nothing is published.
 	Published func(authority string) (ca.ListHead, bool)
+	// PublishFeed has the compact feed of an authority made and published; it is there if
+	// Publish is.
+	PublishFeed func(ctx context.Context, authority string) (ca.Feed, error)
+	// PlanFeed says what PublishFeed would make now; it is there if that is.
+	PlanFeed func(ctx context.Context, authority string) (ca.Feed, error)
+	// FeedHead says what the newest published feed of an authority says of itself, false
+	// without one. It is nil where feeds are switched off.
+	FeedHead func(authority string) (ca.Feed, bool)
 	// Report takes what went wrong between front, signer and book, for the log. It
 	// may be nil.
 	Report func(error)

@@ -189,6 +189,23 @@ func (r *Registrar) PlanList(ctx context.Context, who ca.Actor, authority string
 	return r.o.PlanList(ctx, authority, days)
 }
 
+// PublishFeed has the compact feed of an authority made and published now. The error is
+// as of PublishList.
+func (r *Registrar) PublishFeed(ctx context.Context, who ca.Actor, authority string) (ca.Feed, error) {
+	if err := r.mayPublish(ctx, who); err != nil {
+		return ca.Feed{}, err
+	}
+	return r.o.PublishFeed(ctx, authority)
+}
+
+// PlanFeed says what PublishFeed would make now, but for its number and dates.
+func (r *Registrar) PlanFeed(ctx context.Context, who ca.Actor, authority string) (ca.Feed, error) {
+	if err := r.mayPublish(ctx, who); err != nil {
+		return ca.Feed{}, err
+	}
+	return r.o.PlanFeed(ctx, authority)
+}
+
 func (r *Registrar) mayPublish(ctx context.Context, who ca.Actor) error {
 	if _, err := r.ready(ctx); err != nil {
 		return err

@@ -108,6 +108,10 @@ func (d *door) file(w http.ResponseWriter, r *http.Request) {
 		d.list(w, r)
 		return
 	}
+	if strings.HasSuffix(file, feedEnd) {
+		d.feed(w, r, file)
+		return
+	}
 	d.made(w, r, file)
 }
 

@@ -48,6 +48,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectCSR", selectCSR, []any{"x"}},
 		{"selectBySerial", selectBySerial, []any{make([]byte, 32), "01"}},
 		{"selectLocated", selectLocated, []any{make([]byte, 32), "01"}},
+		{"selectLive", selectLive, []any{make([]byte, 32), at}},
 		{"selectStepsSince", selectStepsSince, []any{1, at, 10}},
 		{"selectNewestStep", selectNewestStep, []any{1, at, 1}},
 		{"selectByTail", selectByTail, []any{"01", 5}},

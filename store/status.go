@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"chancery/ca"
 )
@@ -17,6 +18,7 @@ const maxSteps = 1000
 
 const (
 	selectLocated = `SELECT id FROM certificate WHERE issuer_key = $1 AND serial = $2`
+	selectLive    = `SELECT serial FROM certificate WHERE issuer_key = $1 AND not_after >= $2 AND kind <> 'void'`
 	// One row per node that ever wrote; not worth an index.
 	selectLogNumbers = `SELECT log_no FROM log WHERE log_no > 0 ORDER BY log_no`
 	selectStepsSince = `SELECT id, issuer_key, serial FROM revocation WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3`
@@ -30,6 +32,26 @@ func (s *Store) Located(ctx context.Context, issuerKey ca.Digest, serial ca.Seri
 		return 0, nil
 	}
 	return id, wrap("look up a serial number", s.note(err))
+}
+
+// Live hands out the serial number of each certificate of a key that ends at a time or
+// later, revoked or not, in no order, until each gives an error.
+func (s *Store) Live(ctx context.Context, issuerKey ca.Digest, from time.Time, each func(ca.Serial) error) error {
+	rows, err := s.reader.QueryContext(ctx, selectLive, issuerKey[:], millis(from))
+	if err != nil {
+		return fmt.Errorf("read the certificates of a key: %w", s.note(err))
+	}
+	for rows.Next() {
+		var serial ca.Serial
+		err := rows.Scan(&serial)
+		if err == nil {
+			err = each(serial)
+		}
+		if err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(s.note(rows.Err()), rows.Close())
 }
 
 // Steps gives revocations that came behind those of since, which has the newest known of

@@ -3,7 +3,10 @@
 package store
 
 import (
+	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"chancery/ca"
 )
@@ -54,5 +57,41 @@ func TestStepsAreSeenOnce(t *testing.T) {
 		look(map[uint16]ca.ID{log + 1: 7}, raised.Revocation.ID)
 		look(map[uint16]ca.ID{log: held.Revocation.ID}, back.Revocation.ID, raised.Revocation.ID)
 		look(map[uint16]ca.ID{log: raised.Revocation.ID})
+	})
+}
+
+// What a feed is made of: all that has not ended, and no number that was given up.
+func TestLiveCertificatesOfAKey(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		one, two, void, other := change(1, "a.lab.example"), change(2, "b.lab.example"), change(3, "c.lab.example"), change(4, "d.lab.example")
+		void.Certificate.Kind, void.Certificate.DER = ca.Void, nil
+		other.Certificate.IssuerKey[0] ^= 1
+		two.Certificate.NotAfter = one.Certificate.NotAfter.Add(time.Hour)
+		commit(t, s, 5, one, two, void, other)
+		got := func(from time.Time) (all []ca.Serial) {
+			t.Helper()
+			err := s.Live(t.Context(), one.Certificate.IssuerKey, from, func(serial ca.Serial) error {
+				all = append(all, serial)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(all)
+			return all
+		}
+		want := []ca.Serial{one.Certificate.Serial, two.Certificate.Serial}
+		slices.Sort(want)
+		if all := got(one.Certificate.NotAfter); !slices.Equal(all, want) {
+			t.Errorf("%v, not %v", all, want)
+		}
+		if all := got(one.Certificate.NotAfter.Add(time.Second)); !slices.Equal(all, []ca.Serial{two.Certificate.Serial}) {
+			t.Errorf("after the end of one: %v", all)
+		}
+		enough := errors.New("enough")
+		if err := s.Live(t.Context(), one.Certificate.IssuerKey, time.Time{}, func(ca.Serial) error { return enough }); !errors.Is(err, enough) {
+			t.Errorf("an error of the reader: %v", err)
+		}
 	})
 }

@@ -92,3 +92,13 @@ func (b *bridge) Lists(ctx context.Context, q ca.ListWish, take func(ca.List, io
 func (b *bridge) OCSP(ctx context.Context, wishes []ca.OCSPWish) ([]ca.OCSPAnswer, error) {
 	return b.client.OCSP(ctx, wishes)
 }
+
+// FeedGround gives what a feed is made on; see status.FeedSigner.
+func (b *bridge) FeedGround(ctx context.Context, authority string) (ca.FeedGround, [][20]byte, error) {
+	return b.client.FeedGround(ctx, b.session.Load(), authority)
+}
+
+// SignFeed has a feed signed; see status.FeedSigner.
+func (b *bridge) SignFeed(ctx context.Context, authority string, body, base []byte) (ca.Feed, []byte, error) {
+	return b.client.Feed(ctx, b.session.Load(), authority, body, base)
+}

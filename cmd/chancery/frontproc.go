@@ -64,6 +64,9 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 		// publishes when it is told to.
 		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })
 		f.outlet.run(ctx, group)
+		if f.feeds {
+			group.Go(func() error { return unlessCanceled(f.feeder.Run(ctx)) })
+		}
 	}
 	// What was planned ends whatever door is open: a service may have none on TCP.
 	group.Go(func() error { f.registrar.Displace(ctx, displaceEvery); return nil })
@@ -81,7 +84,7 @@ func unlessCanceled(err error) error {
 // door is the API, whoever proves who asks.
 func (f front) door(log *slog.Logger) http.Handler {
 	return api.New(api.Options{
-		Submitter: f.registrar, Reader: f.registrar, Recorder: f.registrar, Revoker: f.registrar, Owner: f.registrar, Officer: f.registrar, Clerk: f.registrar, Keeper: f.registrar, Rehearser: f.registrar, Explainer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
+		Submitter: f.registrar, Reader: f.registrar, Recorder: f.registrar, Revoker: f.registrar, Feeder: f.registrar, Owner: f.registrar, Officer: f.registrar, Clerk: f.registrar, Keeper: f.registrar, Rehearser: f.registrar, Explainer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
 	})
 }
 
@@ -109,6 +112,8 @@ type front struct {
 	ocsp      *status.OCSP
 	vouched   *lifecycle.Vouched
 	outlet    outlet
+	feeder    *status.Feeder
+	feeds     bool // whether it keeps them by itself
 }
 
 // A witnessed book tells of each revocation that it took, or may have taken, before
@@ -155,12 +160,17 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	published := status.Options{Shelf: f.vouched, Lists: l.lists(), Log: log, Now: wallClock()}
 	f.publisher, f.public = status.NewPublisher(published, signer), status.New(published)
 	f.outlet = l.outlet(published, log)
+	f.feeder = status.NewFeeder(status.FeedOptions{Options: published, Signer: signer, Book: f.book, Random: rand.Reader})
+	if f.feeds, err = l.feeds(); err != nil {
+		return f, errors.Join(err, f.book.Close())
+	}
 	f.ocsp = status.NewOCSP(status.OCSPOptions{Shelf: f.vouched, Index: f.book, Responder: signer, Log: log, Now: wallClock()})
 	f.registrar, err = lifecycle.New(lifecycle.Options{
 		Book: witnessed{f.book, f.ocsp.Changed}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
-		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Revoked: f.publisher.Revoked,
+		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Revoked: f.revoked,
+		PublishFeed: f.feeder.Publish, PlanFeed: f.feeder.Plan, FeedHead: f.feedHead(),
 		Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {

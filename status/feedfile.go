@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"chancery/ca"
+	"chancery/feed"
+	"chancery/internal/whole"
+)
+
+// The ends of a feed's file, and of its address.
+const (
+	feedEnd  = ".feed"
+	deltaEnd = ".delta.feed"
+)
+
+func feedPath(dir, authority string, delta bool) string {
+	end := feedEnd
+	if delta {
+		end = deltaEnd
+	}
+	return filepath.Join(dir, authority+end)
+}
+
+// feedName takes the name of a feed's file apart: others are no part of a path.
+func feedName(file string) (authority string, delta, ok bool) {
+	if authority, delta = strings.CutSuffix(file, deltaEnd); !delta {
+		authority, ok = strings.CutSuffix(file, feedEnd)
+	}
+	return authority, delta, (delta || ok) && authorityName(authority)
+}
+
+// FeedHead gives what the published feed of an authority, or its delta, says of itself;
+// fs.ErrNotExist if there is none.
+func FeedHead(dir, authority string, delta bool) (ca.Feed, error) {
+	f, about, err := openFeed(dir, authority, delta)
+	if err != nil {
+		return about, err
+	}
+	return about, f.Close()
+}
+
+// openFeed opens a published feed.
+func openFeed(dir, authority string, delta bool) (*os.File, ca.Feed, error) {
+	f, err := os.Open(feedPath(dir, authority, delta))
+	if err != nil {
+		return nil, ca.Feed{}, err
+	}
+	begin := make([]byte, feed.HeadSize)
+	if _, err = io.ReadFull(f, begin); err == nil {
+		var about ca.Feed
+		if about, err = feed.Describe(begin); err == nil && (about.Base != 0) == delta {
+			about.Authority = authority
+			_, err = f.Seek(0, io.SeekStart)
+			return f, about, err
+		}
+	}
+	return nil, ca.Feed{}, errors.Join(fmt.Errorf("%s is not the feed that belongs there", f.Name()), err, f.Close())
+}
+
+// readFeed reads the published complete feed of an authority.
+func readFeed(dir, authority string) (file []byte, about ca.Feed, err error) {
+	f, about, err := openFeed(dir, authority, false)
+	if err != nil {
+		return nil, about, err
+	}
+	file, err = io.ReadAll(io.LimitReader(f, feed.MaxSize+1))
+	return file, about, errors.Join(err, f.Close())
+}
+
+// placeFeed puts a feed into a directory, in one step. A newer one stays.
+func placeFeed(dir, authority string, delta bool, file io.ReadSeeker) error {
+	begin := make([]byte, feed.HeadSize)
+	if _, err := io.ReadFull(file, begin); err != nil {
+		return fmt.Errorf("publish a feed of %s: %w", authority, err)
+	}
+	about, err := feed.Describe(begin)
+	if err != nil {
+		return fmt.Errorf("publish a feed of %s: %w", authority, err)
+	}
+	if before, err := FeedHead(dir, authority, delta); err == nil && before.Number >= about.Number {
+		return fmt.Errorf("the signer gave feed %d of %s, and feed %d is published", about.Number, authority, before.Number)
+	}
+	// A restore may have left the folder out: what it holds can be made again.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the folder of feeds: %w", err)
+	}
+	f, err := whole.Beside(feedPath(dir, authority, delta), 0o600)
+	if err != nil {
+		return fmt.Errorf("make the file of a feed: %w", err)
+	}
+	_, err = file.Seek(0, io.SeekStart)
+	if err == nil {
+		_, err = io.Copy(f, file)
+	}
+	if err == nil {
+		err = f.Replace()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("publish a feed of %s: %w", authority, err)
+	}
+	return nil
+}
+
+// feed answers with a compact feed, as list does with a list.
+func (d *door) feed(w http.ResponseWriter, r *http.Request, file string) {
+	authority, delta, ok := feedName(file)
+	if !ok {
+		notPublished(w)
+		return
+	}
+	f, about, err := openFeed(d.o.Lists, authority, delta)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			d.o.Log.Error("a published feed cannot be read", "authority", authority, "error", err)
+		}
+		notPublished(w)
+		return
+	}
+	defer f.Close()
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(maxListAge.Seconds())))
+	h.Set("ETag", fmt.Sprintf("\"%d\"", about.Number))
+	h.Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, "", about.ThisUpdate, f)
+}
