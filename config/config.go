@@ -42,6 +42,8 @@ type Config struct {
 	Accounts Accounts `toml:"accounts"`
 	// Publish is where copies go of what everybody may fetch.
 	Publish Publish `toml:"publish"`
+	// Lookup is what everybody may know of a certificate.
+	Lookup Lookup `toml:"lookup"`
 }
 
 // Accounts name the operating-system account of each process; an empty name is
@@ -83,6 +85,8 @@ var settings = [...]setting{
 	{"publish.hook", func(c *Config) *string { return &c.Publish.Hook }, faultOfPath},
 	{"publish.web", func(c *Config) *string { return &c.Publish.Web }, faultOfPaths},
 	{"publish.feed", func(c *Config) *string { return &c.Publish.Feed }, faultOfChoice},
+	{"lookup.names", func(c *Config) *string { return &c.Lookup.Names }, faultOfChoice},
+	{"lookup.text", func(c *Config) *string { return &c.Lookup.Text }, faultOfChoice},
 }
 
 // Variable is the environment variable of a key: CHANCERY_ACCOUNTS_FRONT for

@@ -28,6 +28,15 @@ type Publish struct {
 	Feed string `toml:"feed"`
 }
 
+// Lookup says what the public page /lookup shows beside how a certificate stands. Owners are
+// never shown.
+type Lookup struct {
+	// Names shows the names that a certificate is for: Yes or No.
+	Names string `toml:"names"`
+	// Text shows the certificate itself, as text and in PEM, its names with it: Yes or No.
+	Text string `toml:"text"`
+}
+
 // Yes and No are the values of a switch.
 const (
 	Yes = "yes"

@@ -17,6 +17,7 @@ import (
 
 	"chancery/ca"
 	"chancery/internal/respond"
+	"chancery/internal/socket"
 )
 
 // maxQuery is how many parameters a call may have (security rule WB-03).
@@ -24,6 +25,11 @@ const maxQuery = 32
 
 // readyAge is how old the answer of /readyz may be, readyWait how long it may take.
 const readyAge, readyWait = time.Second, 2 * time.Second
+
+// maxFailures is how many calls of one source may fail to sign in within a minute. A program
+// with a wrong token notices after the first. maxStrange is how many calls a minute a source
+// makes without an account: enough for a rack that is emptied, too few for guessing.
+const maxFailures, maxStrange = 10, 30
 
 // A Gate finds out who asks; see lifecycle.Registrar. It is asked anew with each call,
 // so that nothing outlives what was withdrawn (security rule RO-03).
@@ -39,7 +45,7 @@ type Gate interface {
 // Guarded are what a Guard needs. All must be set.
 type Guarded struct {
 	Gate Gate
-	// Door is the API; Public answers what everybody may fetch, below /pki/.
+	// Door is the API; Public answers what everybody may fetch; see public.
 	Door, Public http.Handler
 	// TakesEvidence tells which calls to Door need no sign-in: they bring what proves that
 	// their caller may.
@@ -55,7 +61,9 @@ type Guarded struct {
 // A guard stands before the door of a listener over TLS.
 type guard struct {
 	Guarded
-	failures, strangers failures
+	// failures are calls that did not sign in, strangers those that need not (security rule
+	// WB-04).
+	failures, strangers socket.Rate
 
 	mu    sync.Mutex // held while it is asked
 	last  []ca.Check // of Ready
@@ -63,7 +71,9 @@ type guard struct {
 }
 
 // Guard makes the handler of a listener over TLS.
-func Guard(o Guarded) http.Handler { return &guard{Guarded: o} }
+func Guard(o Guarded) http.Handler {
+	return &guard{Guarded: o, failures: socket.Rate{Most: maxFailures}, strangers: socket.Rate{Most: maxStrange}}
+}
 
 // ServeHTTP answers what needs no sign-in, and lets in who has signed in.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -89,7 +99,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, r, ca.Forbidden(ca.E1305, "a page of another site made this call", "call from a program, or type the address"))
 		return
 	}
-	if strings.HasPrefix(r.URL.Path, "/pki/") {
+	if public(r.URL.Path) {
 		w.Header().Del("Cache-Control")
 		g.Public.ServeHTTP(w, r)
 		return
@@ -108,6 +118,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.Door.ServeHTTP(w, r.WithContext(respond.AsActor(ctx, who)))
+}
+
+// public tells whether everybody may have what a path is of, as on the plain listener.
+func public(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return slices.Contains([]string{"pki", "trust", "lookup", "c", "web"}, first)
 }
 
 // headers are those of every answer. There is no Strict-Transport-Security: it would
@@ -140,10 +156,18 @@ func notSignedIn() *ca.Problem {
 	return ca.Forbidden(ca.E1306, "nobody has signed in", "send a token: Authorization: Bearer chy_…, made with chancery token create")
 }
 
+// sourceName is a source as the log names it.
+func sourceName(remote string) string {
+	if p := socket.Source(remote); p.IsValid() {
+		return p.String()
+	}
+	return "unknown"
+}
+
 // stranger lets a call in that brings evidence and no sign-in, if its source has not made
 // too many. All are counted, those too that were good: each costs as much as a guess.
 func (g *guard) stranger(w http.ResponseWriter, r *http.Request) {
-	if g.strangers.add(r.RemoteAddr, g.Now(), maxStrange) {
+	if g.strangers.Exceeds(r.RemoteAddr, g.Now()) {
 		w.Header().Set("Connection", "close")
 		g.fail(w, r, &respond.Refusal{Status: http.StatusTooManyRequests, Problem: ca.Busy(ca.E1307, "too many calls without an account came from this address", "wait a minute, or use an account")})
 		return
@@ -159,7 +183,7 @@ func (g *guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &p) && p.Kind == ca.ForbiddenKind {
 		status := http.StatusUnauthorized
 		w.Header().Set("WWW-Authenticate", `Bearer realm="chancery"`)
-		if g.failures.add(r.RemoteAddr, g.Now(), maxFailures) {
+		if g.failures.Exceeds(r.RemoteAddr, g.Now()) {
 			w.Header().Del("WWW-Authenticate")
 			w.Header().Set("Connection", "close")
 			status, p = http.StatusTooManyRequests, ca.Busy(ca.E1307, "too many calls from this address failed to sign in", "wait a minute, and correct the token")

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+
+	"chancery/internal/socket"
 )
 
 // maxOfSource is how many connections of one source are open at once: a sixteenth of all,
@@ -13,7 +15,7 @@ import (
 // needs one, and a proxy in front some dozen.
 const maxOfSource = 64
 
-// bySource accepts at most so many connections of one source (see source). One too many is
+// bySource accepts at most so many connections of one source (see socket.Source). One too many is
 // closed at once, before anything is read or computed for it.
 type bySource struct {
 	net.Listener
@@ -29,7 +31,7 @@ func (l *bySource) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		from := source(c.RemoteAddr().String())
+		from := socket.Source(c.RemoteAddr().String())
 		if l.enter(from) {
 			return &sourced{Conn: c, leave: sync.OnceFunc(func() { l.leave(from) })}, nil
 		}

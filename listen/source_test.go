@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chancery/ca"
+	"chancery/internal/socket"
 )
 
 // arrivals is a listener whose connections come from addresses that a test names.
@@ -77,7 +78,7 @@ func TestWB03_ASourceTakesOnlyItsShareOfConnections(t *testing.T) {
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("one too many: %v", err)
 	}
-	l.leave(source("127.0.0.1:5"))
+	l.leave(socket.Source("127.0.0.1:5"))
 	if len(l.open) != 2 {
 		t.Errorf("%d sources are kept", len(l.open))
 	}

@@ -14,6 +14,7 @@
 //	                             forms: see addressed
 //	GET /pki/{generation}.chain.pem
 //	                             its certificate and those above it
+//	GET /trust/ca.crt            the root in force, at an address that stays; ca.pem, ca.p7b
 //	GET, POST /ocsp/{generation} how a certificate stands (RFC 6960, RFC 5019)
 //
 // Nothing can be enrolled here, nothing is asked of the reader, and what was known

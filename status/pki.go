@@ -74,6 +74,7 @@ func New(o Options) http.Handler {
 func (d *door) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /pki/{file}", d.file)
+	mux.HandleFunc("GET /trust/{file}", d.trust)
 	return mux
 }
 

@@ -34,6 +34,7 @@ var may = map[string]string{
 	"status":         "ca encode feed format internal/ocsp",
 	"listen":         "ca internal/csr internal/respond",
 	"verify":         "ca",
+	"web":            "ca format internal/respond",
 	"trust":          "ca",
 	"config":         "ca",
 	"api":            "ca format internal/csr internal/respond",

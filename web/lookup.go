@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"chancery/ca"
+	"chancery/format"
+)
+
+const (
+	// maxAsked bounds what is typed or pasted, in octets: a chain of RSA certificates.
+	maxAsked = 32 << 10
+	// maxAuthorities is of how many authorities a serial number is looked for that stands
+	// alone.
+	maxAuthorities = 64
+)
+
+// A Book finds certificates and authorities.
+type Book interface {
+	// Serial gives the row of a serial number, false if there is none.
+	Serial(ctx context.Context, issuerKey ca.Digest, serial ca.Serial) (ca.Certificate, bool, error)
+}
+
+// A Shelf has the authorities.
+type Shelf interface {
+	Authorities(ctx context.Context) ([]ca.Authority, error)
+}
+
+// A Teller says how a certificate stands. An error says that it is not known.
+type Teller interface {
+	Standing(ctx context.Context, issuer ca.Authority, serial ca.Serial) (ca.OCSPSingle, error)
+}
+
+// A Found is what everybody may know of a certificate.
+type Found struct {
+	// Name is <generation>-<serial>.
+	Name   string    `json:"name"`
+	Serial ca.Serial `json:"serial"`
+	// Issuer is the generation; IssuerSubject its name as certificates have it.
+	Issuer        string `json:"issuer"`
+	IssuerSubject string `json:"issuer_subject"`
+	// Status is valid, revoked, held, expired, not yet valid, or unknown: the last where it
+	// cannot be said at this moment.
+	Status string `json:"status"`
+	// RevokedAt and Reason stand with revoked and held.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	Reason    string    `json:"reason,omitempty"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	// Names are those it is for, where names are public.
+	Names []string `json:"names,omitempty"`
+	// SHA256 is the fingerprint; PEM and Text the certificate itself, where that is public.
+	SHA256 string `json:"sha256"`
+	PEM    string `json:"pem,omitempty"`
+	Text   string `json:"text,omitempty"`
+}
+
+// errForged says that a certificate with this serial number is another one.
+var errForged = ca.NotFound(ca.E2101, "a certificate with this issuer and serial number is known here, and it is another one", "do not trust the one that you have: it was not issued here, or it was altered")
+
+func nothing() *ca.Problem {
+	return ca.NotFound(ca.E2101, "no such certificate was issued here", "compare the serial number digit for digit, or paste the certificate itself")
+}
+
+// find resolves what somebody typed or pasted: <generation>-<serial>, a serial number, the
+// fingerprint of an authority, or a certificate in PEM.
+func (p *pages) find(ctx context.Context, asked string) (Found, error) {
+	asked = strings.TrimSpace(asked)
+	all, err := p.o.Shelf.Authorities(ctx)
+	if err != nil {
+		return Found{}, err
+	}
+	if strings.Contains(asked, "-----BEGIN") {
+		return p.pasted(ctx, all, asked)
+	}
+	if at := strings.LastIndexByte(asked, '-'); at > 0 {
+		i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == asked[:at] })
+		serial, err := ca.ParseSerial(asked[at+1:])
+		if i < 0 || err != nil {
+			return Found{}, nothing()
+		}
+		return p.of(ctx, all[i], serial)
+	}
+	if sum, is := fingerprint(asked); is {
+		for _, a := range all {
+			if sha256.Sum256(a.Certificate) == sum {
+				return p.pasted(ctx, all, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate})))
+			}
+		}
+		return Found{}, nothing()
+	}
+	serial, err := ca.ParseSerial(asked)
+	if err != nil {
+		return Found{}, ca.Invalid(ca.E1401, "this is no serial number, no fingerprint and no certificate", "type the serial number in hexadecimal digits, or paste the certificate in PEM")
+	}
+	return p.alone(ctx, all, serial)
+}
+
+// alone finds a serial number of whichever issuer. One that several have is not said.
+func (p *pages) alone(ctx context.Context, all []ca.Authority, serial ca.Serial) (Found, error) {
+	var by []ca.Authority
+	for _, a := range all[:min(len(all), maxAuthorities)] {
+		_, there, err := p.o.Book.Serial(ctx, a.Key, serial)
+		if err != nil {
+			return Found{}, err
+		}
+		if there {
+			by = append(by, a)
+		}
+	}
+	switch len(by) {
+	case 0:
+		return Found{}, nothing()
+	case 1:
+		return p.of(ctx, by[0], serial)
+	}
+	return Found{}, ca.Conflict(ca.E2101, "several authorities have issued a certificate with this serial number", "say which: "+by[0].Name+"-"+string(serial))
+}
+
+// pasted finds the certificate that somebody has, and sees that it is the same.
+func (p *pages) pasted(ctx context.Context, all []ca.Authority, text string) (Found, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return Found{}, ca.Invalid(ca.E1401, "this is no certificate in PEM", "paste it from -----BEGIN CERTIFICATE----- to its end, never a private key")
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return Found{}, ca.Invalid(ca.E1401, "the certificate is damaged", "copy it once more")
+	}
+	serial, err := ca.SerialFromBytes(c.SerialNumber.Bytes())
+	if err != nil {
+		return Found{}, nothing()
+	}
+	for _, a := range all {
+		if !bytes.Equal(a.Subject, c.RawIssuer) {
+			continue
+		}
+		row, there, err := p.o.Book.Serial(ctx, a.Key, serial)
+		switch {
+		case err != nil:
+			return Found{}, err
+		case there && !bytes.Equal(row.DER, block.Bytes):
+			return Found{}, errForged
+		case there:
+			return p.of(ctx, a, serial)
+		}
+	}
+	return Found{}, nothing()
+}
+
+// of is what everybody may know of the certificate with a serial number.
+func (p *pages) of(ctx context.Context, issuer ca.Authority, serial ca.Serial) (Found, error) {
+	row, there, err := p.o.Book.Serial(ctx, issuer.Key, serial)
+	if err != nil {
+		return Found{}, err
+	}
+	if !there || len(row.DER) == 0 { // a number that was given up has no certificate to show
+		return Found{}, nothing()
+	}
+	f := Found{Name: issuer.Name + "-" + string(serial), Serial: serial, Issuer: issuer.Name, IssuerSubject: subjectOf(issuer.Certificate),
+		NotBefore: row.NotBefore.UTC(), NotAfter: row.NotAfter.UTC()}
+	sum := sha256.Sum256(row.DER)
+	f.SHA256 = hex.EncodeToString(sum[:])
+	if p.o.Names {
+		for _, n := range row.Names {
+			f.Names = append(f.Names, n.Value)
+		}
+		if len(f.Names) == 0 && row.Common != "" {
+			f.Names = []string{row.Common}
+		}
+	}
+	if p.o.Text {
+		f.PEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: row.DER}))
+		if f.Text, err = format.CertificateText(row.DER); err != nil {
+			return Found{}, err
+		}
+	}
+	err = p.stands(ctx, &f, issuer)
+	return f, err
+}
+
+// stands fills in how it stands. What has ended is not asked for: who signed it may have
+// ended too.
+func (p *pages) stands(ctx context.Context, f *Found, issuer ca.Authority) error {
+	now := p.o.Now()
+	said, err := p.o.Teller.Standing(ctx, issuer, f.Serial)
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	switch {
+	case err == nil && said.Status == ca.OCSPRevoked:
+		f.Status, f.RevokedAt, f.Reason = "revoked", said.RevokedAt.UTC(), said.Reason.String()
+		if said.Reason == ca.CertificateHold {
+			f.Status = "held"
+		}
+	case now.After(f.NotAfter):
+		f.Status = "expired"
+	case now.Before(f.NotBefore):
+		f.Status = "not yet valid"
+	case err == nil && said.Status == ca.OCSPGood:
+		f.Status = "valid"
+	default:
+		f.Status = "unknown"
+	}
+	return nil
+}
+
+// subjectOf is the name in a CA certificate, for people.
+func subjectOf(der []byte) string {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return ""
+	}
+	return c.Subject.String()
+}
+
+// fingerprint reads a SHA-256: 64 hexadecimal digits, with colons and blanks or without. No
+// serial number is as long.
+func fingerprint(text string) (sum [32]byte, is bool) {
+	digits := strings.NewReplacer(":", "", " ", "").Replace(strings.ToLower(text))
+	b, err := hex.DecodeString(digits)
+	if err != nil || len(b) != len(sum) {
+		return sum, false
+	}
+	return [32]byte(b), true
+}

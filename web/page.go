@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed" // the templates and the one sheet of styles
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"chancery/ca"
+	"chancery/internal/respond"
+	"chancery/internal/socket"
+)
+
+const (
+	// maxLookups is how often one source may look something up in a minute: each asks the
+	// book, and perhaps the signer.
+	maxLookups = 60
+	// lookWait is how long it waits for them.
+	lookWait = 5 * time.Second
+	// policyOfPages is the content security policy of every page: nothing from elsewhere, no
+	// script in the page itself, in no frame.
+	policyOfPages = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+// Options are what the pages need. All but the switches must be set.
+type Options struct {
+	Book   Book
+	Shelf  Shelf
+	Teller Teller
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Names says that the names in certificates are public, Text that the certificates are,
+	// as text and in PEM.
+	Names, Text bool
+	// Title is what this service is called.
+	Title string
+}
+
+//go:embed page.html
+var pageText string
+
+//go:embed style.css
+var style []byte
+
+type pages struct {
+	o    Options
+	page *template.Template
+	rate socket.Rate
+}
+
+// New makes the door of the public pages.
+func New(o Options) (http.Handler, error) {
+	t, err := template.New("page").Funcs(template.FuncMap{"day": day, "groups": groups, "mark": mark, "sentence": sentence}).Parse(pageText)
+	if err != nil {
+		return nil, fmt.Errorf("read the templates of pages: %w", err)
+	}
+	p := &pages{o: o, page: t, rate: socket.Rate{Most: maxLookups}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /lookup", p.form)
+	mux.HandleFunc("POST /lookup", p.posted)
+	mux.HandleFunc("GET /c/{name}", p.certificate)
+	mux.HandleFunc("GET /web/style.css", p.style)
+	return mux, nil
+}
+
+// Beside answers what the pages are at, and leaves the rest to another.
+func Beside(pages, rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if Path(r.URL.Path) {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
+}
+
+// Path tells whether a path is one of the pages'.
+func Path(path string) bool {
+	return path == "/lookup" || strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/web/")
+}
+
+// A view is what the template shows.
+type view struct {
+	Title   string
+	Asked   string
+	Found   *Found
+	Problem *ca.Problem
+	Now     time.Time
+}
+
+// form is the empty form, or the answer to ?q=.
+func (p *pages) form(w http.ResponseWriter, r *http.Request) {
+	if q := r.URL.Query().Get("q"); q != "" {
+		p.answer(w, r, q)
+		return
+	}
+	p.show(w, r, http.StatusOK, view{})
+}
+
+// posted answers a form with a certificate in it, which no address could hold.
+func (p *pages) posted(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxAsked)
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	var asked string
+	var err error
+	if strings.TrimSpace(media) == "application/x-www-form-urlencoded" {
+		err = r.ParseForm()
+		asked = r.PostForm.Get("q")
+	} else { // a program sends the certificate itself
+		var body []byte
+		body, err = io.ReadAll(r.Body)
+		asked = string(body)
+	}
+	if err != nil {
+		p.refuse(w, r, "", ca.Invalid(ca.E1401, "this is too long, or not as a form sends it", "paste one certificate in PEM"))
+		return
+	}
+	p.answer(w, r, asked)
+}
+
+func (p *pages) certificate(w http.ResponseWriter, r *http.Request) {
+	p.answer(w, r, r.PathValue("name"))
+}
+
+// answer looks up what was asked.
+func (p *pages) answer(w http.ResponseWriter, r *http.Request, asked string) {
+	if p.rate.Exceeds(r.RemoteAddr, p.o.Now()) {
+		w.Header().Set("Retry-After", "60")
+		p.refuse(w, r, asked, ca.Busy(ca.E1307, "too much was looked up from this address", "wait a minute"))
+		return
+	}
+	if len(asked) > maxAsked {
+		p.refuse(w, r, "", ca.Invalid(ca.E1401, "this is too long", "paste one certificate in PEM"))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), lookWait)
+	defer cancel()
+	f, err := p.find(ctx, asked)
+	if err != nil {
+		p.refuse(w, r, asked, err)
+		return
+	}
+	p.show(w, r, http.StatusOK, view{Asked: asked, Found: &f})
+}
+
+// refuse says why there is no answer.
+func (p *pages) refuse(w http.ResponseWriter, r *http.Request, asked string, err error) {
+	var problem *ca.Problem
+	if !errors.As(err, &problem) {
+		p.o.Log.Error("a lookup failed", "error", err)
+		problem = ca.Unavailable(ca.E2301, "it cannot be looked up at this moment", "try again in a while")
+	}
+	_, status := respond.Judge(problem)
+	if problem.Code == ca.E1307 {
+		status = http.StatusTooManyRequests
+	}
+	p.show(w, r, status, view{Asked: asked, Problem: problem})
+}
+
+// show answers with a page, or with JSON for a program.
+func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, v view) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", policyOfPages)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Vary", "Accept")
+	form, err := respond.Accept(r, "text/html", "application/json")
+	if err != nil {
+		form = "text/html"
+	}
+	if form == "application/json" && v.Problem != nil {
+		respond.Fail(w, r, p.o.Log, &respond.Refusal{Status: status, Problem: v.Problem})
+		return
+	}
+	if form == "application/json" && v.Found != nil {
+		respond.JSON(w, p.o.Log, status, v.Found)
+		return
+	}
+	v.Title, v.Now = p.o.Title, p.o.Now().UTC()
+	if strings.Contains(v.Asked, "-----") {
+		v.Asked = "" // what was pasted is not sent back
+	}
+	var b bytes.Buffer
+	if err := p.page.Execute(&b, v); err != nil {
+		p.o.Log.Error("a page cannot be made", "error", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes()) // whoever is gone is gone
+	}
+}
+
+// style answers with the one sheet of styles.
+func (p *pages) style(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	sum := sha256.Sum256(style)
+	h.Set("Content-Type", "text/css; charset=utf-8")
+	h.Set("Cache-Control", "public, max-age=3600")
+	h.Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
+	h.Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(style))
+}
+
+// day is a time as people read it.
+func day(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04") + " UTC" }
+
+// groups puts a fingerprint into groups of four digits.
+func groups(digits string) (all []string) {
+	for ; len(digits) > 4; digits = digits[4:] {
+		all = append(all, digits[:4])
+	}
+	return append(all, digits)
+}
+
+// sentence begins a text with a capital letter.
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// mark is the sign beside a status, so that it is not told by colour alone.
+func mark(status string) string {
+	switch status {
+	case "valid":
+		return "✓"
+	case "revoked":
+		return "✗"
+	case "unknown":
+		return "?"
+	}
+	return "!"
+}
