@@ -18,22 +18,22 @@ import (
 // keyIDLength is the length of a key identifier by RFC 7093 §2 method 1, octets.
 const keyIDLength = 20
 
-// signatures are the algorithms we sign with. ECDSA's have no parameters (RFC 5758
-// §3.2), nor has Ed25519's (RFC 8410 §3); RSA's are PKCS #1 v1.5 with an explicit
-// NULL (RFC 4055 §5).
+// signatures are the algorithms we sign with, and their AlgorithmIdentifiers in DER.
+// ECDSA's have no parameters (RFC 5758 §3.2), nor has Ed25519's (RFC 8410 §3); RSA's are
+// PKCS #1 v1.5 with an explicit NULL (RFC 4055 §5).
 var signatures = [...]struct {
 	family string
 	name   ca.Hash
 	hash   crypto.Hash
-	oid    string
+	der    string
 }{
-	{"ecdsa", ca.SHA256, crypto.SHA256, "1.2.840.10045.4.3.2"},
-	{"ecdsa", ca.SHA384, crypto.SHA384, "1.2.840.10045.4.3.3"},
-	{"ecdsa", ca.SHA512, crypto.SHA512, "1.2.840.10045.4.3.4"},
-	{"rsa", ca.SHA256, crypto.SHA256, "1.2.840.113549.1.1.11"},
-	{"rsa", ca.SHA384, crypto.SHA384, "1.2.840.113549.1.1.12"},
-	{"rsa", ca.SHA512, crypto.SHA512, "1.2.840.113549.1.1.13"},
-	{"ed25519", "", 0, "1.3.101.112"},
+	{"ecdsa", ca.SHA256, crypto.SHA256, "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"},
+	{"ecdsa", ca.SHA384, crypto.SHA384, "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03"},
+	{"ecdsa", ca.SHA512, crypto.SHA512, "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04"},
+	{"rsa", ca.SHA256, crypto.SHA256, "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00"},
+	{"rsa", ca.SHA384, crypto.SHA384, "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c\x05\x00"},
+	{"rsa", ca.SHA512, crypto.SHA512, "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d\x05\x00"},
+	{"ed25519", "", 0, "\x30\x05\x06\x03\x2b\x65\x70"},
 }
 
 // SignatureAlgorithm is the AlgorithmIdentifier in DER of what ca.Authority's
@@ -60,15 +60,7 @@ func SignatureAlgorithm(algorithm string) ([]byte, crypto.Hash, error) {
 		if s.family != family || s.name != name || chosen && hash == "" {
 			continue
 		}
-		var b cryptobyte.Builder
-		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			addOID(b, s.oid)
-			if family == "rsa" {
-				b.AddASN1NULL()
-			}
-		})
-		der, err := b.Bytes()
-		return der, s.hash, err
+		return []byte(s.der), s.hash, nil
 	}
 	return nil, 0, fmt.Errorf("no signature algorithm is called %q", algorithm)
 }

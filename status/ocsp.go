@@ -80,12 +80,16 @@ type OCSP struct {
 	mu sync.Mutex // held for a look and a change
 	// renewing are the sums of those in due, and of the one that is being signed again.
 	renewing map[uint64]struct{}
-	// seen has the newest revocation known of each log; trueAt is when the book was last
-	// read, alone that no other node writes there.
+	// seen has the newest revocation known of each log.
 	seen   map[uint16]ca.ID
-	trueAt time.Time
-	alone  bool
 	toldAt time.Time
+
+	// trueAt is when the book was last read, in seconds since 1970; alone says that no
+	// other node writes there. Each answer looks at them, hence without the lock.
+	trueAt atomic.Int64
+	alone  atomic.Bool
+	// expires is the last value of that header, which holds for a second.
+	expires atomic.Pointer[stamp]
 }
 
 // counts are those of OCSPStats.
@@ -108,7 +112,7 @@ func NewOCSP(o OCSPOptions) *OCSP {
 // another address.
 func (o *OCSP) Beside(rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.EscapedPath(); path == "/ocsp" || strings.HasPrefix(path, "/ocsp/") {
+		if path := r.URL.Path; path == "/ocsp" || strings.HasPrefix(path, "/ocsp/") {
 			o.ServeHTTP(w, r)
 			return
 		}
@@ -124,7 +128,7 @@ func (o *OCSP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		der, err = ocsp.FromPath(o.carried(r.URL.EscapedPath()))
+		der, err = ocsp.FromPath(o.carried(rawPath(r)))
 	case http.MethodPost:
 		der, err = posted(w, r)
 	default:
@@ -145,6 +149,15 @@ func (o *OCSP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	o.write(w, r, said, len(q.Nonce) > 0)
+}
+
+// rawPath is the path of a request as it came, which nobody has cleaned or unescaped.
+func rawPath(r *http.Request) string {
+	if !strings.HasPrefix(r.RequestURI, "/") {
+		return r.URL.EscapedPath() // a proxy was asked, with a whole address
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return path
 }
 
 // carried is what a path holds behind the name of a generation, if one is there: no
@@ -215,15 +228,16 @@ func (o *OCSP) answer(ctx context.Context, q ocsp.Request) (spoken, error) {
 		return o.ask(ctx, asked)
 	}
 	asked.keep, asked.key = true, keyOf(by, &q.IDs[0])
-	asked.before = o.kept.before(asked.key)
 	now := o.o.Now()
 	a, ok := o.kept.get(n, asked.key)
 	if !ok || !a.fits(now) || a.single.Status == ca.OCSPGood && !o.current(now) {
+		asked.before = o.kept.before(asked.key)
 		return o.ask(ctx, asked)
 	}
 	o.counts.hits.Add(1)
 	o.count(a.single.Status)
 	if a.half(now) {
+		asked.before = o.kept.before(asked.key)
 		o.again(asked)
 	}
 	der, err := a.whole(q.IDs[0])

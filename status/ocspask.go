@@ -240,9 +240,8 @@ func (o *OCSP) look(ctx context.Context) {
 		}
 		o.take(since, steps)
 		if !more {
-			o.mu.Lock()
-			o.trueAt, o.alone = at, logs <= 1
-			o.mu.Unlock()
+			o.trueAt.Store(at.Unix())
+			o.alone.Store(logs <= 1)
 			return
 		}
 	}
@@ -283,9 +282,7 @@ func (o *OCSP) Changed(issuerKey ca.Digest, serial ca.Serial) {
 // current tells whether what is kept is what the book says: nobody else writes revocations
 // there, or it was read a moment ago.
 func (o *OCSP) current(now time.Time) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.alone || now.Sub(o.trueAt).Abs() <= trueFor
+	return o.alone.Load() || now.Sub(time.Unix(o.trueAt.Load(), 0)).Abs() <= trueFor
 }
 
 // OCSPStats are numbers of an OCSP door, since it was made.

@@ -30,7 +30,7 @@ func (o *OCSP) write(w http.ResponseWriter, r *http.Request, said spoken, nonce 
 	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
 	h["Cache-Control"] = []string{"max-age=" + strconv.Itoa(max(0, int(age/time.Second))) + ", public, no-transform, must-revalidate"}
 	h["Etag"] = []string{tag}
-	h["Expires"] = []string{now.Add(age).UTC().Format(http.TimeFormat)}
+	h["Expires"] = o.stamped(now.Add(age))
 	h["Last-Modified"] = []string{said.this.UTC().Format(http.TimeFormat)}
 	if has(r.Header["If-None-Match"], tag) {
 		delete(h, "Content-Type")
@@ -59,4 +59,20 @@ func has(lines []string, tag string) bool {
 		}
 	}
 	return false
+}
+
+// A stamp is a second as headers write it.
+type stamp struct {
+	second int64
+	text   []string
+}
+
+// stamped writes a time as headers do. Thousands of answers have the same within a second.
+func (o *OCSP) stamped(t time.Time) []string {
+	if last := o.expires.Load(); last != nil && last.second == t.Unix() {
+		return last.text
+	}
+	s := &stamp{t.Unix(), []string{t.UTC().Format(http.TimeFormat)}}
+	o.expires.Store(s)
+	return s.text
 }

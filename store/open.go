@@ -57,8 +57,8 @@ type Store struct {
 	hold io.Closer
 	// names makes the names of an SQLite file and its log last; nil on PostgreSQL.
 	names func() error
-	// others is selectOther, prepared.
-	others *sql.Stmt
+	// others is selectOther, located selectLocated, prepared.
+	others, located *sql.Stmt
 	// failure is the first fault of the disk under an SQLite file.
 	failure failure
 
@@ -143,6 +143,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.others, err = s.reader.PrepareContext(ctx, selectOther); err != nil {
 		return fmt.Errorf("prepare a statement: %w", err)
 	}
+	if s.located, err = s.reader.PrepareContext(ctx, selectLocated); err != nil {
+		return fmt.Errorf("prepare a statement: %w", err)
+	}
 	if s.inserts, err = prepareInserts(ctx, s.writer, s.engine); err != nil || s.names == nil {
 		return err
 	}
@@ -158,8 +161,10 @@ func (s *Store) Engine() string { return s.engine.name }
 func (s *Store) Close() error {
 	var errs []error
 	errs = append(errs, s.inserts.close())
-	if s.others != nil {
-		errs = append(errs, s.others.Close())
+	for _, st := range []*sql.Stmt{s.others, s.located} {
+		if st != nil {
+			errs = append(errs, st.Close())
+		}
 	}
 	for _, db := range []*sql.DB{s.reader, s.aside, s.writer} {
 		if db != nil {

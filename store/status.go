@@ -27,7 +27,7 @@ const (
 
 // Located gives the id of a serial number's row, void rows included; zero if there is none.
 func (s *Store) Located(ctx context.Context, issuerKey ca.Digest, serial ca.Serial) (id ca.ID, err error) {
-	err = s.reader.QueryRowContext(ctx, selectLocated, issuerKey[:], string(serial)).Scan(&id)
+	err = s.located.QueryRowContext(ctx, issuerKey[:], string(serial)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
