@@ -220,8 +220,8 @@ func (d *desk) PublishFeed(_ context.Context, _ ca.Actor, authority string) (ca.
 	return ca.Feed{Authority: authority, Number: 7}, d.err
 }
 
-func (d *desk) PublishList(_ context.Context, _ ca.Actor, authority string, days int) (ca.List, error) {
-	return ca.List{Authority: authority, Entries: days}, d.err
+func (d *desk) PublishList(_ context.Context, _ ca.Actor, q ca.ListWish) (ca.List, error) {
+	return ca.List{Authority: q.Authority, Entries: q.Days}, d.err
 }
 
 // Published knows the root's list alone.

@@ -15,9 +15,9 @@ type Revoker interface {
 	Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error)
 	// PlanRevoke says what Revoke would do, as far as the book knows.
 	PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error)
-	// PublishList has an authority's list made and published, valid for so many days,
-	// zero for the usual.
-	PublishList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error)
+	// PublishList has an authority's lists made and published, and gives the complete one, or
+	// the delta if that was not among them.
+	PublishList(ctx context.Context, who ca.Actor, q ca.ListWish) (ca.List, error)
 	// PlanList says what PublishList would make now.
 	PlanList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error)
 }
@@ -104,6 +104,9 @@ func (c *call) crl() (ca.ListHead, error) {
 type publication struct {
 	// Days is how long the list is valid; 0 is the usual time.
 	Days int `json:"days,omitempty"`
+	// Due has no more made than what was revoked asks for. The complete list is not among it
+	// while that is long and may wait; the answer is the delta then.
+	Due bool `json:"due,omitempty"`
 }
 
 // publish answers POST /crls/{name} with what the new list says of itself, or would.
@@ -115,7 +118,11 @@ func (c *call) publish(body publication) (ca.List, error) {
 	if c.planned() {
 		return c.o.Revoker.PlanList(c.r.Context(), c.who(), name, body.Days)
 	}
-	return c.o.Revoker.PublishList(c.r.Context(), c.who(), name, body.Days)
+	q := ca.ListWish{Authority: name, Days: body.Days}
+	if body.Due {
+		q.Part = ca.DueLists
+	}
+	return c.o.Revoker.PublishList(c.r.Context(), c.who(), q)
 }
 
 // A feedPublication is the body of POST /feeds/{name}. There is nothing to choose.

@@ -191,6 +191,9 @@ const (
 	ChangedLists ListPart = "changed"
 	// NewsLists are ChangedLists without the complete list.
 	NewsLists ListPart = "news"
+	// DueLists are those two as the publisher has it: it does not make a long list for each
+	// revocation.
+	DueLists ListPart = "due"
 )
 
 // A ListWish asks for lists of one authority.

@@ -138,6 +138,14 @@ func feeding(authority string) call {
 	return call{method: http.MethodPost, path: "feeds/" + segment(authority), body: struct{}{}}
 }
 
+// PublishDue has no more lists made and published than what was revoked asks for, and gives
+// the complete one, or the delta if that may wait.
+func (c *Client) PublishDue(ctx context.Context, authority string) (ca.List, error) {
+	return do[ca.List](ctx, c, call{method: http.MethodPost, path: "crls/" + segment(authority), body: struct {
+		Due bool `json:"due"`
+	}{true}})
+}
+
 // Lists gives numbers and dates of the published lists.
 func (c *Client) Lists(ctx context.Context) ([]ca.ListHead, error) {
 	list, err := do[items[ca.ListHead]](ctx, c, call{method: http.MethodGet, path: "crls"})

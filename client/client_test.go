@@ -147,8 +147,8 @@ func (d *desk) PublishFeed(_ context.Context, _ ca.Actor, authority string) (ca.
 	return ca.Feed{Authority: authority, Number: 7}, d.err
 }
 
-func (d *desk) PublishList(_ context.Context, _ ca.Actor, authority string, days int) (ca.List, error) {
-	return ca.List{Authority: authority, Number: int64(days), NextUpdate: clock}, d.err
+func (d *desk) PublishList(_ context.Context, _ ca.Actor, q ca.ListWish) (ca.List, error) {
+	return ca.List{Authority: q.Authority, Number: int64(q.Days), NextUpdate: clock}, d.err
 }
 
 func (d *desk) Published(authority string) (ca.ListHead, bool) {

@@ -70,9 +70,9 @@ type Options struct {
 	Archive Archive
 	// Space says how many octets the book's disk has free, and in all. It may be nil.
 	Space func() (free, total int64, err error)
-	// Publish has the list of an authority made and published, valid for so many days,
-	// zero for the usual. It may be nil where nothing is published.
-	Publish func(ctx context.Context, authority string, days int) (ca.List, error)
+	// Publish has lists of an authority made and published, and gives the complete one, or
+	// the delta if that was not among them. It may be nil where nothing is published.
+	Publish func(ctx context.Context, q ca.ListWish) (ca.List, error)
 	// PlanList says what Publish would have made now; it is there if that is.
 	PlanList func(ctx context.Context, authority string, days int) (ca.List, error)
 	// Revoked is told of each authority whose certificate was revoked, and why; it must

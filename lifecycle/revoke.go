@@ -171,14 +171,14 @@ func (r *Registrar) await(ctx context.Context, done <-chan error) error {
 	}
 }
 
-// PublishList has the complete list of an authority made and published now. The
-// error is a Problem: E1305 for want of a role, E2101 for an unknown authority,
+// PublishList has lists of an authority made and published now, and gives the complete one,
+// or the delta if that was not among them. The error is a Problem: E1305 for want of a role, E2101 for an unknown authority,
 // E3001 while its key is locked.
-func (r *Registrar) PublishList(ctx context.Context, who ca.Actor, authority string, days int) (ca.List, error) {
+func (r *Registrar) PublishList(ctx context.Context, who ca.Actor, q ca.ListWish) (ca.List, error) {
 	if err := r.mayPublish(ctx, who); err != nil {
 		return ca.List{}, err
 	}
-	return r.o.Publish(ctx, authority, days)
+	return r.o.Publish(ctx, q)
 }
 
 // PlanList says what list PublishList would make now. The error is as there.

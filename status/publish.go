@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chancery/ca"
@@ -56,6 +57,8 @@ type Signer interface {
 type Publisher struct {
 	o      Options
 	signer Signer
+
+	running atomic.Bool // whether Run is
 
 	// making is held while a list is made and put in its place.
 	making sync.Mutex
@@ -145,6 +148,8 @@ func (p *Publisher) wants(authority string) (part ca.ListPart, due bool) {
 // when it has ended: one that is retired lists on (BK-05). A certificate that ends stays
 // on the list of the day, and is on no later one (RV-05).
 func (p *Publisher) Run(ctx context.Context) error {
+	p.running.Store(true)
+	defer p.running.Store(false)
 	for first := true; ; first = false {
 		next := p.round(ctx, first)
 		t := time.NewTimer(next)
@@ -202,24 +207,34 @@ func (p *Publisher) later(authority string, err error) time.Duration {
 	return tryAgain
 }
 
-// Publish has all lists of an authority made and puts them in their places, each whole,
+// Publish has lists of an authority made and puts them in their places, each whole,
 // once it is on stable storage: a reader sees the list before or this one. An older
 // list never takes the place of a newer one. What cannot be made now, Run makes
-// later.
-func (p *Publisher) Publish(ctx context.Context, authority string, days int) (ca.List, error) {
-	l, err := p.publish(ctx, ca.ListWish{Authority: authority, Days: days})
+// later. It gives the complete list, or the delta if that was not made.
+func (p *Publisher) Publish(ctx context.Context, q ca.ListWish) (ca.List, error) {
+	l, err := p.publish(ctx, q)
 	if err != nil {
 		p.nudge()
 	}
 	return l, err
 }
 
-// publish gives the complete list, if that was one of the part. A reader who has the lists
-// of two moments is told no wrong: the complete one stands by itself, and a delta that is
-// as old as it, or older, is put upon nothing (RFC 5280 §5.2.4).
-func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (complete ca.List, err error) {
+// publish does what Publish says. A reader who has the lists of two moments is told no
+// wrong: the complete one stands by itself, and a delta that is as old as it, or older, is
+// put upon nothing (RFC 5280 §5.2.4).
+func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, err error) {
 	p.making.Lock()
 	defer p.making.Unlock()
+	if q.Part == ca.DueLists {
+		var due bool
+		if q.Part, due = p.wants(q.Authority); !due { // Run was faster
+			h, err := p.head(q.Authority)
+			return ca.List{Authority: q.Authority, Number: h.number, ThisUpdate: h.this, NextUpdate: h.next}, err
+		}
+		if q.Part == ca.NewsLists && !p.running.Load() {
+			q.Part = ca.ChangedLists // nobody is there to make the complete list later
+		}
+	}
 	p.take(q.Authority, q.Part)
 	defer func() {
 		if err != nil {
@@ -227,15 +242,15 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (complete ca.Lis
 		}
 	}()
 	err = p.signer.Lists(ctx, q, func(l ca.List, body io.Reader) error {
-		if l.Scope == ca.CompleteList {
-			complete = l
+		if l.Scope == ca.CompleteList || l.Scope == ca.DeltaList && told.Number == 0 {
+			told = l
 		}
 		if before, err := p.head(l.Name()); err == nil && before.number >= l.Number {
 			return fmt.Errorf("the signer gave list %d of %s, and list %d is published", l.Number, l.Name(), before.number)
 		}
 		return Place(p.o.Lists, l.Name(), io.LimitReader(body, maxList))
 	})
-	return complete, err
+	return told, err
 }
 
 // Place puts a list of a name (ca.ListName) into a directory of lists, in one step.

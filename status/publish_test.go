@@ -174,13 +174,13 @@ func FuzzHead(f *testing.F) {
 func TestRV04_AnOlderListNeverReplacesANewerOne(t *testing.T) {
 	m, dir := newMaker(t), t.TempDir()
 	p := m.publisher(dir)
-	first, err := p.Publish(t.Context(), "issuing-g1", 0)
+	first, err := p.Publish(t.Context(), ca.ListWish{Authority: "issuing-g1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	keeps := func(what string) {
 		t.Helper()
-		if _, err := p.Publish(t.Context(), "issuing-g1", 0); err == nil {
+		if _, err := p.Publish(t.Context(), ca.ListWish{Authority: "issuing-g1"}); err == nil {
 			t.Errorf("%s was published", what)
 		}
 		if h, err := p.head("issuing-g1"); err != nil || h.number != first.Number {
@@ -235,7 +235,7 @@ func TestRV02_ListsAreKeptFresh(t *testing.T) {
 		// Somebody else's try fails; the list follows nevertheless.
 		m.fails(ca.Locked(ca.E3001, "locked", ""))
 		p.Revoked("issuing-g1", ca.Superseded)
-		if _, err := p.Publish(ctx, "issuing-g1", 0); err == nil {
+		if _, err := p.Publish(ctx, ca.ListWish{Authority: "issuing-g1"}); err == nil {
 			t.Error("published while the key is locked")
 		}
 		time.Sleep(time.Hour)
@@ -309,6 +309,35 @@ func TestRV02_ABigListIsNotMadeForEachRevocation(t *testing.T) {
 	})
 }
 
+// Who revokes has published what is due, and no long list for each certificate; where nobody
+// makes it later it is made at once.
+func TestRV02_WhoRevokesPublishesWhatIsDue(t *testing.T) {
+	m, due := newMaker(t), ca.ListWish{Authority: "issuing-g1", Part: ca.DueLists}
+	p := m.publisher(t.TempDir())
+	publishes := func(what string, want ca.ListScope, parts ...ca.ListPart) {
+		t.Helper()
+		l, err := p.Publish(t.Context(), due)
+		if err != nil || l.Scope != want || l.Number != m.number || !slices.Equal(m.parts, parts) {
+			t.Errorf("%s: %+v, %v, by the parts %q", what, l, err, m.parts)
+		}
+		m.parts = nil
+	}
+	publishes("before there is a list", ca.CompleteList, ca.AllLists)
+	publishes("when nothing was revoked since", ca.CompleteList)
+	p.Revoked("issuing-g1", ca.Superseded)
+	publishes("a revocation", ca.CompleteList, ca.ChangedLists)
+	m.padding = bigList
+	p.Revoked("issuing-g1", ca.Superseded)
+	publishes("as the list becomes big", ca.CompleteList, ca.ChangedLists)
+	p.Revoked("issuing-g1", ca.Superseded)
+	publishes("a revocation on a big list, while nothing runs", ca.CompleteList, ca.ChangedLists)
+	p.running.Store(true)
+	p.Revoked("issuing-g1", ca.Superseded)
+	publishes("a revocation on a big list", ca.DeltaList, ca.NewsLists)
+	p.Revoked("issuing-g1", ca.CACompromise)
+	publishes("a compromise", ca.CompleteList, ca.ChangedLists)
+}
+
 // BK-05, R2: a generation that was just made has its list soon, also as standby, and
 // one that is retiring or retired keeps it; one that has ended or is somebody else's is
 // not asked for.
@@ -354,7 +383,7 @@ func TestAListIsServedWhateverTheBookDoes(t *testing.T) {
 	if w := ask(h, "GET", "/pki/issuing-g1.crl"); w.Code != http.StatusNotFound {
 		t.Errorf("before there is one: %d", w.Code)
 	}
-	if _, err := m.publisher(dir).Publish(t.Context(), "issuing-g1", 0); err != nil {
+	if _, err := m.publisher(dir).Publish(t.Context(), ca.ListWish{Authority: "issuing-g1"}); err != nil {
 		t.Fatal(err)
 	}
 	w := ask(h, "GET", "/pki/issuing-g1.crl")
@@ -386,7 +415,7 @@ func TestAListIsServedWhateverTheBookDoes(t *testing.T) {
 // A service that is killed leaves what is in the folder at that moment.
 func TestAListThatIsBeingWrittenHasNoNameYet(t *testing.T) {
 	m, dir := newMaker(t), t.TempDir()
-	if _, err := m.publisher(dir).Publish(t.Context(), "issuing-g1", 0); err != nil {
+	if _, err := m.publisher(dir).Publish(t.Context(), ca.ListWish{Authority: "issuing-g1"}); err != nil {
 		t.Fatal(err)
 	}
 	list, err := os.ReadFile(listPath(dir, "issuing-g1"))

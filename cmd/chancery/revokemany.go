@@ -238,11 +238,13 @@ func (a *app) refs(path string) ([]string, error) {
 func (a *app) published(ctx context.Context, k *client.Client, authority string) (string, error) {
 	var l ca.List
 	err := a.during(ctx, "publish", func() (err error) {
-		l, err = k.PublishList(ctx, authority, 0)
+		l, err = k.PublishDue(ctx, authority)
 		return err
 	})
 	var p *ca.Problem
 	switch {
+	case err == nil && l.Scope == ca.DeltaList:
+		return fmt.Sprintf("; delta %d of %s is published, and the complete list follows within a quarter of an hour", l.Number, l.Authority), nil
 	case err == nil:
 		return fmt.Sprintf("; list %d of %s is published", l.Number, l.Authority), nil
 	case errors.As(err, &p) && p.Code == ca.E1306: // who has no account needs none
