@@ -42,6 +42,8 @@ type Config struct {
 	Accounts Accounts `toml:"accounts"`
 	// Publish is where copies go of what everybody may fetch.
 	Publish Publish `toml:"publish"`
+	// Lists is who may fetch lists; without it everybody.
+	Lists Lists `toml:"lists"`
 	// Lookup is what everybody may know of a certificate.
 	Lookup Lookup `toml:"lookup"`
 }
@@ -85,6 +87,8 @@ var settings = [...]setting{
 	{"publish.hook", func(c *Config) *string { return &c.Publish.Hook }, faultOfPath},
 	{"publish.web", func(c *Config) *string { return &c.Publish.Web }, faultOfPaths},
 	{"publish.feed", func(c *Config) *string { return &c.Publish.Feed }, faultOfChoice},
+	{"lists.allow", func(c *Config) *string { return &c.Lists.Allow }, faultOfNetworks},
+	{"lists.clients", func(c *Config) *string { return &c.Lists.Clients }, faultOfChoice},
 	{"lookup.names", func(c *Config) *string { return &c.Lookup.Names }, faultOfChoice},
 	{"lookup.text", func(c *Config) *string { return &c.Lookup.Text }, faultOfChoice},
 }

@@ -56,6 +56,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"a feed of neither", "", "CHANCERY_PUBLISH_FEED=on", "publish.feed is neither"},
 		{"a choice of neither", "[publish]\npem = \"true\"\n", "", "neither \"yes\" nor \"no\""},
 		{"a web root that is none", "", "CHANCERY_PUBLISH_WEB=/var/www, www", "publish.web has a part that is not a path"},
+		{"an address that is no network", "[lists]\nallow = \"10.0.0.0/8, 10.1.2.3\"\n", "", "lists.allow has a part that is not a network"},
+		{"a network with a host", "", "CHANCERY_LISTS_ALLOW=10.1.2.3/8", "lists.allow has a part that is not a network"},
 		{"a port by name", "listen_http = \":http\"\n", "", "no port"},
 		{"a port too large", "", "CHANCERY_LISTEN_HTTP=:65536", "no port"},
 		{"a switch that is no word", "listen = \"no\"\n", "", `"off" listens nowhere`},

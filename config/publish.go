@@ -3,6 +3,7 @@
 package config
 
 import (
+	"net/netip"
 	"path/filepath"
 	"strings"
 
@@ -26,6 +27,15 @@ type Publish struct {
 	// Each costs a leaf of the log and the reading of all that is live, every hour and after
 	// each revocation (docs/feed.md).
 	Feed string `toml:"feed"`
+}
+
+// Lists say who may fetch revocation lists and feeds. OCSP stays open.
+type Lists struct {
+	// Allow names networks, with commas between, such as 10.0.0.0/8, 2001:db8::/32.
+	Allow string `toml:"allow"`
+	// Clients lets those have them too who bring a certificate of ours to ListenMTLS: Yes
+	// or No.
+	Clients string `toml:"clients"`
 }
 
 // Lookup says what the public page /lookup shows beside how a certificate stands. Owners are
@@ -66,6 +76,15 @@ func faultOfPaths(s string) string {
 	for _, one := range List(s) {
 		if detail := faultOfPath(one); detail != "" {
 			return "has a part that " + detail
+		}
+	}
+	return ""
+}
+
+func faultOfNetworks(s string) string {
+	for _, one := range List(s) {
+		if p, err := netip.ParsePrefix(one); err != nil || p != p.Masked() {
+			return "has a part that is not a network such as 10.0.0.0/8, without a host in it"
 		}
 	}
 	return ""

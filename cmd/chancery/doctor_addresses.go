@@ -51,7 +51,7 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 	if named, served := ports(s); named == served && p.serves(ctx) {
 		own = hostAt(s.PKIURL)
 	}
-	answered, silent := 0, map[string]int{}
+	answered, limited, silent := 0, 0, map[string]int{}
 	for i, one := range all {
 		if i == maxAsked {
 			found = append(found, warning("", "%d more addresses were not fetched", len(all)-maxAsked))
@@ -63,6 +63,10 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 			continue
 		}
 		body, err := fetchAddress(ctx, one.url)
+		if errors.Is(err, errLimited) && listsLimited(s) {
+			limited++ // this machine's address is not among those of lists.allow
+			continue
+		}
 		var unanswered *url.Error
 		if errors.As(err, &unanswered) {
 			silent[host]++
@@ -83,6 +87,9 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 		if n > 1 {
 			found = append(found, warning("", "%s at %s not fetched, since it does not answer", counted(n-1, "more address"), host))
 		}
+	}
+	if limited > 0 {
+		found = append(found, ok("%s refused to this machine, as lists.allow says", counted(limited, "list")))
 	}
 	if answered > 0 {
 		found = append(found, ok("%s answer with what certificates say is there", counted(answered, "address")))

@@ -41,6 +41,9 @@ func lookAtPublication(ctx context.Context, p *patient) (found []finding) {
 			found = append(found, secretsIn(ctx, place)...)
 		}
 	}
+	if c := p.chronicle(ctx); c.err == nil {
+		found = append(found, p.limits(c.authorities)...)
+	}
 	if len(found) == 0 {
 		return []finding{ok("nothing is published beside the plain listener")}
 	}

@@ -58,7 +58,7 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 		return err
 	}
 	if public != nil {
-		group.Go(func() error { return status.Serve(ctx, public, f.ocsp.Beside(f.public), log, stopWait/2) })
+		group.Go(func() error { return status.Serve(ctx, public, f.ocsp.Beside(f.open), log, stopWait/2) })
 		group.Go(func() error { return unlessCanceled(f.ocsp.Run(ctx)) })
 		// Lists are kept fresh where somebody can fetch them; a command that is alone
 		// publishes when it is told to.
@@ -109,6 +109,7 @@ type front struct {
 	registrar *lifecycle.Registrar
 	publisher *status.Publisher
 	public    http.Handler // what everybody may fetch
+	open      http.Handler // the same for who has not signed in, with the limit of lists
 	ocsp      *status.OCSP
 	vouched   *lifecycle.Vouched
 	outlet    outlet
@@ -177,6 +178,9 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {
+		return f, errors.Join(err, f.book.Close())
+	}
+	if f.open, err = l.limited(f, log); err != nil {
 		return f, errors.Join(err, f.book.Close())
 	}
 	return f, nil

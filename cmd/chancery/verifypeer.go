@@ -164,6 +164,9 @@ func unarmoured(body []byte) []byte {
 	return body
 }
 
+// errLimited says that an address answers, and not to us.
+var errLimited = errors.New("it is not for everybody (403)")
+
 // fetchAddress gets what is at an address that a certificate carries, by plain HTTP, where
 // lists must be (RFC 5280 §8): whoever changes it on the way breaks its signature.
 // Redirections are not followed, nor are proxies asked: an address in a stranger's
@@ -184,6 +187,9 @@ func fetchAddress(ctx context.Context, address string) ([]byte, error) {
 		return nil, err
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusForbidden {
+		return nil, errLimited
+	}
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer is %s", ca.Show(answer.Status))
 	}
