@@ -17,12 +17,13 @@ import (
 // opened before the segments were listed: its CRL leaf was durable before it was
 // signed, so the segments have it then.
 type PublishedList struct {
-	Authority string
-	Number    int64
+	// Name is the list's, as ca.ListName has it.
+	Name   string
+	Number int64
 	// TBS is the SHA-256 of its to-be-signed bytes.
 	TBS ca.Digest
 	// Has tells whether a serial number is on it. It is asked once for each step that
-	// the log has of the authority.
+	// the log has of the authority; of a complete list alone.
 	Has func(ca.Serial) (bool, error)
 	// Damage is why the file is no list that could be read; it has none of the rest then.
 	Damage error
@@ -52,7 +53,7 @@ type Lists struct {
 type ListAgreement struct {
 	// Made counts the lists that the log knows.
 	Made int64 `json:"made"`
-	// Newest are, by authority, the newest list of the log and the published one.
+	// Newest are, by authority, the newest complete list of the log and the published one.
 	Newest []NewestList `json:"newest"`
 	// Count is the number of differences, First the first MaxDifferences of them.
 	Count int64        `json:"differences"`
@@ -69,14 +70,13 @@ type NewestList struct {
 	Published int64 `json:"published,omitempty"`
 }
 
-// A listed is an authority and its lists so far.
+// A listed is the lists of a name so far: the complete ones of an authority, or its deltas,
+// or those of a shard.
 type listed struct {
 	name   string
 	number int64
 	leaf   int64     // of the newest list
 	this   time.Time // likewise
-	// others are the numbers of its lists that are not complete.
-	others map[ca.ListScope]int64
 	// published is held against the log until its leaf was met.
 	published *PublishedList
 	met       bool
@@ -94,12 +94,12 @@ type missed struct {
 	ends   time.Time
 }
 
-// NewLists makes Lists of what is published, of each authority once; without any, the
+// NewLists makes Lists of what is published, of each name once; without any, the
 // log alone is looked at.
 func NewLists(published []PublishedList) *Lists {
 	l := &Lists{byName: map[string]*listed{}, byKey: map[ca.Digest]*listed{}}
 	for _, p := range published {
-		l.of(p.Authority).published = &p
+		l.of(p.Name).published = &p
 	}
 	return l
 }
@@ -120,7 +120,9 @@ func (l *Lists) Agreement() ListAgreement {
 				out.add(Difference{Leaf: a.leaf, What: fmt.Sprintf("list %d of %s is published, and is not on the log, whose newest is %d", p.Number, name, a.number)})
 			}
 		}
-		out.Newest = append(out.Newest, n)
+		if _, scope, _ := ca.SplitListName(name); scope == ca.CompleteList {
+			out.Newest = append(out.Newest, n)
+		}
 	}
 	return out
 }
@@ -229,21 +231,12 @@ func (l *Lists) list(r Record) {
 		l.out.add(Difference{Leaf: index, What: "the leaf does not say which list was made"})
 		return
 	}
-	a := l.of(body.Authority)
-	l.byKey[r.Leaf.Issuer] = a
-	last := a.number
-	if body.Scope != ca.CompleteList {
-		last = a.others[body.Scope]
+	a := l.of(body.Name())
+	if body.Scope == ca.CompleteList {
+		l.byKey[r.Leaf.Issuer] = a
 	}
-	if body.Number <= last {
-		l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s follows list %d: numbers must rise (RV-04)", body.Number, body.Name(), last)})
-	}
-	if body.Scope != ca.CompleteList {
-		if a.others == nil {
-			a.others = map[ca.ListScope]int64{}
-		}
-		a.others[body.Scope] = max(last, body.Number)
-		return // what is on it is on the complete list, which is held against the log
+	if body.Number <= a.number {
+		l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s follows list %d: numbers must rise (RV-04)", body.Number, a.name, a.number)})
 	}
 	if body.Leaves > 0 {
 		a.later(body.Leaves)
@@ -251,7 +244,7 @@ func (l *Lists) list(r Record) {
 	if p := a.published; p != nil && !a.met && p.Number == body.Number {
 		a.met = true
 		if p.TBS == r.Leaf.Digest {
-			l.lacks(a, index)
+			l.lacks(a, index) // what is on the others is on the complete one
 		} else {
 			l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s is published, and is not the one that was made: its SHA-256 is not %s", p.Number, a.name, r.Leaf.Digest)})
 		}

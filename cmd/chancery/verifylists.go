@@ -32,15 +32,22 @@ func openLists(dir string) (lists []audit.PublishedList, close func() error, err
 	for _, name := range names {
 		l, err := status.Open(dir, name)
 		if err != nil {
-			lists = append(lists, audit.PublishedList{Authority: name, Damage: err})
+			lists = append(lists, audit.PublishedList{Name: name, Damage: err})
+			continue
+		}
+		tbs, err := l.TBS()
+		if _, scope, _ := ca.SplitListName(name); scope != ca.CompleteList {
+			if err := errors.Join(err, l.Close()); err != nil {
+				return nil, close, errors.Join(err, close())
+			}
+			lists = append(lists, audit.PublishedList{Name: name, Number: l.Number, TBS: tbs})
 			continue
 		}
 		open = append(open, l)
-		tbs, err := l.TBS()
 		if err != nil {
 			return nil, close, errors.Join(err, close())
 		}
-		lists = append(lists, audit.PublishedList{Authority: name, Number: l.Number, TBS: tbs, Has: l.Has})
+		lists = append(lists, audit.PublishedList{Name: name, Number: l.Number, TBS: tbs, Has: l.Has})
 	}
 	return lists, close, nil
 }

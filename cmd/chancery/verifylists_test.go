@@ -110,7 +110,7 @@ func TestRV05_APublishedListHasEachSerialThatTheLogRevokes(t *testing.T) {
 	// The one before, under the new one's name, is what a signer would have made that
 	// forgot the revocation.
 	for _, forgets := range []bool{false, true} {
-		p := audit.PublishedList{Authority: "issuing-g1", Number: l.Number, TBS: tbs, Has: l.Has}
+		p := audit.PublishedList{Name: "issuing-g1", Number: l.Number, TBS: tbs, Has: l.Has}
 		if forgets {
 			empty, err := status.Open(dir, "root-g1")
 			if err != nil {
