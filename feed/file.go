@@ -167,10 +167,10 @@ func Parse(file, base []byte) (*Feed, error) {
 const HeadSize = atTables
 
 // Describe reads what a file says of itself from its first octets; nothing vouches for
-// it. The authority's name is not in it.
-func Describe(begin []byte) (about ca.Feed, err error) {
+// it. Its issuer is the SHA-256 of a key: the authority's name is not in it.
+func Describe(begin []byte) (about ca.Feed, issuer ca.Digest, err error) {
 	if len(begin) < HeadSize || string(begin[:len(tag)]) != tag {
-		return about, errors.New("this is not a revocation feed of version 1")
+		return about, issuer, errors.New("this is not a revocation feed of version 1")
 	}
 	long := func(at int) int64 { return int64(binary.BigEndian.Uint64(begin[at:])) } //nolint:gosec // refused below
 	about = ca.Feed{
@@ -178,9 +178,9 @@ func Describe(begin []byte) (about ca.Feed, err error) {
 		Live: int64(binary.BigEndian.Uint32(begin[atLive:])), Revoked: int64(binary.BigEndian.Uint32(begin[atRevoked:])),
 	}
 	if about.Number <= 0 || about.Base < 0 {
-		return about, errors.New("a feed's number is not positive")
+		return about, issuer, errors.New("a feed's number is not positive")
 	}
-	return about, nil
+	return about, ca.Digest(begin[atIssuer:atNumber]), nil
 }
 
 // parse reads a file by itself.

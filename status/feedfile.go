@@ -58,7 +58,7 @@ func openFeed(dir, authority string, delta bool) (*os.File, ca.Feed, error) {
 	begin := make([]byte, feed.HeadSize)
 	if _, err = io.ReadFull(f, begin); err == nil {
 		var about ca.Feed
-		if about, err = feed.Describe(begin); err == nil && (about.Base != 0) == delta {
+		if about, _, err = feed.Describe(begin); err == nil && (about.Base != 0) == delta {
 			about.Authority = authority
 			_, err = f.Seek(0, io.SeekStart)
 			return f, about, err
@@ -83,7 +83,7 @@ func placeFeed(dir, authority string, delta bool, file io.ReadSeeker) error {
 	if _, err := io.ReadFull(file, begin); err != nil {
 		return fmt.Errorf("publish a feed of %s: %w", authority, err)
 	}
-	about, err := feed.Describe(begin)
+	about, _, err := feed.Describe(begin)
 	if err != nil {
 		return fmt.Errorf("publish a feed of %s: %w", authority, err)
 	}

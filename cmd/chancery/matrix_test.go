@@ -99,6 +99,7 @@ func (m *matrix) rulings() map[string]ruling {
 		"listCRLs":        {needs: access.ReadPolicy},
 		"getCRL":          {needs: access.ReadPolicy, objects: "authorities"},
 		"publishCRL":      {needs: access.PublishList, objects: "signing", body: constant(`{}`)},
+		"publishFeed":     {needs: access.PublishList, objects: "signing", body: constant(`{}`)},
 
 		"listEvents":      {needs: access.ReadLog},
 		"listLeaves":      {needs: access.ReadLog},

@@ -106,7 +106,7 @@ func (a *app) root() *cobra.Command {
 	c.AddCommand(
 		a.initCommand(), a.serveCommand(), a.statusCommand(), a.signCommand(), a.issueCommand(),
 		a.renewCommand(), a.listCommand(), a.showCommand(), a.revokeCommand(), a.unholdCommand(), a.annotateCommand(),
-		a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.ocspCommand(), a.caCommand(), a.profileCommand(),
+		a.verifyCommand(), a.trustCommand(), a.crlCommand(), a.ocspCommand(), a.feedCommand(), a.caCommand(), a.profileCommand(),
 		a.policyCommand(), a.auditCommand(), a.runCommand(), a.keyCommand(), a.doctorCommand(),
 		a.recoverCommand(), a.tokenCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(),
 		a.explainCommand(), a.versionCommand(), a.manCommand(), a.configCommand(),

@@ -20,7 +20,7 @@ const ours = ""
 // what is typed behind it. A verb that is not listed fails the test.
 var shapes = map[string]struct{ schema, line string }{
 	"list": {"CertificatePage", "--limit 2"}, "show": {"Issued", "nas.lab.example"}, "status": {"Status", ""}, "whoami": {"Identity", ""},
-	"ca list": {"[]Authority", ""}, "ca show": {"Authority", "root-g1"}, "ca bundle": {"Bundle", ""}, "crl show": {"[]ListHead", ""}, "crl fetch": {"[]ListHead", ""}, "crl publish": {"[]List", "--ca issuing-g1"},
+	"ca list": {"[]Authority", ""}, "ca show": {"Authority", "root-g1"}, "ca bundle": {"Bundle", ""}, "crl show": {"[]ListHead", ""}, "crl fetch": {"[]ListHead", ""}, "crl publish": {"[]List", "--ca issuing-g1"}, "feed show": {"Feed", "data/front/pki/issuing-g1.delta.feed"}, "feed publish": {"[]Feed", "--ca issuing-g1"},
 	"profile list": {"[]Profile", ""}, "profile show": {"Profile", "server"}, "profile test": {"Plan", "server x.lab.example"}, "profile set": {"Profile", "server --days 60 --yes"},
 	"policy plan": {"Rehearsal", "server.toml"}, "token list": {"[]TokenView", "--all"}, "token create": {"TokenView", "--name third --role requester"},
 	"token revoke": {"TokenView", "ci"}, "annotate": {"Certificate", "nas.lab.example --contact hana@lab.example --tag web"}, "revoke": {"Certificate", "nas.lab.example --confirm nas.lab.example"}, "unhold": {"Certificate", "held.lab.example"},
@@ -32,7 +32,7 @@ var shapes = map[string]struct{ schema, line string }{
 	"recover": {"[]Unknown", ""},
 
 	"audit verify": {ours, ""}, "ca chain": {ours, ""}, "ca export-csr": {ours, ""}, "completion bash": {ours, ""}, "completion fish": {ours, ""}, "completion powershell": {ours, ""},
-	"completion zsh": {ours, ""}, "config check": {ours, ""}, "config path": {ours, ""}, "config show": {ours, ""}, "doctor": {ours, ""}, "explain": {ours, ""}, "init": {ours, ""},
+	"completion zsh": {ours, ""}, "config check": {ours, ""}, "config path": {ours, ""}, "config show": {ours, ""}, "doctor": {ours, ""}, "explain": {ours, ""}, "feed check": {ours, ""}, "init": {ours, ""},
 	"key list": {ours, ""}, "key lock": {ours, ""}, "key unlock": {ours, ""}, "login": {ours, ""}, "logout": {ours, ""}, "man": {ours, ""}, "ocsp check": {ours, ""}, "policy grant": {ours, ""},
 	"policy ocsp": {ours, ""}, "policy refuse-key": {ours, ""}, "policy show": {ours, ""}, "policy sign-in": {ours, ""}, "policy withdraw": {ours, ""}, "run front": {ours, ""}, "run signer": {ours, ""},
 	"serve": {ours, ""}, "trust install": {ours, ""}, "trust remove": {ours, ""}, "trust show": {ours, ""}, "verify": {ours, ""}, "version": {ours, ""},
@@ -42,13 +42,13 @@ var shapes = map[string]struct{ schema, line string }{
 var others = []struct{ line, schema string }{
 	{"sign web.lab.example.csr --dry-run", "Plan"}, {"issue dry.lab.example --dry-run", "Plan"}, {"renew nas.lab.example --dry-run", "Certificate"}, {"revoke nas.lab.example --dry-run", "Certificate"},
 	{"token create --name dry --role requester --dry-run", "TokenView"}, {"profile set server --days 59 --dry-run", "Profile"}, {"ca activate issuing-g2 --dry-run", "Authority"},
-	{"unhold held.lab.example --dry-run", "Certificate"}, {"crl publish --ca issuing-g1 --dry-run", "[]List"},
+	{"unhold held.lab.example --dry-run", "Certificate"}, {"crl publish --ca issuing-g1 --dry-run", "[]List"}, {"feed publish --ca issuing-g1 --dry-run", "[]Feed"},
 }
 
 // beside are what verbs say of their own beyond a resource: what they read out of its
 // certificate or list, and what they know of it from another one.
 var beside = map[string][]string{
-	"ca list": {"list"}, "crl show": {"address", "entries", "reasons", "size"},
+	"ca list": {"list"}, "crl show": {"address", "entries", "reasons", "size"}, "feed show": {"authority", "kind", "issuer", "size"},
 	"ca show": {"fingerprint_sha256", "key_state", "private_part", "public_part", "serial", "set_in", "subject_name"},
 }
 

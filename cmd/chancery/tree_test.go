@@ -26,7 +26,7 @@ const (
 // changes says of every verb what it changes: nothing (reads), or what a dry run of it
 // is typed like, in a founded directory. A verb that is not listed fails the tests.
 var changes = map[string]string{
-	"audit verify": reads, "config check": reads, "config path": reads, "config show": reads, "ca bundle": reads, "ca chain": reads, "ca list": reads, "ca show": reads, "crl show": reads, "crl fetch": reads, "explain": reads, "key list": reads,
+	"audit verify": reads, "config check": reads, "config path": reads, "config show": reads, "ca bundle": reads, "ca chain": reads, "ca list": reads, "ca show": reads, "crl show": reads, "crl fetch": reads, "feed show": reads, "feed check": reads, "explain": reads, "key list": reads,
 	"list": reads, "man": reads, "ocsp check": reads, "policy plan": reads, "policy show": reads, "profile list": reads, "profile show": reads, "profile test": reads,
 	"show": reads, "status": reads, "token list": reads, "trust show": reads, "verify": reads, "version": reads, "whoami": reads,
 	"completion bash": reads, "completion fish": reads, "completion powershell": reads, "completion zsh": reads,
@@ -43,6 +43,7 @@ var changes = map[string]string{
 	"ca revoke":         "issuing-g2 --reason superseded",
 	"ca rollover":       "issuing-g1",
 	"crl publish":       "--ca issuing-g1",
+	"feed publish":      "--ca issuing-g1",
 	"doctor":            "--fix",
 	"init":              "--names other.example --dir other",
 	"issue":             "new.lab.example",
@@ -237,6 +238,7 @@ func stage(t *testing.T) (d tlsDoor, variables []string) {
 	d.done("issue", "held.lab.example")
 	d.done("profile", "set", "server", "--set", "hold=true")
 	d.done("revoke", "held.lab.example", "--reason", "certificateHold", "--confirm", "held.lab.example")
+	d.done("feed", "publish", "--ca", "issuing-g1")
 	d.write("ci.token", d.token("--name", "ci", "--role", "requester")+"\n")
 	d.newJava("cacerts")
 	d.done("policy", "grant", "uid:4712", "--profile", "server", "--dns", "y.lab.example", "--yes")
@@ -305,7 +307,7 @@ func TestT03_ADryRunIsRefusedAsTheDeedIs(t *testing.T) {
 		"revoke nobody.lab.example --confirm x", "renew nobody.lab.example", "renew held.lab.example", "renew nas.lab.example --days 9000", "ca activate nix", "ca retire nix --confirm nix", "ca retire issuing-g1 --confirm issuing-g1",
 		"ca create issuing-g1 --recovery-file words --yes", "ca renew nix --recovery-file words --yes", "ca revoke nix --confirm nix", "ca rollover nix --yes",
 		"ca cross root-g1 --by nix --recovery-file words --yes", "ca import-cert far-g1 lab-root.pem --above lab-root --yes",
-		"crl publish --ca nix", "profile set nix --days 3 --yes", "profile set server --days 9000 --max-days 3 --yes", "recover --void 99 --confirm 99",
+		"crl publish --ca nix", "feed publish --ca nix", "profile set nix --days 3 --yes", "profile set server --days 9000 --max-days 3 --yes", "recover --void 99 --confirm 99",
 		"recover --adopt root.pem", "token create --name x --role nix", "token create --name ci --role requester --days 4000", "token revoke nix", "unhold app.lab.example", "init --names lab.example", "trust install --java nowhere --yes", "logout --context nix", "login https://API --ca lab-root.pem",
 	} {
 		args := strings.Fields(strings.ReplaceAll(line, "API", d.api))
