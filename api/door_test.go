@@ -46,6 +46,7 @@ type desk struct {
 	admitted []ca.Actor
 	shut     error
 	proofs   []ca.KeyProof
+	guesses  []ca.Guess
 	refused  []error // what the door says it refused
 	rows     []ca.Certificate
 }

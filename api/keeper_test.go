@@ -31,6 +31,18 @@ func (d *desk) RevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Cer
 	return c, d.err
 }
 
+func (d *desk) RevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Certificate, error) {
+	d.guesses = append(d.guesses, g)
+	c := d.rows[0]
+	c.Revoked = &ca.Revoked{Reason: g.Reason}
+	return c, d.err
+}
+
+func (d *desk) PlanRevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Certificate, error) {
+	d.guesses = append(d.guesses, g)
+	return d.rows[0], d.err
+}
+
 func (d *desk) PlanRevokeByKey(context.Context, ca.Actor, ca.KeyProof) (ca.Certificate, error) {
 	return d.rows[0], d.err
 }

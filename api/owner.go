@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"chancery/ca"
 )
@@ -17,6 +18,10 @@ type Owner interface {
 	RevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (ca.Certificate, error)
 	// PlanRevokeByKey says what RevokeByKey would do, as far as the book knows.
 	PlanRevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (ca.Certificate, error)
+	// RevokeByChallenge revokes the certificate whose challenge password is known.
+	RevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error)
+	// PlanRevokeByChallenge says what RevokeByChallenge would do, as far as the book knows.
+	PlanRevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error)
 }
 
 // TakesEvidence tells whether a call needs no sign-in, since it brings what proves that its
@@ -35,6 +40,12 @@ func ownerOperations() []operation {
 				"The same statement again changes nothing. docs/revocation.md makes one with openssl.",
 			parameters: []parameter{dryRun}, evident: true, fails: []int{415, 413, 422},
 		}, (*call).revokeByKey),
+		takes(operation{
+			method: http.MethodPost, path: "revocations/by-challenge", id: "revokeByChallenge", group: "revocation", summary: "Revoke a certificate with the challenge password of its request",
+			tell: "Needs no account: the password that the request brought as its challenge password (RFC 2985) proves that its certificate may be revoked. What is wrong " +
+				"with a proof is not said, and after five wrong ones for a certificate the next must wait (429), a quarter of an hour at most.",
+			parameters: []parameter{dryRun}, evident: true, fails: []int{415, 413, 422},
+		}, (*call).revokeByChallenge),
 	}
 }
 
@@ -61,6 +72,44 @@ func (c *call) revokeByKey(body keyRevocation) (ca.Withdrawn, error) {
 		revoke = c.o.Owner.PlanRevokeByKey
 	}
 	of, err := revoke(c.r.Context(), c.who(), ca.KeyProof{Statement: string(body.Statement), Algorithm: body.Algorithm, Signature: body.Signature})
+	if err != nil {
+		return ca.Withdrawn{}, err
+	}
+	return ca.Withdrawn{Certificate: of.PublicName(), Revoked: of.Revoked}, nil
+}
+
+// A challengeRevocation is the body of POST /revocations/by-challenge.
+type challengeRevocation struct {
+	// Certificate is the public name, authority and serial number: issuing-g1-41….
+	Certificate string `json:"certificate"`
+	// Password is the challenge password, in UTF-8 as it stood in the request.
+	Password string `json:"password"`
+	// Reason is unspecified, keyCompromise, affiliationChanged, superseded or
+	// cessationOfOperation.
+	Reason ca.Reason `json:"reason"`
+	// InvalidSince is when it was not to be trusted any more, whole seconds, not after now.
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
+}
+
+// revokeByChallenge answers POST /revocations/by-challenge.
+func (c *call) revokeByChallenge(body challengeRevocation) (ca.Withdrawn, error) {
+	var err error
+	switch {
+	case len(body.Certificate) > maxValue || body.Certificate == "":
+		err = ca.Invalid(ca.E1401, "no certificate is named", "set certificate to its public name: issuing-g1-41…").At("certificate")
+	case len(body.Password) > ca.MaxChallenge || body.Password == "":
+		err = ca.Invalid(ca.E1401, "no challenge password has this length", "send the one that stood in the request").At("password")
+	}
+	if err != nil {
+		c.o.Submitter.Refuse(c.who(), err)
+		return ca.Withdrawn{}, err
+	}
+	revoke := c.o.Owner.RevokeByChallenge
+	if c.planned() {
+		revoke = c.o.Owner.PlanRevokeByChallenge
+	}
+	g := ca.Guess{Certificate: body.Certificate, Password: ca.Private(body.Password), Withdrawal: ca.Withdrawal{Reason: body.Reason, InvalidSince: body.InvalidSince.UTC()}}
+	of, err := revoke(c.r.Context(), c.who(), g)
 	if err != nil {
 		return ca.Withdrawn{}, err
 	}

@@ -102,7 +102,7 @@ func (c *call) plan(q ca.Request, parsed ca.CSR, document string) (ca.Plan, erro
 	if err != nil {
 		return plan, err
 	}
-	if err = proves(q.CSR); err != nil {
+	if err = proves(parsed); err != nil {
 		c.o.Submitter.Refuse(c.who(), err)
 	}
 	return plan, err
@@ -122,7 +122,7 @@ func (c *call) read(o order, id ca.RequestID, key string) (q ca.Request, parsed 
 		return q, parsed, ca.Invalid(ca.E1401, "the body names no profile", "GET /api/v1/profiles lists them").At("profile")
 	}
 	parsed, err = readCSR(o.CSR)
-	q.CSR = parsed.Raw
+	q.CSR, q.Whole = parsed.Raw, parsed.Whole
 	return q, parsed, err
 }
 
@@ -145,7 +145,11 @@ func (o order) end(now time.Time) (time.Time, error) {
 // proves says whether a request's sender holds the key. The signer finds that out (security
 // rule SG-09), and nobody does it twice, as it is the dearest check of all; a dry run, which
 // does not get there, has to tell.
-func proves(der []byte) error {
+func proves(c ca.CSR) error {
+	der := c.Raw
+	if len(c.Whole) > 0 {
+		der = c.Whole
+	}
 	parsed, err := csr.Parse(der)
 	if err == nil {
 		err = csr.Check(parsed)

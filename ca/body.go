@@ -42,6 +42,8 @@ type IntentBody struct {
 	// is reported revoked until then.
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
+	// Challenge is set if the request brought a challenge password.
+	Challenge *Challenge `json:"challenge,omitempty"`
 }
 
 // A FinalBody is the body of a FINAL leaf. The leaf cites the INTENT, and its

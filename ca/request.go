@@ -30,8 +30,15 @@ type Request struct {
 	// Line is the authority line that is wished for; empty takes the profile's. The
 	// profile says which others it takes.
 	Line string `json:"line,omitempty"`
-	// CSR is the PKCS#10 request in DER (RFC 2986), at most MaxCSR octets.
+	// CSR is the PKCS#10 request in DER (RFC 2986), at most MaxCSR octets, without its
+	// challenge password if it had one: it is kept in many places.
 	CSR []byte `json:"csr"`
+	// Whole is the request as it came, if it has a challenge password, which its signature
+	// is over. The signer alone needs it; it is kept nowhere but sealed (Challenge).
+	Whole Private `json:"whole,omitempty"`
+	// Renews is the certificate that is renewed with the key that it has, for whose request
+	// the signer looks on its log where Whole is missing; zero for none.
+	Renews ID `json:"renews,omitempty"`
 	// NotAfter is the wished end; zero takes the profile's usual lifetime.
 	NotAfter time.Time `json:"not_after,omitzero"`
 	// Evidence is what approvals and proofs the request brings; each document is
@@ -54,8 +61,11 @@ func (r Request) Same(other Request) bool {
 // A CSR is a parsed certification request: what was asked, with nothing
 // believed but the syntax. internal/csr makes it.
 type CSR struct {
-	// Raw is the whole request in DER, SPKI the SubjectPublicKeyInfo in DER.
+	// Raw is the request in DER, without its challenge password if it had one, SPKI the
+	// SubjectPublicKeyInfo in DER.
 	Raw, SPKI []byte
+	// Whole is the request as it came, if it has a challenge password, else nil.
+	Whole Private
 	// Key is the SHA-256 of SPKI.
 	Key Digest
 	// KeyType is such as "ecdsa-p256", "rsa-3072", "ed25519".

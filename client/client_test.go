@@ -31,6 +31,7 @@ type desk struct {
 	filter ca.Filter
 	ref    string
 	proof  ca.KeyProof
+	guess  ca.Guess
 	err    error
 }
 
@@ -52,6 +53,18 @@ func (d *desk) RevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Cer
 	c := row
 	c.Revoked = &ca.Revoked{Reason: ca.Superseded}
 	return c, d.err
+}
+
+func (d *desk) RevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Certificate, error) {
+	d.guess = g
+	c := row
+	c.Revoked = &ca.Revoked{Reason: g.Reason}
+	return c, d.err
+}
+
+func (d *desk) PlanRevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Certificate, error) {
+	d.guess = g
+	return row, d.err
 }
 
 func (d *desk) PlanRevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
@@ -357,6 +370,14 @@ func TestProofsArriveWhole(t *testing.T) {
 	d.proof = ca.KeyProof{}
 	if got, err := c.PlanRevokeByKey(t.Context(), p); err != nil || got.Revoked != nil || !reflect.DeepEqual(d.proof, p) {
 		t.Errorf("a dry run: %+v %+v %v", got, d.proof, err)
+	}
+	g := ca.Guess{Certificate: "issuing-g1-0a", Password: ca.Private("secret"), Withdrawal: ca.Withdrawal{Reason: ca.KeyCompromise}}
+	if got, err := c.RevokeByChallenge(t.Context(), g); err != nil || got.Revoked == nil || got.Revoked.Reason != ca.KeyCompromise || !reflect.DeepEqual(d.guess, g) {
+		t.Errorf("%+v %+v %v", got, d.guess, err)
+	}
+	d.guess = ca.Guess{}
+	if got, err := c.PlanRevokeByChallenge(t.Context(), g); err != nil || got.Revoked != nil || !reflect.DeepEqual(d.guess, g) {
+		t.Errorf("a dry run: %+v %+v %v", got, d.guess, err)
 	}
 }
 

@@ -27,3 +27,23 @@ func byKey(p ca.KeyProof) call {
 		Signature []byte `json:"signature"`
 	}{[]byte(p.Statement), p.Algorithm, p.Signature}}
 }
+
+// RevokeByChallenge revokes the certificate with a public name by the challenge password of
+// its request. It needs no token.
+func (c *Client) RevokeByChallenge(ctx context.Context, g ca.Guess) (ca.Withdrawn, error) {
+	return do[ca.Withdrawn](ctx, c, byChallenge(g))
+}
+
+// PlanRevokeByChallenge says how the certificate would stand after RevokeByChallenge; nothing
+// is done, but a wrong password counts.
+func (c *Client) PlanRevokeByChallenge(ctx context.Context, g ca.Guess) (ca.Withdrawn, error) {
+	return do[ca.Withdrawn](ctx, c, byChallenge(g).dry())
+}
+
+func byChallenge(g ca.Guess) call {
+	return call{method: http.MethodPost, path: "revocations/by-challenge", body: struct {
+		Certificate string `json:"certificate"`
+		ca.Withdrawal
+		Password string `json:"password"`
+	}{g.Certificate, g.Withdrawal, string(g.Password)}}
+}

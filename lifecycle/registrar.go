@@ -113,6 +113,8 @@ type Registrar struct {
 	rehearsing chan struct{}
 	// annotating is held while an annotation is changed.
 	annotating chan struct{}
+	// guesses are at challenge passwords.
+	guesses guesses
 	// tokens are those in force.
 	tokens issuedTokens
 	// again are wishes the signer sent back untouched; Run's alone.
@@ -411,7 +413,15 @@ func (r *Registrar) join(q ca.Request) (w *wish, mine bool, err error) {
 
 // proven verifies a request's signature when it is first asked.
 func (r *Registrar) proven(q ca.Request) func() bool {
-	return sync.OnceValue(func() bool { return r.o.Proof(q.CSR) == nil })
+	return sync.OnceValue(func() bool {
+		switch {
+		case len(q.Whole) > 0:
+			return r.o.Proof(q.Whole) == nil
+		case q.Renews != 0: // it was verified when the first certificate was made
+			return true
+		}
+		return r.o.Proof(q.CSR) == nil
+	})
 }
 
 // start takes a new wish to the queue, or answers it at once. What it asks of

@@ -139,7 +139,10 @@ func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certifica
 	if err := sameWish(first, c); err != nil {
 		return w, c, err
 	}
-	w = ca.Request{Door: ca.DoorAPI, Profile: old.Profile, CSR: c.Raw, At: r.o.Now(), From: who}
+	w = ca.Request{Door: ca.DoorAPI, Profile: old.Profile, CSR: c.Raw, Whole: c.Whole, At: r.o.Now(), From: who}
+	if q.CSR == nil {
+		w.Renews = old.ID
+	}
 	if who.Method == ca.MethodPeer {
 		w.Door = ca.DoorCLI
 	}

@@ -109,6 +109,7 @@ func Evident(w ca.Revoking, of, target Proven, now time.Time) error {
 			return err
 		}
 		why = ca.Withdrawal{Reason: s.Reason, InvalidSince: s.InvalidSince}
+	case e.Key == nil && ChallengeProven(e.Challenge, of.Challenge):
 	default:
 		return NotProven()
 	}
@@ -129,4 +130,6 @@ type Proven struct {
 	// Certificate is its public name, Key the digest of its public key.
 	Certificate string
 	Key         ca.Digest
+	// Challenge is that of its request, nil for none.
+	Challenge *ca.Challenge
 }

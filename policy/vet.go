@@ -109,6 +109,9 @@ func Vet(by Rules, r ca.Request, c ca.CSR, now time.Time) (Cleared, error) {
 	for _, what := range c.Dropped {
 		v.notice(what + ": asked for, not taken from requests")
 	}
+	if len(c.Whole) > 0 {
+		v.notice("challenge password: whoever gives it revokes the certificate; a hash of it is kept, and it is not")
+	}
 	return Cleared{&cleared{request: r, draft: v.draft, notices: v.notices}}, nil
 }
 

@@ -33,6 +33,7 @@ type draftee struct {
 	cleared policy.Cleared // after the policy
 	issuer  *authority     // who signs
 	serial  ca.Serial      // of the certificate
+	secret  *ca.Challenge  // what is kept of its challenge password
 	tbs     []byte         // what is linted, journaled, and then signed
 	linted  ca.Digest      // of tbs, taken before it was linted
 	der     []byte         // after signing
@@ -156,7 +157,7 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 		return ca.Refused(ca.E2121, "the policy bundle expired "+rules.bundle.Expires.Format(time.DateOnly), "put a new one in force")
 	}
 	// In the order of the doors, so that a request with two faults hears of the same one.
-	parsed, err := csr.Parse(d.request.CSR)
+	parsed, err := s.request(d)
 	if err != nil {
 		return err
 	}
@@ -190,6 +191,9 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 		return err
 	}
 	if d.serial, err = encode.Serial(s.journal.LogNo(), now, s.Random); err != nil {
+		return err
+	}
+	if d.secret, err = s.challenge(parsed, d.issuer.Key, d.serial); err != nil {
 		return err
 	}
 	draft := d.cleared.Draft()
@@ -240,12 +244,12 @@ func (s *Signer) intend(batch []draftee) error {
 // entry is the leaf and body a wish leaves behind: an INTENT, or a refusal.
 func (d *draftee) entry() (journal.Entry, error) {
 	if d.problem != nil {
-		body, err := json.Marshal(ca.RefusalBody{Request: d.request, Problem: *d.problem})
+		body, err := json.Marshal(ca.RefusalBody{Request: kept(d.request, true), Problem: *d.problem})
 		return journal.Entry{Leaf: audit.Leaf{Kind: audit.Refusal}, Body: body}, err
 	}
 	draft := d.cleared.Draft()
 	body, err := json.Marshal(ca.IntentBody{
-		Wish: d.request, TBS: d.tbs, Authority: d.issuer.Name, Kind: ca.EndEntity,
+		Wish: kept(d.request, false), Challenge: d.secret, TBS: d.tbs, Authority: d.issuer.Name, Kind: ca.EndEntity,
 		Names: draft.Names, Common: draft.Subject.Get(ca.OIDCommonName),
 		Key: draft.Key, KeyType: draft.KeyType, NotBefore: draft.NotBefore, NotAfter: draft.NotAfter,
 	})

@@ -205,7 +205,7 @@ func (s *Signer) evident(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) e
 }
 
 func provenOf(intent audit.Leaf, body ca.IntentBody) policy.Proven {
-	return policy.Proven{Certificate: ca.Certificate{Authority: body.Authority, Serial: intent.Serial}.PublicName(), Key: body.Key}
+	return policy.Proven{Certificate: ca.Certificate{Authority: body.Authority, Serial: intent.Serial}.PublicName(), Key: body.Key, Challenge: body.Challenge}
 }
 
 // judged judges a step of the certificate that an INTENT describes. The caller holds

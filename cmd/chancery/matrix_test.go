@@ -83,6 +83,9 @@ func (m *matrix) rulings() map[string]ruling {
 			owned: true, objects: "certificates", does: either(access.AnnotateOwn, access.AnnotateAny), body: constant(`{"contact":"hana@lab.example"}`), status: http.StatusPreconditionRequired, code: ca.E1401,
 		},
 		"revokeCertificate": {owned: true, objects: "spent", does: either(access.RevokeOwn, access.RevokeAny), body: quote(`{"certificate":%q,"reason":"superseded"}`)},
+		"revokeByChallenge": {
+			evident: true, body: constant(`{"certificate":"","password":"","reason":"superseded"}`), status: http.StatusBadRequest, code: ca.E1401,
+		},
 		"revokeByKey": {
 			evident: true, body: constant(`{"statement":"","algorithm":"ed25519","signature":""}`), status: http.StatusBadRequest, code: ca.E1401,
 		},

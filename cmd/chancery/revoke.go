@@ -26,6 +26,8 @@ type withdrawing struct {
 	dry     bool
 	// key is the file of the certificate's own key, password that of its password.
 	key, password string
+	// challenge is the file of the challenge password.
+	challenge string
 	// search or file name many.
 	search ca.Filter
 	file   string
@@ -33,6 +35,9 @@ type withdrawing struct {
 
 // many tells whether it is not about one certificate, searches whether a search finds them.
 func (q withdrawing) many() bool { return q.file != "" || q.searches() }
+
+// own tells whether it is done without an account.
+func (q withdrawing) own() bool { return q.key != "" || q.challenge != "" }
 
 func (q withdrawing) searches() bool {
 	f := q.search
@@ -59,8 +64,8 @@ func (a *app) revokeCommand() *cobra.Command {
 				return usage("--file names the certificates, and nothing else does", "leave the other flags out")
 			} else if q.password != "" && q.key == "" {
 				return usage("--password-file is for the key that --key names", "leave it out")
-			} else if q.key != "" && q.many() {
-				return usage("--key revokes the one certificate that it belongs to", "chancery revoke --key nas.key nas.pem")
+			} else if q.own() && (q.many() || q.key != "" && q.challenge != "") {
+				return usage("--key and --challenge-file each revoke the one certificate that they belong to", "chancery revoke --key nas.key nas.pem")
 			}
 			var err error
 			if q.Reason, err = ca.ParseReason(reason); err != nil {
@@ -71,7 +76,7 @@ func (a *app) revokeCommand() *cobra.Command {
 			if q.many() {
 				sample = answer{value: []outcome{}, rows: []outcome{}}
 			}
-			if q.key != "" {
+			if q.own() {
 				sample = answer{value: ca.Withdrawn{}}
 			}
 			if err := a.canGive(sample); err != nil {
@@ -79,6 +84,9 @@ func (a *app) revokeCommand() *cobra.Command {
 			}
 			if q.key != "" {
 				return a.byKey(c.Context(), args[0], q)
+			}
+			if q.challenge != "" {
+				return a.byChallenge(c.Context(), args[0], q)
 			}
 			if q.many() { // Ctrl-C stops it, and not the processes that are at it
 				return a.with(context.WithoutCancel(c.Context()), func(_ context.Context, k *client.Client) error { return a.many(c.Context(), k, q) })
@@ -93,6 +101,7 @@ func (a *app) revokeCommand() *cobra.Command {
 	f.BoolVar(&q.dry, "dry-run", false, "say what would be revoked, and revoke nothing")
 	f.StringVar(&q.key, "key", "", "revoke the certificate in FILE by its own private key, in this file; needs no account")
 	f.StringVar(&q.password, "password-file", "", "file with the password of that key")
+	f.StringVar(&q.challenge, "challenge-file", "", "file with the challenge password of the certificate's request; needs no account")
 	f.StringVar(&q.search.Name, "name", "", "all with a name, or below one: *.lab.example")
 	f.StringVar(&q.search.Owner, "owner", "", "all of an account, such as uid:1000")
 	f.StringVar(&q.search.Profile, "profile", "", "all of a profile")
@@ -293,6 +302,11 @@ func effect(c ca.Certificate, why ca.Reason) string {
 	if c.Revoked != nil {
 		return text + fmt.Sprintf("  It is revoked already, since %s, for %s.\n", atTime(c.Revoked.At), c.Revoked.Reason)
 	}
+	return text + consequence(c, why)
+}
+
+// consequence is what revoking for a reason leads to.
+func consequence(c ca.Certificate, why ca.Reason) (text string) {
 	if why == ca.KeyCompromise {
 		text += "  The key is never certified again, and every other certificate of it is revoked too.\n"
 	}

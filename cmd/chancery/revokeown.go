@@ -50,10 +50,52 @@ func (a *app) byKey(ctx context.Context, file string, q withdrawing) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.err, effect(c, q.Reason))
+	return a.revokeOwn(ctx, c, q, ownWay{
+		plan: func(k *client.Client) (ca.Withdrawn, error) { return k.PlanRevokeByKey(ctx, p) },
+		do:   func(k *client.Client) (ca.Withdrawn, error) { return k.RevokeByKey(ctx, p) },
+	})
+}
+
+// byChallenge revokes a certificate by the challenge password of its request.
+func (a *app) byChallenge(ctx context.Context, ref string, q withdrawing) error {
+	var c ca.Certificate
+	if der := certificateIn(ref); der != nil {
+		x, err := x509.ParseCertificate(der)
+		if err != nil {
+			return ca.Invalid(ca.E2501, "the certificate in "+ref+" cannot be read", "use a copy that is whole").Because(err.Error())
+		}
+		if c, err = ownOf(x); err != nil {
+			return err
+		}
+	} else {
+		authority, serial, err := ca.ParsePublicName(ref)
+		if err != nil {
+			return usage("without an account nobody looks names up", "name the certificate's file, or authority and serial number: issuing-g1-41…")
+		}
+		c = ca.Certificate{Authority: authority, Serial: serial, Common: ref}
+	}
+	password, err := readSecret(q.challenge)
+	if err != nil {
+		return err
+	}
+	g := ca.Guess{Certificate: c.PublicName(), Withdrawal: q.Withdrawal, Password: ca.Private(password)}
+	return a.revokeOwn(ctx, c, q, ownWay{
+		plan: func(k *client.Client) (ca.Withdrawn, error) { return k.PlanRevokeByChallenge(ctx, g) },
+		do:   func(k *client.Client) (ca.Withdrawn, error) { return k.RevokeByChallenge(ctx, g) },
+	})
+}
+
+// An ownWay is a way to revoke without an account.
+type ownWay struct {
+	plan, do func(*client.Client) (ca.Withdrawn, error)
+}
+
+// revokeOwn says what will happen, has it confirmed, and revokes.
+func (a *app) revokeOwn(ctx context.Context, c ca.Certificate, q withdrawing, way ownWay) error {
+	fmt.Fprintf(a.err, "  %s   serial …%s\n%s", c.Title(), c.Serial.Tail(), consequence(c, q.Reason))
 	if q.dry {
-		return a.with(ctx, func(ctx context.Context, k *client.Client) error {
-			w, err := k.PlanRevokeByKey(ctx, p)
+		return a.with(ctx, func(_ context.Context, k *client.Client) error {
+			w, err := way.plan(k)
 			if err != nil {
 				return err
 			}
@@ -64,7 +106,7 @@ func (a *app) byKey(ctx context.Context, file string, q withdrawing) error {
 		return err
 	}
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
-		w, err := k.RevokeByKey(ctx, p)
+		w, err := way.do(k)
 		if err != nil {
 			return err
 		}
@@ -80,7 +122,7 @@ func (a *app) byKey(ctx context.Context, file string, q withdrawing) error {
 // the authority's certificate says (RFC 5280 §4.2.2.1), whose last part is the name.
 func ownOf(x *x509.Certificate) (ca.Certificate, error) {
 	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
-	c := ca.Certificate{Serial: serial, Common: x.Subject.CommonName, NotAfter: x.NotAfter, Profile: "by its own key"}
+	c := ca.Certificate{Serial: serial, Common: x.Subject.CommonName, NotAfter: x.NotAfter}
 	for _, address := range x.IssuingCertificateURL {
 		u, bad := url.Parse(address)
 		if bad != nil {

@@ -72,8 +72,10 @@ func (p *Parsed) readAttributes(set cryptobyte.String) error {
 				return err
 			}
 		case oidChallenge:
-			p.Challenge = true
-			p.Dropped = append(p.Dropped, "challenge password")
+			var err error
+			if p.Challenge, err = challenge(values); err != nil {
+				return err
+			}
 		case oidUnstructuredName:
 			p.Dropped = append(p.Dropped, "attribute unstructured name")
 		default:

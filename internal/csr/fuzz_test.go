@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
 	"testing"
 
 	"chancery/ca"
@@ -41,7 +42,13 @@ func FuzzCSR(f *testing.F) {
 			return
 		}
 		reencoded(t, p)
-		if p.Key != sha256.Sum256(p.request.RawSubjectPublicKeyInfo) || !bytes.Equal(p.SPKI, p.request.RawSubjectPublicKeyInfo) || !bytes.Equal(p.Raw, data) {
+		if p.Whole != nil {
+			kept, err := Parse(p.Raw)
+			if err != nil || kept.Challenge != nil || !bytes.Equal(kept.Raw, p.Raw) || kept.Key != p.Key || !slices.Equal(kept.Names, p.Names) || !slices.Equal(kept.Subject, p.Subject) {
+				t.Errorf("what is kept of it is another request: %v", err)
+			}
+		}
+		if p.Key != sha256.Sum256(p.request.RawSubjectPublicKeyInfo) || !bytes.Equal(p.SPKI, p.request.RawSubjectPublicKeyInfo) || !bytes.Equal(whole(p), data) {
 			t.Error("the key is not the one crypto/x509 found")
 		}
 		if len(p.Names) > MaxNames || len(p.Names) > len(p.request.DNSNames)+len(p.request.EmailAddresses)+len(p.request.IPAddresses)+len(p.request.URIs) {
@@ -60,10 +67,18 @@ func FuzzCSR(f *testing.F) {
 	})
 }
 
+// whole is a request as it came.
+func whole(p Parsed) []byte {
+	if p.Whole != nil {
+		return p.Whole
+	}
+	return p.Raw
+}
+
 // reencoded builds the request anew from what was parsed.
 func reencoded(t *testing.T, p Parsed) {
 	t.Helper()
-	parts, _ := split(p.Raw)
+	parts, _ := split(whole(p))
 	info := build(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(0)
 		b.AddBytes(p.request.RawSubject)

@@ -17,9 +17,9 @@ import (
 // read it again. Only Parse makes one; Check refuses the zero value.
 type Parsed struct {
 	ca.CSR
-	// Challenge says that the request carries a challenge password (RFC 2985
-	// §5.4.1). The password itself stays in Raw, which must then be kept encrypted.
-	Challenge bool
+	// Challenge is the challenge password (RFC 2985 §5.4.1) in UTF-8, nil if there is none.
+	// It stands in Whole, and not in Raw.
+	Challenge ca.Private
 	request   *x509.CertificateRequest
 }
 
@@ -60,6 +60,12 @@ func Parse(der []byte) (Parsed, error) {
 		return Parsed{}, err
 	}
 	p.request = request
+	if p.Challenge != nil {
+		if p.Raw, err = withoutChallenge(der); err != nil {
+			return Parsed{}, err
+		}
+		p.Whole = der
+	}
 	return p, nil
 }
 

@@ -337,9 +337,9 @@ func TestWhatIsDroppedIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"an empty subject field", "challenge password", "attribute 1.3.6.1.4.1.311.13.2.3", "attribute unstructured name", "subject key identifier", "extension 1.2.3, which is not in DER"}
-	if !reflect.DeepEqual(p.Dropped, want) || !p.Challenge {
-		t.Errorf("got %q, challenge %v", p.Dropped, p.Challenge)
+	want := []string{"an empty subject field", "attribute 1.3.6.1.4.1.311.13.2.3", "attribute unstructured name", "subject key identifier", "extension 1.2.3, which is not in DER"}
+	if !reflect.DeepEqual(p.Dropped, want) || string(p.Challenge) != "secret" {
+		t.Errorf("got %q, challenge %q", p.Dropped, []byte(p.Challenge))
 	}
 	if got := []ca.Extension{{OID: "2.5.29.32", Value: []byte{5, 0}}, {OID: "1.2.4", Critical: true, Value: []byte{5, 0}}}; !reflect.DeepEqual(p.Extensions, got) {
 		t.Errorf("extensions are %+v, want %+v", p.Extensions, got)
