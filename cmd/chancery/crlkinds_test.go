@@ -4,8 +4,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -108,6 +112,31 @@ func TestR87_EachKindOfListIsAtItsAddress(t *testing.T) {
 	found, _ = h.examined()
 	says(t, found, "lists", failed, "shard:1 of issuing-g2 is not published")
 	h.done("crl", "publish", "--ca", "issuing-g2")
+	if found, code = h.examined("--only", "lists"); code != 0 {
+		t.Errorf("doctor: exit %d, %+v", code, found)
+	}
+}
+
+// R86: lists are valid for as many days as were asked for, numbered, in PEM and in DER, those
+// of an issuing authority and of a root.
+func TestR86_ListsOfChosenValidityInPEMAndDER(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	for authority, days := range map[string]int{"issuing-g1": 10, "root-g1": 300} {
+		line := []string{"crl", "publish", "--ca", authority, "--recovery-file", h.file("words"), "--days"}
+		h.refused("E2112", append(line, fmt.Sprint(map[string]int{"issuing-g1": 11, "root-g1": 366}[authority]))...)
+		h.done(append(line, fmt.Sprint(days))...)
+		kinds := map[string]string{"issuing-g1": "delta", "root-g1": "arl"}
+		for _, kind := range []string{"complete", kinds[authority]} {
+			show := []string{"crl", "show", "--ca", authority, "--kind", kind, "-o"}
+			block, _ := pem.Decode([]byte(h.done(append(show, "pem")...).out))
+			der := []byte(h.done(append(show, "der")...).out)
+			l, err := x509.ParseRevocationList(der)
+			if err != nil || block == nil || !bytes.Equal(block.Bytes, der) || l.Number.Sign() <= 0 || l.NextUpdate.Sub(l.ThisUpdate) != time.Duration(days)*24*time.Hour {
+				t.Errorf("%s of %s: %v to %v, number %v, %v", kind, authority, l.ThisUpdate, l.NextUpdate, l.Number, err)
+			}
+		}
+	}
 }
 
 // R87: the lists of a chain come into one file for servers, from the service or from the

@@ -30,8 +30,8 @@ const (
 	dialWait = 10 * time.Second
 	// fetchWait bounds the fetching of one list.
 	fetchWait = 20 * time.Second
-	// maxFetched bounds one list that is fetched: some 700 000 entries.
-	maxFetched = 32 << 20
+	// maxFetched bounds one list that is fetched: more than a million entries.
+	maxFetched = 64 << 20
 	// maxFetches is how many addresses are asked. They stand in certificates that a
 	// stranger may have written.
 	maxFetches = 8

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"chancery/ca"
+	"chancery/signer/wire"
+)
+
+// All lists of a moment come one after another, each whole, and a reader who does not take
+// one to its end is told so.
+func TestListsPassTheSocketOneAfterAnother(t *testing.T) {
+	r, h := founded(t)
+	c := wire.Dial(r.sign)
+	var scopes []ca.ListScope
+	err := c.Lists(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}, func(l ca.List, body io.Reader) error {
+		der, err := io.ReadAll(body)
+		if err != nil {
+			return err
+		}
+		read, err := x509.ParseRevocationList(der)
+		if err != nil || read.Number.Int64() != l.Number || len(read.Raw) != len(der) {
+			t.Errorf("%s: %d octets, %v", l.Name(), len(der), err)
+		}
+		scopes = append(scopes, l.Scope)
+		return nil
+	})
+	if err != nil || !slices.Equal(scopes, []ca.ListScope{ca.CompleteList, ca.DeltaList}) {
+		t.Errorf("the lists %q: %v", scopes, err)
+	}
+	enough := errors.New("enough")
+	if err := c.Lists(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}, func(ca.List, io.Reader) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("the reader's error: %v", err)
+	}
+	if err := c.Lists(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}, func(ca.List, io.Reader) error { return nil }); err == nil {
+		t.Error("a list that nobody took is no error")
+	}
+	var why *ca.Problem
+	if err := c.Lists(t.Context(), h.Number, ca.ListWish{Authority: "nobody"}, nil); !errors.As(err, &why) || why.Code != ca.E2101 {
+		t.Errorf("of nobody: %v", err)
+	}
+	if l, err := c.PlanList(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}); err != nil || l.Number == 0 {
+		t.Errorf("planned: %+v, %v", l, err)
+	}
+}
+
+// What breaks off, wherever, is never taken for all of the lists.
+func TestListsThatBreakOffAreNotWhole(t *testing.T) {
+	head := []byte("\x00\x00\x00\x3c" + `{"authority":"a-g1","number":7,"entries":0,"size":5}        `)
+	list := slices.Concat(head, []byte("12345"))
+	for name, reply := range map[string]struct {
+		body   []byte
+		length int
+		lists  int
+		whole  bool
+	}{
+		"two lists":                  {slices.Concat(list, list), 2 * len(list), 2, true},
+		"none":                       {nil, 0, 0, true},
+		"cut in the second's head":   {slices.Concat(list, head[:9]), 2 * len(list), 1, false},
+		"cut in the second":          {slices.Concat(list, head, []byte("12")), 2 * len(list), 1, false},
+		"cut between them":           {list, 2 * len(list), 1, false},
+		"a head cut and said so":     {slices.Concat(list, head[:3]), len(list) + 3, 1, false},
+		"a list cut and said so":     {slices.Concat(head, []byte("12")), len(head) + 2, 0, false},
+		"a head that is too long":    {[]byte("\x7f\x00\x00\x00{}"), 6, 0, false},
+		"a head that is none":        {[]byte("\x00\x00\x00\x02[}"), 6, 0, false},
+		"a head with a size below 0": {bytes.Replace(list, []byte(`"size":5}`), []byte(`"size":-5}`), 1)[:len(list)], len(list), 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			l, err := net.Listen("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := &http.Server{ReadTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				answer := http.Response{StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(reply.length), Body: io.NopCloser(bytes.NewReader(reply.body))}
+				_ = answer.Write(conn) // it complains of what is missing
+				_ = conn.Close()
+			})}
+			go server.Serve(l)   //nolint:errcheck // ends with Close
+			defer server.Close() //nolint:errcheck // a test's
+			lists := 0
+			err = wire.Dial(path).Lists(t.Context(), 1, ca.ListWish{}, func(_ ca.List, body io.Reader) error {
+				b, err := io.ReadAll(body)
+				if err == nil && len(b) == 5 {
+					lists++
+				}
+				return err
+			})
+			if (err == nil) != reply.whole || lists != reply.lists {
+				t.Errorf("%d lists, %v", lists, err)
+			}
+		})
+	}
+}
