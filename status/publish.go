@@ -253,7 +253,9 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, e
 	return told, err
 }
 
-// Place puts a list of a name (ca.ListName) into a directory of lists, in one step.
+// Place puts a list of a name (ca.ListName) into a directory of lists, in one step. Two
+// ceremonies may bring theirs in another order than they were made: one that is older than
+// what is there is refused (security rule RV-04).
 func Place(dir, name string, list io.Reader) error {
 	// A restore may have left the folder out: what it holds can be made again.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -264,8 +266,14 @@ func Place(dir, name string, list io.Reader) error {
 		return fmt.Errorf("make the file of a list: %w", err)
 	}
 	size, err := io.Copy(f, list)
+	var h, before head
 	if err == nil {
-		_, err = readHead(f, size) // what is not whole does not end in a number
+		h, err = readHead(f, size) // what is not whole does not end in a number
+	}
+	if err == nil {
+		if before, _ = headOf(dir, name); before.number > h.number { // what cannot be read is replaced
+			err = fmt.Errorf("it is number %d, and number %d is there", h.number, before.number)
+		}
 	}
 	if err == nil {
 		err = f.Replace()
@@ -290,8 +298,10 @@ func authorityName(authority string) bool {
 }
 
 // head reads what the published list says of itself; fs.ErrNotExist if there is none.
-func (p *Publisher) head(name string) (head, error) {
-	f, h, err := open(p.o.Lists, name)
+func (p *Publisher) head(name string) (head, error) { return headOf(p.o.Lists, name) }
+
+func headOf(dir, name string) (head, error) {
+	f, h, err := open(dir, name)
 	if err != nil {
 		return h, err
 	}

@@ -201,6 +201,31 @@ func TestRV04_AnOlderListNeverReplacesANewerOne(t *testing.T) {
 	keeps("an error")
 }
 
+// RV-04: nor does one that somebody else brings; what is damaged is replaced.
+func TestRV04_NobodyPlacesAnOlderList(t *testing.T) {
+	m, dir := newMaker(t), t.TempDir()
+	older := m.list(time.Now(), 7)
+	m.number++
+	newer := m.list(time.Now(), 7)
+	for _, name := range []string{"root-g1", "root-g1.arl"} {
+		if err := errors.Join(Place(dir, name, bytes.NewReader(newer)), Place(dir, name, bytes.NewReader(newer))); err != nil {
+			t.Error(err)
+		}
+		if err := Place(dir, name, bytes.NewReader(older)); err == nil {
+			t.Errorf("an older list took the place of %s", name)
+		}
+		if h, err := headOf(dir, name); err != nil || h.number != m.number {
+			t.Errorf("%s is number %d, %v", name, h.number, err)
+		}
+	}
+	if err := os.WriteFile(listPath(dir, "root-g1"), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Place(dir, "root-g1", bytes.NewReader(older)); err != nil {
+		t.Error(err)
+	}
+}
+
 // RV-02, RV-04: a list at the start, soon after a revocation, and once a day; what
 // cannot be made is tried again.
 func TestRV02_ListsAreKeptFresh(t *testing.T) {
