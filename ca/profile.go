@@ -56,6 +56,9 @@ type Profile struct {
 	// Hold lets its certificates be held: revoked for certificateHold, which alone has a way
 	// back (RV-01).
 	Hold bool `toml:"hold" json:"hold,omitempty"`
+	// RevokeChallenge lets an owner's account revoke only with the challenge password of
+	// the certificate's request, if that brought one (R49).
+	RevokeChallenge bool `toml:"revoke_challenge" json:"revoke_challenge,omitempty"`
 	// Names says which names may be asked for.
 	Names NameRules `toml:"names" json:"names"`
 	// Subject says, per field, what becomes of it.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"chancery/access"
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/policy"
@@ -153,4 +154,19 @@ func (r *Registrar) challengeOf(ctx context.Context, name string) (ca.Certificat
 		return c, nil, err
 	}
 	return c, body.Challenge, nil
+}
+
+// mustShow refuses an account where the profile in force wants the owner to show the challenge
+// password of his request, and it brought one (R49). A CA administrator need not, nor whoever
+// holds the key.
+func (r *Registrar) mustShow(ctx context.Context, v *view, who ca.Actor, c ca.Certificate) error {
+	if !v.profiles[c.Profile].RevokeChallenge || c.Kind != ca.EndEntity || r.may(ctx, who, access.RevokeAny) == nil {
+		return nil
+	}
+	_, kept, err := r.challengeOf(ctx, c.PublicName())
+	if err != nil || kept == nil {
+		return err
+	}
+	return ca.Forbidden(ca.E1305, "this certificate is revoked with the challenge password of its request", "chancery revoke "+c.PublicName()+" --challenge-file FILE; or have a CA administrator revoke it").
+		Because("its profile has revoke_challenge = true")
 }

@@ -58,6 +58,9 @@ func (r *Registrar) toRevoke(ctx context.Context, v *view, who ca.Actor, ref str
 	if err := r.mayRevoke(ctx, who, found.Certificate, why); err != nil {
 		return ca.Certificate{}, err
 	}
+	if err := r.mustShow(ctx, v, who, found.Certificate); err != nil && why.Reason != ca.RemoveFromCRL {
+		return ca.Certificate{}, r.refused(who, err)
+	}
 	return found.Certificate, r.refused(who, r.mayHold(ctx, v, who, found.Certificate, why))
 }
 

@@ -202,3 +202,33 @@ func TestR49_TheCommandRevokesByChallengePassword(t *testing.T) {
 		t.Errorf("by a mere name: %d %s%s", s.code, s.out, s.err)
 	}
 }
+
+// R49: where the profile says so, the owner's account alone does not revoke what has a
+// challenge password; the password does, and a CA administrator, and a request without one
+// is no trap.
+func TestR49_AProfileWantsThePasswordShown(t *testing.T) {
+	t.Parallel()
+	d := newTLSDoor(t)
+	d.done("profile", "set", "server", "--set", "revoke_challenge=true", "--yes")
+	token := d.token("--name", "r", "--role", "requester")
+	name := func(path string) string {
+		d.write("x.pem", d.done("sign", path).out)
+		return fmt.Sprintf("issuing-g1-%x", d.certificateOf("x.pem").SerialNumber)
+	}
+	a, b, c := name(d.challenged("a.lab.example", "first-otter")), name(d.challenged("b.lab.example", "second-otter")), name(d.request("c.lab.example"))
+	post := func(token, path, body string) (string, string) {
+		return d.asked(token, "/api/v1/revocations"+path, "-H", "Content-Type: application/json", "-d", body)
+	}
+	if status, body := post(token, "", `{"certificate":"`+a+`","reason":"superseded"}`); status != "403" || !strings.Contains(body, "E1305") || !strings.Contains(body, "challenge-file") {
+		t.Errorf("by the account alone: %s %s", status, body)
+	}
+	if status, body := post(token, "/by-challenge", `{"certificate":"`+a+`","password":"first-otter","reason":"superseded"}`); status != "200" {
+		t.Errorf("with the password: %s %s", status, body)
+	}
+	if status, body := post(token, "", `{"certificate":"`+c+`","reason":"superseded"}`); status != "200" {
+		t.Errorf("one without a password: %s %s", status, body)
+	}
+	if status, body := post(d.token("--name", "o", "--role", "requester,ca-admin"), "", `{"certificate":"`+b+`","reason":"superseded"}`); status != "200" {
+		t.Errorf("by a CA administrator: %s %s", status, body)
+	}
+}

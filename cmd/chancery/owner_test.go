@@ -164,6 +164,12 @@ func TestR95_TheCommandRevokesByKeyWithoutAnAccount(t *testing.T) {
 	if s := d.done("list", "-q", "--status", "revoked", "--name", "b.lab.example"); strings.Count(s.out, "\n") != 2 { // RV-03
 		t.Errorf("revoked of that key:\n%s", s.out)
 	}
+	d.made("held.lab.example", "ed25519")
+	d.done("profile", "set", "server", "--set", "hold=true", "--yes")
+	d.done("revoke", "held.lab.example", "--reason", "certificateHold", "--confirm", "held.lab.example")
+	if s := away(revoke("held.lab.example", "--reason", "superseded")...); s.code != 0 || !strings.Contains(s.out, "for superseded") {
+		t.Errorf("what is held: %d %s%s", s.code, s.out, s.err)
+	}
 	d.write("x.key", d.read("a.lab.example.key"))
 	if s := away("revoke", "--key", d.file("x.key"), d.file("c.lab.example.pem"), "--confirm", "c.lab.example"); s.code == 0 || !strings.Contains(s.err, "E1309") {
 		t.Errorf("another key: %d %s%s", s.code, s.out, s.err)
@@ -171,7 +177,7 @@ func TestR95_TheCommandRevokesByKeyWithoutAnAccount(t *testing.T) {
 	if s := away(revoke("c.lab.example", "--reason", "certificateHold")...); s.code == 0 || !strings.Contains(s.err, "E2111") {
 		t.Errorf("a hold: %d %s%s", s.code, s.out, s.err)
 	}
-	if by := d.revokers(); strings.Count(by, "key of issuing-g1-") != 3 {
+	if by := d.revokers(); strings.Count(by, "key of issuing-g1-") != 4 {
 		t.Errorf("the log names\n%s", by)
 	}
 }
