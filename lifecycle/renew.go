@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +14,7 @@ import (
 
 	"chancery/access"
 	"chancery/ca"
+	"chancery/policy"
 )
 
 // Renew has a certificate issued once more: the same names, subject, profile and owner, by
@@ -197,13 +199,29 @@ func (r *Registrar) first(ctx context.Context, old ca.Certificate) (ca.CSR, erro
 	return r.o.CSR(der)
 }
 
-// sameWish refuses a request for more than another key.
+// sameWish refuses a request for more than another key. Subjects are compared as verifiers
+// compare them (RFC 5280 §7.1): OpenSSL writes as UTF8String what others write as
+// PrintableString, and the profile decides how it stands in the certificate. Alternative
+// names are a set.
 func sameWish(first, next ca.CSR) error {
-	if slices.Equal(first.Subject, next.Subject) && slices.Equal(first.Names, next.Names) {
+	if policy.SameName(partsOf(first.Subject), partsOf(next.Subject)) && slices.Equal(sorted(first.Names), sorted(next.Names)) {
 		return nil
 	}
 	return ca.Refused(ca.E2204, "a renewal asks for the same names and the same subject", "send a request like the first one, with a new key; anything more is a new request").
 		Because("the first asked for " + ca.Show(first.Subject.String()) + " (security rule PF-08)").At("csr")
+}
+
+// partsOf is a subject as names are compared, each field a part of its own.
+func partsOf(s ca.Subject) policy.DN {
+	out := make(policy.DN, len(s))
+	for i := range s {
+		out[i] = s[i : i+1]
+	}
+	return out
+}
+
+func sorted(names []ca.Name) []ca.Name {
+	return slices.SortedFunc(slices.Values(names), func(a, b ca.Name) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Value, b.Value)) })
 }
 
 // swap commits certificates that replace others together with the others' revocation, while

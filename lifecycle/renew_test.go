@@ -71,6 +71,33 @@ func TestPF08_WhoMayRenewWhat(t *testing.T) {
 	})
 }
 
+// PF-08: a subject is the same however it is spelled (RFC 5280 §7.1), alternative names in
+// any order; any other value, order of fields or name is a new request.
+func TestPF08_ARenewalComparesNamesAsVerifiersDo(t *testing.T) {
+	const o, cn = ca.OIDOrganization, ca.OIDCommonName
+	www, nas := ca.Name{Type: ca.DNS, Value: "www.lab.example"}, ca.Name{Type: ca.DNS, Value: "nas.lab.example"}
+	first := ca.CSR{Subject: ca.Subject{{OID: o, Value: "Lab One"}, {OID: cn, Value: "nas.lab.example", Type: ca.PrintableString}}, Names: []ca.Name{www, nas}}
+	for _, c := range []struct {
+		name  string
+		s     ca.Subject
+		names []ca.Name
+		same  bool
+	}{
+		{"in another string type", ca.Subject{{OID: o, Value: "Lab One", Type: ca.UTF8String}, {OID: cn, Value: "nas.lab.example", Type: ca.UTF8String}}, first.Names, true},
+		{"in another case, with more space", ca.Subject{{OID: o, Value: "LAB  one"}, {OID: cn, Value: "NAS.lab.example"}}, first.Names, true},
+		{"names in another order", first.Subject, []ca.Name{nas, www}, true},
+		{"another value", ca.Subject{{OID: o, Value: "Lab Two"}, first.Subject[1]}, first.Names, false},
+		{"a field in another's place", ca.Subject{first.Subject[1], first.Subject[0]}, first.Names, false},
+		{"a field less", first.Subject[1:], first.Names, false},
+		{"a name less", first.Subject, first.Names[:1], false},
+		{"a name twice in place of two", first.Subject, []ca.Name{nas, nas}, false},
+	} {
+		if err := sameWish(first, ca.CSR{Subject: c.s, Names: c.names}); (err == nil) != c.same {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 // R80: the new certificate and the revocation of the old one are acknowledged together;
 // whoever dies on the way, the old one is never revoked without the new one, and asking
 // again completes it, with one new certificate.
