@@ -17,7 +17,7 @@ import (
 
 func (a *app) ocspCommand() *cobra.Command {
 	c := &cobra.Command{Use: "ocsp", Short: "How certificates stand, said at once", Example: "  chancery ocsp check nas.lab.example"}
-	c.AddCommand(a.ocspCheck())
+	c.AddCommand(a.ocspCheck(), a.ocspStaple())
 	return c
 }
 

@@ -26,6 +26,7 @@ const ocspSkew = 5 * time.Minute
 type ocspAnswer struct {
 	ca.OCSPSingle
 	ProducedAt time.Time
+	DER        []byte // of the whole response
 	Signer     *x509.Certificate
 }
 
@@ -67,7 +68,7 @@ func askOCSP(ctx context.Context, address string, issuer *x509.Certificate, seri
 	if nonced && !bytes.Equal(r.Nonce, q.Nonce) {
 		return out, errors.New("its nonce is another: it may be an old answer")
 	}
-	out.ProducedAt = r.ProducedAt
+	out.ProducedAt, out.DER = r.ProducedAt, body
 	out.OCSPSingle, err = r.Current(id, now, ocspSkew)
 	return out, err
 }

@@ -90,6 +90,11 @@ func (w *watcher) sees(ctx context.Context, mark string, make func() (body []byt
 		w.written = mark
 		fmt.Fprintf(w.err, "%s holds %s\n", w.file.out, told)
 	}
+	return w.run(ctx, mark)
+}
+
+// run runs the command, if it was not told of the mark yet.
+func (w *watcher) run(ctx context.Context, mark string) error {
 	if w.command == "" || w.ran == mark {
 		return nil
 	}
