@@ -59,6 +59,9 @@ type OCSPOptions struct {
 	Responder Responder
 	Log       *slog.Logger
 	Now       func() time.Time
+	// Apart says that another process takes the revocations: each look at the book, and no
+	// call of Changed, tells of them.
+	Apart bool
 	// Age is how long caches on the way may keep an answer, Room what answers may take here
 	// in octets; zero is the default.
 	Age  time.Duration

@@ -241,7 +241,7 @@ func (o *OCSP) look(ctx context.Context) {
 		o.take(since, steps)
 		if !more {
 			o.trueAt.Store(at.Unix())
-			o.alone.Store(logs <= 1)
+			o.alone.Store(logs <= 1 && !o.o.Apart)
 			return
 		}
 	}

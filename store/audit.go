@@ -59,6 +59,15 @@ type Audit struct{ s *Store }
 // that cannot be reached, E1405 for one that is not this installation's or has
 // another version's schema, and E1409 for a damaged one.
 func OpenAudit(ctx context.Context, o Options) (*Audit, error) {
+	s, err := openBeside(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Audit{s}, nil
+}
+
+// openBeside opens a book to read beside whoever holds it.
+func openBeside(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{logID: o.LogID}
 	err := s.peek(o)
 	if err == nil {
@@ -68,7 +77,7 @@ func OpenAudit(ctx context.Context, o Options) (*Audit, error) {
 		}
 	}
 	if err == nil {
-		return &Audit{s}, nil
+		return s, nil
 	}
 	var p *ca.Problem
 	if err = foreignFile(err); !errors.As(err, &p) {

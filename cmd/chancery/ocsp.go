@@ -16,8 +16,8 @@ import (
 )
 
 func (a *app) ocspCommand() *cobra.Command {
-	c := &cobra.Command{Use: "ocsp", Short: "How certificates stand, said at once", Example: "  chancery ocsp check nas.lab.example"}
-	c.AddCommand(a.ocspCheck(), a.ocspStaple())
+	c := &cobra.Command{Use: "ocsp", Short: "How certificates stand, said at once", Example: "  chancery ocsp check nas.lab.example\n  chancery ocsp serve"}
+	c.AddCommand(a.ocspCheck(), a.ocspServe(), a.ocspStaple())
 	return c
 }
 

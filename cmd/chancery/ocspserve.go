@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"chancery/signer/wire"
+	"chancery/status"
+	"chancery/store"
+)
+
+func (a *app) ocspServe() *cobra.Command {
+	var address string
+	c := &cobra.Command{
+		Use: "serve", Short: "Answer OCSP by a process of its own, until Ctrl-C",
+		Long: "Answers OCSP by a process of its own, on a port of its own, beside a service that may be busy or starting again. It reads the\n" +
+			"database, and has answers signed by the signer of this directory; it takes nothing, and holds no key.",
+		Example: "  chancery ocsp serve\n  chancery ocsp serve --listen 127.0.0.1:8081",
+		RunE: func(c *cobra.Command, _ []string) error {
+			l, err := a.founded()
+			if err != nil {
+				return err
+			}
+			tuneMemory()
+			return a.answers(c.Context(), l, address)
+		},
+	}
+	c.Flags().StringVar(&address, "listen", ":8081", "host:port to answer on")
+	return c
+}
+
+// answers is the process of ocsp serve.
+func (a *app) answers(ctx context.Context, l layout, address string) (err error) {
+	began := time.Now()
+	if err := l.ours(); err != nil {
+		return err
+	}
+	book, err := besideBook(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, book.Close()) }()
+	listener, err := bindAddress(address)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(bare(a.err), nil)).With("role", "ocsp")
+	door := status.NewOCSP(status.OCSPOptions{Shelf: book, Index: book, Responder: wire.Dial(dialPath(l.socket("sign"))), Apart: true, Log: log, Now: wallClock()})
+	fmt.Fprintf(a.err, "chancery %s  data %s\n  OCSP                 %s\nready in %.1f s - stop with Ctrl-C\n", version(), l.dir, listener.Addr(), time.Since(began).Seconds())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return unlessCanceled(door.Run(ctx)) })
+	group.Go(func() error {
+		return status.Serve(ctx, listener, door.Beside(http.NotFoundHandler()), log, stopWait/2)
+	})
+	return group.Wait()
+}
+
+// besideBook opens the database to read it beside the front.
+func besideBook(ctx context.Context, l layout) (*store.Reader, error) {
+	settings, err := l.settings()
+	if err != nil {
+		return nil, err
+	}
+	dsn := settings.Database
+	if dsn == "" {
+		dsn = l.database()
+	}
+	logID, err := os.ReadFile(l.logID())
+	if err != nil {
+		return nil, halfway(l).Because(err.Error())
+	}
+	return store.OpenReader(ctx, store.Options{DSN: dsn, LogID: strings.TrimSpace(string(logID)), Now: wallClock()})
+}
