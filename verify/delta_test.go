@@ -30,7 +30,10 @@ func TestADeltaCountsUponItsBaseAndLaterLists(t *testing.T) {
 		{"a delta of a later base", 8, 9, nil, 0, ca.KeyCompromise, false},
 		{"a delta as old as the list", 3, 7, nil, ca.CertificateHold, ca.RemoveFromCRL, true},
 		{"a delta older than the list", 3, 5, nil, ca.CertificateHold, ca.RemoveFromCRL, true},
-		{"a delta that has ended", 7, 9, func(l *x509.RevocationList) { l.NextUpdate = noon().AddDate(0, 0, -1); l.ThisUpdate = noon().AddDate(0, 0, -2) }, ca.CertificateHold, ca.RemoveFromCRL, true},
+		{"a delta that has ended", 7, 9, func(l *x509.RevocationList) {
+			l.NextUpdate = noon().AddDate(0, 0, -1)
+			l.ThisUpdate = noon().AddDate(0, 0, -2)
+		}, ca.CertificateHold, ca.RemoveFromCRL, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
