@@ -128,6 +128,9 @@ func (a *app) audited(logOnly bool) (l layout, why string, err error) {
 	if l, err = a.layout(); err != nil {
 		return l, "", err
 	}
+	if a.context != "" {
+		return l, "", onItsMachine()
+	}
 	absent := func(path string) bool {
 		_, err := os.Stat(path)
 		return errors.Is(err, fs.ErrNotExist)

@@ -55,7 +55,7 @@ func (a *app) ceremonialAs(ctx context.Context, sample answer, do func(context.C
 		return err
 	}
 	if a.context != "" {
-		return usage("this is done on the machine of the service, by the account that founded it", "the same there, without --context")
+		return onItsMachine()
 	}
 	a.here = true
 	l, err := a.founded()

@@ -131,6 +131,9 @@ func (a *app) found(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
+	if a.context != "" {
+		return usage("init founds an authority on this machine, and --context means a service elsewhere", "the same without --context")
+	}
 	if err := l.vacant(); err != nil {
 		return err
 	}

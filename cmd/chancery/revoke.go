@@ -274,7 +274,7 @@ func onlyOne(ctx context.Context, k *client.Client, ref string, c ca.Certificate
 	for _, one := range page.Items[:min(len(page.Items), maxBearers)] {
 		names = append(names, one.PublicName())
 	}
-	return ca.Invalid(ca.E2102, fmt.Sprintf("%s is the name of more than one certificate that stands", ca.Show(ref)), "revoke by one of these").
+	return ca.Invalid(ca.E2102, fmt.Sprintf("%s is the name of more than one certificate that stands", ca.Show(ref)), "the same again with one of these instead of the name").
 		Because(strings.Join(names, ", "))
 }
 

@@ -155,6 +155,9 @@ func TestRevokingANameThatSeveralBearIsRefused(t *testing.T) {
 	if len(candidates) != 2 {
 		t.Fatalf("the candidates: %s", s.err)
 	}
+	if s := h.refused("E2102", "annotate", "web.lab.example", "--tag", "a"); strings.Contains(s.err, "revoke") {
+		t.Errorf("it speaks of revoking: %s", s.err)
+	}
 	for range 2 { // a retry changes nothing
 		h.done("revoke", candidates[0], "--reason", "superseded", "--confirm", "web.lab.example")
 	}

@@ -73,6 +73,9 @@ func (a *app) root() *cobra.Command {
 		Version: version(),
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
 			a.verbosity(c)
+			if err := apart(c); err != nil {
+				return err
+			}
 			return a.checkForm()
 		},
 	}
@@ -150,6 +153,9 @@ func (a *app) founded() (layout, error) {
 	if err != nil {
 		return l, err
 	}
+	if a.context != "" && !a.here {
+		return l, onItsMachine()
+	}
 	_, err = os.Stat(l.config())
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -157,6 +163,9 @@ func (a *app) founded() (layout, error) {
 	case err != nil && l.begun():
 		return l, halfway(l)
 	case err != nil:
+		if a.loggedIn() { // who uses a service elsewhere does not want another authority here
+			return l, onItsMachine()
+		}
 		hint := "chancery init --dir " + l.dir
 		if l.vacant() != nil { // init would refuse it
 			hint = "name the directory of an installation: --dir DIR"
@@ -164,4 +173,18 @@ func (a *app) founded() (layout, error) {
 		return l, ca.NotFound(ca.E1001, "there is no authority in "+l.dir, hint)
 	}
 	return l, nil
+}
+
+// onItsMachine refuses what looks at the files of an installation, or asks its signer, where
+// the service is another machine's.
+func onItsMachine() *ca.Problem {
+	return usage("this is done on the machine of the service, by the account that founded it", "the same there, without --context")
+}
+
+// loggedIn tells whether commands go to a service elsewhere, unless they say otherwise.
+func (a *app) loggedIn() bool {
+	other := *a
+	other.here = false
+	_, away, err := other.remote()
+	return err == nil && away
 }

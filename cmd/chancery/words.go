@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,6 +110,20 @@ func whoHasFlag(root *cobra.Command, flag string) string {
 		return ""
 	}
 	return "; it is one of " + strings.Join(have, " and ")
+}
+
+// apart refuses flags that exclude each other in our own words, before cobra does in its.
+func apart(c *cobra.Command) error {
+	if c.ValidateFlagGroups() == nil {
+		return nil
+	}
+	var given []string
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(f.Annotations)), func(key string) bool { return strings.HasSuffix(key, "_mutually_exclusive") }) {
+			given = append(given, "--"+f.Name)
+		}
+	})
+	return usage(strings.Join(given, " and ")+" do not go together", "leave out one of them: "+c.CommandPath()+" --help")
 }
 
 func didYouMean(word string) string {
