@@ -460,3 +460,51 @@ func TestOnAFullDiskTheFeedBeforeStays(t *testing.T) {
 		t.Errorf("%q is left: %v", left, err)
 	}
 }
+
+// R87 for feeds: they are copied with the lists, and no older one over a newer one.
+func TestR87_FeedsAreCopiedToo(t *testing.T) {
+	s := newStall(t)
+	s.publishes(s.feeder())
+	to := t.TempDir()
+	o := NewOutlet(OutletOptions{Options: s.options(), Directory: to})
+	same := func() bool {
+		for _, delta := range []bool{false, true} {
+			ours, err := os.ReadFile(feedPath(s.dir, "issuing-g1", delta))
+			theirs, missing := os.ReadFile(feedPath(to, "issuing-g1", delta))
+			if err != nil || missing != nil || !bytes.Equal(ours, theirs) {
+				return false
+			}
+		}
+		return true
+	}
+	_ = o.round(t.Context()) // the authority of the test has no certificate to copy
+	if !same() {
+		t.Error("they were not copied")
+	}
+	s.publishes(s.feeder())
+	_ = o.round(t.Context())
+	if !same() {
+		t.Error("the next was not copied")
+	}
+	s.number += 100
+	if err := os.Remove(feedPath(s.dir, "issuing-g1", true)); err != nil {
+		t.Fatal(err)
+	}
+	s.publishes(s.feeder())
+	kept, err := os.ReadFile(feedPath(s.dir, "issuing-g1", true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(feedPath(to, "issuing-g1", true), kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.number -= 50
+	if err := os.Remove(feedPath(s.dir, "issuing-g1", true)); err != nil {
+		t.Fatal(err)
+	}
+	s.publishes(s.feeder())
+	_ = o.round(t.Context())
+	if there, err := os.ReadFile(feedPath(to, "issuing-g1", true)); err != nil || !bytes.Equal(there, kept) {
+		t.Errorf("an older one took its place: %v", err)
+	}
+}

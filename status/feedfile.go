@@ -134,3 +134,28 @@ func (d *door) feed(w http.ResponseWriter, r *http.Request, file string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(w, r, "", about.ThisUpdate, f)
 }
+
+// feeds are those that the feeder keeps, for the outlet.
+func (t *Outlet) feeds() (all []offer, fault error) {
+	entries, err := os.ReadDir(t.o.Lists)
+	if err != nil {
+		return nil, fmt.Errorf("look for the published feeds: %w", err)
+	}
+	for _, e := range entries {
+		authority, delta, ok := feedName(e.Name())
+		if !ok {
+			continue
+		}
+		h, err := FeedHead(t.o.Lists, authority, delta)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was just taken away
+		}
+		if err != nil {
+			fault = errors.Join(fault, err)
+			continue
+		}
+		path := feedPath(t.o.Lists, authority, delta)
+		all = append(all, offer{name: e.Name(), stamp: fmt.Sprint(h.Number), number: h.Number, open: func() (io.ReadCloser, error) { return os.Open(path) }})
+	}
+	return all, fault
+}

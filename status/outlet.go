@@ -179,6 +179,12 @@ func (t *Outlet) fresh(one offer) (bool, error) {
 
 // newer is the error of a file that takes no older one.
 func (t *Outlet) newer(one offer, path string) error {
+	if authority, delta, is := feedName(one.name); is {
+		if h, err := FeedHead(t.o.Directory, authority, delta); err == nil && h.Number > one.number {
+			return fmt.Errorf("%s is feed %d, and the service has feed %d: it stays", path, h.Number, one.number)
+		}
+		return nil
+	}
 	if list, is := strings.CutSuffix(one.name, ".crl"); is {
 		if f, h, err := open(t.o.Directory, list); err == nil {
 			_ = f.Close()
@@ -253,6 +259,8 @@ func (t *Outlet) place(one offer) (err error) {
 // offers are the files that belong into the directory.
 func (t *Outlet) offers(ctx context.Context) ([]offer, error) {
 	all, fault := t.lists()
+	feeds, err := t.feeds()
+	all, fault = append(all, feeds...), errors.Join(fault, err)
 	authorities, err := t.o.Shelf.Authorities(ctx)
 	if fault = errors.Join(fault, err); err == nil && len(authorities) > 0 && !t.known.same(authorities) {
 		t.known = &known{all: authorities}

@@ -59,6 +59,7 @@ var checks = [...]check{
 	{"policy", "", lookAtPolicy},
 	{"authorities", "", lookAtAuthorities},
 	{"lists", "docs/revocation.md", lookAtLists},
+	{"feeds", "docs/feed.md", lookAtFeeds},
 	{"addresses", "docs/revocation.md", lookAtAddresses},
 	{"publication", "docs/publication.md", lookAtPublication},
 	{"listeners", "docs/access.md", lookAtListeners},

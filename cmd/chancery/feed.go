@@ -91,7 +91,7 @@ func (a *app) feedFile(ctx context.Context, from string) ([]byte, error) {
 }
 
 func notAFeed(from string, err error) *ca.Problem {
-	return ca.Invalid(ca.E2506, ca.Show(from)+" is not taken as a compact feed", "see docs/feed.md").Because(err.Error())
+	return ca.Invalid(ca.E2501, ca.Show(from)+" is not taken as a compact feed", "see docs/feed.md").Because(err.Error())
 }
 
 // A feedInquiry is what feed check was asked.
@@ -208,7 +208,7 @@ func (a *app) feedSays(ctx context.Context, q feedInquiry, issuer *x509.Certific
 		}
 		doubt = doubt || sign != fine
 		all, names = append(all, v), append(names, v.Status)
-		fmt.Fprintf(&b, "%s %s: %s\n", a.mark(sign), ca.Show(target), v.Status)
+		fmt.Fprintf(&b, "%s %s: %s\n", a.mark(sign), target, v.Status)
 	}
 	fmt.Fprintf(&b, "by feed %d of %s, good until %s\n", f.Number, atTime(f.ThisUpdate), atTime(f.NextUpdate))
 	if err := a.give(answer{value: all, rows: all, text: b.String(), names: names}); err != nil {
@@ -232,10 +232,10 @@ func (a *app) feedSerial(ctx context.Context, q feedInquiry, issuer *x509.Certif
 	}
 	one := all[0]
 	if err := one.CheckSignatureFrom(issuer); err != nil {
-		return "", ca.Refused(ca.E2102, ca.Show(target)+" was not issued by "+ca.Show(issuer.Subject.String()), "ask the feed of its issuer: "+ca.Show(one.Issuer.String())).Because(manner(err))
+		return "", usage(ca.Show(target)+" was not issued by "+ca.Show(issuer.Subject.String()), "ask the feed of its issuer: "+ca.Show(one.Issuer.String())).Because(manner(err))
 	}
 	if time.Now().After(one.NotAfter) {
-		return "", ca.Refused(ca.E2102, fmt.Sprintf("%s ended on %s, and feeds are about what has not ended", ca.Show(target), onDay(one.NotAfter)), "chancery verify "+target)
+		return "", usage(fmt.Sprintf("%s ended on %s, and feeds are about what has not ended", ca.Show(target), onDay(one.NotAfter)), "chancery verify "+target)
 	}
 	return serialIn(one)
 }

@@ -3,8 +3,14 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
 	"chancery/ca"
 	"chancery/config"
+	"chancery/status"
 )
 
 // feeds tells whether the settings have compact feeds kept.
@@ -27,4 +33,46 @@ func (f front) feedHead() func(authority string) (ca.Feed, bool) {
 		return nil
 	}
 	return f.feeder.Newest
+}
+
+// feedLate is how old the newest feed may get: the service makes one every hour.
+const feedLate = 3 * time.Hour
+
+// lookAtFeeds looks at the published feeds, where the service is to keep them. A device that
+// has nothing else goes on with an old one until its end, and knows no revocation since.
+func lookAtFeeds(ctx context.Context, p *patient) (found []finding) {
+	on, err := p.layout.feeds()
+	if err != nil {
+		return nil // lookAtSettings says it
+	}
+	if !on {
+		return []finding{ok("compact feeds are switched off")}
+	}
+	c := p.chronicle(ctx)
+	if c.err != nil {
+		return unread("the compact feeds")
+	}
+	for _, a := range c.authorities {
+		if a.Kind == ca.Issuing && a.Lists(p.now) {
+			found = append(found, p.feed(a))
+		}
+	}
+	return found
+}
+
+// feed judges the newest feed of an authority.
+func (p *patient) feed(a ca.Authority) finding {
+	hint := "chancery serve makes one by itself; now: chancery feed publish --ca " + a.Name
+	f, err := status.FeedHead(p.layout.lists(), a.Name, true)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return warning(hint, "no compact feed of %s is published", a.Name)
+	case err != nil:
+		return failure(hint, "the published feed of %s cannot be read: %v", a.Name, err)
+	case !p.now.Before(f.NextUpdate):
+		return failure(hint, "feed %d of %s ended on %s: devices that have nothing else cannot check its certificates", f.Number, a.Name, atTime(f.NextUpdate))
+	case p.now.Sub(f.ThisUpdate) > feedLate:
+		return warning(hint, "feed %d of %s is of %s, and one is due every hour", f.Number, a.Name, atTime(f.ThisUpdate))
+	}
+	return ok("feed %d of %s is published, and good until %s", f.Number, a.Name, atTime(f.NextUpdate))
 }
