@@ -46,6 +46,8 @@ type Config struct {
 	Lists Lists `toml:"lists"`
 	// Lookup is what everybody may know of a certificate.
 	Lookup Lookup `toml:"lookup"`
+	// OCSP is how answers about certificates are kept.
+	OCSP OCSP `toml:"ocsp"`
 }
 
 // Accounts name the operating-system account of each process; an empty name is
@@ -91,6 +93,8 @@ var settings = [...]setting{
 	{"lists.clients", func(c *Config) *string { return &c.Lists.Clients }, faultOfChoice},
 	{"lookup.names", func(c *Config) *string { return &c.Lookup.Names }, faultOfChoice},
 	{"lookup.text", func(c *Config) *string { return &c.Lookup.Text }, faultOfChoice},
+	{"ocsp.max_age", func(c *Config) *string { return &c.OCSP.MaxAge }, faultOfAge},
+	{"ocsp.memory", func(c *Config) *string { return &c.OCSP.Memory }, faultOfMemory},
 }
 
 // Variable is the environment variable of a key: CHANCERY_ACCOUNTS_FRONT for

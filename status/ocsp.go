@@ -19,10 +19,8 @@ import (
 
 const (
 	// DefaultOCSPAge is how long caches on the way may keep an answer: a revocation is
-	// seen after that at the latest (security rule RV-02). MaxOCSPAge is the longest that
-	// can be set, at the price that revocations are seen that much later.
+	// seen after that at the latest (security rule RV-02).
 	DefaultOCSPAge = 5 * time.Second
-	MaxOCSPAge     = 7 * 24 * time.Hour
 	// DefaultOCSPRoom bounds the kept answers in octets: some 400 000 that a P-256 key
 	// signed. What has no place is signed again when it is asked for.
 	DefaultOCSPRoom = 64 << 20
@@ -100,7 +98,7 @@ type counts struct{ good, revoked, unknown, failed, hits, signed atomic.Int64 }
 
 // NewOCSP makes the door.
 func NewOCSP(o OCSPOptions) *OCSP {
-	if o.Age <= 0 || o.Age > MaxOCSPAge {
+	if o.Age <= 0 {
 		o.Age = DefaultOCSPAge
 	}
 	if o.Room <= 0 {

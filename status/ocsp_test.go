@@ -304,6 +304,10 @@ func TestRV06_HeadersOfAnswers(t *testing.T) {
 		if head := ask(d.h, "HEAD", "/ocsp/issuing-g1/"+ocsp.Path(der)); head.Code != http.StatusOK {
 			t.Errorf("HEAD: %d", head.Code)
 		}
+		d.o.Age = time.Minute // as the setting ocsp.max_age says
+		if age := d.get(der).Header().Get("Cache-Control"); !strings.HasPrefix(age, "max-age=60, ") {
+			t.Errorf("told to be a minute: %q", age)
+		}
 		for what, w := range map[string]*httptest.ResponseRecorder{"by POST": d.post(der), "with a nonce": d.get(request(t, d.a, []byte{1}, "01"))} {
 			if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("ETag") != "" {
 				t.Errorf("%s: %v", what, w.Header())

@@ -148,6 +148,10 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	if err != nil {
 		return f, err
 	}
+	settings, err := l.settings()
+	if err != nil {
+		return f, err
+	}
 	f.book, err = openBook(ctx, l, strings.TrimSpace(string(logID)))
 	if err != nil {
 		return f, err
@@ -165,7 +169,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 	if f.feeds, err = l.feeds(); err != nil {
 		return f, errors.Join(err, f.book.Close())
 	}
-	f.ocsp = status.NewOCSP(status.OCSPOptions{Shelf: f.vouched, Index: f.book, Responder: signer, Log: log, Now: wallClock()})
+	f.ocsp = status.NewOCSP(status.OCSPOptions{Shelf: f.vouched, Index: f.book, Responder: signer, Log: log, Now: wallClock(), Age: settings.OCSP.Age(), Room: settings.OCSP.Room()})
 	if f.public, err = l.pages(f, log); err != nil {
 		return f, errors.Join(err, f.book.Close())
 	}

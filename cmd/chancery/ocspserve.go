@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"chancery/config"
 	"chancery/signer/wire"
 	"chancery/status"
 	"chancery/store"
@@ -46,7 +47,11 @@ func (a *app) answers(ctx context.Context, l layout, address string) (err error)
 	if err := l.ours(); err != nil {
 		return err
 	}
-	book, err := besideBook(ctx, l)
+	settings, err := l.settings()
+	if err != nil {
+		return err
+	}
+	book, err := besideBook(ctx, l, settings)
 	if err != nil {
 		return err
 	}
@@ -56,7 +61,7 @@ func (a *app) answers(ctx context.Context, l layout, address string) (err error)
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(bare(a.err), nil)).With("role", "ocsp")
-	door := status.NewOCSP(status.OCSPOptions{Shelf: book, Index: book, Responder: wire.Dial(dialPath(l.socket("sign"))), Apart: true, Log: log, Now: wallClock()})
+	door := status.NewOCSP(status.OCSPOptions{Shelf: book, Index: book, Responder: wire.Dial(dialPath(l.socket("sign"))), Apart: true, Log: log, Now: wallClock(), Age: settings.OCSP.Age(), Room: settings.OCSP.Room()})
 	fmt.Fprintf(a.err, "chancery %s  data %s\n  OCSP                 %s\nready in %.1f s - stop with Ctrl-C\n", version(), l.dir, listener.Addr(), time.Since(began).Seconds())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return unlessCanceled(door.Run(ctx)) })
@@ -67,11 +72,7 @@ func (a *app) answers(ctx context.Context, l layout, address string) (err error)
 }
 
 // besideBook opens the database to read it beside the front.
-func besideBook(ctx context.Context, l layout) (*store.Reader, error) {
-	settings, err := l.settings()
-	if err != nil {
-		return nil, err
-	}
+func besideBook(ctx context.Context, l layout, settings config.Config) (*store.Reader, error) {
 	dsn := settings.Database
 	if dsn == "" {
 		dsn = l.database()
