@@ -115,7 +115,7 @@ func describe(d *describer, o operation) node {
 	if o.keyed {
 		parameters = append(parameters, node{
 			"name": "Idempotency-Key", "in": "header", "schema": node{"type": "string", "minLength": 1, "maxLength": maxKey},
-			"description": "Within 24 hours the same key gives the same certificate; with another request it is refused (E2302, 422).",
+			"description": "Within 24 hours the same key gives the same certificate; with another request it is refused (E2302, 422), and so it is once that certificate was revoked or held (E2111, 422).",
 		})
 	}
 	if o.matched {

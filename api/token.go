@@ -45,7 +45,7 @@ func tokenOperations() []operation {
 			method: post, path: "renewals", id: "renewCertificate", group: "requests", summary: "Renew a certificate: the one that the connection shows, or one's own by its name",
 			tell: "Without csr the new certificate is of the same key; names, subject, profile and owner stay. With overlap_days the old one is revoked as superseded: " +
 				"with 0 in one transaction with the new one. With dry_run the answer is the plan alone. " +
-				"Sent again within 24 hours it gives the same certificate, as long as the same would be made of it: after another generation was activated, or the profile was changed, it is a new renewal.",
+				"Sent again within 24 hours it gives the same certificate, as long as the same would be made of it: after another generation was activated, the profile was changed, or what it led to was revoked, it is a new renewal.",
 			parameters: []parameter{dryRun}, status: http.StatusCreated, also: []int{http.StatusOK}, fails: []int{404, 415, 413, 422},
 		}, (*call).renew),
 		gives(operation{

@@ -203,7 +203,8 @@ func New(o Options) (*Registrar, error) {
 // q.Digest takes the profile's version in force.
 //
 // The same (door, actor, key) gives the same certificate for 24 hours; with
-// another content it is refused (E2302). The error is a ca.Problem for whatever
+// another content it is refused (E2302), and so it is once that certificate was revoked or
+// held (E2111). The error is a ca.Problem for whatever
 // the requester can do something about: E1305 for want of a role, policy.Vet's and the signer's, E2118 for
 // an unknown profile, E1406 while nothing is issued until an officer acts, and
 // E2301 if the outcome is not known, or too many wait. When ctx ends, a request
@@ -246,6 +247,11 @@ func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR, old *rep
 	if err == nil { // it may be what another token of the same owner asked for
 		err = inScope(q.From, issued.Certificate.Profile, issued.Certificate.Names, issued.Certificate.Common)
 	}
+	if err == nil {
+		if err = gone(issued.Certificate); err != nil {
+			r.Refuse(q.From, err)
+		}
+	}
 	if err != nil {
 		return ca.Issued{}, err
 	}
@@ -281,6 +287,13 @@ func (r *Registrar) foreseen(ctx context.Context, q ca.Request, c ca.CSR) (ca.Pl
 		return ca.Plan{}, err
 	}
 	rules, err := v.rules(&q)
+	if err != nil {
+		return ca.Plan{}, err
+	}
+	before, again, err := r.repeated(ctx, q)
+	if again {
+		err = gone(before)
+	}
 	if err != nil {
 		return ca.Plan{}, err
 	}
@@ -458,22 +471,6 @@ func (r *Registrar) start(ctx context.Context, v *view, rules policy.Rules, w *w
 	}
 }
 
-// repeated asks the book what a request's idempotency key led to. The Problem is
-// E2302 if it stood for another request.
-func (r *Registrar) repeated(ctx context.Context, q ca.Request) (ca.Certificate, bool, error) {
-	if q.Key == "" {
-		return ca.Certificate{}, false, nil
-	}
-	before, c, err := r.o.Book.Repeated(ctx, q.Door, q.From.ID, q.Key)
-	if err != nil || before == nil {
-		return ca.Certificate{}, false, err
-	}
-	if !before.Same(q) {
-		return ca.Certificate{}, false, otherContent()
-	}
-	return c, true, nil
-}
-
 // wait waits for a wish's answer. One that nobody waits for any more is given up
 // if it is not yet at the signer.
 func (r *Registrar) wait(ctx context.Context, w *wish) (ca.Issued, error) {
@@ -531,11 +528,6 @@ func (r *Registrar) waits(id ca.RequestID) bool {
 // gaveUp is the answer to a requester whose time ran out.
 func gaveUp() *ca.Problem {
 	return ca.Unavailable(ca.E2301, "the time for this request ran out", "ask again for the same request")
-}
-
-// otherContent refuses a key that stood for something else.
-func otherContent() *ca.Problem {
-	return ca.Refused(ca.E2302, "this idempotency key was used for another request", "use a new key for a new request")
 }
 
 // sendAgain is the answer to a requester whose request left no certificate, or may

@@ -165,16 +165,17 @@ func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certifica
 		}
 	}
 	if err == nil {
-		w.Key, err = r.renewalKey(ctx, w, old, q)
+		w.Key, err = r.renewalKey(ctx, w, c.Key, old, q)
 	}
 	return w, c, err
 }
 
 // renewalKey is the idempotency key of a renewal. Whoever sends one again means the same if
 // the same would be made of it: of that certificate, for that key and life, by that
-// generation and that version of the profile. After a rollover, or a change of the profile,
-// he wants what is new, and is not given yesterday's certificate.
-func (r *Registrar) renewalKey(ctx context.Context, w ca.Request, old ca.Certificate, q ca.Renewing) (string, error) {
+// generation and that version of the profile. After a rollover, a change of the profile, or
+// the revocation of what it led to, he wants what is new, and is not given yesterday's
+// certificate.
+func (r *Registrar) renewalKey(ctx context.Context, w ca.Request, key ca.Digest, old ca.Certificate, q ca.Renewing) (string, error) {
 	v, err := r.ready(ctx)
 	if err != nil {
 		return "", err
@@ -183,7 +184,15 @@ func (r *Registrar) renewalKey(ctx context.Context, w ca.Request, old ca.Certifi
 	if err != nil {
 		return "", err
 	}
-	digest := sha256.Sum256(fmt.Appendf(nil, "%x %d %t %q %s", w.CSR, q.Days, q.Replaces && q.After == 0, rules.Authority.Name, w.Digest))
+	said := fmt.Appendf(nil, "%x %d %t %q %s", w.CSR, q.Days, q.Replaces && q.After == 0, rules.Authority.Name, w.Digest)
+	gone, err := r.goneRenewal(ctx, old, key)
+	if err != nil {
+		return "", err
+	}
+	if gone != "" {
+		said = fmt.Appendf(said, " %q", gone)
+	}
+	digest := sha256.Sum256(said)
 	return ca.RenewalKey(old.Serial) + hex.EncodeToString(digest[:16]), nil
 }
 

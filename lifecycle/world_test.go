@@ -512,22 +512,6 @@ func (w *world) Serial(_ context.Context, key ca.Digest, serial ca.Serial) (ca.C
 	return ca.Certificate{}, false, nil
 }
 
-// Repeated implements Book.
-func (w *world) Repeated(_ context.Context, door ca.Door, actor, key string) (*ca.Request, ca.Certificate, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if k, ok := w.keys[claimOf(ca.Request{Door: door, From: ca.Actor{ID: actor}, Key: key})]; ok {
-		return &k.request, k.certificate, nil
-	}
-	return nil, ca.Certificate{}, nil
-}
-
-// keyed is what an idempotency key stands for.
-type keyed struct {
-	request     ca.Request
-	certificate ca.Certificate
-}
-
 // Find implements Shelf.
 func (w *world) Find(_ context.Context, ref, owner string) ([]ca.Certificate, error) {
 	return slices.DeleteFunc(slices.Clone(w.rows), func(c ca.Certificate) bool {

@@ -245,10 +245,6 @@ func commonFor(ctx context.Context, k *client.Client, profile string, names []st
 // issued writes the files of a certificate that was signed. Whatever fails from here
 // on, key and certificate are good.
 func (a *app) issued(q issuing, m material) error {
-	if was := m.Certificate.Revoked; was != nil {
-		return ca.Refused(ca.E2111, "the certificate that this key and these names led to was revoked", "put "+q.key+" away, or name another file: --key-file FILE").
-			Because(m.Certificate.PublicName() + " was revoked for " + was.Reason.String())
-	}
 	for _, n := range m.Notices {
 		fmt.Fprintf(a.err, "note: %s\n", n)
 	}
