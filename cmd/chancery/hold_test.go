@@ -88,6 +88,12 @@ func TestR84_ManyAreRevokedAfterTheirNumberWasSaid(t *testing.T) {
 	if !strings.Contains(dry.err, "11 certificates would be revoked") || strings.Count(dry.err, ".iot.lab.example") != 10 || !strings.Contains(dry.err, "and 1 more") {
 		t.Errorf("before it says:\n%s", dry.err)
 	}
+	if !strings.Contains(dry.out, "11 would be revoked, 0 refused") {
+		t.Errorf("a dry run says:\n%s", dry.out)
+	}
+	if s := h.types("revoke", "--file", h.write("none.txt", "0badcafe0badcafe\n"), "--dry-run"); s.code != exitFaults || strings.Count(s.out+s.err, "✗") != 1 || !strings.Contains(s.out, "0 would be revoked, 1 refused") {
+		t.Errorf("a dry run of nothing: exit %d\n%s%s", s.code, s.out, s.err)
+	}
 	file := h.write("serials.txt", "# batch 7\n"+serials[0]+"   # the first\n\n0badcafe0badcafe\n"+serials[1]+"\n"+serials[0]+"\n")
 	s := h.types("revoke", "--file", file, "--reason", "superseded", "--confirm", "2")
 	if s.code != exitFaults || strings.Count(s.out, "✓") != 2 || !strings.Contains(s.out, "E2101") || !strings.Contains(s.out, "2 revoked, 1 refused") {

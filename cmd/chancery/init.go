@@ -335,7 +335,7 @@ func planned(l layout, p plan, f signer.Founding) (string, error) {
 			return "", err
 		}
 		names := slices.Concat(q.Names.DNS, q.Names.IP, q.Names.Email, q.Names.URI)
-		fmt.Fprintf(&b, "  + profile %-13s %d days, at most %d   %s\n", q.Name, q.Days, q.MaxDays, strings.Join(names, ", "))
+		fmt.Fprintf(&b, "  + profile %-13s %d days, at most %d   %s\n", q.Name, q.Days, max(q.Days, q.MaxDays), strings.Join(names, ", "))
 	}
 	fmt.Fprintf(&b, "  + revocation lists and certificates of authorities at %s, in every certificate\n", f.PKI)
 	fmt.Fprintf(&b, "  + signing keys opened by --unlock %s\n", p.unlock)

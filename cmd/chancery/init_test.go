@@ -38,7 +38,7 @@ func TestT03_InitShowsItsPlan(t *testing.T) {
 	t.Parallel()
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	s := h.done("init", "--dry-run", "--names", "lab.example,10.0.0.0/8", "--hostname", "ca.lab.example", "--org", "Lab")
-	for _, want := range []string{"root-g1", "Lab Issuing CA G1", "profile server", "*.lab.example", "10.0.0.0/8", "http://ca.lab.example:8080", "--unlock auto"} {
+	for _, want := range []string{"root-g1", "Lab Issuing CA G1", "profile server", "*.lab.example", "10.0.0.0/8", "30 days, at most 30 ", "http://ca.lab.example:8080", "--unlock auto"} {
 		if !strings.Contains(s.out, want) {
 			t.Errorf("the plan lacks %s:\n%s", want, s.out)
 		}

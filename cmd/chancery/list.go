@@ -97,7 +97,7 @@ func (a *app) counts(ctx context.Context, k *client.Client, f ca.Filter, page cl
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.err, "%s shown, %s found, %s valid in all\n", thousands(int64(len(page.Items))), thousands(found), thousands(valid))
+	fmt.Fprintf(a.err, "%s shown, %s found, %s valid in all, those of authorities included\n", thousands(int64(len(page.Items))), thousands(found), thousands(valid))
 	return nil
 }
 

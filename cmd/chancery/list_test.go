@@ -28,7 +28,7 @@ func TestR133_ListFindsByPartsAndFilters(t *testing.T) {
 			t.Errorf("list %s: %q", args, s.out)
 		}
 	}
-	if s := h.done("list", "--expiring", "30d"); !strings.Contains(s.out, "! valid") || !strings.Contains(s.out, "OWNER") || !strings.Contains(s.err, "2 shown, 2 found, 5 valid in all") {
+	if s := h.done("list", "--expiring", "30d"); !strings.Contains(s.out, "! valid") || !strings.Contains(s.out, "OWNER") || !strings.Contains(s.err, "2 shown, 2 found, 5 valid in all, those of authorities included") {
 		t.Errorf("the table:\n%s%s", s.out, s.err)
 	}
 	if s := h.types("list", "--expiring", "8d", "--fail-if-any"); s.code != exitFaults {

@@ -32,8 +32,10 @@ type outcome struct {
 	Name string `json:"name,omitempty"`
 	// Certificate is the public name.
 	Certificate string `json:"certificate,omitempty"`
-	OK          bool   `json:"ok"`
-	// Code and Detail are those of the problem.
+	// Chain is a new certificate with its chain, in PEM, where no file holds it.
+	Chain string `json:"chain,omitempty"`
+	OK    bool   `json:"ok"`
+	// Code and Detail are those of the problem; of a dry run, Detail is what would be done.
 	Code   ca.Code `json:"code,omitempty"`
 	Detail string  `json:"detail,omitempty"`
 }
@@ -53,19 +55,25 @@ func went(line string, c ca.Certificate, err error) outcome {
 
 // tell is a line for people.
 func (o outcome) tell(a *app) string {
-	if o.OK {
+	switch {
+	case o.OK && o.Certificate == "":
+		return fmt.Sprintf("%s %s   %s\n", a.mark(fine), orNone(o.Line), o.Detail)
+	case o.OK:
 		return fmt.Sprintf("%s %s   %s\n", a.mark(fine), o.Name, o.Certificate)
 	}
 	return fmt.Sprintf("%s %s   %s %s\n", a.mark(failed), ca.Show(o.Line), o.Code, o.Detail)
 }
 
 // outcomes answers with a line each; some that failed are an error whose answer was given.
+// Those of a dry run that would go well were listed before.
 func (a *app) outcomes(all []outcome, what string) error {
 	var b strings.Builder
 	var names []string
 	bad := 0
 	for _, o := range all {
-		b.WriteString(o.tell(a))
+		if !o.OK || o.Detail == "" {
+			b.WriteString(o.tell(a))
+		}
 		if o.OK {
 			names = append(names, o.Certificate)
 		} else {
@@ -108,15 +116,23 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 	if err != nil {
 		return err
 	}
+	goesOn := !q.dry && len(found) > 0
 	for _, o := range bad {
-		fmt.Fprint(a.err, o.tell(a))
+		if goesOn { // otherwise the answer follows at once, and says it
+			fmt.Fprint(a.err, o.tell(a))
+		}
 	}
-	fmt.Fprintf(a.err, "%d certificates would be revoked, reason %s:\n%s", len(found), q.Reason, listText(found[:min(len(found), shownFirst)], time.Now(), columnsOf(a.err)))
+	fmt.Fprintf(a.err, "%s would be revoked, reason %s:\n%s", counted(len(found), "certificate"), q.Reason, listText(found[:min(len(found), shownFirst)], time.Now(), columnsOf(a.err)))
 	if len(found) > shownFirst {
 		fmt.Fprintf(a.err, "  and %d more\n", len(found)-shownFirst)
 	}
-	if q.dry || len(found) == 0 {
-		return a.outcomes(bad, "revoked")
+	if !goesOn {
+		for _, c := range found {
+			o := went(c.PublicName(), c, nil)
+			o.Detail = "would be revoked"
+			bad = append(bad, o)
+		}
+		return a.outcomes(bad, map[bool]string{true: "would be revoked", false: "revoked"}[q.dry])
 	}
 	if err := a.counted(ctx, len(found), q.confirm); err != nil {
 		return err

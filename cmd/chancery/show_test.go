@@ -82,6 +82,16 @@ func TestR47_ARequestIsShownAndItsSignatureVerified(t *testing.T) {
 	if s := h.types("sign", bad); s.code != exitUsage || !strings.Contains(s.err, "does not verify") {
 		t.Errorf("signing it: exit %d\n%s", s.code, s.err)
 	}
+	// What nothing would sign is shown all the same, with why.
+	for name, flags := range map[string][]string{"rsa-1024": {"-newkey", "rsa:1024"}, "basicConstraints": {"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-addext", "basicConstraints=critical,CA:TRUE"}} {
+		weak := h.file(name + ".csr")
+		if out, err := exec.CommandContext(t.Context(), "openssl", append([]string{"req", "-new", "-nodes", "-keyout", h.file(name + ".key"), "-subj", "/O=Lab/CN=nas.lab.example", "-out", weak}, flags...)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+		if s := elsewhere.done("show", weak); !strings.Contains(s.out, "O=Lab, CN=nas.lab.example") || !strings.Contains(s.out, "never signed") || !strings.Contains(s.out, "key SHA-256") {
+			t.Errorf("%s:\n%s", name, s.out)
+		}
+	}
 	var r shownRequest
 	if err := json.Unmarshal([]byte(elsewhere.types("show", bad, "--json").out), &r); err != nil || r.Signature != "bad" || len(r.Names) != 2 {
 		t.Errorf("%+v, %v", r, err)

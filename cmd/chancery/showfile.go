@@ -19,7 +19,6 @@ import (
 
 	"chancery/ca"
 	"chancery/format"
-	"chancery/internal/csr"
 )
 
 // A heap is all things of one kind in a file.
@@ -140,57 +139,6 @@ func (a *app) giveKeys(items []format.Item) error {
 	}
 	x.value, x.rows = single(all)
 	return a.give(x)
-}
-
-// A shownRequest is a request as it is shown: nothing in it was granted.
-type shownRequest struct {
-	Subject string    `json:"subject"`
-	Names   []ca.Name `json:"names"`
-	KeyType string    `json:"key_type"`
-	Key     ca.Digest `json:"key"`
-	// Use, KeyUsage and Extensions are asked for, which a profile sets or takes.
-	Use        []string `json:"use,omitempty"`
-	KeyUsage   []string `json:"key_usage,omitempty"`
-	Extensions []string `json:"extensions,omitempty"`
-	// Dropped is what no profile takes.
-	Dropped   []string `json:"dropped,omitempty"`
-	Signature string   `json:"signature"` // "verifies" or "bad"
-}
-
-// giveRequests shows requests, and ends with a problem if a signature is bad.
-func (a *app) giveRequests(items []format.Item) error {
-	var all []shownRequest
-	var bad error
-	x := answer{der: format.DERs(items), label: requestLabel, columns: []string{"subject", "key_type", "key", "signature"}}
-	for i, it := range items {
-		parsed, err := csr.Parse(it.DER)
-		if err != nil {
-			return err
-		}
-		s := shownRequest{Subject: parsed.Subject.String(), Names: parsed.Names, KeyType: parsed.KeyType, Key: parsed.Key, Use: parsed.Use, KeyUsage: parsed.KeyUsage, Dropped: parsed.Dropped, Signature: "verifies"}
-		for _, e := range parsed.Extensions {
-			s.Extensions = append(s.Extensions, e.OID)
-		}
-		verdict := a.mark(fine) + " verifies with the request's own key: who made it holds the private key"
-		if err := csr.Check(parsed); err != nil {
-			s.Signature, verdict, bad = "bad", a.mark(failed)+" does not verify", err
-		}
-		if i > 0 {
-			x.text += "\n"
-		}
-		x.text += table([][2]string{
-			{"request", "PKCS#10; a wish, of which the profile takes what it allows"}, {"subject", s.Subject}, {"names", joined(s.Names)},
-			{"key", s.KeyType}, {"key SHA-256", s.Key.String()}, {"use asked for", strings.Join(s.Use, ", ")}, {"key usage asked for", strings.Join(s.KeyUsage, ", ")},
-			{"extensions asked for", strings.Join(s.Extensions, ", ")}, {"never taken", strings.Join(s.Dropped, ", ")}, {"signature", verdict},
-		})
-		all, x.names = append(all, s), append(x.names, s.Key.String())
-	}
-	x.value, x.rows = single(all)
-	x.long = texts(x.der, format.RequestText)
-	if err := a.give(x); err != nil {
-		return err
-	}
-	return bad
 }
 
 // A shownCertificate is a certificate of a file. Who signed it is what it says,

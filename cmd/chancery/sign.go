@@ -35,7 +35,8 @@ func (a *app) signCommand() *cobra.Command {
 		Long: "Signs a certification request, and prints the certificate with the authorities between it and the root.\n" +
 			"--out with a directory writes cert.pem, chain.pem and fullchain.pem into it. With --key-file, which is read here\n" +
 			"and goes nowhere, key-cert.pem too, and --p12. At a terminal it shows what it will sign, and asks.\n" +
-			"Several files, --requests and --batch give a line for each request; one that is refused stops no other. --out is a directory for their certificates then.",
+			"Several files, --requests and --batch give a line for each request; one that is refused stops no other.\n" +
+			"--out is a directory for their certificates then; without it -o jsonl has each with its chain, and -q the name that chancery show takes.",
 		Example: "  chancery sign nas.csr > nas.pem\n  openssl req -new ... | chancery sign - --profile client\n  chancery sign nas.csr --key-file nas.key --out nas/ --p12 nas.p12 --password-file secret\n" +
 			"  chancery sign a.csr b.csr --out certs/\n  chancery sign --batch all-requests.pem --profile device -o jsonl > results",
 		RunE: func(c *cobra.Command, args []string) error {

@@ -173,6 +173,9 @@ func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking], 
 	if form := a.form(); form != "" && form != asLines || a.jq != "" || len(a.fields) > 0 {
 		return usage("many requests are answered line by line", "chancery sign … -o jsonl")
 	}
+	if q.out == "" && !q.dry && !a.quiet && a.form() != asLines {
+		return usage("many certificates need a place", "name a directory: --out certs/; or have each in its line: -o jsonl")
+	}
 	good, bad := 0, 0
 	deed := context.WithoutCancel(ctx)
 	err := a.with(deed, func(_ context.Context, k *client.Client) error {
@@ -199,7 +202,14 @@ func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking], 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.err, "%d out of %d certified\n", good, good+bad)
+	what := "certified"
+	if q.dry {
+		what = "would be certified"
+	}
+	if good+bad == 0 {
+		return ca.Invalid(ca.E2203, "there came no request", "chancery sign --batch FILE, with requests in PEM")
+	}
+	fmt.Fprintf(a.err, "%d out of %d %s\n", good, good+bad, what)
 	if bad > 0 {
 		return errFaults
 	}
@@ -306,9 +316,12 @@ func (a *app) signGroup(ctx context.Context, k *client.Client, q signing, all []
 		case results[n].Problem != nil:
 			out[i] = went(all[i].line, ca.Certificate{}, results[n].Problem)
 		case results[n].Issued == nil:
-			out[i] = outcome{Line: all[i].line, Name: all[i].line, OK: results[n].Plan != nil, Detail: "would be signed"}
+			out[i] = outcome{Line: all[i].line, OK: results[n].Plan != nil, Detail: "would be signed"}
 		default:
 			out[i] = went(all[i].line, results[n].Issued.Certificate, a.keep(q, all[i].line, *results[n].Issued))
+			if q.out == "" {
+				out[i].Chain = chainText(*results[n].Issued)
+			}
 		}
 	}
 	return out

@@ -154,8 +154,16 @@ func TestSeveralRequestsAtOnceAreTurnedToBatch(t *testing.T) {
 	if _, err := file.Seek(0, 0); err != nil {
 		t.Fatal(err)
 	}
-	if s := h.within(file, nil, "sign", "--batch", "-"); s.code != 0 || !strings.Contains(s.err, "3 out of 3 certified") {
+	if s := h.within(file, nil, "sign", "--batch", "-", "-o", "jsonl"); s.code != 0 || strings.Count(s.out, `"chain":"-----BEGIN CERTIFICATE-----`) != 3 || !strings.Contains(s.err, "3 out of 3 certified") {
 		t.Errorf("exit %d\n%s", s.code, s.err)
+	}
+	if s := h.refused("E1101", "sign", "--batch", all); !strings.Contains(s.err, "--out certs/") {
+		t.Errorf("%s", s.err)
+	}
+	h.refused("E2203", "sign", "--batch", "/dev/null", "-q")
+	one := h.request("a.lab.example")
+	if s := h.types("sign", one, h.write("c.csr", "no request"), "--dry-run"); s.code != exitFaults || !strings.Contains(s.out, "a.lab.example.csr   would be signed") || !strings.Contains(s.err, "1 out of 2 would be certified") {
+		t.Errorf("exit %d\n%s%s", s.code, s.out, s.err)
 	}
 	long := h.write("long.pem", strings.Repeat("a request\n", csr.MaxFile/10+1))
 	if s := h.refused("E2203", "sign", long); !strings.Contains(s.err, "sign --batch "+long) {
