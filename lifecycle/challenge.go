@@ -5,7 +5,6 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"chancery/access"
@@ -27,10 +26,11 @@ const (
 // guesses counts wrong challenge passwords by the name that was called, whether or not there
 // is such a certificate: who guesses must not learn that.
 type guesses struct {
-	// busy is held during one guess, whose memory is the price (policy.ChallengeKey), so
-	// that nobody gets ahead of the wait by guessing in parallel either.
-	busy sync.Mutex
-	of   map[string]*guessed // guarded by busy
+	// busy has room for the one guess that is made, whose memory is the price
+	// (policy.ChallengeKey), so that nobody gets ahead of the wait by guessing in parallel
+	// either.
+	busy chan struct{}
+	of   map[string]*guessed // for whoever is in busy
 }
 
 // A guessed is how often it was wrong, and until when nobody guesses again.
@@ -113,8 +113,12 @@ func (r *Registrar) knowsChallenge(ctx context.Context, g ca.Guess) (who ca.Acto
 	if err != nil {
 		return who, c, err
 	}
-	r.guesses.busy.Lock()
-	defer r.guesses.busy.Unlock()
+	select {
+	case r.guesses.busy <- struct{}{}:
+		defer func() { <-r.guesses.busy }()
+	case <-ctx.Done():
+		return who, c, gaveUp()
+	}
 	if err := r.guesses.enter(g.Certificate, r.o.Now()); err != nil {
 		return who, c, err
 	}

@@ -192,7 +192,7 @@ func New(o Options) (*Registrar, error) {
 	}
 	return &Registrar{
 		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, held: map[string][]*wish{}, changed: make(chan struct{}),
-		errands: make(chan *errand, maxErrands), rehearsing: make(chan struct{}, 1), annotating: make(chan struct{}, 1), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{},
+		errands: make(chan *errand, maxErrands), rehearsing: make(chan struct{}, 1), annotating: make(chan struct{}, 1), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{}, guesses: guesses{busy: make(chan struct{}, 1)},
 		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
 	}, nil
 }

@@ -41,12 +41,17 @@ func newHolder(t *testing.T, name string) holder {
 // step is one that the holder's statement about a certificate is for.
 func (o holder) step(t *testing.T, h ca.Session, of ca.Answer, why ca.Reason) ca.Revoking {
 	t.Helper()
+	return o.stepUntil(t, h, of, why, time.Now().Add(time.Hour))
+}
+
+func (o holder) stepUntil(t *testing.T, h ca.Session, of ca.Answer, why ca.Reason, until time.Time) ca.Revoking {
+	t.Helper()
 	l, err := audit.ParseLeaf(of.Leaf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := ca.Certificate{Authority: "issuing-g1", Serial: l.Serial}.PublicName()
-	p := ca.KeyProof{Statement: ca.Statement{Certificate: name, Reason: why, Until: time.Now().Add(time.Hour).Truncate(time.Second)}.String(), Algorithm: "ed25519", SPKI: o.spki}
+	p := ca.KeyProof{Statement: ca.Statement{Certificate: name, Reason: why, Until: until.Truncate(time.Second)}.String(), Algorithm: "ed25519", SPKI: o.spki}
 	if p.Signature, err = o.key.Sign(rand.Reader, []byte(p.Statement), crypto.Hash(0)); err != nil {
 		t.Fatal(err)
 	}
@@ -131,4 +136,43 @@ func TestRV01_TheSignerJudgesWhatAnOwnerBrings(t *testing.T) {
 	if len(kept) != 3 || !reflect.DeepEqual(kept[0].Evidence, good.Evidence) || kept[0].By != good.By || kept[2].Evidence.Of != idOf(a) {
 		t.Errorf("the log keeps %+v", kept)
 	}
+}
+
+// R95, RV-03: what an owner proved is known after a restart, also that nobody certifies the
+// key again; a statement that was kept too long, and one about what has ended, do nothing.
+func TestR95_AProofOutlivesARestartAndNotItsCertificate(t *testing.T) {
+	s, _, h := founded(t)
+	server := profiles(t, h)["server"]
+	mine, short := newHolder(t, "a.lab.example"), newHolder(t, "b.lab.example")
+	a := s.one(h, wish(1, mine.csr, server))
+	q := wish(2, short.csr, server)
+	q.NotAfter = time.Now().Add(25 * time.Hour)
+	b := s.one(h, q)
+	takes := func(w ca.Revoking) *ca.Problem {
+		t.Helper()
+		got, err := s.Revoke(h.Number, []ca.Revoking{w})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("revoke: %v, %v", got, err)
+		}
+		return got[0].Problem
+	}
+	old, gone := mine.step(t, h, a, ca.KeyCompromise), short.stepUntil(t, h, b, ca.Superseded, time.Now().Add(48*time.Hour))
+	if p := takes(old); p != nil {
+		t.Fatal(p)
+	}
+	s.stop()
+	next := unopened(s.Dir)
+	next.Now = func() time.Time { return time.Now().Add(26 * time.Hour) }
+	if err := next.Open(); err != nil {
+		t.Fatal(err)
+	}
+	s = running(t, next)
+	h = s.hello(0)
+	wantProblem(t, takes(old), ca.E2111, "a statement that was kept too long")
+	wantProblem(t, takes(gone), ca.E2111, "a certificate that has ended")
+	again := mine.stepUntil(t, h, a, ca.KeyCompromise, time.Now().Add(48*time.Hour))
+	if p := takes(again); p != nil {
+		t.Errorf("what it proved before: %v", p)
+	}
+	wantProblem(t, s.one(h, wish(3, mine.csr, server)).Problem, ca.E2204, "the key once more")
 }
