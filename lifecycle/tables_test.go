@@ -232,7 +232,7 @@ func TestLeaves(t *testing.T) {
 var leafCases = map[string]func(t *testing.T, w *world, settle func() (settled, error)){
 	"L01": func(t *testing.T, w *world, settle func() (settled, error)) {
 		events := len(w.events)
-		for _, k := range []audit.Kind{audit.Bundle, audit.Key, audit.Time, audit.Reconciled, audit.CRL, audit.Refusal} {
+		for _, k := range []audit.Kind{audit.Bundle, audit.Key, audit.Time, audit.Reconciled, audit.CRL, audit.Refusal, audit.Earlier, audit.Responder, audit.Feed} {
 			w.append(audit.Leaf{Kind: k}, nil)
 		}
 		if _, err := settle(); err != nil || len(w.events) != events {

@@ -15,6 +15,7 @@ import (
 	"chancery/ca"
 	"chancery/encode"
 	"chancery/feed"
+	"chancery/internal/faults"
 	"chancery/signer/journal"
 )
 
@@ -171,6 +172,7 @@ func (s *Signer) SignFeed(session int64, authority string, body, base []byte) (a
 	if err := s.promiseFeed(a, about, digest(f.Message())); err != nil {
 		return about, nil, err
 	}
+	faults.Point("feed-promised")
 	sig, err := by.sign(f.Message(), true)
 	if err != nil {
 		s.fail(err)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -349,7 +350,17 @@ func TestNumbersOfFeedsRiseWhateverDies(t *testing.T) {
 // The horizon lies below the second of each certificate that is not on the log yet, and
 // all others are below the leaf that it comes with.
 func TestTheHorizonOfAFeedIsBelowWhatIsUnderWay(t *testing.T) {
-	s, _, h := founded(t)
+	var ahead atomic.Int64
+	o := unopened(t.TempDir())
+	o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	if err := o.Open(); err != nil {
+		t.Fatal(err)
+	}
+	s := running(t, o)
+	if _, err := s.Found(founding(t), os.Getuid()); err != nil {
+		t.Fatal(err)
+	}
+	h := s.hello(0)
 	csr, p := csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]
 	before, _, err := s.FeedGround(h.Number, "issuing-g1")
 	if err != nil {
@@ -364,9 +375,10 @@ func TestTheHorizonOfAFeedIsBelowWhatIsUnderWay(t *testing.T) {
 	if made := time.Unix(int64(binary.BigEndian.Uint32(n[3:])), 0); !made.After(after.Horizon) || time.Since(after.Horizon) > time.Minute {
 		t.Errorf("made at %v, and the horizon is %v", made, after.Horizon)
 	}
-	// While a batch is being signed, the horizon stays below when it began.
+	// While a batch is being signed, for a minute, the horizon stays below when it began.
 	var during ca.FeedGround
 	s.wrapped(&key{instead: func(k crypto.Signer, random io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+		ahead.Add(int64(time.Minute))
 		during, _, err = s.FeedGround(h.Number, "issuing-g1")
 		return k.Sign(random, message, o)
 	}})
@@ -374,6 +386,11 @@ func TestTheHorizonOfAFeedIsBelowWhatIsUnderWay(t *testing.T) {
 	n = serialOf(t, two.DER).Bytes()
 	if made := time.Unix(int64(binary.BigEndian.Uint32(n[3:])), 0); err != nil || !made.After(during.Horizon) {
 		t.Errorf("made at %v, and the horizon was %v: %v", made, during.Horizon, err)
+	}
+	// When it has ended, the horizon goes on.
+	last, _, err := s.FeedGround(h.Number, "issuing-g1")
+	if made := time.Unix(int64(binary.BigEndian.Uint32(n[3:])), 0); err != nil || !last.Horizon.After(made) {
+		t.Errorf("made at %v, and the horizon is %v: %v", made, last.Horizon, err)
 	}
 }
 
