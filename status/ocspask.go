@@ -217,9 +217,9 @@ func (o *OCSP) watch(ctx context.Context) error {
 
 // look reads what is new in the book, once.
 func (o *OCSP) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, bookTime)
+	reading, cancel := context.WithTimeout(ctx, bookTime)
 	defer cancel()
-	all, err := o.o.Shelf.Authorities(ctx)
+	all, err := o.o.Shelf.Authorities(reading)
 	if err == nil && len(all) > 0 { // generations are never taken out of the book
 		if n := o.named.Load(); n == nil || !(&known{all: n.all}).same(all) {
 			n = newIssuers(all)
@@ -235,7 +235,7 @@ func (o *OCSP) look(ctx context.Context) {
 		var steps []ca.Revocation
 		var logs int
 		var more bool
-		if steps, logs, more, err = o.o.Index.Steps(ctx, since); err != nil {
+		if steps, logs, more, err = o.o.Index.Steps(reading, since); err != nil {
 			break
 		}
 		o.take(since, steps)
