@@ -39,6 +39,25 @@ type Problem struct {
 // Error gives the detail, so that a Problem can travel as an error.
 func (p *Problem) Error() string { return p.Detail }
 
+// Problems are those that an error is made of, in order: each of a join of several, and the
+// first within anything else.
+func Problems(err error) []*Problem {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Problem
+		for _, one := range joined.Unwrap() {
+			all = append(all, Problems(one)...)
+		}
+		return all
+	}
+	if p, ok := err.(*Problem); ok {
+		return []*Problem{p}
+	}
+	if inner, ok := err.(interface{ Unwrap() error }); ok {
+		return Problems(inner.Unwrap())
+	}
+	return nil
+}
+
 // Because returns a copy with the reason set.
 func (p *Problem) Because(why string) *Problem {
 	q := *p

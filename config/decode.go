@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
-	"github.com/pelletier/go-toml/v2/unstable"
 
 	"chancery/ca"
 )
@@ -32,32 +30,58 @@ const (
 
 // Profile reads the document of a profile: syntax and keys, not whether it is
 // sound, which policy.Sound says. The digest is left zero. The error joins a
-// ca.Problem (E1003) for each fault.
-func Profile(document []byte) (ca.Profile, error) { return Decode[ca.Profile](document) }
+// ca.Problem (E1003) for each fault; what could be read beside the faults is given too, so
+// that more of them can be found, and is zero if the document is none of TOML.
+func Profile(document []byte) (ca.Profile, error) {
+	p, faults := decode[ca.Profile](document)
+	return p, errors.Join(faults...)
+}
 
 // Decode reads a TOML document of at most MaxDocument octets into a structure
 // whose fields have toml tags. Keys must be spelled exactly: the library also
 // takes them in another case, so that one setting could stand twice. The error
 // joins a ca.Problem (E1003) for each fault; where there is one, T is zero.
 func Decode[T any](document []byte) (T, error) {
-	var out, zero T
-	switch {
-	case len(document) > MaxDocument:
-		return zero, fault("", 0, fmt.Sprintf("the document has %d octets, at most %d are accepted", len(document), MaxDocument), "shorten it")
-	case !utf8.Valid(document) || bytes.HasPrefix(document, []byte("\ufeff")):
-		return zero, fault("", 0, "the document is not UTF-8, or begins with a byte order mark", "save it as UTF-8 without a byte order mark")
-	case tooDeep(document):
-		return zero, fault("", 0, fmt.Sprintf("brackets nest deeper than %d", maxDepth), "close them")
-	}
-	known := keysOf(reflect.TypeFor[T](), "", nil)
-	// Unknown keys come before wrong values: a key in another case has both.
-	if err := unknownKeys(document, known); err != nil {
-		return zero, err
-	}
-	if err := toml.NewDecoder(bytes.NewReader(document)).DisallowUnknownFields().Decode(&out); err != nil {
-		return zero, unreadable(err)
+	out, faults := decode[T](document)
+	if len(faults) > 0 {
+		var zero T
+		return zero, errors.Join(faults...)
 	}
 	return out, nil
+}
+
+// decode reads a document past its faults: what is at fault is blanked out, and the rest
+// read again. After a fault of the syntax nothing can be told of the rest.
+func decode[T any](document []byte) (out T, faults []error) {
+	switch {
+	case len(document) > MaxDocument:
+		return out, []error{fault("", 0, fmt.Sprintf("the document has %d octets, at most %d are accepted", len(document), MaxDocument), "shorten it")}
+	case !utf8.Valid(document) || bytes.HasPrefix(document, []byte("\ufeff")):
+		return out, []error{fault("", 0, "the document is not UTF-8, or begins with a byte order mark", "save it as UTF-8 without a byte order mark")}
+	case tooDeep(document):
+		return out, []error{fault("", 0, fmt.Sprintf("brackets nest deeper than %d", maxDepth), "close them")}
+	}
+	// Unknown keys come before wrong values: a key in another case has both.
+	w := walked(document, keysOf(reflect.TypeFor[T](), "", nil))
+	rest := bytes.Clone(document)
+	for _, i := range w.blank {
+		w.clear(rest, i)
+	}
+	for faults = w.faults; len(faults) <= maxFaults; {
+		var zero T
+		out = zero
+		err := toml.NewDecoder(bytes.NewReader(rest)).DisallowUnknownFields().Decode(&out)
+		if err == nil {
+			return out, faults
+		}
+		faults = append(faults, unreadable(err))
+		i := w.at(rest, err)
+		if i < 0 {
+			return zero, faults
+		}
+		w.clear(rest, i)
+	}
+	return out, faults
 }
 
 // tooDeep counts brackets, those in texts and comments too, which come in pairs.
@@ -95,77 +119,6 @@ func keysOf(t reflect.Type, prefix string, keys []string) []string {
 		}
 	}
 	return keys
-}
-
-// unknownKeys walks the document's keys. A syntax error ends the walk without a
-// word: reading the document finds it again, and says it better.
-func unknownKeys(document []byte, known []string) error {
-	w := walk{known: known}
-	w.parser.Reset(document)
-	for w.parser.NextExpression() && len(w.faults) < maxFaults {
-		e := w.parser.Expression()
-		switch e.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			w.table = ""
-			w.table = w.path(e, "")
-		case unstable.KeyValue:
-			w.keyValue(e, w.table)
-		default: // a comment
-		}
-	}
-	return errors.Join(w.faults...)
-}
-
-type walk struct {
-	parser unstable.Parser
-	known  []string
-	table  string
-	faults []error
-}
-
-// keyValue checks a key and, in inline tables, those below it.
-func (w *walk) keyValue(e *unstable.Node, table string) {
-	w.value(e.Value(), w.path(e, table))
-}
-
-// value goes through lists to the inline tables in them; tooDeep bounds how far.
-func (w *walk) value(v *unstable.Node, path string) {
-	if v.Kind != unstable.InlineTable && v.Kind != unstable.Array {
-		return
-	}
-	for it := v.Children(); it.Next(); {
-		if it.Node().Kind == unstable.KeyValue {
-			w.keyValue(it.Node(), path)
-		} else {
-			w.value(it.Node(), path)
-		}
-	}
-}
-
-// path joins a node's key to the table it stands in and notes it if it is
-// unknown, unless a table around it was.
-func (w *walk) path(e *unstable.Node, table string) string {
-	path := table
-	for it := e.Key(); it.Next(); {
-		n := it.Node()
-		if path != "" && !slices.Contains(w.known, path) {
-			return path
-		}
-		if path != "" {
-			path += "."
-		}
-		path += string(n.Data)
-		if !slices.Contains(w.known, path) {
-			line := w.parser.Shape(n.Raw).Start.Line
-			fix := "remove it"
-			if near := Nearest(path, w.known); near != "" {
-				fix = "did you mean " + near + "?"
-			}
-			w.faults = append(w.faults, fault(path, line, "there is no key "+ca.Show(path), fix))
-			return path
-		}
-	}
-	return path
 }
 
 // unreadable makes a Problem of the library's error, with the line.

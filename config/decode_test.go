@@ -121,7 +121,7 @@ func TestProfileRefusesFaults(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Profile([]byte(c.document))
+			_, err := Profile([]byte(c.document))
 			var p *ca.Problem
 			if !errors.As(err, &p) || p.Code != ca.E1003 {
 				t.Fatalf("gave %v, want a Problem E1003", err)
@@ -132,7 +132,7 @@ func TestProfileRefusesFaults(t *testing.T) {
 			if !ca.PlainText(p.Detail + p.Fix + p.Field) {
 				t.Errorf("a terminal would obey %q", p.Detail+p.Fix+p.Field)
 			}
-			if !reflect.DeepEqual(got, ca.Profile{}) {
+			if got, err := Decode[ca.Profile]([]byte(c.document)); err == nil || !reflect.DeepEqual(got, ca.Profile{}) {
 				t.Errorf("and yet gave %+v", got)
 			}
 		})
@@ -151,6 +151,42 @@ func TestProfileReportsAllUnknownKeysUpToABound(t *testing.T) {
 	_, err = Profile([]byte(b.String()))
 	if n := strings.Count(err.Error(), "there is no key"); n != maxFaults {
 		t.Errorf("reported %d faults, want %d", n, maxFaults)
+	}
+}
+
+// All faults are found at once, and what is not at fault is read; a fault of the syntax ends that.
+func TestProfileReadsPastFaults(t *testing.T) {
+	p, err := Profile([]byte("schema = 1\nname = 7\ndays = \"90\"\nmaxdays = 3\nkeys = [\n  1,\n]\n[namess]\nmax = 1\n[names]\nmax = \"x\"\ndns = [\"*\"]\n[[rule]]\nrequire = 1\n"))
+	var got []string
+	for _, one := range ca.Problems(err) {
+		line, _, _ := strings.Cut(one.Detail, ":")
+		got = append(got, line+" "+one.Field)
+	}
+	want := []string{"line 4 maxdays", "line 8 namess", "line 2 name", "line 3 days", "line 6 keys", "line 11 names.max", "line 14 rule.require"}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	if p.Schema != 1 || p.Names.Max != 0 || !slices.Equal(p.Names.DNS, []string{"*"}) {
+		t.Errorf("read %+v", p)
+	}
+	p, err = Profile([]byte("schema = 1\ndayz = 1\nname = \"server\n"))
+	if all := ca.Problems(err); len(all) != 2 || !strings.HasPrefix(all[1].Detail, "line 3: ") || p.Schema != 0 {
+		t.Errorf("with an open text: %+v, %v", p, err)
+	}
+}
+
+// A fault that has no line gets that of its key, or of the table that it should be in.
+func TestLocatedFindsTheLine(t *testing.T) {
+	for field, want := range map[string]string{
+		"names.dns[0]": "line 18: x", "rule[0].message": "line 44: x", "subject.organization": "line 25: x", "extensions.add[1].policies[0]": "line 40: x",
+		"subject.unit": "line 23: x", "hold": "x", "": "x",
+	} {
+		if err := Located([]byte(document), ca.Invalid(ca.E1003, "x", "").At(field)); err.Error() != want {
+			t.Errorf("%s: %v, want %s", field, err, want)
+		}
+	}
+	if err := Located([]byte("days = 1\n"), ca.Invalid(ca.E1003, "line 7: x", "").At("days")); err.Error() != "line 7: x" || Located(nil, nil) != nil {
+		t.Errorf("%v", err)
 	}
 }
 

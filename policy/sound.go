@@ -30,17 +30,44 @@ const (
 )
 
 // Load reads a profile's document, checks it and sets its digest. decode turns
-// the text into the structure; package config has it.
+// the text into the structure; package config has it. The error joins a ca.Problem for each
+// fault, those of reading and those of what could be read nevertheless.
 func Load(document []byte, decode func([]byte) (ca.Profile, error)) (ca.Profile, error) {
 	p, err := decode(document)
 	if err != nil {
-		return ca.Profile{}, err
+		return ca.Profile{}, alsoUnsound(p, err)
 	}
 	if p, err = Sound(p); err != nil {
 		return ca.Profile{}, err
 	}
 	p.Digest, p.Document = ca.ProfileDigest(document), string(document)
 	return p, nil
+}
+
+// alsoUnsound joins the faults of reading a document, and those of what could be read. A key
+// that could not be is not called missing too. Of a profile without schema and name nothing
+// was read.
+func alsoUnsound(p ca.Profile, unread error) error {
+	if p.Schema == 0 && p.Name == "" {
+		return unread
+	}
+	all := []error{unread}
+	_, err := Sound(p)
+	for _, fault := range ca.Problems(err) {
+		about := func(q *ca.Problem) bool {
+			return q.Field != "" && (within(fault.Field, q.Field) || within(q.Field, fault.Field) || q.Fix == "did you mean "+fault.Field+"?")
+		}
+		if !slices.ContainsFunc(ca.Problems(unread), about) {
+			all = append(all, fault)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// within tells whether a field is another one, or in it.
+func within(field, other string) bool {
+	rest, ok := strings.CutPrefix(field, other)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // Check says whether a profile is sound; see Sound.

@@ -84,3 +84,27 @@ func TestT05_EachVerbRefusesInTheForm(t *testing.T) {
 		})
 	}
 }
+
+// A document's faults are all told, and programs get one object with each of them.
+func TestT05_EachFaultOfADocumentIsTold(t *testing.T) {
+	t.Parallel()
+	_, err := profileOf("schema = 1\nname = \"a\"\ndayz = 3\nkeyz = 4\nuse = [\"any\"]\n")
+	var b strings.Builder
+	a := &app{err: &b, env: func(string) string { return "" }}
+	a.complain(asProblem(err), ca.Problems(err)...)
+	for _, told := range []string{"line 3: there is no key \"dayz\"", "did you mean days?", "line 4: there is no key \"keyz\"", "line 5: profile \"a\": use[0]"} {
+		if !strings.Contains(b.String(), told) || strings.Count(b.String(), "code: E1003") != 1 {
+			t.Errorf("not told: %s\n%s", told, b.String())
+		}
+	}
+	b.Reset()
+	a.format = asJSON
+	a.complain(asProblem(err), ca.Problems(err)...)
+	var got struct {
+		ca.Problem
+		Errors []ca.Problem `json:"errors"`
+	}
+	if err := json.Unmarshal([]byte(b.String()), &got); err != nil || got.Code != ca.E1003 || len(got.Errors) < 3 || got.Errors[1].Field != "keyz" {
+		t.Errorf("%s: %v", b.String(), err)
+	}
+}

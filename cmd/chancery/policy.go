@@ -99,6 +99,9 @@ func (a *app) policyPlan() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, err = profileOf(string(document)); err != nil {
+				return err
+			}
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				var r ca.Rehearsal
 				err := a.during(ctx, "policy plan", func() (err error) {

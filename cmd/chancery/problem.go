@@ -94,22 +94,38 @@ func (a *app) errsInJSON() bool {
 	return false
 }
 
-// complain prints a problem to stderr in the form people and grep know.
-func (a *app) complain(p *ca.Problem) {
+// complain prints a problem to stderr in the form people and grep know, and with it each
+// other one that was found at once, such as the faults of a document. Programs have them
+// as errors.
+func (a *app) complain(p *ca.Problem, all ...*ca.Problem) {
+	if len(all) < 2 {
+		all = nil
+	}
 	if a.errsInJSON() {
-		if body, err := json.Marshal(p); err == nil {
+		body, err := json.Marshal(struct {
+			*ca.Problem
+			Errors []*ca.Problem `json:"errors,omitempty"`
+		}{p, all})
+		if err == nil {
 			fmt.Fprintf(bare(a.err), "%s\n", body)
 			return
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "chancery: error: %s\n", p.Detail)
-	if p.Why != "" {
-		fmt.Fprintf(&b, "  why:  %s\n", p.Why)
+	if all == nil {
+		all = []*ca.Problem{p}
 	}
-	if p.Fix != "" {
-		fmt.Fprintf(&b, "  hint: %s\n", p.Fix)
+	for i, p := range all {
+		fmt.Fprintf(&b, "chancery: error: %s\n", p.Detail)
+		if p.Why != "" {
+			fmt.Fprintf(&b, "  why:  %s\n", p.Why)
+		}
+		if p.Fix != "" {
+			fmt.Fprintf(&b, "  hint: %s\n", p.Fix)
+		}
+		if i == len(all)-1 || all[i+1].Code != p.Code {
+			fmt.Fprintf(&b, "  code: %s   (chancery explain %s)\n", p.Code, p.Code)
+		}
 	}
-	fmt.Fprintf(&b, "  code: %s   (chancery explain %s)\n", p.Code, p.Code)
 	fmt.Fprint(a.err, b.String())
 }

@@ -142,6 +142,9 @@ func (a *app) test(ctx context.Context, q tryout) (err error) {
 		if err != nil {
 			return err
 		}
+		if _, err = profileOf(string(document)); err != nil {
+			return err
+		}
 		q.Document = string(document)
 	}
 	if q.csr != "" {

@@ -160,13 +160,19 @@ func (c *ceremony) changed(cmd *cobra.Command, q profileChange, before string) (
 			return "", p, err
 		}
 	}
-	if p, err = policy.Load([]byte(after), config.Profile); err != nil {
+	if p, err = profileOf(after); err != nil {
 		return "", p, err
 	}
 	if p.Name != q.name {
 		return "", p, ca.Invalid(ca.E1003, "the document calls itself "+p.Name, "chancery profile set "+p.Name+" …, or correct its name").At("name")
 	}
 	return after, p, nil
+}
+
+// profileOf is the profile of a document. All its faults are told, with their lines.
+func profileOf(document string) (ca.Profile, error) {
+	p, err := policy.Load([]byte(document), config.Profile)
+	return p, config.Located([]byte(document), err)
 }
 
 // edited makes the changes of the flags in a document, in its place each.

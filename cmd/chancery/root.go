@@ -59,7 +59,7 @@ func (a *app) run(ctx context.Context) int {
 		return exitFailure
 	}
 	p := asProblem(err)
-	a.complain(p)
+	a.complain(p, ca.Problems(err)...)
 	return exitOf(p)
 }
 

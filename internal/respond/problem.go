@@ -51,11 +51,17 @@ const TypePrefix = "urn:chancery:error:"
 func Describe(r *http.Request, id string, status int, p *ca.Problem) Document {
 	e, _ := ca.Explain(p.Code)
 	d := Document{Type: TypePrefix + e.Words, Title: e.Title, Status: status, Instance: id, Problem: *p}
-	if p.Field == "" {
-		return d
+	if p.Field != "" {
+		d.Errors = []Fault{faultOf(r, p)}
 	}
+	return d
+}
+
+// faultOf is the part of a call that a problem is about.
+func faultOf(r *http.Request, p *ca.Problem) Fault {
 	f := Fault{Detail: p.Detail}
 	switch {
+	case p.Field == "":
 	case r.PathValue(p.Field) != "" || r.URL.Query().Has(p.Field):
 		f.Parameter = p.Field
 	case p.Field[0] >= 'A' && p.Field[0] <= 'Z': // members of bodies are in lower case
@@ -63,8 +69,7 @@ func Describe(r *http.Request, id string, status int, p *ca.Problem) Document {
 	default:
 		f.Pointer = pointer(p.Field)
 	}
-	d.Errors = []Fault{f}
-	return d
+	return f
 }
 
 // pointer writes a field such as names.dns[2] as #/names/dns/2.
@@ -137,7 +142,14 @@ func Explain(r *http.Request, id string, log *slog.Logger, err error) Document {
 		}
 		p = ca.Unavailable(ca.E9000, "internal error", "look for request "+id+" in the service's log")
 	}
-	return Describe(r, id, status, p)
+	d := Describe(r, id, status, p)
+	if all := ca.Problems(err); len(all) > 1 { // such as the faults of a document
+		d.Errors = nil
+		for _, one := range all {
+			d.Errors = append(d.Errors, faultOf(r, one))
+		}
+	}
+	return d
 }
 
 // Fail answers with an error, as Explain has it.

@@ -45,6 +45,14 @@ func TestAValueThatCannotBeEncodedIsNoHalfAnswer(t *testing.T) {
 	}
 }
 
+func TestEachProblemOfAJoinIsAnswered(t *testing.T) {
+	err := errors.Join(ca.Invalid(ca.E1003, "one", "").At("days"), ca.Invalid(ca.E1003, "two", ""))
+	d := Explain(httptest.NewRequest(http.MethodPost, "/", nil), "id", slog.New(slog.DiscardHandler), err)
+	if want := []Fault{{Detail: "one", Pointer: "#/days"}, {Detail: "two"}}; d.Detail != "one" || !slices.Equal(d.Errors, want) {
+		t.Errorf("%+v", d)
+	}
+}
+
 // Whatever the header, the choice is an offer or a refusal; and an offer named with
 // weight 0 is never chosen.
 func FuzzAccept(f *testing.F) {
