@@ -24,12 +24,16 @@ type Owner interface {
 	PlanRevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error)
 }
 
-// TakesEvidence tells whether a call needs no sign-in, since it brings what proves that its
-// caller may. All others do.
-func TakesEvidence(method, path string) bool {
-	return slices.ContainsFunc(operations(), func(o operation) bool {
-		return o.evident && o.method == method && root+o.path == path
-	})
+// TakesEvidence gives what tells whether a call needs no sign-in, since it brings what proves
+// that its caller may. All others do.
+func TakesEvidence() func(method, path string) bool {
+	calls := map[string]bool{}
+	for _, o := range operations() {
+		if o.evident {
+			calls[o.method+" "+root+o.path] = true
+		}
+	}
+	return func(method, path string) bool { return calls[method+" "+path] }
 }
 
 func ownerOperations() []operation {

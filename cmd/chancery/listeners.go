@@ -132,7 +132,7 @@ func (f front) serveTLS(ctx context.Context, group *errgroup.Group, l layout, fd
 		},
 	})
 	group.Go(func() error { return unlessCanceled(own.Run(ctx)) })
-	guard := listen.Guard(listen.Guarded{Gate: f.registrar, Door: f.door(log), TakesEvidence: api.TakesEvidence, Public: f.open, Hosts: []string{host}, Log: log, Now: wallClock(), NewID: newID})
+	guard := listen.Guard(listen.Guarded{Gate: f.registrar, Door: f.door(log), TakesEvidence: api.TakesEvidence(), Public: f.open, Hosts: []string{host}, Log: log, Now: wallClock(), NewID: newID})
 	for name, listener := range doors {
 		c := listen.Config(own)
 		if name == "mtls" {
