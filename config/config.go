@@ -44,6 +44,8 @@ type Config struct {
 	Publish Publish `toml:"publish"`
 	// Lists is who may fetch lists; without it everybody.
 	Lists Lists `toml:"lists"`
+	// Metrics is where numbers are for a monitoring program.
+	Metrics Metrics `toml:"metrics"`
 	// Lookup is what everybody may know of a certificate.
 	Lookup Lookup `toml:"lookup"`
 	// OCSP is how answers about certificates are kept.
@@ -91,6 +93,7 @@ var settings = [...]setting{
 	{"publish.feed", func(c *Config) *string { return &c.Publish.Feed }, faultOfChoice},
 	{"lists.allow", func(c *Config) *string { return &c.Lists.Allow }, faultOfNetworks},
 	{"lists.clients", func(c *Config) *string { return &c.Lists.Clients }, faultOfChoice},
+	{"metrics.listen", func(c *Config) *string { return &c.Metrics.Listen }, faultOfMetrics},
 	{"lookup.names", func(c *Config) *string { return &c.Lookup.Names }, faultOfChoice},
 	{"lookup.text", func(c *Config) *string { return &c.Lookup.Text }, faultOfChoice},
 	{"ocsp.max_age", func(c *Config) *string { return &c.OCSP.MaxAge }, faultOfAge},

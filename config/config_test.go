@@ -61,6 +61,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"an age without a unit", "[ocsp]\nmax_age = \"5\"\n", "", "ocsp.max_age is not a time"},
 		{"an age above a day", "", "CHANCERY_OCSP_MAX_AGE=25h", "ocsp.max_age is not a time"},
 		{"no memory at all", "", "CHANCERY_OCSP_MEMORY=0", "ocsp.memory is not a number of MiB"},
+		{"metrics for everybody", "[metrics]\nlisten = \":9464\"\n", "", "metrics are not for everybody"},
+		{"metrics for everybody, by address", "", "CHANCERY_METRICS_LISTEN=[::]:9464", "metrics are not for everybody"},
 		{"a port by name", "listen_http = \":http\"\n", "", "no port"},
 		{"a port too large", "", "CHANCERY_LISTEN_HTTP=:65536", "no port"},
 		{"a switch that is no word", "listen = \"no\"\n", "", `"off" listens nowhere`},

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,13 @@ type Lists struct {
 	// Clients lets those have them too who bring a certificate of ours to ListenMTLS: Yes
 	// or No.
 	Clients string `toml:"clients"`
+}
+
+// Metrics say where a monitoring program finds numbers, beside admin.sock.
+type Metrics struct {
+	// Listen is host:port for GET /metrics, by plain HTTP and for whoever reaches it; empty
+	// listens nowhere.
+	Listen string `toml:"listen"`
 }
 
 // Lookup says what the public page /lookup shows beside how a certificate stands. Owners are
@@ -86,6 +94,22 @@ func faultOfNetworks(s string) string {
 		if p, err := netip.ParsePrefix(one); err != nil || p != p.Masked() {
 			return "has a part that is not a network such as 10.0.0.0/8, without a host in it"
 		}
+	}
+	return ""
+}
+
+// faultOfMetrics wants a host: numbers are not for everybody who reaches any address of the
+// machine.
+func faultOfMetrics(s string) string {
+	if s == "" {
+		return ""
+	}
+	if detail := faultOfListener(s); detail != "" {
+		return detail
+	}
+	host, _, err := net.SplitHostPort(s)
+	if at, bad := netip.ParseAddr(host); err != nil || host == "" || bad == nil && at.IsUnspecified() {
+		return "names every address of the machine; metrics are not for everybody: 127.0.0.1:9464, or the address of an inner network"
 	}
 	return ""
 }

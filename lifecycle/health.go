@@ -42,10 +42,13 @@ func (r *Registrar) Ready(ctx context.Context) []ca.Check {
 		return checks
 	}
 	checks = append(checks, lineCheck(v.lines(r.o.Now())), r.listCheck(v.authorities))
-	if r.o.FeedHead == nil {
-		return checks
+	if r.o.FeedHead != nil {
+		checks = append(checks, r.feedCheck(v.authorities))
 	}
-	return append(checks, r.feedCheck(v.authorities))
+	if r.o.Watched != nil {
+		checks = append(checks, r.o.Watched()...)
+	}
+	return checks
 }
 
 // checked is the check of what went wrong, or did not.
@@ -121,6 +124,11 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 			worse(ca.Failed, fmt.Sprintf("the revocation list of %s ended on %s", a.Name, l.NextUpdate.Format(time.RFC3339)))
 		case now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2:
 			worse(ca.Warned, "the revocation list of "+a.Name+" is past half of its life")
+		}
+		for _, scope := range a.ListScopes()[1:] {
+			if l, there := r.o.Published(ca.ListName(a.Name, scope)); there && now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2 {
+				worse(ca.Warned, fmt.Sprintf("the list %s of %s is past half of its life, or has ended", scope, a.Name))
+			}
 		}
 	}
 	return out

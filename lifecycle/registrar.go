@@ -89,6 +89,8 @@ type Options struct {
 	// FeedHead says what the newest published feed of an authority says of itself, false
 	// without one. It is nil where feeds are switched off.
 	FeedHead func(authority string) (ca.Feed, bool)
+	// Watched are further checks of Ready, which others look at. It may be nil.
+	Watched func() []ca.Check
 	// Report takes what went wrong between front, signer and book, for the log. It
 	// may be nil.
 	Report func(error)

@@ -75,6 +75,7 @@ type List struct {
 	head head
 	// index has the first of every pageEntries entries.
 	index []place
+	count int // entries, once index is made
 }
 
 // A place is where an entry of a list begins.
@@ -143,7 +144,8 @@ func (l *List) read() error {
 	in := bufio.NewReaderSize(io.NewSectionReader(l.file, e.from, e.size), 64<<10)
 	index := []place{}
 	last := [20]byte{}
-	for n, at := 0, int64(0); at < e.size; n++ {
+	n := 0
+	for at := int64(0); at < e.size; n++ {
 		window, err := in.Peek(int(min(maxEntry, e.size-at)))
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
@@ -162,7 +164,7 @@ func (l *List) read() error {
 		last = serial
 		at += int64(size)
 	}
-	l.index = index
+	l.index, l.count = index, n
 	return nil
 }
 

@@ -64,9 +64,19 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 		// publishes when it is told to.
 		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })
 		f.outlet.run(ctx, group)
+		group.Go(func() error { return unlessCanceled(f.monitor.run(ctx)) })
 		if f.feeds {
 			group.Go(func() error { return unlessCanceled(f.feeder.Run(ctx)) })
 		}
+	}
+	numbers, err := fds.listener("metrics")
+	if err != nil {
+		return err
+	}
+	if numbers != nil {
+		group.Go(func() error {
+			return status.Serve(ctx, numbers, f.metrics.beside(http.NotFoundHandler()), log, stopWait/2)
+		})
 	}
 	// What was planned ends whatever door is open: a service may have none on TCP.
 	group.Go(func() error { f.registrar.Displace(ctx, displaceEvery); return nil })
@@ -90,7 +100,7 @@ func (f front) door(log *slog.Logger) http.Handler {
 
 // serveDoor answers on admin.sock until ctx ends, and finishes what is under way.
 func serveDoor(ctx context.Context, l net.Listener, f front, log *slog.Logger) error {
-	server := api.Server(f.door(log), log)
+	server := api.Server(f.metrics.beside(f.door(log)), log)
 	done := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait/2)
@@ -113,6 +123,8 @@ type front struct {
 	ocsp      *status.OCSP
 	vouched   *lifecycle.Vouched
 	outlet    outlet
+	monitor   *monitor
+	metrics   *metrics
 	feeder    *status.Feeder
 	feeds     bool // whether it keeps them by itself
 }
@@ -122,14 +134,21 @@ type front struct {
 type witnessed struct {
 	*store.Store
 	changed func(issuerKey ca.Digest, serial ca.Serial)
+	counts  *metrics
 }
 
 // Commit is that of the book.
 func (w witnessed) Commit(ctx context.Context, changes []ca.Change, next int64) ([]ca.RequestID, error) {
 	lost, err := w.Store.Commit(ctx, changes, next)
 	for _, c := range changes {
+		if c.Certificate != nil && c.Certificate.Kind == ca.EndEntity && err == nil {
+			w.counts.issued.Add(1)
+		}
 		if c.Revocation != nil {
 			w.changed(c.Revocation.IssuerKey, c.Revocation.Serial)
+		}
+		if c.Revocation != nil && err == nil {
+			w.counts.revoked.Add(1)
 		}
 	}
 	return lost, err
@@ -170,20 +189,23 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		return f, errors.Join(err, f.book.Close())
 	}
 	f.ocsp = status.NewOCSP(status.OCSPOptions{Shelf: f.vouched, Index: f.book, Responder: signer, Log: log, Now: wallClock(), Age: settings.OCSP.Age(), Room: settings.OCSP.Room()})
+	f.monitor = l.monitor(f, log)
+	f.metrics = &metrics{book: f.book, vouched: f.vouched, ocsp: f.ocsp, monitor: f.monitor, lists: l.lists(), now: wallClock()}
 	if f.public, err = l.pages(f, log); err != nil {
 		return f, errors.Join(err, f.book.Close())
 	}
 	f.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: witnessed{f.book, f.ocsp.Changed}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
+		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Revoked: f.revoked,
 		PublishFeed: f.feeder.Publish, PlanFeed: f.feeder.Plan, FeedHead: f.feedHead(),
-		Report: func(err error) { log.Error("front and signer", "error", err) },
+		Watched: f.monitor.checks, Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {
 		return f, errors.Join(err, f.book.Close())
 	}
+	f.metrics.registrar = f.registrar
 	if f.open, err = l.limited(f, log); err != nil {
 		return f, errors.Join(err, f.book.Close())
 	}

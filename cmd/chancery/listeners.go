@@ -53,8 +53,8 @@ func addresses(c *config.Config) map[string]string {
 	if c == nil {
 		return out
 	}
-	for name, address := range map[string]string{"http": c.ListenHTTP, "https": c.Listen, "mtls": c.ListenMTLS} {
-		if address != config.Off {
+	for name, address := range map[string]string{"http": c.ListenHTTP, "https": c.Listen, "mtls": c.ListenMTLS, "metrics": c.Metrics.Listen} {
+		if address != config.Off && address != "" {
 			out[name] = address
 		}
 	}
