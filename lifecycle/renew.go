@@ -124,6 +124,13 @@ func (r *Registrar) renewable(ctx context.Context, who ca.Actor, q ca.Renewing) 
 		return old, ca.Refused(ca.E2127, "this certificate is "+old.Standing(r.o.Now())+", and renews nothing", "ask for a new one: chancery issue "+old.Title()).
 			Because("a renewal is for what is still good (security rule PF-08)")
 	}
+	if q.Replaces { // which revokes
+		v, err := r.ready(ctx)
+		if err != nil {
+			return old, err
+		}
+		return old, r.mustShow(ctx, v, who, old)
+	}
 	return old, nil
 }
 

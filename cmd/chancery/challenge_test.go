@@ -222,6 +222,12 @@ func TestR49_AProfileWantsThePasswordShown(t *testing.T) {
 	if status, body := post(token, "", `{"certificate":"`+a+`","reason":"superseded"}`); status != "403" || !strings.Contains(body, "E1305") || !strings.Contains(body, "challenge-file") {
 		t.Errorf("by the account alone: %s %s", status, body)
 	}
+	for _, dry := range []string{"", "?dry_run=true"} {
+		status, body := d.asked(token, "/api/v1/renewals"+dry, "-H", "Content-Type: application/json", "-d", `{"certificate":"`+a+`","overlap_days":0}`)
+		if status != "403" || !strings.Contains(body, "challenge-file") {
+			t.Errorf("by a renewal that replaces it: %s %s", status, body)
+		}
+	}
 	if status, body := post(token, "/by-challenge", `{"certificate":"`+a+`","password":"first-otter","reason":"superseded"}`); status != "200" {
 		t.Errorf("with the password: %s %s", status, body)
 	}
