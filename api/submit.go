@@ -5,6 +5,7 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -99,11 +100,10 @@ func (c *call) plan(q ca.Request, parsed ca.CSR, document string) (ca.Plan, erro
 	} else {
 		plan, err = c.o.Submitter.Plan(c.r.Context(), q, parsed)
 	}
-	if err != nil {
-		return plan, err
-	}
-	if err = proves(parsed); err != nil {
+	var p *ca.Problem
+	if errors.As(err, &p) && p.Code == ca.E2203 { // who tries signatures is noted
 		c.o.Submitter.Refuse(c.who(), err)
+		err = at("csr", err)
 	}
 	return plan, err
 }
@@ -140,21 +140,6 @@ func (o order) end(now time.Time) (time.Time, error) {
 		return instant("not_after", o.NotAfter)
 	}
 	return time.Time{}, nil
-}
-
-// proves says whether a request's sender holds the key. The signer finds that out (security
-// rule SG-09), and nobody does it twice, as it is the dearest check of all; a dry run, which
-// does not get there, has to tell.
-func proves(c ca.CSR) error {
-	der := c.Raw
-	if len(c.Whole) > 0 {
-		der = c.Whole
-	}
-	parsed, err := csr.Parse(der)
-	if err == nil {
-		err = csr.Check(parsed)
-	}
-	return at("csr", err)
 }
 
 // readCSR reads the request.

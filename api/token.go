@@ -138,9 +138,6 @@ func (c *call) renew(body renewal) (submitted, error) {
 	}
 	if c.planned() {
 		plan, err := c.o.Rehearser.PlanRenew(c.r.Context(), c.who(), q)
-		if err == nil && q.CSR != nil {
-			err = proves(*q.CSR)
-		}
 		c.status = http.StatusOK
 		return submitted{Plan: &plan}, err
 	}

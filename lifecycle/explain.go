@@ -59,7 +59,7 @@ func (r *Registrar) Explain(ctx context.Context, who ca.Actor, ref string) (ca.P
 	e.proof(ctx)
 	if c.Kind == ca.EndEntity && e.wish.Profile != "" {
 		e.policies(ctx)
-		e.today()
+		e.today(ctx)
 	} else if c.Kind == ca.CACertificate {
 		e.p.Approval.Why = "it is an authority's: it was signed in a ceremony, with the recovery words of what signed it"
 	}

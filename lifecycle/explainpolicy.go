@@ -185,26 +185,26 @@ func (e *explaining) approval(then pastPolicy) {
 	e.p.Approval.Why = why
 }
 
-// today judges the request by the policy in force.
-func (e *explaining) today() {
+// today judges the request as if it came now. It is no repeat of itself, and what came
+// with a challenge password lies sealed at the signer.
+func (e *explaining) today(ctx context.Context) {
 	q := e.wish
 	if !q.NotAfter.IsZero() {
 		q.NotAfter = e.now.Add(q.NotAfter.Sub(q.At))
 	}
-	q.At, q.Digest = e.now, ca.Digest{}
-	rules, err := e.v.rules(&q)
-	var request ca.CSR
+	q.At, q.Digest, q.Key, q.Renews = e.now, ca.Digest{}, "", e.p.Certificate.ID
+	request, err := e.r.o.CSR(q.CSR)
+	var plan ca.Plan
 	if err == nil {
-		request, err = e.r.o.CSR(q.CSR)
+		plan, err = e.r.judge(ctx, hypothesis{view: e.v}, q, request)
 	}
-	var cleared policy.Cleared
-	if err == nil {
-		cleared, err = policy.Vet(rules, q, request, e.now)
-	}
-	switch {
+	var p *ca.Problem
+	switch errors.As(err, &p); {
 	case err == nil:
-		e.p.Today = &ca.Plan{Draft: cleared.Draft(), Notices: cleared.Notices()}
-	case !errors.As(err, &e.p.Problem):
-		e.unknown("what the policy in force would say is not known", err)
+		e.p.Today = &plan
+	case p != nil && p.Kind != ca.LockedKind && p.Kind != ca.BusyKind && p.Kind != ca.UnavailableKind:
+		e.p.Problem = p
+	default: // locked keys and a full disk are no word on the request
+		e.unknown("what would become of the request today is not known", err)
 	}
 }

@@ -28,7 +28,7 @@ const (
 	callTime = 30 * time.Second
 )
 
-// Options are what a Registrar works with. All but Promiser, Weak, Past, Archive, Space,
+// Options are what a Registrar works with. All but Promiser, Weak, Foresee, Past, Archive, Space,
 // Publish, PlanList, Revoked, Published and Report must be set.
 type Options struct {
 	Book    Book
@@ -64,6 +64,10 @@ type Options struct {
 	// Weak names the list of known keys that has a SubjectPublicKeyInfo, or gives ""; it may
 	// be nil.
 	Weak func(spki []byte) string
+	// Foresee has the signer judge a request as it would if it came to be signed, by what is in
+	// force or with the document of a profile that is not. The error is its Problem. It may
+	// be nil where nothing is planned.
+	Foresee func(ctx context.Context, q ca.Request, document string) error
 	// Past has what happened to certificates, Archive the policies of then. They may be nil
 	// where nothing is explained.
 	Past    Past
@@ -268,48 +272,6 @@ func (r *Registrar) full() bool {
 	}
 	free, total, err := r.o.Space()
 	return err == nil && ca.NearlyFull(free, total)
-}
-
-// Plan says what Submit would make of a request now. The error is as Submit's;
-// a signature that does not verify is not told of, and hides what others have (E2210).
-func (r *Registrar) Plan(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) {
-	if _, err := r.ready(ctx); err != nil {
-		return ca.Plan{}, err
-	}
-	if err := r.allow(ctx, q.From, access.Submit); err != nil {
-		return ca.Plan{}, err
-	}
-	return r.foreseen(ctx, q, c)
-}
-
-// foreseen is Plan for whom that, or a renewal, was allowed.
-func (r *Registrar) foreseen(ctx context.Context, q ca.Request, c ca.CSR) (ca.Plan, error) {
-	v, err := r.ready(ctx)
-	if err != nil {
-		return ca.Plan{}, err
-	}
-	rules, err := v.rules(&q)
-	if err != nil {
-		return ca.Plan{}, err
-	}
-	before, again, err := r.repeated(ctx, q)
-	if again {
-		err = gone(before)
-	}
-	if err != nil {
-		return ca.Plan{}, err
-	}
-	cleared, err := policy.Vet(rules, q, c, r.o.Now())
-	if err == nil {
-		err = inScope(q.From, q.Profile, cleared.Draft().Names, cleared.Draft().Subject.Get(ca.OIDCommonName))
-	}
-	if err == nil {
-		err = r.free(ctx, q, cleared.Draft(), rules.Profile, r.proven(q))
-	}
-	if err != nil {
-		return ca.Plan{}, err
-	}
-	return ca.Plan{Draft: cleared.Draft(), Notices: cleared.Notices()}, nil
 }
 
 // ready waits for the first settling, and gives the view in force.

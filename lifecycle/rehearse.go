@@ -64,29 +64,12 @@ func (r *Registrar) Rehearse(ctx context.Context, who ca.Actor, t ca.Trial) (out
 	}
 }
 
-// Try says what Submit would make of a request under a document that is not in force.
-// The error is as Plan's and Rehearse's.
-func (r *Registrar) Try(ctx context.Context, q ca.Request, c ca.CSR, document string) (ca.Plan, error) {
-	_, next, err := r.under(ctx, q.From, document)
-	if err != nil {
-		return ca.Plan{}, err
-	}
-	q.Profile, q.Digest = next.name, ca.Digest{}
-	rules, err := next.rules(&q)
-	if err != nil {
-		return ca.Plan{}, err
-	}
-	cleared, err := policy.Vet(rules, q, c, r.o.Now())
-	if err != nil {
-		return ca.Plan{}, err
-	}
-	return ca.Plan{Draft: cleared.Draft(), Notices: cleared.Notices()}, nil
-}
-
 // A hypothesis is what is in force, or what would be with another document of a profile.
 type hypothesis struct {
 	*view
-	name string
+	// document is the profile's that is not in force, empty for what is; name is that
+	// profile's.
+	document, name string
 }
 
 // under gives what is in force, and what would be under a document.
@@ -105,7 +88,7 @@ func (r *Registrar) under(ctx context.Context, who ca.Actor, document string) (n
 	other := *v
 	other.profiles = maps.Clone(v.profiles)
 	other.profiles[p.Name] = p
-	return hypothesis{v, p.Name}, hypothesis{&other, p.Name}, nil
+	return hypothesis{view: v, name: p.Name}, hypothesis{&other, document, p.Name}, nil
 }
 
 // A verdict is what becomes of a request.

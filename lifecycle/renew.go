@@ -56,23 +56,6 @@ func (r *Registrar) Renew(ctx context.Context, who ca.Actor, id ca.RequestID, q 
 	return issued, r.supersede(ctx, who, old)
 }
 
-// PlanRenew says what Renew would make now. The error is as Renew's; a signature that does
-// not verify is not told of.
-func (r *Registrar) PlanRenew(ctx context.Context, who ca.Actor, q ca.Renewing) (ca.Plan, error) {
-	if _, err := r.ready(ctx); err != nil {
-		return ca.Plan{}, err
-	}
-	old, err := r.renewable(ctx, who, q)
-	if err != nil {
-		return ca.Plan{}, r.refused(who, err)
-	}
-	w, c, err := r.onceMore(ctx, who, old, q)
-	if err != nil {
-		return ca.Plan{}, r.refused(who, err)
-	}
-	return r.foreseen(ctx, w, c)
-}
-
 // supersede revokes what was replaced, unless that was done with the swap: the new
 // certificate may be one that an earlier call led to, whose answer was lost.
 func (r *Registrar) supersede(ctx context.Context, who ca.Actor, old ca.Certificate) error {

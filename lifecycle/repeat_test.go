@@ -3,7 +3,9 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -39,6 +41,7 @@ func (w *world) History(_ context.Context, c ca.Certificate) (h ca.History, err 
 			h.Renewals = append(h.Renewals, w.rows[w.rowOf(k.certificate.ID)])
 		}
 	}
+	slices.SortFunc(h.Renewals, func(a, b ca.Certificate) int { return cmp.Compare(a.ID, b.ID) })
 	return h, nil
 }
 

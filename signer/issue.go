@@ -110,6 +110,10 @@ func (s *Signer) claim(batch []draftee, requests []ca.Request) {
 	for i, r := range requests {
 		d := &batch[i]
 		d.request = r
+		if r.ID == "" {
+			d.problem = ca.Invalid(ca.E1401, "the request has no number", "give each request one of its own")
+			continue
+		}
 		if d.repeats = s.recent.find(r); d.repeats != nil {
 			continue
 		}
@@ -150,9 +154,6 @@ func claims(r ca.Request) []string {
 // that checks a request's signature (security rule SG-09), and it believes
 // nothing the front says about the rules.
 func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
-	if d.request.ID == "" {
-		return ca.Invalid(ca.E1401, "the request has no number", "give each request one of its own")
-	}
 	if !now.Before(rules.bundle.Expires) {
 		return ca.Refused(ca.E2121, "the policy bundle expired "+rules.bundle.Expires.Format(time.DateOnly), "put a new one in force")
 	}

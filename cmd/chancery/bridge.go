@@ -73,6 +73,11 @@ func (b *bridge) Sign(ctx context.Context, drafts []policy.Cleared) ([]ca.Answer
 	return b.client.Issue(ctx, b.session.Load(), drafts)
 }
 
+// Foresee asks the signer what it would say; see lifecycle.Options.
+func (b *bridge) Foresee(ctx context.Context, q ca.Request, document string) error {
+	return b.client.Foresee(ctx, signer.Foreseeing{Wish: q, Document: document})
+}
+
 // Revoke takes steps; see lifecycle.Log.
 func (b *bridge) Revoke(ctx context.Context, steps []ca.Revoking) ([]ca.RevokeAnswer, error) {
 	return b.client.Revoke(ctx, b.session.Load(), steps)

@@ -63,6 +63,12 @@ func (c *Client) Issue(ctx context.Context, session int64, cleared []policy.Clea
 	return a.Answers, err
 }
 
+// Foresee says why a wish would be refused, nil if it would not; see signer.Signer.Foresee.
+func (c *Client) Foresee(ctx context.Context, w signer.Foreseeing) error {
+	_, err := call[empty](ctx, c, "foresee", w)
+	return err
+}
+
 // Outcome asks what became of requests; see signer.Signer.Outcome.
 func (c *Client) Outcome(ctx context.Context, session int64, ids []ca.RequestID) ([]ca.Answer, error) {
 	a, err := call[answers](ctx, c, "outcome", outcome{session, ids})

@@ -58,6 +58,7 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 		a, err := s.Signer.Issue(b.Session, b.Wishes)
 		return answers{a}, err
 	})
+	handle(mux, s, "foresee", maxBatchBody, func(_ context.Context, w signer.Foreseeing) (empty, error) { return empty{}, s.Signer.Foresee(w) })
 	handle(mux, s, "outcome", maxBody, func(_ context.Context, q outcome) (answers, error) {
 		a, err := s.Signer.Outcome(q.Session, q.Requests)
 		return answers{a}, err
