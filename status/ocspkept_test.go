@@ -4,9 +4,12 @@ package status
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -283,5 +286,58 @@ func TestTheRoomForAnswersIsBounded(t *testing.T) {
 	d.kept.clear(n)
 	if count, octets, _ := d.kept.size(); count+octets != 0 {
 		t.Errorf("%d, %d", count, octets)
+	}
+}
+
+// RV-07, RV-02: while a thousand certificates are revoked under the eyes of those who ask for
+// them all the time, nobody who asks behind the end of a revocation is told that it is good.
+func TestRV07_AThousandOverlappingRevocations(t *testing.T) {
+	d := newDesk(t, "ecdsa-p256", "ed25519")
+	const certificates = 1000
+	questions, done := make([][]byte, certificates), make([]atomic.Bool, certificates)
+	serial := func(i int) ca.Serial { return ca.Serial(fmt.Sprintf("41%06x", i)) }
+	for i := range questions {
+		questions[i], d.rows[serial(i)] = request(t, d.a, nil, serial(i)), ca.NewID(1, int64(i+10))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	for d.named.Load() == nil || !d.current(d.signing.now()) {
+		runtime.Gosched() // it looks around first
+	}
+	var askers, revokers sync.WaitGroup
+	var over atomic.Bool
+	for n := range 6 {
+		askers.Go(func() {
+			for i := n; !over.Load(); i += 7 {
+				was := done[i%certificates].Load()
+				if got := says(t, d.get(questions[i%certificates])); was && got != "revoked" || got != "revoked" && got != "good" {
+					t.Errorf("certificate %d is %s, revoked before it was asked for: %t", i%certificates, got, was)
+					return
+				}
+			}
+		})
+	}
+	for n := range 4 {
+		revokers.Go(func() {
+			for i := n; i < certificates; i += 4 {
+				d.change(func() { d.revoked[serial(i)] = ca.KeyCompromise })
+				d.Changed(d.a.Key, serial(i))
+				done[i].Store(true)
+			}
+		})
+	}
+	revokers.Wait()
+	over.Store(true)
+	askers.Wait()
+	for i := range questions {
+		wants(t, string(serial(i)), d.get(questions[i]), "revoked")
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if s := d.Stats(); s.Hits == 0 || s.Good == 0 {
+		t.Errorf("%+v", s)
 	}
 }
