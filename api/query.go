@@ -142,7 +142,7 @@ func filters() []parameter {
 		{name: "owner", form: "string", tell: "Only of this account, such as uid:1000."},
 		{name: "tag", form: "string", tell: "Only of those that have this tag."},
 		{name: "source", form: "string", tell: "Only of those that came in by this door, such as cli."},
-		{name: "status", form: "string", words: ca.Statuses(), tell: "Only those that stand like this now."},
+		{name: "status", form: "string", words: ca.Statuses(), tell: "Only those that stand like this now. expiring: what ends within 30 days, has two thirds of its life over, and was not renewed by its owner."},
 		{name: "issued_since", form: "date-time", tell: "Only those issued at this moment or later."},
 		{name: "expiring_before", form: "date-time", tell: "Only those that are valid now and end before it."},
 		{name: "sort", form: "string", words: ca.Sorts(), tell: "newest first, expiry with the next to end first, or name, by common name; the last two leave void rows out. Without it what is expiring comes by expiry, what has expired the last first, and all else newest first."},

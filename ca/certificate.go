@@ -76,6 +76,11 @@ func (c Certificate) Standing(now time.Time) string {
 	return "valid"
 }
 
+// RenewFrom is when renewing is due: two thirds of its life are over.
+func (c Certificate) RenewFrom() time.Time {
+	return c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) * 2 / 3)
+}
+
 // PublicName is how a certificate is named in pages and the API:
 // <generation>-<serial>.
 func (c Certificate) PublicName() string { return c.Authority + "-" + string(c.Serial) }

@@ -7,7 +7,7 @@ import "time"
 // MaxPage is the largest number of rows a page of a list may have.
 const MaxPage = 500
 
-// ExpiringWithin is what the status expiring means: it ends within this time.
+// ExpiringWithin is from when a certificate may be expiring: it ends within this time.
 const ExpiringWithin = 30 * 24 * time.Hour
 
 // MinSearch is the least of a name, in characters, that Search finds.
@@ -45,8 +45,9 @@ type Filter struct {
 	Limit int
 }
 
-// Statuses are the words of Filter.Status. An expiring one is valid too; one that is held
-// is revoked too, for the reason certificateHold.
+// Statuses are the words of Filter.Status. An expiring one is valid too:
+// it ends within ExpiringWithin, two thirds of its life are over, and its owner has no newer
+// one of the same common name and profile that stands. One that is held is revoked too, for the reason certificateHold.
 func Statuses() []string { return []string{"valid", "expiring", "expired", "revoked", "held", "void"} }
 
 // Sorts are the words of Filter.Sort: newest first; the next to end first; by common name.

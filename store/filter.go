@@ -187,6 +187,12 @@ func (e engine) listQuery(f ca.Filter, seen position) (*query, error) {
 // standing is what a certificate is that nobody took back.
 const standing = ` AND c.kind <> 'void' AND COALESCE(` + lastReason + `, 8) = 8`
 
+// due is what two thirds of a certificate's life are for, 3·now being the value: it should have
+// been renewed, and was not.
+const due = ` AND c.not_before + 2 * c.not_after <= ? AND (c.common = '' OR NOT EXISTS (SELECT 1 FROM certificate n
+WHERE n.kind <> 'void' AND n.common = c.common AND n.id > c.id AND n.profile = c.profile AND n.owner = c.owner AND n.not_after > c.not_after
+AND COALESCE((SELECT l.reason FROM revocation l WHERE l.certificate = n.id ORDER BY l.step DESC LIMIT 1), 8) = 8))`
+
 // restrict adds where the rows of a list are, and what they must be.
 func (e engine) restrict(q *query, f ca.Filter, crowded bool) error {
 	if err := e.named(q, f, crowded); err != nil {
@@ -296,6 +302,7 @@ func stands(q *query, f ca.Filter) error {
 	case "expiring":
 		q.add(standing)
 		q.add(within, now, millis(f.Now.Add(ca.ExpiringWithin)))
+		q.add(due, 3*now)
 	case "revoked":
 		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0) AND ` + lastReason + ` <> 8`)
 	case "held":

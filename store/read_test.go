@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -116,6 +117,27 @@ func TestR48_TheRequestIsKeptAsItCame(t *testing.T) {
 		}
 		if der, err := s.CSR(t.Context(), "none"); err != nil || der != nil {
 			t.Errorf("a request that never was: %x, %v", der, err)
+		}
+	})
+}
+
+// What is to be renewed soon and is not yet, or has been already, is not expiring.
+func TestExpiringIsWhatShouldHaveBeenRenewed(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		rows := []ca.Change{change(1, "young.lab.example"), change(2, "due.lab.example"), change(3, "renewed.lab.example"), change(4, "renewed.lab.example"), change(5, "taken.lab.example"), change(6, "taken.lab.example"), change(7)}
+		for i, life := range map[int][2]int{0: {-5, 25}, 1: {-61, 29}, 2: {-61, 29}, 4: {-61, 29}, 6: {-61, 29}} { // in days from now
+			rows[i].Certificate.NotBefore, rows[i].Certificate.NotAfter = testNow.AddDate(0, 0, life[0]), testNow.AddDate(0, 0, life[1])
+		}
+		rows[5].Certificate.Owner = "uid:7" // somebody else's renews nothing
+		commit(t, s, 8, rows...)
+		f := ca.Filter{Status: "expiring", Now: testNow, Limit: 10}
+		found, err := s.Certificates(t.Context(), f)
+		if got := indexes(found); err != nil || !slices.Equal(slices.Sorted(slices.Values(got)), []int64{2, 5, 7}) {
+			t.Errorf("expiring: %v, %v", got, err)
+		}
+		if n, err := s.Count(t.Context(), f); err != nil || n != 3 {
+			t.Errorf("counted: %d, %v", n, err)
 		}
 	})
 }

@@ -77,6 +77,7 @@ func TestPagesOfEachOrderFollowEachOther(t *testing.T) {
 		var rows []ca.Change
 		for n := range int64(9) {
 			one := change(n+1, string(rune('a'+(n*5)%9))+".lab.example")
+			one.Certificate.NotBefore = testNow.Add(-100 * time.Hour)
 			one.Certificate.NotAfter = testNow.Add(time.Duration((n*7)%4) * time.Hour) // many end at once
 			one.Certificate.IssuedAt = testNow.Add(time.Duration((n*4)%3) * time.Hour)
 			rows = append(rows, one)

@@ -21,7 +21,7 @@ func (q Question) dates(path []*x509.Certificate) (found []Finding) {
 			found = append(found, failure(checkDates, renewal(c), "%s expired on %s, %s ago", Title(c), end, span(q.At.Sub(c.NotAfter))))
 		case q.At.Before(c.NotBefore):
 			found = append(found, failure(checkDates, "look at the clock of this machine, and of the one that signed", "%s is not valid before %s", Title(c), c.NotBefore.Local().Format(time.DateTime)))
-		case q.Soon > 0 && c.NotAfter.Sub(q.At) < q.Soon:
+		case q.Soon > 0 && c.NotAfter.Sub(q.At) < q.Soon && !(q.OnceDue && q.At.Before(c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore)*2/3))):
 			found = append(found, warning(checkDates, renewal(c), "%s expires on %s, in %s", Title(c), end, span(c.NotAfter.Sub(q.At))))
 		}
 	}

@@ -53,6 +53,9 @@ type Question struct {
 	// At is the moment that counts, Soon how long before its end an end is announced.
 	At   time.Time
 	Soon time.Duration
+	// OnceDue leaves that out while less than two thirds of a certificate's life are over: it
+	// is not to be renewed yet, however short it is.
+	OnceDue bool
 }
 
 // A Level is how bad a finding is.

@@ -117,7 +117,13 @@ func (a *app) statusCommand() *cobra.Command {
 						l.Problem.Fix = a.pasteable(l.Problem.Fix)
 					}
 				}
-				return a.print(s, statusText(s))
+				due := int64(0)
+				if s.Counts.Expiring > 0 && s.Problem == nil {
+					if due, err = k.CountCertificates(ctx, ca.Filter{Status: "expiring"}); err != nil {
+						return err
+					}
+				}
+				return a.print(s, statusText(s, due))
 			})
 		},
 	}
@@ -133,7 +139,8 @@ func unsigned(all []ca.LineState) (n int) {
 	return n
 }
 
-func statusText(s ca.Status) string {
+// statusText is how it stands, due being how many certificates should have been renewed.
+func statusText(s ca.Status, due int64) string {
 	var b strings.Builder
 	state := "issuing"
 	switch {
@@ -148,8 +155,8 @@ func statusText(s ca.Status) string {
 	case unsigned(s.Lines) > 0:
 		state = "issuing, but not for every line of authorities"
 	}
-	fmt.Fprintf(&b, "%s\n  certificates  %d valid, %d of them end within 30 days; %d revoked, %d expired, %d void\n", state,
-		s.Counts.Valid, s.Counts.Expiring, s.Counts.Revoked, s.Counts.Expired, s.Counts.Void)
+	fmt.Fprintf(&b, "%s\n  certificates  %d valid, %d of them end within 30 days, and %d of these should have been renewed; %d revoked, %d expired, %d void\n", state,
+		s.Counts.Valid, s.Counts.Expiring, due, s.Counts.Revoked, s.Counts.Expired, s.Counts.Void)
 	fmt.Fprintf(&b, "  authorities   %d\n", s.Counts.Authorities)
 	for _, l := range s.Lines {
 		switch {

@@ -27,7 +27,7 @@ var (
 	nested = regexp.MustCompile(`\$\(([^)\n]*)\)`)
 	// separator finds what else begins with the program's name: names of formats, and
 	// what is put together at run time.
-	separator = regexp.MustCompile(`^(annotation|envelope|key wrap|profile|policy bundle|revocation feed|revoke|signer snapshot|token) v1|^(revocation feed salt|sole$)|^%`)
+	separator = regexp.MustCompile(`^(annotation|challenge|envelope|key wrap|profile|policy bundle|request|revocation feed|revoke|signer snapshot|token) v1|^(revocation feed salt|sole$)|^%`)
 	// flagOf finds a flag in a hint that names no command.
 	flagOf = regexp.MustCompile(`(?:^|[ (])--([a-z][a-z-]+)`)
 	// route finds a path of the API, method a call of the signer's sockets.
@@ -108,7 +108,13 @@ func mistyped(root *cobra.Command, line string) string {
 	c, flags := root, []string{}
 	named := false // an argument came, so no further command may follow
 	skip := false
+	quoted := false // what another program is told
 	for _, word := range strings.Fields(line) {
+		opens, closes := strings.HasPrefix(word, "'"), len(word) > 1 && strings.HasSuffix(word, "'")
+		if quoted || opens && !closes {
+			quoted = !closes
+			continue
+		}
 		end := strings.ContainsAny(word[len(word)-1:], ".,;:)\"'") || strings.HasPrefix(word, "#")
 		word = strings.TrimRight(word, ".,;:)\"'")
 		switch {

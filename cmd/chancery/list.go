@@ -25,8 +25,10 @@ func (a *app) listCommand() *cobra.Command {
 	var since, expiring when
 	c := &cobra.Command{
 		Use: "list", Short: "List certificates, newest first",
-		Long: "Lists certificates, newest first or as --sort says. A line under the table says how many of those that are valid it shows.",
-		Example: "  chancery list\n  chancery list --name '*.lab.example' --status valid\n  chancery list --expiring 30d --sort expiry --fail-if-any\n" +
+		Long: "Lists certificates, newest first or as --sort says. A line under the table says how many there are.\n" +
+			"--status expiring is for cron: what ends within 30 days and should have been renewed, as two thirds of its life are over and its\n" +
+			"owner has no newer one of that name and profile. What the service renews by itself is not among it. --expiring 30d is all that ends within 30 days.",
+		Example: "  chancery list\n  chancery list --name '*.lab.example' --status valid\n  chancery list --status expiring --fail-if-any\n" +
 			"  chancery list --search nas --owner uid:1000\n  chancery list --ca issuing-g1 --status valid --all -o csv",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.Limit < 1 || f.Limit > ca.MaxPage {
@@ -196,7 +198,9 @@ func listText(rows []ca.Certificate, now time.Time, columns int) string {
 	for _, r := range rows {
 		status, ends, serial := r.Standing(now), onDay(r.NotAfter), "…"+r.Serial.Tail()
 		if left := r.NotAfter.Sub(now); status == "valid" && left < ca.ExpiringWithin {
-			status, ends = "! "+status, fmt.Sprintf("%s (%d d)", ends, int(left.Hours()/24))
+			if ends = fmt.Sprintf("%s (%d d)", ends, int(left.Hours()/24)); !now.Before(r.RenewFrom()) {
+				status = "! " + status
+			}
 		}
 		whole.row(status, r.Title(), r.Profile, r.Owner, ends, serial)
 		narrow.row(status, r.Title(), r.Profile, ends, serial)

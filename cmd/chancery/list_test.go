@@ -28,11 +28,23 @@ func TestR133_ListFindsByPartsAndFilters(t *testing.T) {
 			t.Errorf("list %s: %q", args, s.out)
 		}
 	}
-	if s := h.done("list", "--expiring", "30d"); !strings.Contains(s.out, "! valid") || !strings.Contains(s.out, "OWNER") || !strings.Contains(s.err, "2 shown, 2 found, 5 valid in all, those of authorities included") {
+	if s := h.done("list", "--expiring", "30d"); strings.Contains(s.out, "! valid") || !strings.Contains(s.out, " d)") || !strings.Contains(s.out, "OWNER") || !strings.Contains(s.err, "2 shown, 2 found, 5 valid in all, those of authorities included") {
 		t.Errorf("the table:\n%s%s", s.out, s.err)
 	}
 	if s := h.types("list", "--expiring", "8d", "--fail-if-any"); s.code != exitFaults {
 		t.Errorf("--fail-if-any: exit %d", s.code)
+	}
+	if s := h.done("list", "--status", "expiring", "--fail-if-any"); !strings.Contains(s.err, "none") {
+		t.Errorf("what is young is expiring:\n%s", s.out)
+	}
+	if s := h.done("status"); !strings.Contains(s.out, "2 of them end within 30 days, and 0 of these should have been renewed") {
+		t.Errorf("status:\n%s", s.out)
+	}
+	if s := h.done("verify", h.file("web.lab.example.pem")); strings.Contains(s.out, "warn") || strings.Contains(s.out, "! ") {
+		t.Errorf("verify:\n%s", s.out)
+	}
+	if s := h.done("verify", h.file("web.lab.example.pem"), "--warn", "30d"); !strings.Contains(s.out, "expires on") {
+		t.Errorf("verify --warn:\n%s", s.out)
 	}
 	if s := h.done("list", "--expiring", "2d", "--fail-if-any"); !strings.Contains(s.err, `none  --expiring "2d"`) {
 		t.Errorf("nothing found: %s", s.err)
@@ -49,6 +61,10 @@ func TestR133_ListFindsByPartsAndFilters(t *testing.T) {
 func TestTablesFitTheTerminal(t *testing.T) {
 	now := time.Now()
 	rows := []ca.Certificate{{Common: "nas.lab.example", Profile: "server", Owner: "uid:1000", Serial: "41d24f9c21", NotAfter: now.AddDate(0, 0, 20)}}
+	rows[0].NotBefore = now.AddDate(0, 0, -60)
+	if text := listText(rows, now, 0); !strings.Contains(text, "! valid") {
+		t.Errorf("what should have been renewed is not marked:\n%s", text)
+	}
 	for _, columns := range []int{40, 80, 120} {
 		text := listText(rows, now, columns)
 		for line := range strings.Lines(text) {

@@ -116,7 +116,7 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 		if q.old, err = k.Certificate(ctx, c.PublicName()); err != nil {
 			return err
 		}
-		from := q.old.Certificate.NotBefore.Add(q.old.Certificate.NotAfter.Sub(q.old.Certificate.NotBefore) * 2 / 3)
+		from := q.old.Certificate.RenewFrom()
 		if waits = q.due && time.Now().Before(from); waits {
 			return a.give(answer{value: q.old.Certificate, names: []string{c.PublicName()}, text: fmt.Sprintf("%s is due on %s\n", c.Title(), onDay(from))})
 		}

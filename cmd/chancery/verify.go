@@ -42,7 +42,7 @@ type inquiry struct {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	q := inquiry{soon: when{text: "30d", span: soon, given: true}}
+	var q inquiry
 	var hosts bool
 	var port int
 	c := &cobra.Command{
@@ -87,7 +87,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	f.StringVar(&q.sni, "sni", "", "server name to ask for, if it is not the host")
 	f.BoolVar(&hosts, "hosts", false, "connect to every name in the certificate, and say who really serves it")
 	f.IntVar(&port, "port", 443, "port for --hosts")
-	f.Var(&q.soon, "warn", "warn of what ends before then, such as 30d or 2027-06-30")
+	f.Var(&q.soon, "warn", "warn of what ends before then, such as 30d or 2027-06-30; without it, of what ends within 30 days and should have been renewed")
 	_ = c.RegisterFlagCompletionFunc("as", fixed(verify.Uses()...)) // the flag is there
 	return c
 }
@@ -117,7 +117,11 @@ func (a *app) accepted(ctx context.Context, i inquiry) error {
 		return err
 	}
 	now := time.Now()
-	q := verify.Question{At: now, Soon: i.soon.ahead(now).Sub(now.Truncate(time.Second)), NeedLists: i.fetch || len(i.lists) > 0}
+	ahead := soon
+	if i.soon.given {
+		ahead = i.soon.ahead(now).Sub(now.Truncate(time.Second))
+	}
+	q := verify.Question{At: now, Soon: ahead, OnceDue: !i.soon.given, NeedLists: i.fetch || len(i.lists) > 0}
 	var err error
 	if q.Use, q.Name, err = purpose(i.as); err != nil {
 		return err
