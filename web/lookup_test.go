@@ -301,6 +301,13 @@ func TestR88_ThePageKeepsTheRulesOfPages(t *testing.T) {
 	if w := d.get("/web/page.html"); w.Code != 404 {
 		t.Errorf("something else is served: %d", w.Code)
 	}
+	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} { // PF-09
+		for _, path := range []string{"/lookup", "/c/2200", "/web/style.css"} {
+			if w := d.asks(httptest.NewRequest(method, path, nil), ""); w.Code != 405 {
+				t.Errorf("%s %s: %d", method, path, w.Code)
+			}
+		}
+	}
 	if w := d.asks(httptest.NewRequest(http.MethodPost, "/c/2200", nil), ""); w.Code != 405 {
 		t.Errorf("a POST: %d", w.Code)
 	}

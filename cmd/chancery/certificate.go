@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -164,6 +165,11 @@ func statusText(s ca.Status, due int64) string {
 			fmt.Fprintf(&b, "  line          %s: %s signs\n", l.Line, l.Signs)
 		default:
 			fmt.Fprintf(&b, "! line          %s: %s  → %s\n", l.Line, l.Problem.Detail, l.Problem.Fix)
+		}
+	}
+	for _, c := range s.Checks { // the others are told above
+		if c.Level != ca.Fine && slices.Contains([]string{"lists", "feeds", "addresses", "publication"}, c.ID) {
+			fmt.Fprintf(&b, "! %-13s %s  → chancery doctor --only %s\n", c.ID, c.Message, c.ID)
 		}
 	}
 	fmt.Fprintf(&b, "  log           %s, %d entries, settled up to %d\n", s.Log, s.Leaves, s.Mark)

@@ -83,7 +83,8 @@ func (m *metrics) text(ctx context.Context) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if now := m.now(); m.last == nil || now.Sub(m.at).Abs() >= metricsAge {
-		ctx, cancel := context.WithTimeout(ctx, metricsWait)
+		// Whoever goes away must not leave half an answer for those who come next.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), metricsWait)
 		defer cancel()
 		x := &exposition{}
 		m.service(ctx, x)
