@@ -143,7 +143,7 @@ func TestTheParserOfMetricsIsStrict(t *testing.T) {
 // RV-08: whoever asks how the service is doing is told of the lists and addresses too.
 func TestRV08_StatusTellsWhatIsNotAtItsAddress(t *testing.T) {
 	t.Parallel()
-	said := statusText(ca.Status{Checks: []ca.Check{{ID: "lists", Level: ca.Fine}, {ID: "addresses", Level: ca.Warned, Message: "delta of issuing-g1 is not there"}, {ID: "clock", Level: ca.Warned, Message: "told above"}}})
+	said := statusText(ca.Status{Checks: []ca.Check{{ID: "lists", Level: ca.Fine}, {ID: "addresses", Level: ca.Warned, Message: "delta of issuing-g1 is not there"}, {ID: "clock", Level: ca.Warned, Message: "told above"}}}, 0)
 	if !strings.Contains(said, "! addresses     delta of issuing-g1 is not there  → chancery doctor --only addresses\n") || strings.Contains(said, "lists") || strings.Contains(said, "told above") {
 		t.Errorf("%s", said)
 	}
