@@ -177,8 +177,10 @@ func (t *Outlet) fresh(one offer) (bool, error) {
 	return same && err == nil, nil
 }
 
-// newer is the error of a file that takes no older one.
+// newer is the error of a file that takes no older one. A copy in PEM goes with the one in
+// DER beside it.
 func (t *Outlet) newer(one offer, path string) error {
+	one.name, path = strings.TrimSuffix(one.name, ".pem"), strings.TrimSuffix(path, ".pem")
 	if authority, delta, is := feedName(one.name); is {
 		if h, err := FeedHead(t.o.Directory, authority, delta); err == nil && h.Number > one.number {
 			return fmt.Errorf("%s is feed %d, and the service has feed %d: it stays", path, h.Number, one.number)

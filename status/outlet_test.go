@@ -128,6 +128,27 @@ func TestR87_AnOlderListNeverTakesTheCopysPlace(t *testing.T) {
 	o.copies()
 }
 
+// RV-04: the copy in PEM is no way back to the older one.
+func TestR87_AnOlderListInPEMNeverTakesTheNewersPlace(t *testing.T) {
+	t.Parallel()
+	o := newOutfit(t, nil)
+	o.puts("issuing-g1")
+	o.copies()
+	newer, err := os.ReadFile(o.path("issuing-g1.crl.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.m.number -= 100 // a restore brought the service's own list back to an older one
+	body := o.m.list(time.Now(), 7)
+	if err := os.WriteFile(listPath(o.o.Lists, "issuing-g1"), body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.round(t.Context()); err == nil {
+		t.Error("nothing is said")
+	}
+	o.holds("issuing-g1.crl.pem", newer)
+}
+
 // A stranger's folder under the name of a list is left alone, and told of.
 func TestR87_WhatIsNoFileIsLeftAlone(t *testing.T) {
 	t.Parallel()
