@@ -32,16 +32,17 @@ type signing struct {
 	cert    []byte
 	keyHash []byte
 
-	mu      sync.Mutex // guards the rest
-	rows    map[ca.Serial]ca.ID
-	revoked map[ca.Serial]ca.Reason
-	steps   []ca.Revocation
-	logs    int
-	away    error // of the signer
-	lost    error // of the book
-	hold    chan struct{}
-	calls   int
-	made    int
+	mu        sync.Mutex // guards the rest
+	rows      map[ca.Serial]ca.ID
+	revoked   map[ca.Serial]ca.Reason
+	elsewhere ca.Serial // good, and in no book
+	steps     []ca.Revocation
+	logs      int
+	away      error // of the signer
+	lost      error // of the book
+	hold      chan struct{}
+	calls     int
+	made      int
 }
 
 // OCSP signs, and waits behind hold if there is one.
@@ -72,7 +73,7 @@ func (s *signing) say(w ca.OCSPWish) (a ca.OCSPAnswer) {
 		one := ca.OCSPSingle{CertID: q.CertID, Status: ca.OCSPUnknown, ThisUpdate: now, NextUpdate: now.Add(24 * time.Hour)}
 		if why, ok := s.revoked[q.CertID.Serial]; ok {
 			one.Status, one.RevokedAt, one.Reason = ca.OCSPRevoked, now.Add(-time.Hour), why
-		} else if q.ID != 0 {
+		} else if q.ID != 0 || q.CertID.Serial == s.elsewhere {
 			one.Status = ca.OCSPGood
 		}
 		a.Singles = append(a.Singles, one)

@@ -95,7 +95,9 @@ func (o *OCSP) hear(q *question, a ca.OCSPAnswer) (s spoken, err error) {
 		}
 	}
 	o.counts.signed.Add(1)
-	if q.keep {
+	// What was made elsewhere has no row in the book, and its steps have none either: nobody
+	// would tell of them.
+	if q.keep && q.wish.Queries[0].ID != 0 {
 		o.kept.put(q.names, q.key, q.before, a.DER)
 	}
 	return s, nil

@@ -123,6 +123,20 @@ func TestRV07_NoAnswerOutlivesAStep(t *testing.T) {
 	})
 }
 
+// RV-07: a certificate that was made elsewhere has no row in the book, and neither have its
+// steps: nobody would tell that what is kept is over.
+func TestRV07_WhatTheBookDoesNotHaveIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, "ecdsa-p256", "ed25519")
+		d.opened(t)
+		d.change(func() { d.elsewhere = "0a" })
+		der := request(t, d.a, nil, "0a")
+		wants(t, "at first", d.get(der), "good")
+		d.change(func() { d.revoked["0a"] = ca.Superseded })
+		wants(t, "revoked", d.get(der), "revoked")
+	})
+}
+
 // RV-07: what another node revoked is seen within a second, and while nobody can know
 // whether it did, nothing is called good. Whoever is alone needs nobody for that.
 func TestRV07_WhatOthersRevokedIsSeen(t *testing.T) {
