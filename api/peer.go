@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"chancery/ca"
 	"chancery/internal/respond"
@@ -47,7 +48,7 @@ func (d *door) named(a ca.Actor) ca.Actor {
 		a.Name, _ = name.(string)
 		return a
 	}
-	if u, err := user.LookupId(strconv.Itoa(a.UID)); err == nil && ca.PlainText(u.Username) {
+	if u, err := user.LookupId(strconv.Itoa(a.UID)); err == nil && ca.PlainText(u.Username) && !strings.Contains(u.Username, " ") { // else it could pass for a credential
 		a.Name = u.Username
 	}
 	d.names.Store(a.UID, a.Name)

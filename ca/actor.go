@@ -11,7 +11,8 @@ type Actor struct {
 	// ID identifies the actor for good, such as "uid:1000". Never empty.
 	ID string `json:"id"`
 	// Name is how people know the actor, such as "hana", or the credential with its public
-	// name, such as "certificate issuing-g1-03ab". For display, and for the log.
+	// name at the end, such as "certificate issuing-g1-03ab" or "token ci 0123456789abcdef".
+	// For display, and for the log.
 	Name string `json:"name"`
 	// Method is how the identity was proven.
 	Method string `json:"method"`
@@ -24,8 +25,6 @@ type Actor struct {
 	Shown *Certificate `json:"-"`
 	// Evidence is what an actor of MethodEvidence brought, else nil.
 	Evidence *Evidence `json:"-"`
-	// Represented says that somebody else asks in the actor's name; Name says who.
-	Represented bool `json:"-"`
 }
 
 // maxBy is what the log takes of who did something, in octets.
@@ -34,13 +33,16 @@ const maxBy = 256
 // By is how the log names the actor: its ID, and after it the credential that acted, if it
 // was a token or a certificate, by its public name: "uid:1000 token 0123456789abcdef". An
 // auditor must be able to tell which one to revoke. Whose something is, the ID alone says.
+//
+// It is made of ID and Name alone, which the log and the book keep of who asked: so what is
+// read there later says the same. No account's name has a space (see api).
 func (a Actor) By() string {
 	by := a.ID
 	switch {
-	case a.Represented || a.Method == MethodCertificate || a.Method == MethodRenewal:
+	case strings.HasPrefix(a.Name, "certificate "): // and who asked in its name, if another did
 		by += " " + a.Name
-	case a.Method == MethodToken && a.Token != nil:
-		by += " token " + a.Token.PublicName()
+	case strings.HasPrefix(a.Name, "token "):
+		by += " token " + a.Name[strings.LastIndexByte(a.Name, ' ')+1:]
 	}
 	return strings.ToValidUTF8(by[:min(len(by), maxBy)], "")
 }

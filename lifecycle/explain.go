@@ -113,7 +113,7 @@ func (e *explaining) asked(ctx context.Context) {
 	if q.At.IsZero() {
 		e.p.Asked.At, e.p.Asked.By, e.p.Asked.Door = c.IssuedAt, c.Owner, c.Door
 	}
-	e.p.Events = append(e.p.Events, ca.Happens{At: c.IssuedAt, What: ca.HappensIssued, By: e.p.Asked.By, Leaf: c.ID})
+	e.p.Events = append(e.p.Events, ca.Happens{At: c.IssuedAt, What: ca.HappensIssued, By: cmp.Or(q.From.By(), e.p.Asked.By), Leaf: c.ID})
 }
 
 // proof has the leaf proven, and verifies that.
@@ -185,7 +185,7 @@ func (e *explaining) history(ctx context.Context) {
 		}
 		for _, next := range h.Renewals {
 			if next.Kind == ca.EndEntity && same(c.Owner, next.Owner, c.Names, next.Names) {
-				e.happened(ca.Happens{At: next.IssuedAt, What: ca.HappensRenewed, By: next.Owner, Leaf: next.ID, Certificate: next.PublicName()})
+				e.happened(ca.Happens{At: next.IssuedAt, What: ca.HappensRenewed, By: e.asker(ctx, next), Leaf: next.ID, Certificate: next.PublicName()})
 			}
 		}
 		for _, one := range h.Plans {
@@ -207,6 +207,15 @@ func (e *explaining) history(ctx context.Context) {
 	})
 }
 
+// asker is who asked for a certificate, as the book has it.
+func (e *explaining) asker(ctx context.Context, c ca.Certificate) string {
+	a, ok, err := e.r.o.Records.Request(ctx, c.Request)
+	if err != nil || !ok {
+		return c.Owner
+	}
+	return a.Request.From.By()
+}
+
 func (e *explaining) happened(h ca.Happens) { e.p.Events = append(e.p.Events, h) }
 
 // renews finds the certificate that this one takes the place of.
@@ -220,7 +229,7 @@ func (e *explaining) renews(ctx context.Context) {
 	if err != nil || len(before) != 1 || !same(c.Owner, before[0].Owner, c.Names, before[0].Names) {
 		return // whoever asks may call his request so
 	}
-	e.happened(ca.Happens{At: c.IssuedAt, What: ca.HappensRenews, By: e.p.Asked.By, Leaf: c.ID, Certificate: before[0].PublicName()})
+	e.happened(ca.Happens{At: c.IssuedAt, What: ca.HappensRenews, By: e.wish.From.By(), Leaf: c.ID, Certificate: before[0].PublicName()})
 }
 
 // steps tells how it was held and revoked, in the words of the log.

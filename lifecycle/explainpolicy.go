@@ -174,13 +174,15 @@ func (e *explaining) traced(then pastPolicy) []*traced {
 func (e *explaining) approval(then pastPolicy) {
 	q := e.wish
 	why := fmt.Sprintf("none was needed: no profile of policy %d asks for a second person", then.bundle.Version)
-	switch roles := then.bundle.PeerRoles(q.From.UID); {
+	switch roles := rolesIn(then.bundle, q.From); {
 	case q.From.Method == ca.MethodRenewal:
 		why += "; the certificate that it renews spoke for itself"
 	case q.Door == ca.DoorService:
 		why += "; the service asked for its own listeners"
+	case q.From.Method == ca.MethodToken:
+		why += "; " + q.From.By() + " had of the roles of its account what the token was made for"
 	case len(roles) > 0:
-		why += "; " + q.From.ID + " had the roles " + people(roles)
+		why += "; " + q.From.By() + " had the roles " + people(roles)
 	}
 	e.p.Approval.Why = why
 }

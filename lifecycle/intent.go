@@ -64,7 +64,7 @@ func (i intent) change(logNo uint16, b ca.IntentBody, der []byte) ca.Change {
 	change := ca.Change{
 		Certificate: &c,
 		Event: ca.Event{
-			ID: id, Kind: kind, By: b.Wish.From.ID, At: c.IssuedAt, About: c.PublicName(), Leaf: i.record.Leaf,
+			ID: id, Kind: kind, By: b.Wish.From.By(), At: c.IssuedAt, About: c.PublicName(), Leaf: i.record.Leaf,
 		},
 	}
 	if b.Wish.ID != "" {

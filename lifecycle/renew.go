@@ -143,7 +143,6 @@ func (r *Registrar) onceMore(ctx context.Context, who ca.Actor, old ca.Certifica
 		w.From = ca.Actor{ID: old.Owner, Name: "certificate " + old.PublicName(), Method: ca.MethodRenewal, UID: uidOf(old.Owner), Token: who.Token, Shown: &old}
 	case who.ID != old.Owner:
 		w.From.ID, w.From.UID, w.From.Name = old.Owner, uidOf(old.Owner), "certificate "+old.PublicName()+" by "+who.By()
-		w.From.Represented = true
 	}
 	if q.Days > 0 {
 		w.NotAfter = w.At.Add(time.Duration(q.Days) * 24 * time.Hour)

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"math"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -101,8 +102,7 @@ func (q *query) rare(f ca.EventFilter) {
 		q.add(` AND t.kind = ?`, f.Kind)
 	}
 	if f.Actor != "" {
-		// What a credential did is its account's too (ca.Actor.By). Events of kind issued
-		// never name one: the request does.
+		// What a credential did is its account's too (ca.Actor.By).
 		q.add(` AND (t.actor = ? OR substr(t.actor, 1, ?) = ?)`, f.Actor, utf8.RuneCountInString(f.Actor)+1, f.Actor+" ")
 	}
 	if !f.Since.IsZero() {
@@ -115,7 +115,10 @@ func (q *query) rare(f ca.EventFilter) {
 func (q *query) issued(f ca.EventFilter) {
 	q.add(`SELECT i.id FROM (SELECT c.id FROM certificate c WHERE c.kind = 'end-entity' AND c.id < ?`, int64(f.After))
 	if f.Actor != "" {
-		q.add(` AND c.owner = ?`, f.Actor)
+		account, _, credential := strings.Cut(f.Actor, " ")
+		if q.add(` AND c.owner = ?`, account); credential {
+			q.add(` AND EXISTS (SELECT 1 FROM event x WHERE x.id = c.id AND x.actor = ?)`, f.Actor)
+		}
 	}
 	if !f.Since.IsZero() {
 		q.add(` AND c.id IN (SELECT s.id FROM certificate s WHERE s.issued_at >= ? AND s.id < ?)`, millis(f.Since), int64(f.After))

@@ -136,7 +136,9 @@ func TestRequestsAndEventsAreRead(t *testing.T) {
 		refused := ca.Change{Event: ca.Event{ID: ca.NewID(1, 2), Kind: "refused", By: "uid:7", At: testNow.Add(time.Hour), About: "E2107", Leaf: []byte("leaf")}}
 		byToken := ca.Change{Event: ca.Event{ID: ca.NewID(1, 4), Kind: "revoked", By: "uid:7 token 0123456789abcdef", At: testNow, About: "x", Leaf: []byte("leaf")}}
 		another := ca.Change{Event: ca.Event{ID: ca.NewID(1, 5), Kind: "revoked", By: "uid:77", At: testNow, About: "x", Leaf: []byte("leaf")}}
-		commit(t, s, 6, one, refused, byToken, another)
+		three := change(3, "c.lab.example")
+		three.Event.By += " token 0123456789abcdef"
+		commit(t, s, 6, one, refused, three, byToken, another)
 		a, ok, err := s.Request(t.Context(), one.Request.ID)
 		if err != nil || !ok || a.Request.From.ID != "uid:1000" || a.Certificate.Serial != one.Certificate.Serial || !a.Request.At.Equal(testNow) {
 			t.Errorf("%+v %v %v", a, ok, err)
@@ -148,11 +150,11 @@ func TestRequestsAndEventsAreRead(t *testing.T) {
 			f    ca.EventFilter
 			want []int64
 		}{
-			"all": {ca.EventFilter{}, []int64{5, 4, 2, 1}}, "page": {ca.EventFilter{After: ca.NewID(1, 2)}, []int64{1}}, "kind": {ca.EventFilter{Kind: "refused"}, []int64{2}},
+			"all": {ca.EventFilter{}, []int64{5, 4, 3, 2, 1}}, "issued by a credential": {ca.EventFilter{Actor: "uid:1000 token 0123456789abcdef"}, []int64{3}}, "page": {ca.EventFilter{After: ca.NewID(1, 2)}, []int64{1}}, "kind": {ca.EventFilter{Kind: "refused"}, []int64{2}},
 			"actor": {ca.EventFilter{Actor: "uid:7"}, []int64{4, 2}}, "credential": {ca.EventFilter{Actor: "uid:7 token 0123456789abcdef"}, []int64{4}}, "since": {ca.EventFilter{Since: testNow.Add(time.Hour)}, []int64{2}}, "none": {ca.EventFilter{Kind: "refused", Actor: "uid:8"}, nil},
-			"owner": {ca.EventFilter{Actor: "uid:1000"}, []int64{1}}, "issued to": {ca.EventFilter{Kind: "issued", Actor: "uid:1000"}, []int64{1}}, "issued to nobody": {ca.EventFilter{Kind: "issued", Actor: "uid:7"}, nil},
-			"since then": {ca.EventFilter{Since: testNow}, []int64{5, 4, 2, 1}}, "its page": {ca.EventFilter{Since: testNow, Limit: 2}, []int64{5, 4}}, "its next": {ca.EventFilter{Since: testNow, After: ca.NewID(1, 4), Limit: 2}, []int64{2, 1}},
-			"issued since": {ca.EventFilter{Kind: "issued", Since: testNow}, []int64{1}}, "actor since": {ca.EventFilter{Actor: "uid:7", Since: testNow.Add(time.Second)}, []int64{2}}, "owner since": {ca.EventFilter{Actor: "uid:1000", Since: testNow.Add(time.Second)}, nil},
+			"owner": {ca.EventFilter{Actor: "uid:1000"}, []int64{3, 1}}, "issued to": {ca.EventFilter{Kind: "issued", Actor: "uid:1000"}, []int64{3, 1}}, "issued to nobody": {ca.EventFilter{Kind: "issued", Actor: "uid:7"}, nil},
+			"since then": {ca.EventFilter{Since: testNow}, []int64{5, 4, 3, 2, 1}}, "its page": {ca.EventFilter{Since: testNow, Limit: 2}, []int64{5, 4}}, "its next": {ca.EventFilter{Since: testNow, After: ca.NewID(1, 4), Limit: 2}, []int64{3, 2}},
+			"issued since": {ca.EventFilter{Kind: "issued", Since: testNow}, []int64{3, 1}}, "actor since": {ca.EventFilter{Actor: "uid:7", Since: testNow.Add(time.Second)}, []int64{2}}, "owner since": {ca.EventFilter{Actor: "uid:1000", Since: testNow.Add(time.Second)}, nil},
 		} {
 			got, err := s.Events(t.Context(), c.f)
 			var have []int64
