@@ -15,7 +15,7 @@ import (
 // samples are what verbs that only read are typed with; the others are typed alone.
 var samples = map[string]string{
 	"ca chain": "issuing-g1", "ca show": "issuing-g1", "explain": "E2107", "man": "revoke", "policy plan": "server.toml", "profile show": "server",
-	"profile test": "server web.lab.example", "show": "nas.lab.example", "verify": "nas.lab.example.pem", "doctor": "", "ca bundle": "--format pem", "crl fetch": "", "feed show": "data/front/pki/issuing-g1.delta.feed", "feed check": "data/front/pki/issuing-g1.feed --delta data/front/pki/issuing-g1.delta.feed nas.lab.example.pem", "ocsp check": "nas.lab.example",
+	"profile test": "server web.lab.example", "show": "nas.lab.example", "verify": "nas.lab.example.pem", "doctor": "", "ca bundle": "--format pem", "crl fetch": "", "feed show": "data/front/pki/issuing-g1.delta.feed", "feed check": "data/front/pki/issuing-g1.feed --delta data/front/pki/issuing-g1.delta.feed nas.lab.example.pem", "ocsp check": "nas.lab.example", "ocsp staple": "nas.lab.example.pem --out nas.ocsp",
 }
 
 // pty runs a command whose stdout, or stderr, or both are a terminal, and gives what

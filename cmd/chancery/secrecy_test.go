@@ -21,6 +21,7 @@ var writers = map[string][]string{
 	"keyAt":         {"private key of a certificate"},
 	"keep":          {"certificate, chain or bundle"},
 	"replace":       {"certificate, chain or bundle", "revocation list or OCSP answer"},
+	"stapleOne":     {"revocation list or OCSP answer"},
 	"handWords":     {"recovery words"},
 	"make":          {"certification request", "directory of an installation, with the keys of authorities and of the service"},
 	"writeAuditKey": {"public key of the log"},
