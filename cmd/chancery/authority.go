@@ -151,7 +151,7 @@ func (s shownAuthority) text() string {
 		rows = append(rows, [2]string{"shards", fmt.Sprintf("%d: %s and so on", n, s.ListAddress(ca.ShardList(0)))})
 	}
 	return table(append(rows, [][2]string{
-		{"private part", s.PrivatePart}, {"public part", s.PublicPart + "   (chancery ca show " + s.Name + " -o pem)"}, {"revocation list", s.CRL},
+		{"private part", s.PrivatePart}, {"public part", s.PublicPart + "   (chancery ca show " + s.Name + " -o pem)"}, {"revocation list", s.CRL}, {"OCSP", s.OCSP},
 		{"set in", s.SetIn + "   (pki_url), and by --dir"},
 	}...))
 }

@@ -104,7 +104,7 @@ func (q bundling) judge() error {
 
 func (q *bundling) readPassword() (err error) {
 	if q.password = status.StorePassword; q.secret != "" {
-		q.password, err = readSecret(q.secret)
+		q.password, err = readSecret(q.secret, byPasswordFile)
 	}
 	return err
 }

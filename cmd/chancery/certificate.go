@@ -55,9 +55,13 @@ func unreadable(path string, err error) *ca.Problem {
 func planText(p ca.Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "would sign, under profile %s by %s:\n", p.Draft.Profile, p.Draft.Authority)
+	if len(p.Draft.Subject) > 0 {
+		fmt.Fprintf(&b, "  + subject %s\n", p.Draft.Subject)
+	}
 	for _, n := range p.Draft.Names {
 		fmt.Fprintf(&b, "  + %s\n", n)
 	}
+	fmt.Fprintf(&b, "  + key %s, for %s\n", p.Draft.KeyType, strings.Join(p.Draft.Use, ", "))
 	fmt.Fprintf(&b, "  + valid until %s\n", atTime(p.Draft.NotAfter))
 	for _, n := range p.Notices {
 		fmt.Fprintf(&b, "  note: %s\n", n)

@@ -16,15 +16,15 @@ import (
 // compared reads a new certificate again, and says on standard error which names are in
 // it that were asked for, which are not, and which nobody asked for. It believes the
 // octets alone, not what the service says of them.
-func (a *app) compared(asked []ca.Name, der []byte) error {
+func (a *app) compared(asked []ca.Name, i ca.Issued) error {
 	if a.quiet {
 		return nil
 	}
-	_, got, err := checker.Names(der)
+	_, got, err := checker.Names(i.Certificate.DER)
 	if err != nil {
 		return fmt.Errorf("read the names of the new certificate: %w", err)
 	}
-	fmt.Fprint(a.err, comparison(asked, got))
+	fmt.Fprint(a.err, comparison(asked, got, i.Notices))
 	return nil
 }
 
@@ -57,8 +57,9 @@ func askedFor(names []string) (out []ca.Name, err error) {
 	return out, nil
 }
 
-// comparison tells how the names of a certificate differ from those asked for.
-func comparison(asked, got []ca.Name) string {
+// comparison tells how the names of a certificate differ from those asked for. What notices
+// have told is not said again.
+func comparison(asked, got []ca.Name, told []string) string {
 	without := func(all, others []ca.Name) []ca.Name {
 		return slices.DeleteFunc(slices.Clone(all), func(n ca.Name) bool { return slices.Contains(others, n) })
 	}
@@ -70,12 +71,15 @@ func comparison(asked, got []ca.Name) string {
 		return strings.Join(texts, ", ")
 	}
 	missing, more := without(asked, got), without(got, asked)
+	more = slices.DeleteFunc(more, func(n ca.Name) bool {
+		return slices.ContainsFunc(told, func(notice string) bool { return strings.Contains(notice, n.Value) })
+	})
 	text := ""
 	if len(missing) > 0 {
 		text += "! asked for and not in the certificate: " + say(missing) + "\n"
 	}
 	if len(more) > 0 {
-		text += "note: in the certificate and not asked for as such: " + say(more) + "\n"
+		text += "note: added by the profile: " + say(more) + "\n"
 	}
 	if text == "" {
 		text = "checked: the certificate has the names that were asked for: " + say(got) + "\n"

@@ -240,7 +240,7 @@ func rootFile(path string) (string, error) {
 
 // tokenFile reads a token, and sees that it was copied whole.
 func tokenFile(path string) (string, error) {
-	text, err := readSecret(path)
+	text, err := readSecret(path, "token-file")
 	if err != nil {
 		return "", err
 	}

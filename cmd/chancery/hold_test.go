@@ -22,6 +22,12 @@ func TestRV01_AHoldIsTakenBackForOpenSSL(t *testing.T) {
 		}
 	}
 	h.done("profile", "set", "server", "--set", "hold=true")
+	if s := h.refused("E1101", "revoke", h.file("nas.pem"), "--reason", "certificateHold"); strings.Contains(s.err, "cannot be undone") {
+		t.Errorf("of a hold it says\n%s", s.err)
+	}
+	if s := h.refused("E2111", "revoke", "--key", h.file("nas.key"), h.file("nas.pem"), "--reason", "certificateHold"); strings.Contains(s.err, "Effect") {
+		t.Errorf("it announces what it refuses\n%s", s.err)
+	}
 	for i := range 2 {
 		s := h.done("revoke", h.file("nas.pem"), "--reason", "certificateHold", "--confirm", "nas.lab.example")
 		if !strings.Contains(s.err, "unhold takes it back") {

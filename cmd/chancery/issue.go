@@ -28,6 +28,7 @@ type issuing struct {
 	outputs
 	client.Order
 	names   []string
+	again   []ca.Name // of the certificate that is renewed
 	key     string
 	encrypt bool
 	dry     bool
@@ -64,7 +65,7 @@ func (a *app) issueCommand() *cobra.Command {
 					return refused
 				}
 			}
-			return a.issue(c.Context(), q)
+			return a.lineMeant(c.Context(), q.Authority, a.issue(c.Context(), q))
 		},
 	}
 	f := c.Flags()
@@ -252,9 +253,12 @@ func (a *app) issued(q issuing, m material) error {
 	if err != nil {
 		return err
 	}
-	asked, err := askedFor(q.names)
+	asked := q.again
+	if asked == nil {
+		asked, err = askedFor(q.names)
+	}
 	if err == nil {
-		err = a.compared(asked, m.Certificate.DER)
+		err = a.compared(asked, m.Issued)
 	}
 	if err != nil {
 		return err
@@ -295,4 +299,20 @@ func taken(path, flag string, err error) *ca.Problem {
 		return ca.Invalid(ca.E1102, path+" is there already, and nothing is overwritten", "name another file: "+flag+" FILE")
 	}
 	return ca.Invalid(ca.E1102, path+" cannot be written", "name another file: "+flag+" FILE").Because(reason(err).Error())
+}
+
+// lineMeant tells a line of authorities that is not there from one that a profile lacks.
+func (a *app) lineMeant(ctx context.Context, name string, err error) error {
+	var p *ca.Problem
+	if name == "" || !errors.As(err, &p) || p.Code != ca.E2122 {
+		return err
+	}
+	_ = a.with(ctx, func(ctx context.Context, k *client.Client) error { // without an answer the first problem stands
+		all, asked := k.Authorities(ctx)
+		if asked == nil && !slices.ContainsFunc(all, func(one ca.Authority) bool { return one.Name == name || one.Line == name }) {
+			err = ca.NotFound(ca.E2101, "there is no authority or line "+ca.Show(name), "chancery ca list")
+		}
+		return asked
+	})
+	return err
 }

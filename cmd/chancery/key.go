@@ -114,24 +114,24 @@ func (a *app) secret(ctx context.Context, by byFlag, file string, words bool) (s
 		return firstLine(a.in)
 	}
 	if file != "" {
-		return readSecret(file)
+		return readSecret(file, by)
 	}
 	in, _ := a.in.(*os.File)
 	what := "passphrase"
 	if words {
 		what = "recovery words"
 	}
-	if err := a.unanswered("the "+what+" are needed", by.with("FILE")); err != nil {
+	if err := a.unanswered("this takes the "+what, by.with("FILE")); err != nil {
 		return "", err
 	}
 	return a.hidden(ctx, by, in, strings.ToUpper(what[:1])+what[1:]+": ")
 }
 
 // readSecret gives the first line of a file.
-func readSecret(path string) (string, error) {
+func readSecret(path string, by byFlag) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", ca.Invalid(ca.E1102, "the file with the secret cannot be read", "name another: --password-file FILE").Because(err.Error())
+		return "", ca.Invalid(ca.E1102, "the file with the secret cannot be read", "name another: "+by.with("FILE")).Because(err.Error())
 	}
 	defer f.Close()
 	return firstLine(f)

@@ -61,6 +61,9 @@ func TestPF03_NamesAreGranted(t *testing.T) {
 	if s := h.done("policy", "show").out; !strings.Contains(s, "grant to "+me) {
 		t.Errorf("the grant is not shown:\n%s", s)
 	}
+	if s := h.done("policy", "withdraw", me, "--dry-run"); !strings.Contains(s.err, "- grant to "+me+", profile server: nas.lab.example, *.web.lab.example") {
+		t.Errorf("what would be taken back is not shown:\n%s%s", s.out, s.err)
+	}
 	h.done("policy", "withdraw", me)
 	h.refused("E2124", "issue", "b.web.lab.example")
 	h.refused("E2101", "policy", "withdraw", me)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os/user"
 	"slices"
 	"strings"
@@ -67,6 +68,7 @@ func (c *ceremony) grant(ctx context.Context, q granting) error {
 		return err
 	}
 	b.Grants = append(b.Grants, q.Grant)
+	fmt.Fprintf(c.err, "  + %s\n", grantText(q.Grant, ""))
 	return c.putInForce(ctx, b, q.consent, answer{value: q.Grant, text: q.To + " may have these names certified", names: []string{q.To}})
 }
 
@@ -94,6 +96,12 @@ func (a *app) policyWithdraw() *cobra.Command {
 				if slices.EqualFunc(left, b.Grants, func(a, b policy.Grant) bool { return len(a.Profiles) == len(b.Profiles) }) {
 					return ca.NotFound(ca.E2101, who+" has no such grant", "chancery policy show")
 				}
+				for _, g := range b.Grants {
+					kept := slices.IndexFunc(left, func(l policy.Grant) bool { return l.To == g.To && slices.Equal(l.Profiles, g.Profiles) })
+					if g.To == who && kept < 0 {
+						fmt.Fprintf(t.err, "  - %s\n", grantText(g, profile))
+					}
+				}
 				b.Grants = left
 				return t.putInForce(ctx, b, q, answer{value: left, text: "grants of " + who + " are taken back", names: []string{who}})
 			})
@@ -103,6 +111,15 @@ func (a *app) policyWithdraw() *cobra.Command {
 	a.completeFlag(c, "profile", completeProfiles)
 	planFlags(c, &q.dry, &q.yes)
 	return c
+}
+
+// grantText is a grant in a line: for one profile, or for all that it names.
+func grantText(g policy.Grant, profile string) string {
+	profiles := strings.Join(g.Profiles, ", ")
+	if profile != "" {
+		profiles = profile
+	}
+	return fmt.Sprintf("grant to %s, profile %s: %s", g.To, profiles, strings.Join(slices.Concat(g.DNS, g.IP, g.Email, g.URI), ", "))
 }
 
 // withoutGrants takes profiles out of grants, and grants that are for none then.

@@ -16,6 +16,7 @@ func TestR15_ARequestNamesItsAuthority(t *testing.T) {
 	h.serve()
 	h.done("ca", "create", "users-g1", "--for", "client,email", "--recovery-file", words)
 	h.refused("E2122", "issue", "amira.lab.example", "--profile", "client", "--ca", "users")
+	h.refused("E2101", "issue", "amira.lab.example", "--profile", "client", "--ca", "nosuch")
 	told := h.done("profile", "set", "client", "--lines", "users")
 	if !strings.Contains(told.err, "+ lines = [\"users\"]") || !strings.Contains(told.err, "no certificate stands under profile client") {
 		t.Errorf("the change was not shown:\n%s", told.err)

@@ -140,7 +140,7 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 		return a.wouldRenew(ctx, q)
 	}
 	if q.resign {
-		return a.resigned(ctx, q)
+		return a.displaced(q, a.resigned(ctx, q))
 	}
 	q.ask = func(ctx context.Context, k *client.Client, key crypto.Signer) (ca.Issued, error) {
 		request, err := likeBefore(key, q.old, q.reuse)
@@ -149,7 +149,20 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 		}
 		return k.Renew(ctx, client.Renewal{Certificate: q.old.Certificate.PublicName(), CSR: request, Days: q.Days, Overlap: q.overlap})
 	}
-	return a.issue(ctx, q.issuing)
+	return a.displaced(q, a.issue(ctx, q.issuing))
+}
+
+// displaced says, when the new certificate is there, what becomes of the old one.
+func (a *app) displaced(q reissuing, err error) error {
+	if err != nil || q.overlap == nil || a.quiet {
+		return err
+	}
+	when := "is revoked"
+	if *q.overlap > 0 {
+		when = "will be revoked on " + onDay(time.Now().AddDate(0, 0, *q.overlap))
+	}
+	fmt.Fprintf(a.err, "note: the old certificate, serial …%s, %s as superseded\n", q.old.Certificate.Serial.Tail(), when)
+	return nil
 }
 
 // wouldRenew asks the service what it would make of the renewal: with a key that is thrown
@@ -186,7 +199,7 @@ func renewed(ctx context.Context, k *client.Client, ref string) (ca.Certificate,
 func (q *reissuing) named() {
 	c := q.old.Certificate
 	base := filepath.Base(strings.Replace(c.Title(), "*", "_", 1)) + "-" + onDay(time.Now())
-	q.names, q.Profile = []string{c.Title()}, c.Profile
+	q.names, q.again, q.Profile = []string{c.Title()}, c.Names, c.Profile
 	if q.out == "" {
 		q.out = base + ".pem"
 	}
@@ -218,7 +231,7 @@ func (q *reissuing) plan() string {
 	case *q.overlap == 0:
 		text += "and revoke the old one at once\n"
 	default:
-		text += fmt.Sprintf("and revoke the old one after %d days\n", *q.overlap)
+		text += fmt.Sprintf("and revoke the old one after %s\n", counted(*q.overlap, "day"))
 	}
 	return text
 }

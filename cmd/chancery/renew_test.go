@@ -72,6 +72,9 @@ func TestR79_ACertificateIsRenewedWithANewKeyOrTheSame(t *testing.T) {
 	h.refused("E2505", "renew", h.file("web2.pem"), "--out", h.file("x.pem"), "--reuse-key", "--key-file", h.file("nas.key"))
 	h.refused("E1101", "renew", h.file("web2.pem"), "--revoke-old", "soon")
 	h.refused("E1101", "renew", h.file("web2.pem"), "--revoke-old", "91d")
+	if s := h.refused("E1101", "renew", h.file("web2.pem"), "--revoke-old", "tomorrow"); !strings.Contains(s.err, "now, 7d or") {
+		t.Errorf("%s", s.err)
+	}
 	if s := h.types("renew", h.file("nas.pem"), "--if-due", "--detailed-exitcode"); s.code != exitNotDue || !strings.Contains(s.out, "is due on") {
 		t.Errorf("what is not due: exit %d\n%s%s", s.code, s.out, s.err)
 	}
@@ -93,7 +96,10 @@ func TestR80_RenewingRevokesTheOldOne(t *testing.T) {
 	for i, how := range []string{"now", "7d"} {
 		name := []string{"nas", "web"}[i]
 		h.done("issue", name+".lab.example", "--out", h.file(name+".pem"), "--key-file", h.file(name+".key"))
-		h.done("renew", h.file(name+".pem"), "--revoke-old", how, "--out", h.file(name+"2.pem"), "--key-file", h.file(name+"2.key"))
+		s := h.done("renew", h.file(name+".pem"), "--revoke-old", how, "--out", h.file(name+"2.pem"), "--key-file", h.file(name+"2.key"))
+		if says := map[string]string{"now": "is revoked as superseded", "7d": "will be revoked on "}[how]; !strings.Contains(s.err, says) || strings.Contains(s.err, "added by") {
+			t.Errorf("--revoke-old %s says\n%s", how, s.err)
+		}
 		h.done("crl", "publish")
 		want := map[string]string{"now": "certificate revoked", "7d": ": OK"}[how]
 		if out := h.judged(name); !strings.Contains(out, want) {

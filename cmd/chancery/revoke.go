@@ -36,6 +36,14 @@ type withdrawing struct {
 // many tells whether it is not about one certificate, searches whether a search finds them.
 func (q withdrawing) many() bool { return q.file != "" || q.searches() }
 
+// grave is why somebody has to say it twice.
+func (q withdrawing) grave() string {
+	if q.Reason == ca.CertificateHold {
+		return "whoever fetches the list refuses what is held"
+	}
+	return "revoking cannot be undone"
+}
+
 // own tells whether it is done without an account.
 func (q withdrawing) own() bool { return q.key != "" || q.challenge != "" }
 
@@ -70,6 +78,9 @@ func (a *app) revokeCommand() *cobra.Command {
 			var err error
 			if q.Reason, err = ca.ParseReason(reason); err != nil {
 				return err
+			}
+			if q.own() && q.Reason == ca.CertificateHold {
+				return ca.Refused(ca.E2111, "a hold is placed, and taken back, by who has an account", "chancery revoke --key nas.key nas.pem --reason superseded")
 			}
 			q.InvalidSince = since.ago(time.Now())
 			sample := answer{value: ca.Certificate{}}
@@ -129,7 +140,7 @@ func (a *app) revokeOne(ctx context.Context, k *client.Client, ref string, q wit
 		}
 		return a.give(answer{value: c, text: "nothing was revoked\n"})
 	}
-	if err := a.confirmed(ctx, c, q.confirm); err != nil {
+	if err := a.confirmed(ctx, c, q); err != nil {
 		return err
 	}
 	// By its public name, which means this one certificate whatever happens meanwhile.
@@ -300,7 +311,10 @@ const maxBearers = 8
 func effect(c ca.Certificate, why ca.Reason) string {
 	text := fmt.Sprintf("  %s   %s   serial …%s   valid until %s\n", c.Title(), c.Profile, c.Serial.Tail(), onDay(c.NotAfter))
 	if c.Revoked != nil {
-		return text + fmt.Sprintf("  It is revoked already, since %s, for %s.\n", atTime(c.Revoked.At), c.Revoked.Reason)
+		text += fmt.Sprintf("  It is revoked already, since %s, for %s.\n", atTime(c.Revoked.At), c.Revoked.Reason)
+		if why == c.Revoked.Reason {
+			return text
+		}
 	}
 	return text + consequence(c, why)
 }
@@ -320,9 +334,10 @@ func consequence(c ca.Certificate, why ca.Reason) (text string) {
 
 // confirmed has the certificate's name typed: what cannot be undone is not done by
 // a slip.
-func (a *app) confirmed(ctx context.Context, c ca.Certificate, typed string) error {
+func (a *app) confirmed(ctx context.Context, c ca.Certificate, q withdrawing) error {
+	typed := q.confirm
 	if typed == "" {
-		if err := a.unanswered("revoking cannot be undone", byConfirm.with(typeable(c.Title()))); err != nil {
+		if err := a.unanswered(q.grave(), byConfirm.with(typeable(c.Title()))); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.err, "Type the name to revoke: ")

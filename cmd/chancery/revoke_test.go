@@ -69,6 +69,9 @@ func TestR29_ARevokedCertificateFailsForOpenSSL(t *testing.T) {
 	var c ca.Certificate
 	serial := regexp.MustCompile(`…([0-9a-f]{8})`).FindStringSubmatch(h.done("list", "--name", "nas.lab.example").out)
 	raised := h.done("revoke", serial[1], "--reason", "keyCompromise", "--confirm", "nas.lab.example", "--json")
+	if !strings.Contains(raised.err, "never certified again") {
+		t.Errorf("it does not say what raising does:\n%s", raised.err)
+	}
 	if err := json.Unmarshal([]byte(raised.out), &c); err != nil || c.Revoked.Reason != ca.KeyCompromise || c.Revoked.Step != 2 {
 		t.Errorf("raised: %+v, %v", c.Revoked, err)
 	}

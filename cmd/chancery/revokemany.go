@@ -134,7 +134,7 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 		}
 		return a.outcomes(bad, map[bool]string{true: "would be revoked", false: "revoked"}[q.dry])
 	}
-	if err := a.counted(ctx, len(found), q.confirm); err != nil {
+	if err := a.counted(ctx, len(found), q); err != nil {
 		return err
 	}
 	all := make([]outcome, len(found))
@@ -169,9 +169,10 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 }
 
 // counted has the number of certificates said by who revokes them.
-func (a *app) counted(ctx context.Context, n int, typed string) error {
+func (a *app) counted(ctx context.Context, n int, q withdrawing) error {
+	typed := q.confirm
 	if typed == "" {
-		if err := a.unanswered("revoking cannot be undone", byConfirm.with(strconv.Itoa(n))); err != nil {
+		if err := a.unanswered(q.grave(), byConfirm.with(strconv.Itoa(n))); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.err, "Type the number to revoke them: ")
@@ -263,7 +264,7 @@ func (a *app) published(ctx context.Context, k *client.Client, authority string)
 		return fmt.Sprintf("; delta %d of %s is published, and the complete list follows within a quarter of an hour", l.Number, l.Authority), nil
 	case err == nil:
 		return fmt.Sprintf("; list %d of %s is published", l.Number, l.Authority), nil
-	case errors.As(err, &p) && p.Code == ca.E1306: // who has no account needs none
+	case errors.As(err, &p) && p.Kind == ca.ForbiddenKind: // who has no account, or none that may, needs none
 		return "; the service publishes the list within seconds", nil
 	case errors.As(err, &p):
 		fmt.Fprintf(a.err, "%s the list of %s is not published yet: %s   → %s\n", a.mark(warned), authority, p.Detail, p.Fix)

@@ -74,7 +74,7 @@ func (a *app) byChallenge(ctx context.Context, ref string, q withdrawing) error 
 		}
 		c = ca.Certificate{Authority: authority, Serial: serial, Common: ref}
 	}
-	password, err := readSecret(q.challenge)
+	password, err := readSecret(q.challenge, "challenge-file")
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (a *app) revokeOwn(ctx context.Context, c ca.Certificate, q withdrawing, wa
 			return a.give(answer{value: w, text: "nothing was revoked\n", names: []string{w.Certificate}})
 		})
 	}
-	if err := a.confirmed(ctx, c, q.confirm); err != nil {
+	if err := a.confirmed(ctx, c, q); err != nil {
 		return err
 	}
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {

@@ -4,11 +4,14 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -40,7 +43,7 @@ func (a *app) showCommand() *cobra.Command {
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				i, err := k.Certificate(ctx, args[0])
 				if err != nil {
-					return err
+					return notThat(ctx, k, args[0], err)
 				}
 				if request {
 					return a.giveRequest(i)
@@ -65,6 +68,29 @@ func (a *app) showCommand() *cobra.Command {
 	c.Flags().StringVar(&password, "password-file", "", "file with the password of FILE, if it needs one")
 	c.Flags().BoolVar(&request, "csr", false, "print the request that it came of, as it was sent")
 	return c
+}
+
+// notThat says what else was meant, where nothing is called so: an authority, a server, a file.
+func notThat(ctx context.Context, k *client.Client, ref string, err error) error {
+	var p *ca.Problem
+	if !errors.As(err, &p) || p.Code != ca.E2101 {
+		return err
+	}
+	fix := ""
+	_, port, server := strings.Cut(ref, ":")
+	if _, isPort := strconv.ParseUint(port, 10, 16); strings.Contains(ref, "/") {
+		fix = "there is no such file; chancery list shows what there is"
+	} else if server && isPort == nil {
+		fix = "chancery verify " + typeable(ref) + " asks a server"
+	} else if _, missing := k.Authority(ctx, ref); missing == nil {
+		fix = "chancery ca show " + typeable(ref)
+	}
+	if fix == "" {
+		return err
+	}
+	other := *p
+	other.Fix = fix
+	return &other
 }
 
 // fileSuffixes are names that nobody certifies.
@@ -116,13 +142,19 @@ func bears(c ca.Certificate, ref string) bool {
 }
 
 func showText(c ca.Certificate) string {
-	revoked := ""
+	revoked, subject, print := "", "", ""
 	if c.Revoked != nil {
 		revoked = fmt.Sprintf("since %s, for %s", atTime(c.Revoked.At), c.Revoked.Reason)
+		if !c.Revoked.InvalidSince.IsZero() {
+			revoked += ", invalid since " + atTime(c.Revoked.InvalidSince)
+		}
+	}
+	if x, err := x509.ParseCertificate(c.DER); err == nil {
+		subject, print = orderedName(x.Subject).String(), fingerprint(c.DER)+" (SHA-256)"
 	}
 	return table([][2]string{
-		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},
-		{"profile", c.Profile}, {"key", c.KeyType}, {"asked by", c.Owner + " through " + string(c.Door)},
+		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"subject", subject}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},
+		{"profile", c.Profile}, {"key", c.KeyType}, {"key SHA-256", c.Key.String()}, {"fingerprint", print}, {"asked by", c.Owner + " through " + string(c.Door)},
 		{"contact", c.Contact}, {"tags", strings.Join(c.Tags, ", ")},
 		{"valid", span(c.NotBefore, c.NotAfter)}, {"revoked", revoked}, {"log entry", fmt.Sprint(c.ID.Index())},
 	})

@@ -142,6 +142,16 @@ func TestANameMeansItsNewestCertificateAndTheOthersAreCounted(t *testing.T) {
 	if s := h.done("show", serials[0]); strings.Contains(s.out, "more with this name") {
 		t.Errorf("a serial means one:\n%s", s.out)
 	}
+	for _, want := range []string{"subject ", "CN=nas.lab.example", "key SHA-256", "fingerprint"} {
+		if !strings.Contains(s.out, want) {
+			t.Errorf("show lacks %s:\n%s", want, s.out)
+		}
+	}
+	for ref, want := range map[string]string{"root-g1": "chancery ca show root-g1", "localhost:18443": "chancery verify localhost:18443", "certs/none": "no such file"} {
+		if s := h.refused("E2101", "show", ref); !strings.Contains(s.err, want) {
+			t.Errorf("show %s:\n%s", ref, s.err)
+		}
+	}
 	if s := h.done("list", "--name", "nas.lab.example", "-q"); len(strings.Fields(s.out)) != 3 {
 		t.Errorf("the hint leads to %q", s.out)
 	}

@@ -151,6 +151,7 @@ type shownCertificate struct {
 	NotBefore   time.Time `json:"not_before"`
 	NotAfter    time.Time `json:"not_after"`
 	KeyType     string    `json:"key_type"`
+	Key         ca.Digest `json:"key"`
 	Authority   bool      `json:"authority"`
 	Fingerprint string    `json:"fingerprint_sha256"`
 }
@@ -160,7 +161,7 @@ func describe(c *x509.Certificate) shownCertificate {
 	digest := sha256.Sum256(c.Raw)
 	s := shownCertificate{
 		Subject: c.Subject.String(), Issuer: c.Issuer.String(), Serial: hex.EncodeToString(c.SerialNumber.Bytes()), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
-		KeyType: keyName(c.PublicKey), Authority: c.IsCA, Fingerprint: hex.EncodeToString(digest[:]),
+		KeyType: keyName(c.PublicKey), Key: sha256.Sum256(c.RawSubjectPublicKeyInfo), Authority: c.IsCA, Fingerprint: hex.EncodeToString(digest[:]),
 	}
 	for _, n := range c.DNSNames {
 		s.Names = append(s.Names, "dns:"+n)
@@ -198,7 +199,7 @@ func (a *app) giveCertificates(items []format.Item) error {
 		}
 		x.text += table([][2]string{
 			{"certificate", what + "; its signature was not verified"}, {"subject", s.Subject}, {"issuer", s.Issuer}, {"names", strings.Join(s.Names, ", ")},
-			{"serial", s.Serial}, {"key", s.KeyType}, {"valid", span(s.NotBefore, s.NotAfter) + ended(c.NotAfter)}, {"fingerprint", fingerprint(c.Raw) + " (SHA-256)"},
+			{"serial", s.Serial}, {"key", s.KeyType}, {"key SHA-256", s.Key.String()}, {"valid", span(s.NotBefore, s.NotAfter) + ended(c.NotAfter)}, {"fingerprint", fingerprint(c.Raw) + " (SHA-256)"},
 		})
 		all, x.names = append(all, s), append(x.names, s.Serial)
 	}

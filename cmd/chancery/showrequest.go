@@ -5,6 +5,7 @@ package main
 import (
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"strings"
@@ -61,11 +62,7 @@ func refusedRequest(der []byte, why *ca.Problem) (shownRequest, error) {
 		return shownRequest{}, why
 	}
 	s := shownRequest{Refused: why, KeyType: keyName(x.PublicKey), Key: sha256.Sum256(x.RawSubjectPublicKeyInfo)}
-	var subject ca.Subject
-	for _, n := range x.Subject.Names {
-		subject = append(subject, ca.Attribute{OID: n.Type.String(), Value: fmt.Sprint(n.Value)})
-	}
-	s.Subject = subject.String()
+	s.Subject = orderedName(x.Subject).String()
 	for _, n := range x.DNSNames {
 		s.Names = append(s.Names, ca.Name{Type: ca.DNS, Value: n})
 	}
@@ -117,4 +114,12 @@ func (a *app) giveRequests(items []format.Item) error {
 		return err
 	}
 	return bad
+}
+
+// orderedName is a name in the order of its encoding.
+func orderedName(name pkix.Name) (s ca.Subject) {
+	for _, n := range name.Names {
+		s = append(s, ca.Attribute{OID: n.Type.String(), Value: fmt.Sprint(n.Value)})
+	}
+	return s
 }

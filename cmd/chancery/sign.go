@@ -64,7 +64,7 @@ func (a *app) signCommand() *cobra.Command {
 				return a.severalRequests(args[0])
 			}
 			q.CSR, q.Order.Key = content, idempotency()
-			return a.sign(c.Context(), q)
+			return a.lineMeant(c.Context(), q.Authority, a.sign(c.Context(), q))
 		},
 	}
 	f := c.Flags()
@@ -222,7 +222,7 @@ func (a *app) signed(q signing, m material) error {
 	}
 	asked, err := asks(q.CSR)
 	if err == nil {
-		err = a.compared(asked, m.Certificate.DER)
+		err = a.compared(asked, m.Issued)
 	}
 	if err != nil {
 		return err

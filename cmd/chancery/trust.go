@@ -244,7 +244,7 @@ func (a *app) rootsHere(ctx context.Context, names []string, o commission, to in
 func (a *app) stores(o commission) (all []trust.Store, named bool, err error) {
 	password := ""
 	if o.password != "" {
-		if password, err = readSecret(o.password); err != nil {
+		if password, err = readSecret(o.password, byPasswordFile); err != nil {
 			return nil, false, err
 		}
 	}

@@ -57,7 +57,12 @@ func (a *app) peer(ctx context.Context, q *verify.Question, i inquiry) ([]findin
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
-		return nil, ca.Unavailable(ca.E1201, i.target+" does not answer", "look whether the server runs, and whether this machine reaches it").Because(err.Error())
+		fix := "look whether the server runs, and whether this machine reaches it"
+		var unknown *net.DNSError
+		if errors.As(err, &unknown) {
+			fix = "verify asks servers; what this service says of a certificate of that name: chancery show " + typeable(host)
+		}
+		return nil, ca.Unavailable(ca.E1201, i.target+" does not answer", fix).Because(err.Error())
 	}
 	defer conn.Close()
 	// What the server sends is judged by verify, which says more than a handshake

@@ -88,7 +88,11 @@ func (w *when) moment(now time.Time, span time.Duration) time.Time {
 
 // noTime is the one refusal of what is no time.
 func noTime(flag, text string) error {
-	return usage("--"+flag+" takes a time, and got "+ca.Show(text), timeForms)
+	forms := timeForms
+	if flag == "revoke-old" {
+		forms = "write it as now, 7d or 2027-06-30"
+	}
+	return usage("--"+flag+" takes a time, and got "+ca.Show(text), forms)
 }
 
 // onDay and atTime are how people read times: those of where they are. JSON has UTC.
