@@ -132,6 +132,9 @@ type SubjectRules struct {
 	// CommonNameInNames demands that the common name is also one of the names, as
 	// servers need it; a person's common name is no name.
 	CommonNameInNames bool `toml:"common_name_in_names" json:"common_name_in_names"`
+	// CommonNamePrefix stands before that name in the common name, such as system:node:,
+	// where whoever reads it tells kinds of users apart.
+	CommonNamePrefix string `toml:"common_name_prefix" json:"common_name_prefix,omitempty"`
 }
 
 // ExtensionRules say which extensions a certificate has beside those that we write.

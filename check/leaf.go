@@ -223,7 +223,7 @@ func commonNameWithin(d *ca.Draft, p *ca.Profile) error {
 		return nil
 	}
 	for _, f := range d.Subject {
-		if f.OID == ca.OIDCommonName && !slices.ContainsFunc(d.Names, func(n ca.Name) bool { return n.Value == f.Value }) {
+		if f.OID == ca.OIDCommonName && !slices.ContainsFunc(d.Names, func(n ca.Name) bool { return p.Subject.CommonNamePrefix+n.Value == f.Value }) {
 			return errors.New("the common name is none of the names")
 		}
 	}

@@ -64,7 +64,7 @@ var nameTypes = [...]ca.NameType{ca.DNS, ca.IP, ca.Email, ca.URI}
 // if the profile takes it. Names in the subject alone are not looked at any more
 // by those who check certificates (RFC 9525 §2), so it becomes a DNS name.
 func nameFromSubject(v *vetting) error {
-	p, cn := v.profile, v.csr.Subject.Get(ca.OIDCommonName)
+	p, cn := v.profile, strings.TrimPrefix(v.csr.Subject.Get(ca.OIDCommonName), v.profile.Subject.CommonNamePrefix)
 	if !p.Names.FromCN || cn == "" {
 		return ca.Refused(ca.E2106, "the request names nothing", "ask for names: `openssl req -new … -addext subjectAltName=DNS:NAME`").
 			Because("every certificate carries subject alternative names (security rule PF-02)")

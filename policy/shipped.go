@@ -50,7 +50,7 @@ func ShippedSet(set string, names []string) ([]Document, error) {
 			near = append(near, home)
 		}
 	}
-	lists := map[string][]string{"dns": dns, "ip": ip, "near": near, "email": email, "cluster": append(slices.Clone(dns), clusterNames[:]...)}
+	lists := map[string][]string{"dns": dns, "ip": ip, "near": near, "email": email, "cluster": append(slices.Clone(dns), clusterNames[:]...), "local": append(slices.Clone(dns), "localhost")}
 	var out []Document
 	for _, t := range texts {
 		if text, ok := t.render(lists); ok {

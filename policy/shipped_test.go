@@ -60,7 +60,7 @@ func TestShippedProfilesAreSound(t *testing.T) {
 func TestShippedSetsAreSound(t *testing.T) {
 	for set, want := range map[string]string{
 		"homelab": "server client email device", "iot": "server device peer codesign", "office": "server client device user email codesign",
-		"kubernetes": "server peer client admin",
+		"kubernetes": "server client apiserver node kubelet-client controller-manager scheduler front-proxy etcd etcd-peer etcd-client etcd-healthcheck admin super-admin",
 	} {
 		t.Run(set, func(t *testing.T) {
 			for _, names := range [][]string{{"lab.example", "*.lab.example"}, {"*.lab.example"}, {"@lab.example"}, {"10.0.0.0/8"}, nil} {

@@ -5,9 +5,6 @@ package policy
 // keyTypes are the keys that the shipped profiles take, but for devices.
 const keyTypes = `["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa-2048"]`
 
-// clusterNames are what the servers of a Kubernetes cluster are called within it.
-var clusterNames = [...]string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "*.svc", "*.cluster.local", "localhost"}
-
 // sets are the shipped sets by name. Once released the texts are changed only for new
 // installations: an installed bundle holds its own copy. What follows # at the end of a
 // line is for whoever reads the document to change it.
@@ -15,7 +12,7 @@ var sets = map[string][]template{
 	DefaultSet:   {server, client, email, device},
 	"iot":        {server, iotDevice, iotPeer, firmware},
 	"office":     {server, client, device, user, mail, codesign},
-	"kubernetes": {clusterServer, clusterPeer, clusterClient, clusterAdmin},
+	"kubernetes": cluster,
 }
 
 // Shared by several sets.
@@ -247,102 +244,5 @@ granted = true
 
 [subject]
 common_name = "supplied"
-`}
-)
-
-// Those of clusters.
-var (
-	clusterServer = template{"server", []string{"server"}, nil, `# Certificates for the servers of a cluster: the API, ingresses, webhooks, services.
-schema = 1
-name = "server"
-line = "issuing"
-doors = ["cli", "api"]
-use = ["server"]
-days = 90
-max_days = 397
-keys = {keys}
-
-[names]
-max = 30
-dns = {cluster}  # with what things are called within a cluster
-ip = {near}
-wildcards = true
-from_cn = true
-
-[subject]
-common_name = "optional"
-common_name_in_names = true
-`}
-	clusterPeer = template{"peer", []string{"server", "client"}, []string{"dns"}, `# Certificates of etcd members and kubelets, which serve and sign in.
-schema = 1
-name = "peer"
-line = "issuing"
-doors = ["cli", "api"]
-use = ["server", "client"]
-days = 90
-max_days = 397
-keys = {keys}
-
-[names]
-max = 10
-dns = {dns}
-ip = {near}
-from_cn = true
-
-[subject]
-common_name = "optional"
-common_name_in_names = true
-organization = "drop"  # Kubernetes takes it for a group, such as system:nodes
-`}
-	clusterClient = template{"client", []string{"client"}, []string{"dns", "email"}, `# Certificates by which programs and people sign in to a cluster. Kubernetes takes the
-# common name for the user and the organization for the group: the name is one of
-# the certificate's names, and groups are left to role bindings.
-schema = 1
-name = "client"
-line = "issuing"
-doors = ["cli", "api"]
-use = ["client"]
-days = 30
-max_days = 90
-keys = {keys}
-
-[names]
-max = 5
-dns = {dns}
-email = {email}
-
-[subject]
-common_name = "supplied"
-common_name_in_names = true
-organization = "drop"
-`}
-	clusterAdmin = template{"admin", []string{"client"}, []string{"email"}, `# Certificates of the cluster's administrators. The group is fixed, and stands above
-# all role bindings: so it is for whom a grant names, for a day, and told apart by
-# the name they were granted.
-schema = 1
-name = "admin"
-line = "issuing"
-doors = ["cli"]
-use = ["client"]
-days = 1
-max_days = 7
-strict = true
-keys = {keys}
-key_encryption = "required"
-server_keys = "never"
-
-[names]
-max = 1
-email = {email}
-granted = true
-
-[subject]
-common_name = "supplied"
-common_name_in_names = true
-organization = "fixed:system:masters"
-
-[[rule]]
-require = "size(names.email) == 1 && requester.method == 'peer'"
-message = "an administrator's certificate is for one address, and asked for on the machine itself"
 `}
 )

@@ -21,6 +21,8 @@ const (
 	// each name of each request.
 	maxPatterns = 1000
 	maxWord     = 40
+	// maxPrefix leaves half of a common name (RFC 5280 appendix A.1) to the name.
+	maxPrefix = 32
 )
 
 // Defaults of schema 1. They never change; another schema may have others.
@@ -274,6 +276,9 @@ func (f *faults) subject(p ca.Profile) {
 		f.add(slices.Contains([]string{drop, optional, supplied, match}, rule), "subject."+s.key, ca.Show(rule)+` is not "drop", "optional", "supplied", "match" or "fixed:VALUE"`)
 	}
 	f.add(!p.Subject.CommonNameInNames || !strings.HasPrefix(p.Subject.CommonName, fixed), "subject.common_name_in_names", "contradicts a fixed common name")
+	prefix := p.Subject.CommonNamePrefix
+	f.add(prefix == "" || p.Subject.CommonNameInNames, "subject.common_name_prefix", "stands before one of the names: set common_name_in_names")
+	f.add(len(prefix) <= maxPrefix && (prefix == "" || printable(prefix)), "subject.common_name_prefix", fmt.Sprintf("is at most %d letters, digits, or of ' ()+,-./:=?", maxPrefix))
 }
 
 // identity refuses what lets a requester be whoever they say: a certificate for

@@ -187,10 +187,16 @@ func (v *vetting) matches(f *subjectField, asked []string) *ca.Problem {
 // commonName demands that it is one of the names, and gives it in their
 // spelling: old programs look at it, and must not find another name there.
 func (v *vetting) commonName(cn string) (string, *ca.Problem) {
+	prefix := v.profile.Subject.CommonNamePrefix
+	name, prefixed := strings.CutPrefix(cn, prefix)
 	for _, n := range v.draft.Names {
-		if n.Value == cn || n.Type == ca.DNS && strings.EqualFold(n.Value, cn) {
-			return n.Value, nil
+		if prefixed && (n.Value == name || n.Type == ca.DNS && strings.EqualFold(n.Value, name)) {
+			return prefix + n.Value, nil
 		}
+	}
+	if prefix != "" {
+		return "", ca.Refused(ca.E2120, "the common name "+ca.Show(cn)+" is not "+prefix+" and one of the request's names", "ask for "+prefix+"NAME, and for NAME among the alternative names").
+			Because("rule subject.common_name_prefix is " + ca.Show(prefix))
 	}
 	return "", ca.Refused(ca.E2120, "the common name "+ca.Show(cn)+" is not among the request's names", "add it to the alternative names, or leave it out").
 		Because("rule subject.common_name_in_names: who checks names does not look at the common name")

@@ -234,13 +234,17 @@ func commonFor(ctx context.Context, k *client.Client, profile string, names []st
 	if err != nil {
 		return "", err
 	}
-	takes := slices.ContainsFunc(all, func(p ca.Profile) bool {
+	at := slices.IndexFunc(all, func(p ca.Profile) bool {
 		return p.Name == profile && (p.Subject.CommonName == "optional" || p.Subject.CommonName == "supplied")
 	})
-	if !takes || net.ParseIP(names[0]) != nil || len(names[0]) > maxCommon {
+	if at < 0 || net.ParseIP(names[0]) != nil {
 		return "", nil
 	}
-	return names[0], nil
+	common := all[at].Subject.CommonNamePrefix + names[0]
+	if len(common) > maxCommon {
+		return "", nil
+	}
+	return common, nil
 }
 
 // issued writes the files of a certificate that was signed. Whatever fails from here

@@ -17,7 +17,7 @@ func TestInitFoundsEachProfileSet(t *testing.T) {
 	t.Parallel()
 	for set, lines := range map[string]map[string]string{
 		"iot":        {"sensor-1.lab.example --profile device": "", "mqtt.lab.example 10.0.0.7 --profile peer": "", "*.lab.example --profile device": "E2107", "ota@lab.example --profile codesign --password-file word": "E2124"},
-		"kubernetes": {"web.default.svc.cluster.local kubernetes 10.96.0.1": "", "etcd-0.lab.example --profile peer": "", "root@lab.example --profile admin": "E2204", "builder.lab.example --profile client": ""},
+		"kubernetes": {"web.default.svc.cluster.local kubernetes 10.96.0.1": "", "etcd-0.lab.example --profile etcd": "E2124", "n1.lab.example --profile node": "E2124", "cp1.lab.example 10.0.0.5 --profile apiserver": "", "root@lab.example --profile admin": "E2204", "builder.lab.example --profile client": ""},
 	} {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
