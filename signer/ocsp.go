@@ -5,7 +5,6 @@ package signer
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -227,7 +226,7 @@ func (s *Signer) issued(r *rules, a *authority, q ca.OCSPQuery) (bool, error) {
 			return s.concluded(q.ID.Index()), nil
 		}
 	}
-	return r.certified(a, q.CertID.Serial), nil
+	return s.crowns.signedBy(r, a, q.CertID.Serial), nil
 }
 
 // concluded tells whether an INTENT has led to a certificate. One that waits for its FINAL
@@ -237,21 +236,4 @@ func (s *Signer) concluded(index int64) bool {
 	defer s.mu.Unlock()
 	i := s.recent.byIndex[index]
 	return i == nil || !i.void && (i.final >= 0 || len(i.answer.DER) > 0)
-}
-
-// certified tells whether an authority signed one of the certificates of another that are
-// in force, or were: an imported one has no INTENT here.
-func (r *rules) certified(a *authority, serial ca.Serial) bool {
-	for _, other := range r.authorities {
-		for _, der := range other.certificates() {
-			x, err := x509.ParseCertificate(der)
-			if err != nil || !bytes.Equal(x.SerialNumber.Bytes(), serial.Bytes()) || !bytes.Equal(x.RawIssuer, a.Subject) {
-				continue
-			}
-			if by, err := x509.ParseCertificate(a.Certificate); err == nil && x.CheckSignatureFrom(by) == nil {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -166,6 +166,29 @@ func TestRV06_ASealedRootAnswersToo(t *testing.T) {
 	}
 }
 
+// RV-06: an authority's certificate is known without its place from the moment it is made,
+// though its issuer was asked before, and to who signed it alone.
+func TestRV06_ACertificateOfAnAuthorityNeedsNoPlace(t *testing.T) {
+	c := ceremonial(t)
+	root, issuing := c.all["root-g1"], c.all["issuing-g1"]
+	says := func(what string, of, by ca.Authority, want int) {
+		t.Helper()
+		if r := c.asks(by, "sha1", serialOf(t, of.Certificate), 0); r.Status != want {
+			t.Errorf("%s: %d, want %d", what, r.Status, want)
+		}
+	}
+	says("the first", issuing, root, ocsp.Good)
+	says("of its own", issuing, issuing, ocsp.Unknown)
+	says("the root", root, root, ocsp.Good)
+	made := c.creates(c.creation("later-g1", "root-g1", ca.Issuing))
+	says("the later", made, root, ocsp.Good)
+	says("the later, of another", made, issuing, ocsp.Unknown)
+	if _, err := c.RevokeAuthority(signer.AuthorityRevoking{Authority: "later-g1", Reason: ca.Superseded, Words: c.words}, os.Getuid()); err != nil {
+		t.Fatal(err)
+	}
+	says("the later, revoked", made, root, ocsp.Revoked)
+}
+
 // RV-06: a responder's certificate is for that alone, cannot be asked about, is on the log
 // before it is signed, and lives a month; the key is in the keyring, with no other beside it.
 func TestRV06_AResponderIsCertifiedLikeAllElse(t *testing.T) {

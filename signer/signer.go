@@ -103,6 +103,8 @@ type Signer struct {
 
 	// responding is held while a responder is made; after feeding.
 	responding sync.Mutex
+	// crowns are what OCSP knows of authorities' certificates.
+	crowns crowns
 
 	// flights is held for reading while a batch is under way, and for writing by
 	// whatever must not overlap one: hello, settling, founding, a change of policy.
