@@ -61,7 +61,32 @@ func (r *Registrar) toRevoke(ctx context.Context, v *view, who ca.Actor, ref str
 	if err := r.mustShow(ctx, v, who, found.Certificate); err != nil && why.Reason != ca.RemoveFromCRL {
 		return ca.Certificate{}, r.refused(who, err)
 	}
-	return found.Certificate, r.refused(who, r.mayHold(ctx, v, who, found.Certificate, why))
+	if err := r.mayHold(ctx, v, who, found.Certificate, why); err != nil {
+		return ca.Certificate{}, r.refused(who, err)
+	}
+	return found.Certificate, r.refused(who, redated(found.Certificate, why))
+}
+
+// redated refuses an invalidity date that would be left aside: that of what is revoked for
+// the reason already stays, and none moves to later (security rule RV-03). Other certificates
+// of a compromised key keep theirs without a word, since nobody named them.
+func redated(c ca.Certificate, why ca.Withdrawal) error {
+	have := c.Revoked
+	switch {
+	case have == nil || why.InvalidSince.IsZero() || why.InvalidSince.Equal(have.InvalidSince):
+		return nil
+	case have.Reason == why.Reason:
+		is := "it has no invalidity date"
+		if !have.InvalidSince.IsZero() {
+			is = "its invalidity date is " + have.InvalidSince.UTC().Format(time.RFC3339)
+		}
+		return ca.Refused(ca.E2111, "this certificate is revoked for this reason already, and its invalidity date stays as it is", "leave the date out; a new one is taken when the reason is raised to keyCompromise").
+			Because(is).At("invalid_since")
+	case !have.InvalidSince.IsZero() && why.InvalidSince.After(have.InvalidSince):
+		return ca.Refused(ca.E2111, "the invalidity date never moves to later", "leave it out, or name an earlier one").
+			Because("it is " + have.InvalidSince.UTC().Format(time.RFC3339)).At("invalid_since")
+	}
+	return nil
 }
 
 // withdraw revokes a certificate and, if somebody else may hold its key, all others of it.
