@@ -105,7 +105,7 @@ func decided(by Rules, r ca.Request, c ca.CSR, d *ca.Draft) []ca.Decided {
 	}
 	say("use", list(p.Use), "set by the profile")
 	taking := slices.DeleteFunc(slices.Clone(p.Keys), func(pattern string) bool { return !keyMatches(pattern, c.KeyType) })
-	say("keys", list(taking), fmt.Sprintf("the key is %s, and none of the %d that the policy refused", c.KeyType, len(by.RefusedKeys)))
+	say("keys", list(taking), fmt.Sprintf("the key is %s, and the policy did not refuse this one", c.KeyType))
 	if len(p.KeyUsage) > 0 {
 		say("key_usage", list(p.KeyUsage), "set to "+list(d.KeyUsage))
 	}

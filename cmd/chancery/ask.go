@@ -113,7 +113,11 @@ type prompt struct{ text, otherwise string }
 
 // answer asks one question.
 func (a *app) answer(ctx context.Context, by byFlag, q prompt) (string, error) {
-	fmt.Fprintf(a.err, "  %-24s [%s]: ", q.text, q.otherwise)
+	proposed := ""
+	if q.otherwise != "" {
+		proposed = " [" + q.otherwise + "]"
+	}
+	fmt.Fprintf(a.err, "  %-24s%s: ", q.text, proposed)
 	typed, err := a.line(ctx, by)
 	if err == nil && typed == "" {
 		typed = q.otherwise

@@ -112,7 +112,7 @@ func dryFlag(c *cobra.Command, dry *bool) {
 // planFlags are those of a command that shows first what it will do.
 func planFlags(c *cobra.Command, dry, yes *bool) {
 	dryFlag(c, dry)
-	c.Flags().BoolVar(yes, "yes", false, "do it without asking")
+	c.Flags().BoolVar(yes, "yes", false, "do it without asking at a terminal; elsewhere nothing asks")
 }
 
 // kind is what the flags say that it is.

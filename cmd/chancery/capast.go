@@ -128,7 +128,7 @@ func (c *ceremony) inherited(ctx context.Context, one ca.Authority, e earlier, l
 	}
 	c.told(got.Notices)
 	if !e.none {
-		fmt.Fprintf(c.err, "  + %d revocations from elsewhere, %d of them new\n", got.Entries, got.Taken)
+		fmt.Fprintf(c.err, "  + %s from elsewhere, %d of them new\n", counted(int(got.Entries), "revocation"), got.Taken)
 	}
 	for _, fell := range got.Fallen {
 		c.entered(ctx, fell)

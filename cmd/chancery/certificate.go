@@ -128,7 +128,7 @@ func (a *app) statusCommand() *cobra.Command {
 						return err
 					}
 				}
-				return a.print(s, statusText(s, due))
+				return a.print(s, fitted(statusText(s, due), columnsOf(a.out)))
 			})
 		},
 	}

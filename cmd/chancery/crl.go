@@ -75,7 +75,7 @@ func (a *app) publish(ctx context.Context, k *client.Client, name string, days i
 		}
 		p.add(1)
 		lists = append(lists, l)
-		fmt.Fprintf(&b, "%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), l.Number, l.Authority, l.Entries, atTime(l.NextUpdate))
+		fmt.Fprintf(&b, "%s list %d of %s is published: %s, next by %s\n", a.mark(fine), l.Number, l.Authority, counted(int(l.Entries), "entry"), atTime(l.NextUpdate))
 	}
 	p.end(ctx)
 	return a.give(answer{value: lists, text: b.String(), rows: lists, names: names})
@@ -156,7 +156,7 @@ func (a *app) publishRoot(ctx context.Context, of ca.Authority, file string, day
 	}
 	lists := []ca.List{made}
 	return a.give(answer{value: lists, rows: lists, names: []string{of.Name},
-		text: fmt.Sprintf("%s list %d of %s is published: %d entries, next by %s\n", a.mark(fine), made.Number, of.Name, made.Entries, onDay(made.NextUpdate))})
+		text: fmt.Sprintf("%s list %d of %s is published: %s, next by %s\n", a.mark(fine), made.Number, of.Name, counted(int(made.Entries), "entry"), onDay(made.NextUpdate))})
 }
 
 // listByWords has the lists of a sealed key made, and publishes them.

@@ -114,7 +114,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			for i, f := range found {
 				found[i].Hint = a.pasteable(f.Hint)
 			}
-			if err := a.give(answer{value: found, text: a.diagnosis(found), rows: found, columns: findingColumns}); err != nil {
+			if err := a.give(answer{value: found, text: fitted(a.diagnosis(found), columnsOf(a.out)), rows: found, columns: findingColumns}); err != nil {
 				return err
 			}
 			if count(found, failed) > 0 && !dry {
@@ -216,6 +216,8 @@ func counted(n int, noun string) string {
 		return "1 " + noun
 	case strings.HasSuffix(noun, "s"):
 		noun += "e"
+	case strings.HasSuffix(noun, "ty"), strings.HasSuffix(noun, "ry"):
+		noun = noun[:len(noun)-1] + "ie"
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

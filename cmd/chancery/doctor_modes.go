@@ -174,6 +174,14 @@ func ownerOf(info fs.FileInfo) int {
 	return -1
 }
 
+// andRoot names the accounts that can read what one of them may.
+func andRoot(name string) string {
+	if name == "root" {
+		return "the account root"
+	}
+	return "the account " + name + ", root"
+}
+
 // accountName is an account's name, or its number if it has none.
 func accountName(uid int) string {
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {

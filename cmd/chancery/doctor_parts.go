@@ -28,16 +28,26 @@ const (
 	stRdonly = 1
 )
 
-func lookAtSettings(_ context.Context, p *patient) []finding {
+func lookAtSettings(ctx context.Context, p *patient) []finding {
 	s, err := p.layout.settings()
 	if err != nil {
 		return []finding{illness("the settings cannot be used", err)}
 	}
 	found := []finding{ok("settings are valid; certificates name %s", s.PKIURL)}
-	if why := otherPort(s); why != "" {
+	// A service that was started with --listen-http, and what forwards, are known by what answers.
+	if why := otherPort(s); why != "" && !p.published(ctx, s.PKIURL) {
 		found = append(found, warning("set listen_http or pki_url in "+p.layout.config(), "%s", why))
 	}
 	return found
+}
+
+// published tells whether the service runs, and what it publishes is where certificates say.
+func (p *patient) published(ctx context.Context, pki string) bool {
+	if !p.serves(ctx) {
+		return false
+	}
+	_, err := fetchAddress(ctx, pki+"/pki/bundle.pem")
+	return err == nil
 }
 
 // lookAtService asks whoever answers how it is doing.
@@ -124,7 +134,7 @@ func lookAtUnlock(_ context.Context, p *patient) []finding {
 		return []finding{ok("the signing keys open by a passphrase at each start")}
 	}
 	return []finding{warning("keep the directory out of others' backups; chancery init --unlock prompt founds with a passphrase",
-		"unlock is auto: whoever can read %s can sign, which is the account %s, root, and every copy of the directory", path, accountName(os.Geteuid()))}
+		"unlock is auto: whoever can read %s can sign, which is %s, and every copy of the directory", path, andRoot(accountName(os.Geteuid())))}
 }
 
 // lookAtSeparation says what the log's own checkpoints say.

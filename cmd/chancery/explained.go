@@ -24,7 +24,7 @@ func (a *app) explainCertificate(ctx context.Context, ref string) error {
 		if err != nil {
 			return err
 		}
-		return a.give(answer{value: p, text: explained(p, time.Now()), names: []string{c.PublicName()}})
+		return a.give(answer{value: p, text: fitted(explained(p, time.Now()), columnsOf(a.out)), names: []string{c.PublicName()}})
 	})
 }
 
@@ -66,7 +66,7 @@ func explained(p ca.Provenance, now time.Time) string {
 	case p.Problem != nil:
 		say("today", "it would be refused: %s  %s", p.Problem.Code, p.Problem.Detail)
 	case p.Today != nil:
-		say("today", "the same request would be signed, with %d names, until %s", len(p.Today.Draft.Names), onDay(p.Today.Draft.NotAfter))
+		say("today", "the same request would be signed, with %s, until %s", counted(len(p.Today.Draft.Names), "name"), onDay(p.Today.Draft.NotAfter))
 	}
 	for _, u := range p.Unknown {
 		say("unknown", "%s", u)

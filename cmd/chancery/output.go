@@ -331,6 +331,8 @@ func object(row []field) []byte {
 func (f field) cell() string {
 	var text string
 	var named []ca.Name
+	var words []string
+	var problem ca.Problem
 	switch {
 	case string(f.value) == "null":
 		return ""
@@ -342,6 +344,10 @@ func (f field) cell() string {
 			values[i] = n.Value
 		}
 		return strings.Join(values, " ")
+	case json.Unmarshal(f.value, &words) == nil:
+		return strings.Join(words, " ")
+	case json.Unmarshal(f.value, &problem) == nil && problem.Code != "" && problem.Detail != "":
+		return string(problem.Code) + " " + problem.Detail
 	}
 	return string(f.value)
 }

@@ -149,7 +149,7 @@ func rehearsalText(r ca.Rehearsal, most int) string {
 	if r.More {
 		of = "the newest of profile " + r.Profile
 	}
-	fmt.Fprintf(&b, "%d standing certificates, %s, asked for again: %d the same, %d changed, %d refused", r.Checked, of, r.Same, r.Changed, r.Refused)
+	fmt.Fprintf(&b, "%s, %s, asked for again: %d the same, %d changed, %d refused", counted(int(r.Checked), "standing certificate"), of, r.Same, r.Changed, r.Refused)
 	if r.Gained > 0 {
 		fmt.Fprintf(&b, ", %d no longer refused", r.Gained)
 	}

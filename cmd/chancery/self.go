@@ -32,7 +32,7 @@ func (a *app) explainCommand() *cobra.Command {
 			if !ok {
 				return ca.NotFound(ca.E2101, "there is no code "+ca.Show(args[0]), "codes look like E2107")
 			}
-			return a.print(e, fmt.Sprintf("%s  %s\n\n%s\n", e.Code, e.Title, e.Text))
+			return a.print(e, fitted(fmt.Sprintf("%s  %s\n\n%s\n", e.Code, e.Title, e.Text), columnsOf(a.out)))
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "explain every code, in Markdown")

@@ -71,7 +71,8 @@ func askedSubject(content []byte) string {
 			if !known {
 				kind = fmt.Sprintf("type %d", field.Value.Tag)
 			}
-			fmt.Fprintf(&b, "  %s  %s  %s\n", field.Type, kind, ca.Show(string(field.Value.Bytes)))
+			name, _, _ := strings.Cut(ca.FormatDN(ca.Subject{{OID: field.Type.String()}}), "=")
+			fmt.Fprintf(&b, "  %s  %s  %s\n", name, kind, ca.Show(string(field.Value.Bytes)))
 		}
 	}
 	return b.String()

@@ -116,7 +116,7 @@ func TestR60_SignShowsTheNameAndAsks(t *testing.T) {
 		if code := h.at(d, "Sign? Type yes", key, "sign", request, "--out", h.file("no.pem")); code != want {
 			t.Errorf("%q: exit %d, want %d\n%s", key, code, want, d.seen)
 		}
-		if !bytes.Contains(d.seen, []byte("2.5.4.3  UTF8String  ")) || !bytes.Contains(d.seen, []byte("valid until")) {
+		if !bytes.Contains(d.seen, []byte("CN  UTF8String  ")) || !bytes.Contains(d.seen, []byte("valid until")) {
 			t.Errorf("it does not show what it would sign:\n%s", d.seen)
 		}
 	}

@@ -108,7 +108,7 @@ func tokenTable(rows []ca.TokenView, columns int) string {
 		if !t.Used.IsZero() {
 			used = onDay(t.Used)
 		}
-		g.row(t.ID, t.Status, t.Name, ca.Show(t.Owner), onDay(t.Expires), used, mayText(t))
+		g.row(t.ID, t.Status, t.Name, orNone(t.Owner), onDay(t.Expires), used, mayText(t))
 	}
 	return g.text(columns)
 }

@@ -88,8 +88,9 @@ func (v verified) text() string {
 // rows says what came of the comparison with the book.
 func (v verified) rows(b *strings.Builder) {
 	a := v.Book
-	fmt.Fprintf(b, "database (%s): compared %d certificates, %d void rows, %d revocations, %d events, %d authorities with the log %s\n",
-		v.Engine, a.Certificates, a.Voids, a.Revocations, a.Events, a.Authorities, sign(a.Count))
+	fmt.Fprintf(b, "database (%s): compared %s, %s, %s, %s, %s with the log %s\n",
+		v.Engine, counted(int(a.Certificates), "certificate"), counted(int(a.Voids), "void row"), counted(int(a.Revocations), "revocation"),
+		counted(int(a.Events), "event"), counted(int(a.Authorities), "authority"), sign(a.Count))
 	if a.Unclosed > 0 {
 		fmt.Fprintf(b, "  of %d certificates the last entry is not on the log yet: usual in the second after signing;\n  what a crash left so is settled at the next start\n", a.Unclosed)
 	}

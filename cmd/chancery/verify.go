@@ -164,7 +164,7 @@ func (a *app) giveVerdict(target string, v verify.Verdict, met []finding) error 
 		digest := sha256.Sum256(c.Raw)
 		out.Path = append(out.Path, step{verify.Title(c), c.Subject.String(), hex.EncodeToString(c.SerialNumber.Bytes()), c.NotAfter, hex.EncodeToString(digest[:])})
 	}
-	if err := a.give(answer{value: out, text: a.diagnosis(met), rows: met, columns: findingColumns}); err != nil {
+	if err := a.give(answer{value: out, text: fitted(a.diagnosis(met), columnsOf(a.out)), rows: met, columns: findingColumns}); err != nil {
 		return err
 	}
 	if !out.Good {
