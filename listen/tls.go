@@ -28,6 +28,9 @@ const (
 	handshakeWait = 5 * time.Second
 	// maxConns bounds memory; others wait in the kernel's queue.
 	maxConns = 1024
+	// maxOfSource is how many of these one source may have: a sixteenth. A program needs one,
+	// and a proxy in front some dozen.
+	maxOfSource = 64
 	// poolAge is how old the list of the authorities may be against which a client's chain
 	// is looked at: strangers must not have the book read by every handshake they begin.
 	// What was revoked or retired since is refused with each call all the same.
@@ -113,7 +116,7 @@ func Serve(ctx context.Context, l net.Listener, c *tls.Config, h http.Handler, l
 		defer cancel()
 		done <- server.Shutdown(ctx)
 	})
-	if err := server.ServeTLS(socket.Limit(&bySource{Listener: l}, maxConns), "", ""); ctx.Err() == nil {
+	if err := server.ServeTLS(socket.Limit(socket.BySource(l, maxOfSource), maxConns), "", ""); ctx.Err() == nil {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return <-done

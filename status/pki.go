@@ -28,6 +28,9 @@ const (
 	maxHeader = 16 << 10
 	// maxConns bounds memory; others wait in the kernel's queue.
 	maxConns = 1024
+	// maxOfSource is how many of these one source may have: a quarter. A proxy in front of
+	// all who ask is one, and so is a whole company behind one address.
+	maxOfSource = 256
 	// refresh is how often an unknown name may make the book be read again.
 	refresh = time.Second
 	// bookRefresh is how old the book's answer may get: it bounds how often strangers
@@ -91,7 +94,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		defer cancel()
 		done <- server.Shutdown(ctx)
 	})
-	if err := server.Serve(socket.Limit(l, maxConns)); ctx.Err() == nil {
+	if err := server.Serve(socket.Limit(socket.BySource(l, maxOfSource), maxConns)); ctx.Err() == nil {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return <-done

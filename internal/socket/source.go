@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package listen
+package socket
 
 import (
 	"net"
 	"net/netip"
 	"sync"
-
-	"chancery/internal/socket"
 )
 
-// maxOfSource is how many connections of one source are open at once: a sixteenth of all,
-// so that no single one takes the places of the others (security rule WB-03). A program
-// needs one, and a proxy in front some dozen.
-const maxOfSource = 64
+// BySource gives a listener that has at most so many connections of one source open at once
+// (see Source), so that no single one takes the places of the others (security rule WB-03).
+// One too many is closed at once, before anything is read or computed for it.
+func BySource(l net.Listener, most int) net.Listener {
+	return &bySource{Listener: l, most: most, open: map[netip.Prefix]int{}}
+}
 
-// bySource accepts at most so many connections of one source (see socket.Source). One too many is
-// closed at once, before anything is read or computed for it.
 type bySource struct {
 	net.Listener
+	most int
 
 	mu   sync.Mutex
 	open map[netip.Prefix]int // as many entries as connections at most
@@ -31,22 +30,19 @@ func (l *bySource) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		from := socket.Source(c.RemoteAddr().String())
+		from := Source(c.RemoteAddr().String())
 		if l.enter(from) {
 			return &sourced{Conn: c, leave: sync.OnceFunc(func() { l.leave(from) })}, nil
 		}
-		_ = c.Close() // nobody is told: an answer would cost a handshake
+		_ = c.Close() // nobody is told: over TLS an answer would cost a handshake
 	}
 }
 
 func (l *bySource) enter(from netip.Prefix) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[from] >= maxOfSource {
+	if l.open[from] >= l.most {
 		return false
-	}
-	if l.open == nil {
-		l.open = map[netip.Prefix]int{}
 	}
 	l.open[from]++
 	return true
