@@ -109,6 +109,13 @@ func TestR80_RenewingRevokesTheOldOne(t *testing.T) {
 			t.Errorf("%s, the new one: %s", how, out)
 		}
 	}
+	if s := h.done("show", "web.lab.example"); strings.Contains(s.out, "will be revoked") {
+		t.Errorf("of the new one it says\n%s", s.out)
+	}
+	planned := h.first(h.file("web.pem")).SerialNumber.Text(16)
+	if s := h.done("show", planned[len(planned)-8:]); !strings.Contains(s.out, "it will be revoked as superseded on ") {
+		t.Errorf("of the old one it says\n%s", s.out)
+	}
 	var old ca.Issued
 	serial := ca.Serial(strings.ToLower(h.first(h.file("nas.pem")).SerialNumber.Text(16)))
 	if len(serial)%2 == 1 {

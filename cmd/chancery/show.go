@@ -52,7 +52,7 @@ func (a *app) showCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				text := showText(i.Certificate)
+				text := showText(i.Certificate) + a.planned(ctx, k, i.Certificate)
 				if older > 0 {
 					text += fmt.Sprintf("\n%d more with this name, older or ended: chancery list --name %s\n", older, args[0])
 				}
@@ -68,6 +68,24 @@ func (a *app) showCommand() *cobra.Command {
 	c.Flags().StringVar(&password, "password-file", "", "file with the password of FILE, if it needs one")
 	c.Flags().BoolVar(&request, "csr", false, "print the request that it came of, as it was sent")
 	return c
+}
+
+// planned says when a certificate that was renewed is to be revoked, if that is so. Only
+// people are told, and nothing else waits for it: chancery explain says it to programs.
+func (a *app) planned(ctx context.Context, k *client.Client, c ca.Certificate) string {
+	if c.Kind != ca.EndEntity || c.Revoked != nil || a.quiet || a.form() != "" {
+		return ""
+	}
+	p, err := k.Explain(ctx, c.PublicName())
+	if err != nil {
+		return ""
+	}
+	for _, e := range slices.Backward(p.Events) {
+		if e.What == ca.HappensPlanned {
+			return fmt.Sprintf("\nit will be revoked as superseded on %s, since it was renewed\n", atTime(e.Due))
+		}
+	}
+	return ""
 }
 
 // notThat says what else was meant, where nothing is called so: an authority, a server, a file.
