@@ -146,3 +146,20 @@ func TestANarrowedTokenRenewsWhatItIsFor(t *testing.T) {
 		})
 	}
 }
+
+// A certificate that may renew itself and nothing else is told that it has no role, whatever
+// roles its owner has.
+func TestAN02_WhatRenewsItselfHasNoRole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		defer stop()
+		old := issuedOne(t, r, 1)
+		for method, want := range map[string]bool{ca.MethodRenewal: false, ca.MethodCertificate: true} {
+			who := ca.Actor{ID: old.Owner, Method: method, UID: hana.UID, Shown: &old}
+			if i, err := r.Whoami(t.Context(), who); err != nil || (len(i.Roles) > 0) != want || i.Roles == nil {
+				t.Errorf("by %s: %+v, %v", method, i, err)
+			}
+		}
+	})
+}

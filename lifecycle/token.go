@@ -241,6 +241,9 @@ func (r *Registrar) shown(t ca.Token) ca.TokenView {
 // Whoami says who somebody is here, and what he may do.
 func (r *Registrar) Whoami(ctx context.Context, who ca.Actor) (ca.Identity, error) {
 	roles, err := r.rolesOf(ctx, who)
+	if who.Method == ca.MethodRenewal {
+		roles = nil // its owner's let it renew itself, and nothing else
+	}
 	i := ca.Identity{ID: who.ID, Name: who.Name, Method: who.Method, Roles: append([]ca.Role{}, roles...)}
 	if who.Token != nil {
 		v := r.shown(*who.Token)
