@@ -80,7 +80,7 @@ func (m *matrix) rulings() map[string]ruling {
 		"getCertificate":     {owned: true, objects: "certificates"},
 		"explainCertificate": {owned: true, objects: "certificates"},
 		"annotateCertificate": { // it is asked last which state is meant
-			owned: true, objects: "certificates", does: either(access.AnnotateOwn, access.AnnotateAny), body: constant(`{"contact":"hana@lab.example"}`), status: http.StatusPreconditionRequired, code: ca.E1401,
+			owned: true, objects: "certificates", does: either(access.AnnotateOwn, access.AnnotateAny), body: constant(`{"contact":"hana@lab.example"}`), status: http.StatusPreconditionRequired, code: ca.E1411,
 		},
 		"revokeCertificate": {owned: true, objects: "spent", does: either(access.RevokeOwn, access.RevokeAny), body: quote(`{"certificate":%q,"reason":"superseded"}`)},
 		"revokeByChallenge": {
