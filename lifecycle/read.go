@@ -70,7 +70,34 @@ func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.C
 	if f.Limit < 1 || f.Limit > ca.MaxPage {
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a page has 1 to %d rows", ca.MaxPage), "ask for fewer and go on with the cursor").At("limit")
 	}
-	return r.o.Shelf.Certificates(ctx, f)
+	if who.Token == nil || len(who.Token.Scope.Names) == 0 {
+		return r.o.Shelf.Certificates(ctx, f)
+	}
+	return r.scoped(ctx, who, f)
+}
+
+// scoped is a page of those certificates of one name that the token somebody signed in with is
+// for: one that has another name too may be outside. At most maxAlike are looked through.
+func (r *Registrar) scoped(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.Certificate, error) {
+	var out []ca.Certificate
+	limit := f.Limit
+	f.Limit = ca.MaxPage
+	for seen := 0; seen < maxAlike; seen += f.Limit {
+		page, err := r.o.Shelf.Certificates(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page {
+			if inScope(who, c.Profile, c.Names, c.Common) == nil {
+				out = append(out, c)
+			}
+		}
+		if len(out) >= limit || len(page) < f.Limit {
+			break
+		}
+		f.After = page[len(page)-1].ID
+	}
+	return out[:min(limit, len(out))], nil
 }
 
 // Authorities gives every generation, oldest first, as the signer's log has it. Before

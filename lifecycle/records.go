@@ -46,6 +46,9 @@ func (r *Registrar) Request(ctx context.Context, who ca.Actor, id ca.RequestID) 
 // Count says how many certificates List has in all pages; the error is as List's.
 func (r *Registrar) Count(ctx context.Context, who ca.Actor, f ca.Filter) (int64, error) {
 	f, err := r.within(ctx, who, f)
+	if err == nil && who.Token != nil && len(who.Token.Scope.Names) > 0 {
+		err = ca.Forbidden(ca.E1305, "the token "+who.Token.Name+" is for certain names, and counts nothing", "leave count out, or use another token")
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -127,7 +127,8 @@ func inScope(who ca.Actor, profile string, names []ca.Name, common string) error
 }
 
 // narrowed restricts a list to what the token that somebody signed in with is for. One
-// that is for names lists nothing: a page is not chosen by patterns.
+// that is for names lists what has one of them, which must be asked for (see List): a page is
+// not chosen by patterns.
 func narrowed(who ca.Actor, f ca.Filter) (ca.Filter, error) {
 	if who.Token == nil || !who.Token.Scope.Narrow() {
 		return f, nil
@@ -137,8 +138,10 @@ func narrowed(who ca.Actor, f ca.Filter) (ca.Filter, error) {
 		f.Profile = only[0]
 	}
 	switch {
+	case len(who.Token.Scope.Names) > 0 && policy.Named(who.Token.Scope, f.Name):
+		return f, nil
 	case len(who.Token.Scope.Names) > 0:
-		return f, ca.Forbidden(ca.E1305, "the token "+who.Token.Name+" is for certain names, and lists nothing", "ask for each certificate by its name, or use another token")
+		return f, ca.Forbidden(ca.E1305, "the token "+who.Token.Name+" is for certain names, and lists no others", "ask for a name that it is for, or use another token").At("name")
 	case !slices.Contains(only, f.Profile):
 		return f, ca.Forbidden(ca.E1305, "the token "+who.Token.Name+" is not for all profiles", "name one that it is for: "+strings.Join(only, ", ")).At("profile")
 	}

@@ -254,6 +254,16 @@ func TestHX02_ATokenKeepsToItsProfilesAndNames(t *testing.T) {
 		if got, err := submit(4, "k", names); code(err) != ca.E1305 || len(got.Certificate.DER) > 0 {
 			t.Errorf("the answer to another token: %v", err)
 		}
+		// By a name that it is for it lists what it finds by that name, and nothing of others.
+		for name, want := range map[string]ca.Code{"host1.lab.example": "", "HOST1.lab.example": "", "host4.lab.example": ca.E1305, "*.lab.example": ca.E1305, "host*": ca.E1305, "": ca.E1305} {
+			got, err := r.List(ctx, names, ca.Filter{Limit: 9, Name: name})
+			if code(err) != want || (err == nil) != (len(got) == 1) || len(got) == 1 && got[0].Names[0].Value != "host1.lab.example" {
+				t.Errorf("by names lists %q: %+v, %v", name, got, err)
+			}
+			if _, err := r.Count(ctx, names, ca.Filter{Limit: 9, Name: name}); code(err) != ca.E1305 {
+				t.Errorf("by names counts %q: %v", name, err)
+			}
+		}
 		for who, how := range map[*ca.Actor]string{&names: "names", &profiles: "profiles"} {
 			if _, err := r.Find(ctx, *who, string(other.Certificate.Serial)); code(err) != ca.E2101 {
 				t.Errorf("by %s finds: %v", how, err)

@@ -34,6 +34,15 @@ func Within(s ca.Scope, profile string, names []ca.Name, common string) bool {
 	return named && len(names) > 0 && !slices.ContainsFunc(names, outside)
 }
 
+// Named tells whether a scope of names has a name that is asked for, of whatever type.
+func Named(s ca.Scope, name string) bool {
+	return !strings.Contains(name, "*") && slices.ContainsFunc(s.Names, func(pattern string) bool {
+		return slices.ContainsFunc([]ca.NameType{ca.DNS, ca.IP, ca.Email}, func(t ca.NameType) bool {
+			return nameMatches(pattern, ca.Name{Type: t, Value: strings.ToLower(name)})
+		})
+	})
+}
+
 // nameMatches compares a name of any type with a pattern of any.
 func nameMatches(pattern string, n ca.Name) bool {
 	mail := strings.Contains(pattern, "@")
