@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"chancery/ca"
 )
 
 // Set gives a document in which a dotted key, such as names.dns, has another value, which
@@ -24,7 +26,7 @@ func Set(document []byte, key, value string) ([]byte, error) {
 	}
 	if value != "" {
 		if err := sound([]byte("x = " + value)); err != nil {
-			return nil, fault(key, 0, "the value cannot be read: "+plain(err.Error()), `texts are in quotes, lists in brackets: ["a", "b"]`)
+			return nil, fault(key, 0, "the value "+ca.Show(value)+" of "+key+" cannot be read", `texts are in quotes, lists in brackets, and the rest is a number, true or false: 5, "a", ["a", "b"]`)
 		}
 	}
 	at, err := find(document, key)
@@ -36,7 +38,7 @@ func Set(document []byte, key, value string) ([]byte, error) {
 	case at.found:
 		return splice(document, at.begin, at.end, at.key+" = "+value), nil
 	case value == "":
-		return nil, fault(key, 0, "the key does not stand in the document", "leave it out")
+		return nil, fault(key, 0, "the key "+key+" does not stand in the document", "leave it out")
 	}
 	return at.with(document, value), nil
 }

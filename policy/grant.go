@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -61,6 +62,18 @@ func (g Grant) rules() ca.NameRules {
 	return ca.NameRules{Max: maxNames, DNS: g.DNS, IP: g.IP, Email: g.Email, URI: g.URI}
 }
 
+// Sound says what is wrong with the names of a grant that somebody wants to make: a
+// ca.Problem (E2110) for each.
+func (g Grant) Sound() error {
+	f := faults{of: "the grant"}
+	f.names(g.rules())
+	var all []error
+	for _, p := range ca.Problems(errors.Join(f.all...)) {
+		all = append(all, ca.Invalid(ca.E2110, p.Detail, "write names such as lab.example, *.lab.example, 10.0.0.0/8 or @lab.example").At(p.Field))
+	}
+	return errors.Join(all...)
+}
+
 // checkGrants wants grants that can count: to somebody, for profiles that are there, of
 // sound patterns.
 func (b Bundle) checkGrants() error {
@@ -77,7 +90,7 @@ func (b Bundle) checkGrants() error {
 				return badBundle(name + " is for profile " + ca.Show(p) + ", which is not there, or stands twice")
 			}
 		}
-		f := faults{name: name}
+		f := faults{of: name}
 		f.names(g.rules())
 		switch {
 		case len(g.Profiles) == 0:

@@ -114,7 +114,7 @@ func Sound(p ca.Profile) (ca.Profile, error) {
 		}
 	}
 	p.Rules = slices.Clone(p.Rules) // they are compiled in their place
-	f := faults{name: p.Name}
+	f := faults{of: "profile " + ca.Show(p.Name)}
 	f.head(p)
 	f.keys(p)
 	f.names(p.Names)
@@ -142,16 +142,16 @@ const (
 	required = "required"
 )
 
-// faults collects what is wrong with one profile.
+// faults collects what is wrong with one profile, or another thing that has patterns.
 type faults struct {
-	name string
-	all  []error
+	of  string
+	all []error
 }
 
 // add notes a fault of a field, unless ok.
 func (f *faults) add(ok bool, field, detail string) {
 	if !ok {
-		f.all = append(f.all, ca.Invalid(ca.E1003, fmt.Sprintf("profile %s: %s: %s", ca.Show(f.name), field, detail), "correct the profile's document").At(field))
+		f.all = append(f.all, ca.Invalid(ca.E1003, fmt.Sprintf("%s: %s: %s", f.of, field, detail), "correct the profile's document").At(field))
 	}
 }
 

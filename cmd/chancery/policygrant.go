@@ -67,6 +67,18 @@ func (c *ceremony) grant(ctx context.Context, q granting) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range q.Profiles {
+		if !slices.ContainsFunc(b.Profiles, func(d policy.Document) bool { return d.Name == name }) {
+			var all []string
+			for _, d := range b.Profiles {
+				all = append(all, d.Name)
+			}
+			return ca.NotFound(ca.E2118, "there is no profile "+ca.Show(name), "use one of "+strings.Join(all, ", ")).At("profile")
+		}
+	}
+	if err := q.Sound(); err != nil {
+		return err
+	}
 	b.Grants = append(b.Grants, q.Grant)
 	fmt.Fprintf(c.err, "  + %s\n", grantText(q.Grant, ""))
 	return c.putInForce(ctx, b, q.consent, answer{value: q.Grant, text: q.To + " may have these names certified", names: []string{q.To}})

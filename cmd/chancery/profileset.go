@@ -38,7 +38,7 @@ func (a *app) profileSet() *cobra.Command {
 	c := &cobra.Command{
 		Use: "set NAME", Short: "Change a profile, make one, or remove it",
 		Long: "Puts a changed profile in force. The difference is shown first, and what it would make of the certificates that stand if\n" +
-			"each was asked for again. A request that is under way is judged by the version it was made under, or refused.\n" +
+			"each was asked for again; of a profile that goes, which grants go with it. A request that is under way is judged by the version it was made under, or refused.\n" +
 			"--set takes any key as the document has it, with its value in TOML: --set names.max=5 --set 'use=[\"server\"]'.",
 		Example: "  chancery profile set server --allow-dns '*.other.example'\n  chancery profile set client --lines users --dry-run\n" +
 			"  chancery profile set printers --file printers.toml --yes\n  chancery profile set server --set strict=true --max-days 90\n  chancery profile set service --shipped",
@@ -112,8 +112,10 @@ func (c *ceremony) setProfile(ctx context.Context, cmd *cobra.Command, q profile
 	if before == after {
 		return c.give(answer{value: next, text: "the profile " + q.name + " says that already\n", names: []string{q.name}})
 	}
+	var gone []policy.Grant
 	switch {
 	case q.remove:
+		gone = slices.DeleteFunc(slices.Clone(b.Grants), func(g policy.Grant) bool { return !slices.Contains(g.Profiles, q.name) })
 		b.Profiles = slices.Delete(b.Profiles, at, at+1)
 		b.Grants = withoutGrants(b.Grants, func(g policy.Grant, profile string) bool { return profile == q.name })
 	case at < 0:
@@ -122,16 +124,39 @@ func (c *ceremony) setProfile(ctx context.Context, cmd *cobra.Command, q profile
 		b.Profiles[at].Document = after
 	}
 	fmt.Fprint(c.err, difference(before, after))
-	if !q.remove {
-		if err := c.rehearse(ctx, after); err != nil {
-			return err
-		}
+	if err := c.foretell(ctx, q, before, after, gone); err != nil {
+		return err
 	}
 	text := "profile " + q.name + " is in force"
 	if q.remove {
 		text = "profile " + q.name + " is removed"
 	}
 	return c.putInForce(ctx, b, consent{q.dry, q.yes}, answer{value: next, text: text, names: []string{q.name}})
+}
+
+// foretell says what the change makes of the certificates that stand, and which grants go
+// with a profile that is removed.
+func (c *ceremony) foretell(ctx context.Context, q profileChange, before, after string, gone []policy.Grant) error {
+	if !q.remove {
+		return c.rehearse(ctx, after)
+	}
+	for _, g := range gone {
+		fmt.Fprintf(c.err, "the grant to %s for profile %s goes too: %s\n", g.To, q.name, strings.Join(slices.Concat(g.DNS, g.IP, g.Email, g.URI), ", "))
+	}
+	var r ca.Rehearsal
+	err := c.during(ctx, "policy plan", func() (err error) {
+		r, err = c.front.Rehearse(ctx, ca.Trial{Document: before})
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.Checked == 0:
+		fmt.Fprintf(c.err, "no certificate stands under profile %s\n", q.name)
+	default:
+		fmt.Fprintf(c.err, "under profile %s stands: %s, good until the end or a revocation, and not renewed any more\n", q.name, counted(r.Checked, "certificate"))
+	}
+	return nil
 }
 
 // changed is the document after the change, and the profile that it is.
