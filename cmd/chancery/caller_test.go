@@ -8,9 +8,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"chancery/ca"
@@ -192,6 +194,10 @@ func (c *caller) asks(ctx context.Context, k *client.Client, all bool) error {
 			c.takes(v)
 		}
 		v, err := issued(ctx, k, w.order)
+		var p *ca.Problem
+		if errors.As(err, &p) && p.Code == ca.E2111 && c.gaveUp(w.der) {
+			v, err = held{der: w.der}, nil // what was revoked is not handed out again
+		}
 		if err != nil {
 			return fmt.Errorf("ask again with the key %s: %w", w.order.Key, err)
 		}
@@ -204,4 +210,9 @@ func (c *caller) asks(ctx context.Context, k *client.Client, all bool) error {
 	}
 	c.keyed = nil
 	return nil
+}
+
+// gaveUp tells whether the caller has revoked a certificate, or tried to.
+func (c *caller) gaveUp(der []byte) bool {
+	return slices.ContainsFunc(slices.Concat(c.revoked, c.unsure), func(v held) bool { return bytes.Equal(v.der, der) })
 }
