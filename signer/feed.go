@@ -199,7 +199,7 @@ func (s *Signer) fitting(a *authority, by *responder, now time.Time, body, base 
 		}
 	}
 	if !h.NextUpdate.After(now) {
-		return nil, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and answers nothing any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca list")
+		return nil, a.answersNothing()
 	}
 	f, err := feed.New(h, body, base)
 	if err == nil {

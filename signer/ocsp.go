@@ -75,7 +75,7 @@ func (s *Signer) respond(r *rules, w *ca.OCSPWish, now time.Time, proved bool) (
 		}
 	}
 	if !until.After(now) {
-		return out, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and answers nothing any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca list")
+		return out, a.answersNothing()
 	}
 	out.Singles = make([]ca.OCSPSingle, len(w.Queries))
 	for i, q := range w.Queries {

@@ -4,8 +4,10 @@ package signer_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -277,6 +279,31 @@ func TestRV06_AResponderRotatesByItself(t *testing.T) {
 	s.MakeResponders()
 	if again := s.asks(issuing, "sha1", "41000101", 0).Certificate; !bytes.Equal(again.Raw, second.Raw) {
 		t.Error("a fresh one was replaced")
+	}
+}
+
+// An authority whose chain has ended before it answers nothing, and makes no key for whoever
+// asks: an RSA key takes as long as thousands of answers.
+func TestRV06_BelowARootThatEndedNoResponderIsBegun(t *testing.T) {
+	c := ceremonial(t)
+	if _, err := c.Recertify(signer.Recertification{Authority: "root-g1", Days: 40, Shorten: true, Words: c.words}); err != nil {
+		t.Fatal(err)
+	}
+	c.stop()
+	later := unopened(c.Dir)
+	drawn := &bytes.Buffer{}
+	later.Random = io.TeeReader(rand.Reader, drawn)
+	later.Now = func() time.Time { return time.Now().AddDate(0, 0, 41) }
+	if err := later.Open(); err != nil {
+		t.Fatal(err)
+	}
+	drawn.Reset()
+	got, err := later.OCSP([]ca.OCSPWish{{Authority: "issuing-g1", Queries: []ca.OCSPQuery{{CertID: certID(t, c.all["issuing-g1"], "sha1", "41000101")}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wantProblem(t, got[0].Problem, ca.E3004, "answers nothing"); drawn.Len() > 0 {
+		t.Error("a certificate was begun for it")
 	}
 }
 

@@ -178,11 +178,18 @@ func (s *Signer) makeResponder(a *authority, until time.Time) error {
 	if err != nil {
 		return err
 	}
+	now, until = now.UTC().Truncate(time.Second), until.UTC().Truncate(time.Second)
+	if end := a.End(); until.After(end) {
+		until = end
+	}
+	if !until.After(now) { // before there is a key: strangers ask for it, and each would cost one
+		return a.answersNothing()
+	}
 	key, err := s.keys.GenerateResponder(strings.HasPrefix(a.KeyType, "rsa-"))
 	if err != nil {
 		return err
 	}
-	d, err := s.responderDraft(a, key, now.UTC().Truncate(time.Second), until.UTC().Truncate(time.Second))
+	d, err := s.responderDraft(a, key, now, until)
 	if err != nil {
 		return err
 	}
@@ -242,13 +249,12 @@ func (s *Signer) responderDraft(a *authority, key crypto.Signer, now, until time
 	if d.NotBefore.Before(a.NotBefore) {
 		d.NotBefore = a.NotBefore
 	}
-	if end := a.End(); d.NotAfter.After(end) {
-		d.NotAfter = end
-	}
-	if !d.NotAfter.After(now) {
-		return d, ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and answers nothing any more", a.Name, a.NotAfter.Format(time.DateOnly)), "chancery ca list")
-	}
 	return d, nil
+}
+
+// answersNothing refuses for an authority that has ended, or whose chain has.
+func (a *authority) answersNothing() error {
+	return ca.Refused(ca.E3004, fmt.Sprintf("%s ended on %s, and answers nothing any more", a.Name, a.End().Format(time.DateOnly)), "chancery ca list")
 }
 
 // responderStep puts a RESPONDER leaf on the log.
