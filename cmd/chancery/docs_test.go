@@ -21,6 +21,41 @@ openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -batch -keyo
 chancery issue www.lab.example --dir ./my-ca
 `
 
+// No page calls absent what there is: the three lists of what is not done are held against
+// the program's commands and kinds of lists.
+func TestNoPageCallsAbsentWhatThereIs(t *testing.T) {
+	t.Parallel()
+	part := func(page, from, to string) string {
+		text, err := os.ReadFile(filepath.Join("..", "..", page))
+		_, after, found := strings.Cut(string(text), from)
+		absent, _, ended := strings.Cut(after, to)
+		if err != nil || !found || !ended {
+			t.Fatalf("%s has no %q: %v", page, from, err)
+		}
+		return strings.ToLower(absent)
+	}
+	root := (&app{env: func(string) string { return "" }}).root()
+	there := []string{"delta", "shard"}
+	for _, name := range []string{"ocsp", "feed", "token"} {
+		if c, _, err := root.Find([]string{name}); err == nil && c != root {
+			there = append(there, name)
+		}
+	}
+	if len(there) != 5 {
+		t.Errorf("found only %q", there)
+	}
+	for what, absent := range map[string]string{
+		"README.md": part("README.md", "planned and absent (", ")"), "limits.md": part("docs/limits.md", "## Not done yet", "\nThe listener for"),
+		"verify.md": part("docs/verify.md", "OCSP", "## The checks"), "revocation.md": part("docs/revocation.md", "## What is not there yet", "has to be asked"),
+	} {
+		for _, word := range there {
+			if strings.Contains(absent, word) && what != "verify.md" || strings.Contains(absent, word+" is not") {
+				t.Errorf("%s calls %s absent", what, word)
+			}
+		}
+	}
+}
+
 // What an operator reads is what was run: the shell lines of each page, one after
 // another, in a directory of the page's own. Lines of make are looked up only.
 func TestEachShellLineOfThePagesRuns(t *testing.T) {

@@ -38,7 +38,8 @@ func (a *app) profileSet() *cobra.Command {
 	c := &cobra.Command{
 		Use: "set NAME", Short: "Change a profile, make one, or remove it",
 		Long: "Puts a changed profile in force. The difference is shown first, and what it would make of the certificates that stand if\n" +
-			"each was asked for again; of a profile that goes, which grants go with it. A request that is under way is judged by the version it was made under, or refused.\n" +
+			"each was asked for again; of a profile that goes, which grants go with it. A request that is under way is\n" +
+			"judged by the version it was made under, or refused.\n" +
 			"--set takes any key as the document has it, with its value in TOML: --set names.max=5 --set 'use=[\"server\"]'.",
 		Example: "  chancery profile set server --allow-dns '*.other.example'\n  chancery profile set client --lines users --dry-run\n" +
 			"  chancery profile set printers --file printers.toml --yes\n  chancery profile set server --set strict=true --max-days 90\n  chancery profile set service --shipped",
