@@ -61,7 +61,8 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 
 // List gives a page of certificates, in the filter's order; of their own to whoever may
 // not read what others asked for. A limit outside 1 to ca.MaxPage is refused
-// (E1401); a zero Now is now.
+// (E1401); a zero Now is now. Where nothing is listed, a filter by what there is not is
+// refused.
 func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.Certificate, error) {
 	f, err := r.within(ctx, who, f)
 	if err != nil {
@@ -70,10 +71,14 @@ func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.C
 	if f.Limit < 1 || f.Limit > ca.MaxPage {
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a page has 1 to %d rows", ca.MaxPage), "ask for fewer and go on with the cursor").At("limit")
 	}
-	if who.Token == nil || len(who.Token.Scope.Names) == 0 {
-		return r.o.Shelf.Certificates(ctx, f)
+	if who.Token != nil && len(who.Token.Scope.Names) > 0 {
+		return r.scoped(ctx, who, f)
 	}
-	return r.scoped(ctx, who, f)
+	page, err := r.o.Shelf.Certificates(ctx, f)
+	if err == nil && len(page) == 0 && f.After == 0 {
+		err = r.unmatched(ctx, f)
+	}
+	return page, err
 }
 
 // scoped is a page of those certificates of one name that the token somebody signed in with is

@@ -5,6 +5,7 @@ package lifecycle
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"chancery/access"
@@ -91,6 +92,9 @@ func (r *Registrar) within(ctx context.Context, who ca.Actor, f ca.Filter) (ca.F
 func (r *Registrar) Events(ctx context.Context, who ca.Actor, f ca.EventFilter) ([]ca.Event, error) {
 	if err := r.allow(ctx, who, access.ReadLog); err != nil {
 		return nil, err
+	}
+	if f.Kind != "" && !slices.Contains(kinds(), f.Kind) {
+		return nil, ca.Invalid(ca.E1401, "there is no event of kind "+ca.Show(f.Kind), "use one of "+strings.Join(kinds(), ", ")).At("kind")
 	}
 	return r.o.Records.Events(ctx, f)
 }

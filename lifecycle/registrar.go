@@ -296,11 +296,10 @@ func (r *Registrar) ready(ctx context.Context) (*view, error) {
 
 // rules gives what a request is judged by, and fills in the profile's version.
 func (v *view) rules(q *ca.Request) (policy.Rules, error) {
-	p, ok := v.profiles[q.Profile]
-	if !ok {
-		known := slices.Sorted(maps.Keys(v.profiles))
-		return policy.Rules{}, ca.NotFound(ca.E2118, "there is no profile "+ca.Show(q.Profile), "use one of "+strings.Join(known[:min(len(known), maxCandidates)], ", "))
+	if p := v.knows(q.Profile); p != nil {
+		return policy.Rules{}, p
 	}
+	p := v.profiles[q.Profile]
 	if q.Digest.IsZero() {
 		q.Digest = p.Digest
 	}
@@ -322,6 +321,15 @@ func (v *view) rules(q *ca.Request) (policy.Rules, error) {
 		return policy.Rules{}, noAuthority()
 	}
 	return policy.Rules{}, ca.NobodySigns(line, v.authorities)
+}
+
+// knows refuses a profile that is not in force, nil for one that is.
+func (v *view) knows(profile string) *ca.Problem {
+	if _, ok := v.profiles[profile]; ok {
+		return nil
+	}
+	known := slices.Sorted(maps.Keys(v.profiles))
+	return ca.NotFound(ca.E2118, "there is no profile "+ca.Show(profile), "use one of "+strings.Join(known[:min(len(known), maxCandidates)], ", "))
 }
 
 // lineOf is the line that a requester's word means, which may be the name of the generation

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,9 +76,6 @@ func (a *app) list(ctx context.Context, k *client.Client, c *cobra.Command, f ca
 		return err
 	}
 	if a.listed = len(page.Items); a.listed == 0 {
-		if err := exist(ctx, k, f); err != nil {
-			return err
-		}
 		fmt.Fprintf(a.err, "none%s\n", activeFilters(c))
 	}
 	err = a.give(answer{value: page, text: listText(page.Items, time.Now(), columnsOf(a.out)), rows: page.Items, columns: listColumns, names: publicNames(page.Items)})
@@ -141,28 +137,6 @@ func (a *app) pages(ctx context.Context, k *client.Client, f ca.Filter, all bool
 			return whole, usage(fmt.Sprintf("there are more than %d rows", maxRows), "narrow the list: --ca, --profile, --status, --name")
 		}
 	}
-}
-
-// exist tells a filter that nothing passes from one that names what is not there.
-// Certificates outlive their profile, so only an empty list asks.
-func exist(ctx context.Context, k *client.Client, f ca.Filter) error {
-	if f.Authority != "" {
-		if _, err := k.Authority(ctx, f.Authority); err != nil {
-			return err
-		}
-	}
-	if f.Profile == "" {
-		return nil
-	}
-	known, err := k.Profiles(ctx)
-	if err != nil || slices.ContainsFunc(known, func(p ca.Profile) bool { return p.Name == f.Profile }) {
-		return err
-	}
-	names := make([]string, len(known))
-	for i, p := range known {
-		names[i] = p.Name
-	}
-	return ca.NotFound(ca.E2118, "there is no profile "+ca.Show(f.Profile), "use one of "+strings.Join(names, ", "))
 }
 
 // listColumns are what -o csv has of a certificate.
