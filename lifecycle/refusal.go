@@ -23,9 +23,10 @@ const (
 	// the log, and a number says as much.
 	aMinute = time.Minute
 	maxTold = 10
-	// maxTallies is how many accounts are counted apart; others says who the rest is.
-	maxTallies = 64
-	others     = "others"
+	// maxTallies is how many accounts are counted apart; others says who the rest is. Those
+	// who have none, and as many addresses as they like, take half of the places.
+	maxTallies, maxStrangers = 64, 32
+	others                   = "others"
 	// maxDue is how many events wait while the log cannot be reached.
 	maxDue = 1024
 	// maxAbout is what an event tells: less than the 256 octets that the signer
@@ -82,7 +83,11 @@ func (f *refusals) note(who ca.Actor, p *ca.Problem, most int, now time.Time) {
 	f.turn(now)
 	id := who.ID
 	t, ok := f.tallies[id]
-	if !ok && len(f.tallies) >= maxTallies {
+	places := maxTallies
+	if who.Method == ca.MethodEvidence {
+		places = maxStrangers
+	}
+	if !ok && len(f.tallies) >= places {
 		id, most = others, 0
 		t, ok = f.tallies[id]
 	}

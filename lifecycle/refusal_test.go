@@ -120,6 +120,20 @@ func TestARefusalIsOnTheLogAndNothingElse(t *testing.T) {
 	})
 }
 
+// Strangers at many addresses do not keep from the log what is refused to an account.
+func TestStrangersTakeNoPlaceOfAccountsInRefusals(t *testing.T) {
+	var f refusals
+	now := time.Unix(1_800_000_000, 0)
+	no := ca.Forbidden(ca.E1309, "no", "")
+	for i := range 2 * maxTallies {
+		f.note(ca.Actor{ID: fmt.Sprintf("source 192.0.2.%d/32", i), Method: ca.MethodEvidence, UID: -1}, no, 0, now)
+	}
+	f.note(peer(1001), no, maxTold, now)
+	if len(f.due) != 1 || f.due[0].By != peer(1001).By() {
+		t.Errorf("what is told one by one: %+v", f.due)
+	}
+}
+
 // What is refused in the last moment is told before the end, so that a command
 // that starts the service for itself leaves its refusal too.
 func TestARefusalJustBeforeTheEndIsTold(t *testing.T) {
