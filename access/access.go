@@ -102,7 +102,7 @@ func AllowNarrowed(a Action) error {
 	case Submit, Renew, RevokeOwn, RevokeAny, AnnotateOwn, AnnotateAny, ReadOwn, ReadAll, ReadPolicy, Status:
 		return nil
 	}
-	return ca.Forbidden(ca.E1305, "a token for some profiles or names cannot be used for "+string(a), "use the account itself, or a token without them")
+	return ca.Forbidden(ca.E1305, "a token for some profiles or names cannot be used to "+a.words(), "use the account itself, or a token without them")
 }
 
 // Allow says whether somebody with these roles may do it. The error is a
@@ -125,5 +125,5 @@ func Allow(roles []ca.Role, a Action) error {
 		}
 		who += string(r)
 	}
-	return ca.Forbidden(ca.E1305, "the action "+string(a)+" needs the role "+who, "ask somebody who has it")
+	return ca.Forbidden(ca.E1305, "to "+a.words()+" needs the role "+who, "ask somebody who has it")
 }

@@ -153,7 +153,7 @@ func (g *guard) who(r *http.Request) (ca.Actor, error) {
 }
 
 func notSignedIn() *ca.Problem {
-	return ca.Forbidden(ca.E1306, "nobody has signed in", "send a token: Authorization: Bearer chy_…, made with chancery token create")
+	return ca.Forbidden(ca.E1306, "nobody has signed in", "chancery login ADDRESS --token-file FILE, with a token of chancery token create; a program sends it as Authorization: Bearer chy_…")
 }
 
 // sourceName is a source as the log names it.
