@@ -181,6 +181,9 @@ func (t *Outlet) fresh(one offer) (bool, error) {
 // DER beside it.
 func (t *Outlet) newer(one offer, path string) error {
 	one.name, path = strings.TrimSuffix(one.name, ".pem"), strings.TrimSuffix(path, ".pem")
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil //nolint:nilerr // what is not there, or no file, is no newer one
+	}
 	if authority, delta, is := feedName(one.name); is {
 		if h, err := FeedHead(t.o.Directory, authority, delta); err == nil && h.Number > one.number {
 			return fmt.Errorf("%s is feed %d, and the service has feed %d: it stays", path, h.Number, one.number)
@@ -199,9 +202,14 @@ func (t *Outlet) newer(one offer, path string) error {
 	if !strings.HasSuffix(one.name, ".crt") {
 		return nil
 	}
-	body, err := os.ReadFile(path)
-	if err != nil || len(body) > format.MaxFile {
+	f, err := os.Open(path)
+	if err != nil {
 		return nil //nolint:nilerr // what cannot be read is no newer certificate
+	}
+	defer f.Close()
+	body, err := io.ReadAll(io.LimitReader(f, format.MaxFile+1)) // others may write there
+	if err != nil || len(body) > format.MaxFile {
+		return nil //nolint:nilerr // as above
 	}
 	if c, err := x509.ParseCertificate(body); err == nil && c.NotBefore.After(one.from) {
 		return fmt.Errorf("%s begins on %s, and the service has an older one: it stays", path, c.NotBefore.UTC().Format(time.RFC3339))
@@ -209,30 +217,34 @@ func (t *Outlet) newer(one offer, path string) error {
 	return nil
 }
 
-// same compares a file with what belongs there.
+// same compares a file with what belongs there. One of another length is not read: others
+// may write there.
 func (t *Outlet) same(one offer, path string) (bool, error) {
-	there, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer there.Close()
-	have, err := digest(there)
-	if err != nil {
-		return false, err
-	}
 	body, err := one.open()
 	if err != nil {
 		return false, err
 	}
 	defer body.Close()
-	want, err := digest(body)
+	want, size, err := digest(body)
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer there.Close()
+	if info, err := there.Stat(); err != nil || info.Size() != size {
+		return false, err
+	}
+	have, _, err := digest(there)
 	return have == want, err
 }
 
-func digest(r io.Reader) (sum [32]byte, err error) {
+func digest(r io.Reader) (sum [32]byte, size int64, err error) {
 	h := sha256.New()
-	_, err = io.Copy(h, io.LimitReader(r, 2*maxList))
-	return [32]byte(h.Sum(nil)), err
+	size, err = io.Copy(h, io.LimitReader(r, 2*maxList))
+	return [32]byte(h.Sum(nil)), size, err
 }
 
 // place writes a file whole, for everybody to read, in place of what was there.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -126,6 +127,32 @@ func TestR87_AnOlderListNeverTakesTheCopysPlace(t *testing.T) {
 	o.m.number = 5000
 	o.puts("issuing-g1")
 	o.copies()
+}
+
+// Whoever can write in the directory does not make the service wait, or read without end.
+func TestR87_WhatLiesThereKeepsNothingWaiting(t *testing.T) {
+	t.Parallel()
+	o := newOutfit(t, nil)
+	o.puts("issuing-g1")
+	o.copies()
+	if err := errors.Join(os.Remove(o.path("issuing-g1.crl")), unix.Mkfifo(o.path("issuing-g1.crl"), 0o600), os.Truncate(o.path("issuing-g1.crt"), 1<<40)); err != nil {
+		t.Fatal(err)
+	}
+	next := o.puts("issuing-g1")
+	done := make(chan error, 1)
+	go func() { done <- o.round(t.Context()) }()
+	select {
+	case err := <-done:
+		if err == nil || !strings.Contains(err.Error(), "is no file") {
+			t.Errorf("it says %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for ever")
+	}
+	o.holds("issuing-g1.crl.pem", pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: next}))
+	if info, err := os.Stat(o.path("issuing-g1.crt")); err != nil || info.Size() > 1<<20 {
+		t.Errorf("the certificate has %d octets, %v", info.Size(), err)
+	}
 }
 
 // RV-04: the copy in PEM is no way back to the older one.
