@@ -27,7 +27,7 @@ func manual(t *testing.T, document []byte) []byte {
 	}
 	var b strings.Builder
 	b.WriteString("# The REST API\n\n<!-- Made of the code: go test ./api -run Document -update -->\n\n" + d.Info.Description + "\n\n")
-	b.WriteString("`/api/v1/openapi.json` describes the same for programs (OpenAPI 3.1). Who may do what, idempotency, and what is told of a refusal: [sockets](sockets.md).\n\n")
+	b.WriteString("`/api/v1/openapi.json` describes the same for programs (OpenAPI 3.1). Who may do what, idempotency, and what is told of a refusal: [sockets](sockets.md). Over TLS every call needs a token or a client certificate, these documents too; only the revocations that bring a statement or a password as their proof need none. Lists and certificates of authorities lie below `/pki/` on the plain listener, for everybody.\n\n")
 	b.WriteString("Every answer has `X-Request-Id`. Errors are `application/problem+json` (RFC 9457): `type` is `urn:chancery:error:` and the words of the `code`, which `chancery explain` " +
 		"knows; `hint` is what to do, `errors` point at the parts at fault. Any call may meet 400, 401, 403, 406, 429, 500 or 503; a path that exists answers other methods with 405. " +
 		"Bodies are read strictly: no unknown member, none twice, at most 16 levels and 1000 members of an object, nothing after the value. A query has at most 32 parameters, each once, and none unknown.\n")

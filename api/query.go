@@ -42,7 +42,11 @@ func query(r *http.Request, known []parameter) (url.Values, error) {
 		at := slices.IndexFunc(known, func(p parameter) bool { return p.name == name })
 		switch {
 		case at < 0:
-			return nil, ca.Invalid(ca.E1401, "there is no parameter "+ca.Show(name), "known are: "+names(known))
+			p := ca.Invalid(ca.E1401, "there is no parameter "+ca.Show(name), "known are: "+names(known))
+			if ca.PlainText(name) { // nothing that deceives is sent back
+				p = p.At(name)
+			}
+			return nil, p
 		case len(values) > 1:
 			return nil, ca.Invalid(ca.E1401, "the parameter stands more than once", "send it once").At(name)
 		case len(values[0]) > maxValue || !ca.PlainText(values[0]):

@@ -110,7 +110,7 @@ func TestHostileRequestsAreRefusedBeforeTheRegistrar(t *testing.T) {
 		{"days that overflow", path, members("days", 1<<40), nil, 400, ca.E1401, "days is", "days"},
 		{"two ends", path, members("days", 1, "not_after", "2027-01-31T12:00:00Z"), nil, 400, ca.E1401, "both", "days"},
 		{"an end that is no time", path, members("not_after", "tomorrow"), nil, 400, ca.E1401, "not a time", "not_after"},
-		{"a misspelt dry run", path + "?dry-run=true", members(), nil, 400, ca.E1401, "dry-run", ""},
+		{"a misspelt dry run", path + "?dry-run=true", members(), nil, 400, ca.E1401, "dry-run", "dry-run"},
 		{"a dry run of yes", path + "?dry_run=yes", members(), nil, 400, ca.E1401, "neither true nor false", "dry_run"},
 		{"a dry run twice", path + "?dry_run=true&dry_run=false", members(), nil, 400, ca.E1401, "more than once", "dry_run"},
 		{"a long idempotency key", path, members(), []string{"Idempotency-Key", strings.Repeat("k", 129)}, 400, ca.E1401, "not usable", "Idempotency-Key"},
