@@ -14,6 +14,39 @@ import (
 	"testing"
 )
 
+// A secrecy says who may read a kind of file.
+type secrecy bool
+
+const (
+	forOwner     secrecy = true
+	forEverybody secrecy = false
+)
+
+// A fileKind is a kind of file that this program writes (R41). What is for its owner alone
+// is written nowhere that a web server hands out.
+type fileKind struct {
+	name string
+	secrecy
+}
+
+// fileKinds are all of them. A test holds the table against every place in the program
+// that writes a file.
+var fileKinds = [...]fileKind{
+	{"private key of a certificate", forOwner},
+	{"private key with its certificate in one file", forOwner},
+	{"PKCS#12 with a private key", forOwner},
+	{"recovery words", forOwner},
+	{"directory of an installation, with the keys of authorities and of the service", forOwner},
+	{"settings", forOwner}, // they may hold the database's password
+	{"tokens of chancery login", forOwner},
+	{"state of the front: the log's name, relying parties, what a hook waits for, where the words are, the lock", forOwner},
+	{"certificate, chain or bundle", forEverybody},
+	{"revocation list or OCSP answer", forEverybody},
+	{"certification request", forEverybody},
+	{"public key of the log", forEverybody},
+	{"manual pages", forEverybody},
+}
+
 // writers are the functions of this program that write files, with what they write: an
 // entry of fileKinds for each.
 var writers = map[string][]string{
