@@ -124,6 +124,9 @@ func (s *Signer) makeAtOnce(a *authority, now time.Time) error {
 	if a.key == nil || a.Kind != ca.Issuing || !a.Lists(now) {
 		return nil
 	}
+	if s.full() {
+		return nearlyFull() // strangers ask for it
+	}
 	return s.makeResponder(a, now.AddDate(0, 0, responderDays))
 }
 

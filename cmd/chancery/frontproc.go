@@ -50,16 +50,19 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 	if admin != nil {
 		group.Go(func() error { return serveDoor(ctx, admin, f, log) })
 	}
-	if err := f.serveTLS(ctx, group, l, fds, log); err != nil {
+	open, err := f.serveTLS(ctx, group, l, fds, log)
+	if err != nil {
 		return err
 	}
 	public, err := fds.listener("http")
 	if err != nil {
 		return err
 	}
+	if open || public != nil { // both look certificates up
+		group.Go(func() error { return unlessCanceled(f.ocsp.Run(ctx)) })
+	}
 	if public != nil {
 		group.Go(func() error { return status.Serve(ctx, public, f.ocsp.Beside(f.open), log, stopWait/2) })
-		group.Go(func() error { return unlessCanceled(f.ocsp.Run(ctx)) })
 		// Lists are kept fresh where somebody can fetch them; a command that is alone
 		// publishes when it is told to.
 		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })

@@ -100,24 +100,24 @@ func (f *family) doors(c config.Config) string {
 }
 
 // serveTLS answers on the listeners over TLS that were inherited, if any, with the
-// service's own certificate.
-func (f front) serveTLS(ctx context.Context, group *errgroup.Group, l layout, fds inherited, log *slog.Logger) error {
+// service's own certificate. It says whether there are any.
+func (f front) serveTLS(ctx context.Context, group *errgroup.Group, l layout, fds inherited, log *slog.Logger) (open bool, err error) {
 	doors := map[string]net.Listener{}
 	for _, name := range []string{"https", "mtls"} {
 		listener, err := fds.listener(name)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if listener != nil {
 			doors[name] = listener
 		}
 	}
 	if len(doors) == 0 {
-		return nil
+		return false, nil
 	}
 	settings, err := l.settings()
 	if err != nil {
-		return err
+		return false, err
 	}
 	host := baseHost(settings)
 	own := listen.NewOwn(listen.Owned{
@@ -140,7 +140,7 @@ func (f front) serveTLS(ctx context.Context, group *errgroup.Group, l layout, fd
 		}
 		group.Go(func() error { return listen.Serve(ctx, listener, c, guard, log) })
 	}
-	return nil
+	return true, nil
 }
 
 // hintOf is what a problem says to do.

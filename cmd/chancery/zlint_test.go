@@ -190,7 +190,7 @@ func fill(r *x509.CertificateRequest, p ca.Profile, n int) error {
 	switch rule := p.Subject.CommonName; {
 	case rule != "optional" && rule != "supplied":
 	case len(r.DNSNames) > 0:
-		r.Subject = pkix.Name{CommonName: r.DNSNames[0]}
+		r.Subject = pkix.Name{CommonName: p.Subject.CommonNamePrefix + r.DNSNames[0]}
 	case p.Subject.CommonNameInNames && len(r.EmailAddresses) > 0:
 		r.Subject = pkix.Name{CommonName: r.EmailAddresses[0]}
 	case !p.Subject.CommonNameInNames:
