@@ -207,6 +207,11 @@ func (s *Signer) enterAll(all []*authority) error {
 	}
 	s.rules.Store(r)
 	s.closeSession()
+	for _, a := range all { // those that have no key here yet are made one by keepResponders
+		if err := s.respondAtOnce(r.authorities[a.Name]); err != nil {
+			s.report(fmt.Errorf("make the OCSP responder of %s: %w", a.Name, err))
+		}
+	}
 	return nil
 }
 

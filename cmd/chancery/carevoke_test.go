@@ -94,7 +94,7 @@ func TestBK06_AnAuthorityWhoseKeyWasStolen(t *testing.T) {
 	if v := h.agrees(); v.Book.Count+v.Lists.Count != 0 {
 		t.Errorf("%+v", v)
 	}
-	if found, _ := h.examined("--only", "lists"); count(found, fine) != 4 {
+	if found, _ := h.examined("--only", "lists"); count(found, fine) != len(found) || len(found) < 4 {
 		t.Errorf("%+v", found)
 	}
 	var again ca.Authority

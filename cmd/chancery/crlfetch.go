@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -262,7 +261,7 @@ func complete(l *x509.RevocationList, issuer *x509.Certificate) error {
 	case l.CheckSignatureFrom(issuer) != nil:
 		return errors.New("it was not signed by " + issuer.Subject.String())
 	case !l.NextUpdate.IsZero() && !wallClock()().Before(l.NextUpdate):
-		return errors.New("it ended on " + l.NextUpdate.Format(time.RFC3339))
+		return errors.New("it ended on " + atTime(l.NextUpdate))
 	}
 	for _, e := range l.Extensions {
 		if e.Critical {

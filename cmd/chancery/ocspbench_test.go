@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -230,10 +231,11 @@ func BenchmarkResponder(b *testing.B) {
 // startPeer runs a server until the benchmark ends, and waits until it listens.
 func startPeer(b *testing.B, c *exec.Cmd, at string) {
 	b.Helper()
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // openssl's children do not end with it
 	if err := c.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	b.Cleanup(func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL); _ = c.Wait() })
 	for late := time.Now().Add(10 * time.Second); ; {
 		conn, err := net.Dial("tcp", at) //nolint:noctx // a benchmark
 		if err == nil {
