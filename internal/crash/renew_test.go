@@ -5,6 +5,7 @@ package crash_test
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -59,5 +60,48 @@ func (w *world) whole(ctx context.Context, l ledger) error {
 			return fmt.Errorf("%s is revoked, and the one that was to replace it is not there", old.Serial)
 		}
 	}
+	return nil
+}
+
+// gaveUp tells whether an answer says that what a key led to was revoked, and a client asked
+// for that: then it is not handed out again.
+func (w *world) gaveUp(key string, answer error) bool {
+	var p *ca.Problem
+	if !errors.As(answer, &p) || p.Code != ca.E2111 || w.ledger.keys[key] == nil {
+		return false
+	}
+	x, err := x509.ParseCertificate(w.ledger.keys[key])
+	if err != nil {
+		return false
+	}
+	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
+	return err == nil && (slices.Contains(w.ledger.unwanted, serial) || slices.Contains(w.ledger.swapped, serial))
+}
+
+// revoke is a client that has the certificate of a key revoked.
+func (w *world) revoke(key string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	defer cancel()
+	der := w.ledger.keys[key]
+	if der == nil {
+		return nil // whoever has no certificate revokes none
+	}
+	x, err := x509.ParseCertificate(der)
+	if err != nil {
+		return err
+	}
+	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.ledger.unwanted = append(slices.Clip(w.ledger.unwanted), serial)
+	w.mu.Unlock()
+	if _, err := w.registrar.Revoke(ctx, hana, string(serial), ca.Withdrawal{Reason: ca.Superseded}); err != nil {
+		return fmt.Errorf("revoke %s: %w", serial, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ledger.revoked = append(w.ledger.revoked, serial)
 	return nil
 }
