@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/check"
 	"chancery/encode"
+	"chancery/signer/journal"
 )
 
 // ocspLife is how long an answer is valid (security rule RV-06), if the responder's
@@ -217,16 +219,55 @@ func issuerIDs(a ca.Authority) (map[string]issuerID, error) {
 // by what is known of authorities.
 func (s *Signer) issued(r *rules, a *authority, q ca.OCSPQuery) (bool, error) {
 	if q.ID != 0 && q.ID.LogNo() == s.journal.LogNo() && q.ID.Index() < s.journal.Size() {
-		rec, err := s.journal.Leaf(q.ID.Index())
+		named, err := s.said.intent(s.journal, q.ID.Index())
 		if err != nil {
-			return false, fmt.Errorf("read intent %d: %w", q.ID.Index(), err)
+			return false, err
 		}
-		l := rec.Leaf
-		if (l.Kind == audit.Intent || l.Kind == audit.Adopted) && l.Issuer == a.Key && l.Serial == q.CertID.Serial {
+		if named.issuer == a.Key && named.serial == q.CertID.Serial {
 			return s.concluded(q.ID.Index()), nil
 		}
 	}
 	return s.crowns.signedBy(r, a, q.CertID.Serial), nil
+}
+
+// maxSaid is how many intents are remembered that somebody asked about: a megabyte.
+const maxSaid = 8192
+
+// intents remembers which certificate an INTENT is of, for those who are asked about again
+// and again: a leaf never changes, and reading one takes longer than signing an answer.
+type intents struct {
+	mu sync.RWMutex
+	of map[int64]numbered
+}
+
+// numbered is a certificate by its issuer's key and its number; none is of neither.
+type numbered struct {
+	issuer ca.Digest
+	serial ca.Serial
+}
+
+// intent gives what the leaf at an index is the INTENT of.
+func (i *intents) intent(log *journal.Journal, index int64) (numbered, error) {
+	i.mu.RLock()
+	one, known := i.of[index]
+	i.mu.RUnlock()
+	if known {
+		return one, nil
+	}
+	rec, err := log.Leaf(index)
+	if err != nil {
+		return one, fmt.Errorf("read intent %d: %w", index, err)
+	}
+	if k := rec.Leaf.Kind; k == audit.Intent || k == audit.Adopted {
+		one = numbered{rec.Leaf.Issuer, rec.Leaf.Serial}
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.of == nil || len(i.of) >= maxSaid {
+		i.of = make(map[int64]numbered, 64)
+	}
+	i.of[index] = one
+	return one, nil
 }
 
 // concluded tells whether an INTENT has led to a certificate. One that waits for its FINAL

@@ -101,6 +101,8 @@ type Signer struct {
 	feeding sync.Mutex
 	feeds   map[ca.Digest]fed
 
+	// said are intents that OCSP was asked about.
+	said intents
 	// responding is held while a responder is made; after feeding.
 	responding sync.Mutex
 	// crowns are what OCSP knows of authorities' certificates.
