@@ -37,7 +37,7 @@ var completions = map[string]string{
 func TestFishCompletesByTheScript(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("fish"); err != nil {
-		t.Skip("there is no fish (make test installs it)")
+		t.Fatal("there is no fish (make test installs it)")
 	}
 	h := newHand(t)
 	h.serve()
@@ -58,7 +58,7 @@ func TestFishCompletesByTheScript(t *testing.T) {
 func TestZshCompletesByTheScript(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("zsh"); err != nil {
-		t.Skip("there is no zsh (make test installs it)")
+		t.Fatal("there is no zsh (make test installs it)")
 	}
 	h := newHand(t)
 	h.serve()

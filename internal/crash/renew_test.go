@@ -17,17 +17,9 @@ import (
 func (w *world) renew(key string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
 	defer cancel()
-	der := w.ledger.keys[key]
-	if der == nil {
-		return nil // whoever has no certificate renews none
-	}
-	x, err := x509.ParseCertificate(der)
-	if err != nil {
-		return err
-	}
-	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
-	if err != nil {
-		return err
+	serial, err := w.serialOf(key)
+	if err != nil || serial == "" {
+		return err // whoever has no certificate renews none
 	}
 	w.mu.Lock()
 	w.ledger.next++
@@ -63,36 +55,36 @@ func (w *world) whole(ctx context.Context, l ledger) error {
 	return nil
 }
 
+// serialOf is the number of the certificate that a key was answered with, or empty.
+func (w *world) serialOf(key string) (ca.Serial, error) {
+	if w.ledger.keys[key] == nil {
+		return "", nil
+	}
+	x, err := x509.ParseCertificate(w.ledger.keys[key])
+	if err != nil {
+		return "", err
+	}
+	return ca.SerialFromBytes(x.SerialNumber.Bytes())
+}
+
 // gaveUp tells whether an answer says that what a key led to was revoked, and a client asked
 // for that: then it is not handed out again.
 func (w *world) gaveUp(key string, answer error) bool {
 	var p *ca.Problem
-	if !errors.As(answer, &p) || p.Code != ca.E2111 || w.ledger.keys[key] == nil {
+	if !errors.As(answer, &p) || p.Code != ca.E2111 {
 		return false
 	}
-	x, err := x509.ParseCertificate(w.ledger.keys[key])
-	if err != nil {
-		return false
-	}
-	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
-	return err == nil && (slices.Contains(w.ledger.unwanted, serial) || slices.Contains(w.ledger.swapped, serial))
+	serial, err := w.serialOf(key)
+	return err == nil && serial != "" && (slices.Contains(w.ledger.unwanted, serial) || slices.Contains(w.ledger.swapped, serial))
 }
 
 // revoke is a client that has the certificate of a key revoked.
 func (w *world) revoke(key string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
 	defer cancel()
-	der := w.ledger.keys[key]
-	if der == nil {
-		return nil // whoever has no certificate revokes none
-	}
-	x, err := x509.ParseCertificate(der)
-	if err != nil {
-		return err
-	}
-	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
-	if err != nil {
-		return err
+	serial, err := w.serialOf(key)
+	if err != nil || serial == "" {
+		return err // whoever has no certificate revokes none
 	}
 	w.mu.Lock()
 	w.ledger.unwanted = append(slices.Clip(w.ledger.unwanted), serial)
