@@ -189,9 +189,11 @@ const standing = ` AND c.kind <> 'void' AND COALESCE(` + lastReason + `, 8) = 8`
 
 // due is what two thirds of a certificate's life are for, 3·now being the value: it should have
 // been renewed, and was not.
-const due = ` AND c.not_before + 2 * c.not_after <= ? AND (c.common = '' OR NOT EXISTS (SELECT 1 FROM certificate n
-WHERE n.kind <> 'void' AND n.common = c.common AND n.id > c.id AND n.profile = c.profile AND n.owner = c.owner AND n.not_after > c.not_after
+func (e engine) due() string {
+	return ` AND c.not_before + 2 * c.not_after <= ? AND (c.common = '' OR NOT EXISTS (SELECT 1` + e.newer + `
+AND n.kind <> 'void' AND n.common = c.common AND n.profile = c.profile AND n.owner = c.owner AND n.not_after > c.not_after
 AND COALESCE((SELECT l.reason FROM revocation l WHERE l.certificate = n.id ORDER BY l.step DESC LIMIT 1), 8) = 8))`
+}
 
 // restrict adds where the rows of a list are, and what they must be.
 func (e engine) restrict(q *query, f ca.Filter, crowded bool) error {
@@ -224,7 +226,7 @@ func (e engine) restrict(q *query, f ca.Filter, crowded bool) error {
 	if !f.IssuedSince.IsZero() {
 		q.add(` AND c.issued_at >= ?`, millis(f.IssuedSince))
 	}
-	return stands(q, f)
+	return e.stands(q, f)
 }
 
 // named adds the names that rows must have.
@@ -283,7 +285,7 @@ func part(f ca.Filter) string {
 
 // stands adds how rows must stand. In an order that is not its own, what ends within a
 // range is looked up by it, because few of the first may.
-func stands(q *query, f ca.Filter) error {
+func (e engine) stands(q *query, f ca.Filter) error {
 	const ends = ` AND c.id IN (SELECT e.id FROM certificate e WHERE e.kind <> 'void' AND e.not_after >= ? AND e.not_after < ?)`
 	const endsInOrder = ` AND c.kind <> 'void' AND c.not_after >= ? AND c.not_after < ?`
 	within := ends
@@ -302,7 +304,7 @@ func stands(q *query, f ca.Filter) error {
 	case "expiring":
 		q.add(standing)
 		q.add(within, now, millis(f.Now.Add(ca.ExpiringWithin)))
-		q.add(due, 3*now)
+		q.add(e.due(), 3*now)
 	case "revoked":
 		q.add(` AND c.id IN (SELECT certificate FROM revocation WHERE certificate > 0) AND ` + lastReason + ` <> 8`)
 	case "held":

@@ -89,6 +89,8 @@ type engine struct {
 	endsLine string
 	// sorted begins what lists rows by common name, place are the columns of that order.
 	sorted, place string
+	// newer begins what finds the certificates n that came after c and have its common name.
+	newer string
 	// prefix says that a value of the table name begins with something, begins makes the
 	// parameters of that.
 	prefix string

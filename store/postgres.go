@@ -67,6 +67,7 @@ func (s *Store) openPostgres(dsn string) error {
 		parts:    func(part string) any { return "%" + liked.Replace(part) + "%" },
 		sorted:   ` FROM certificate c WHERE c.kind <> 'void' AND c.common >= ''`,
 		place:    `c.common, c.id`,
+		newer:    ` FROM certificate n WHERE n.common = c.common AND n.id > c.id`,
 		prefix:   `value LIKE ?`,
 		begins:   func(prefix string) []any { return []any{liked.Replace(prefix) + "%"} },
 		// After five runs of a prepared statement the server may take one plan for all values,
@@ -89,6 +90,9 @@ func (s *Store) openPostgres(dsn string) error {
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	reading := config.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
+	// The server compiles a query that it takes for a long one. A page of fifty rows it
+	// takes for one as well: 290 ms of compiling for 10 ms of reading.
+	reading.RuntimeParams["jit"] = "off"
 	config.RuntimeParams["synchronous_commit"] = "on"
 	if _, said := config.RuntimeParams[idleEnd]; !said {
 		config.RuntimeParams[idleEnd] = strconv.FormatInt(commitWait.Milliseconds(), 10)
