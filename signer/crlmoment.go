@@ -31,6 +31,8 @@ type moment struct {
 	// moment's complete list, if one is made, or else of the newest.
 	before map[string]ca.ListBody
 	bases  []ca.ListBase
+	// endEntities are the numbers that stand on no list of authorities.
+	endEntities map[[20]byte]bool
 	// part is where the steps of the delta, and of one shard after the other, are gathered.
 	part []step
 }
@@ -64,9 +66,12 @@ func (s *Signer) moment(a *authority, days int) (*moment, error) {
 	}
 	m.bases = m.last(ca.CompleteList).Bases
 	s.revoking.Lock()
-	defer s.revoking.Unlock()
 	m.steps, m.leaves = s.revokedOf(a.Key).steps(), s.journal.Size()
-	return m, nil
+	s.revoking.Unlock()
+	if a.Kind != ca.Issuing {
+		m.endEntities, err = s.endEntities(m.steps)
+	}
+	return m, err
 }
 
 // last is the newest list of a scope.
@@ -133,6 +138,8 @@ func (m *moment) list(scope ca.ListScope) (ca.ListBody, func() iter.Seq2[ca.Entr
 	case shard:
 		of := m.of.Sharded()
 		steps = m.gathered(func(one step) bool { return one.shard(of) == n })
+	case scope == ca.AuthorityList:
+		steps = m.gathered(func(one step) bool { return !m.endEntities[one.serial] })
 	case scope == ca.CompleteList:
 		m.bases = m.rebased()
 		l.Bases = m.bases
