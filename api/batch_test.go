@@ -80,6 +80,28 @@ func TestAListIsFetchedAsEverybodyDoes(t *testing.T) {
 	}
 }
 
+// An authority's other lists are had as crl show names them; of a kind that it has not there is none.
+func TestEachKindOfListIsFound(t *testing.T) {
+	b := open(t)
+	if a := b.send("GET", "/api/v1/crls?kind=arl", ""); a.status != http.StatusOK || !strings.Contains(string(a.body), `"scope":"arl"`) || strings.Contains(string(a.body), "issuing-g1") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := b.send("GET", "/api/v1/crls/root-g1?kind=arl", ""); a.status != http.StatusOK || !strings.Contains(string(a.body), `"scope":"arl","number":7`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := b.send("GET", "/api/v1/crls/root-g1?kind=arl", "", "Accept", crlType); strings.TrimSpace(string(a.body)) != "/pki/root-g1.arl.crl" {
+		t.Errorf("it asks for %s", a.body)
+	}
+	for path, code := range map[string]ca.Code{"/crls/root-g1?kind=delta": ca.E2101, "/crls/root-g1?kind=shard:1": ca.E2101, "/crls/root-g1?kind=s1x": ca.E1401, "/crls?kind=most": ca.E1401, "/crls?kind=": ca.E1401} {
+		if a := b.send("GET", "/api/v1"+path, ""); b.problem(a).Code != code {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := b.send("GET", "/api/v1/crls?kind=delta", ""); a.status != http.StatusOK || strings.Contains(string(a.body), "number") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 func TestRecordsAreReadByThePage(t *testing.T) {
 	b := open(t)
 	a := b.send("GET", "/api/v1/events?actor=uid:1&kind=issued&since=2026-11-01T00:00:00Z&limit=1&cursor=5", "")

@@ -225,9 +225,10 @@ func (d *desk) PublishList(_ context.Context, _ ca.Actor, q ca.ListWish) (ca.Lis
 	return ca.List{Authority: q.Authority, Entries: q.Days}, d.err
 }
 
-// Published knows the root's list alone.
-func (d *desk) Published(authority string) (ca.ListHead, bool) {
-	return ca.ListHead{Authority: authority, Number: 7, ThisUpdate: clock, NextUpdate: clock}, authority == "root-g1"
+// Published knows the root's lists alone.
+func (d *desk) Published(name string) (ca.ListHead, bool) {
+	authority, scope, _ := ca.SplitListName(name)
+	return ca.ListHead{Authority: authority, Scope: scope, Number: 7, ThisUpdate: clock, NextUpdate: clock}, authority == "root-g1"
 }
 
 func (d *desk) Status(context.Context, ca.Actor) (ca.Status, error) {
@@ -254,7 +255,9 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Owner: b.desk, Revoker: b.desk, Feeder: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.NotFoundHandler(), Log: log, Now: func() time.Time { return clock }}), log)
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Owner: b.desk, Revoker: b.desk, Feeder: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, r.URL.String(), http.StatusNotFound) // and says what was asked for
+	}), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	b.http = &http.Client{

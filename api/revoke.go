@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"chancery/ca"
@@ -57,17 +58,31 @@ func (c *call) revoke(body revocation) (ca.Certificate, error) {
 
 // Lists knows the published lists.
 type Lists interface {
-	// Published gives what the list of an authority says of itself, false without one.
-	Published(authority string) (ca.ListHead, bool)
+	// Published gives what a list says of itself, by the name that ca.ListName gives it;
+	// false without one.
+	Published(list string) (ca.ListHead, bool)
 }
 
-// lists answers GET /crls with the heads of all lists that there are. Who may see
+// listKind chooses among the lists of an authority; crl show has the same words.
+var listKind = parameter{name: "kind", form: "string", tell: "Which of an authority's lists: complete, as without it; delta; arl, of CA certificates alone, of a root or intermediate; or a shard: shard:0 and so on."}
+
+// lists answers GET /crls with the heads of all lists of a kind that there are. Who may see
 // the authorities may see them; the lists are for everybody.
 func (c *call) lists() (page[ca.ListHead], error) {
+	scope := ca.CompleteList
+	if c.query.Has(listKind.name) {
+		var err error
+		if scope, err = ca.ParseListScope(c.query.Get(listKind.name)); err != nil {
+			return page[ca.ListHead]{}, err
+		}
+	}
 	all, err := c.allAuthorities()
 	var heads []ca.ListHead
 	for _, a := range all {
-		if h, ok := c.o.Lists.Published(a.Name); ok {
+		if !slices.Contains(a.ListScopes(), scope) {
+			continue
+		}
+		if h, ok := c.o.Lists.Published(ca.ListName(a.Name, scope)); ok {
 			heads = append(heads, h)
 		}
 	}
@@ -91,13 +106,13 @@ func (c *call) crl() (ca.ListHead, error) {
 		}
 		if c.form == crlType {
 			r := c.r.Clone(c.r.Context())
-			r.URL.Path, r.URL.RawPath = "/pki/"+name+".crl", ""
+			r.URL.Path, r.URL.RawPath, r.URL.RawQuery = "/pki/"+ca.ListName(name, h.Scope)+".crl", "", ""
 			c.o.Public.ServeHTTP(c.w, r)
 			return h, errAnswered
 		}
 		return h, nil
 	}
-	return ca.ListHead{}, ca.NotFound(ca.E2101, "no revocation list of "+ca.Show(name)+" is published", "chancery crl publish --ca NAME").At("name")
+	return ca.ListHead{}, ca.NotFound(ca.E2101, "no revocation list of "+ca.Show(name)+" of this kind is published", "chancery crl publish --ca NAME").At("name")
 }
 
 // A publication is the body of POST /crls/{name}.

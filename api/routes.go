@@ -110,10 +110,11 @@ func revocationOperations() []operation {
 		}, (*call).revoke),
 		gives(operation{
 			method: get, path: "crls", id: "listCRLs", group: "revocation", summary: "Numbers and dates of the published revocation lists",
+			parameters: []parameter{listKind},
 		}, (*call).lists),
 		gives(operation{
 			method: get, path: "crls/{name}", id: "getCRL", group: "revocation", summary: "The published revocation list of an authority",
-			tell: "In JSON its number and dates; the list itself as application/pkix-crl (RFC 2585 §4.2), in DER.", forms: []string{crlType}, fails: []int{404},
+			tell: "In JSON its number and dates; the list itself as application/pkix-crl (RFC 2585 §4.2), in DER.", parameters: []parameter{listKind}, forms: []string{crlType}, fails: []int{400, 404},
 		}, (*call).crl),
 		takes(operation{
 			method: post, path: "crls/{name}", id: "publishCRL", group: "revocation", summary: "Make and publish an authority's revocation list now",

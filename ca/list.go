@@ -206,7 +206,9 @@ type ListWish struct {
 
 // A ListHead is what a published list says of itself before its entries are read.
 type ListHead struct {
-	Authority  string    `json:"authority"`
+	Authority string `json:"authority"`
+	// Scope says which of the authority's lists it is.
+	Scope      ListScope `json:"scope,omitempty"`
 	Number     int64     `json:"number"`
 	ThisUpdate time.Time `json:"this_update"`
 	NextUpdate time.Time `json:"next_update"`

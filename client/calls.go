@@ -146,16 +146,23 @@ func (c *Client) PublishDue(ctx context.Context, authority string) (ca.List, err
 	}{true}})
 }
 
-// Lists gives numbers and dates of the published lists.
-func (c *Client) Lists(ctx context.Context) ([]ca.ListHead, error) {
-	list, err := do[items[ca.ListHead]](ctx, c, call{method: http.MethodGet, path: "crls"})
+// Lists gives numbers and dates of the published lists of a kind.
+func (c *Client) Lists(ctx context.Context, kind ca.ListScope) ([]ca.ListHead, error) {
+	list, err := do[items[ca.ListHead]](ctx, c, call{method: http.MethodGet, path: "crls", query: ofKind(kind)})
 	return list.Items, err
 }
 
-// CRL gives the published list of an authority in DER (RFC 5280 §5); E2101 if there
-// is none.
-func (c *Client) CRL(ctx context.Context, authority string) (der []byte, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://chancery/pki/"+segment(authority)+".crl", nil)
+// List gives number and dates of one published list; E2101 if there is none.
+func (c *Client) List(ctx context.Context, authority string, kind ca.ListScope) (ca.ListHead, error) {
+	return do[ca.ListHead](ctx, c, call{method: http.MethodGet, path: "crls/" + segment(authority), query: ofKind(kind)})
+}
+
+func ofKind(kind ca.ListScope) url.Values { return url.Values{"kind": {kind.String()}} }
+
+// CRL gives a published list in DER (RFC 5280 §5), by the name that ca.ListName gives it:
+// the complete one has its authority's. E2101 if there is none.
+func (c *Client) CRL(ctx context.Context, name string) (der []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://chancery/pki/"+segment(name)+".crl", nil)
 	if err != nil {
 		return nil, fmt.Errorf("write the call: %w", err)
 	}
@@ -166,7 +173,7 @@ func (c *Client) CRL(ctx context.Context, authority string) (der []byte, err err
 	defer func() { err = errors.Join(err, answer.Body.Close()) }()
 	switch {
 	case answer.StatusCode == http.StatusNotFound:
-		return nil, ca.NotFound(ca.E2101, "no revocation list of "+ca.Show(authority)+" is published", "chancery crl publish --ca NAME")
+		return nil, ca.NotFound(ca.E2101, "no revocation list of "+ca.Show(name)+" is published", "chancery crl publish --ca NAME")
 	case answer.StatusCode != http.StatusOK:
 		return nil, ca.Unavailable(ca.E1201, "the service answered "+ca.Show(answer.Status), "look at its log")
 	}

@@ -164,8 +164,9 @@ func (d *desk) PublishList(_ context.Context, _ ca.Actor, q ca.ListWish) (ca.Lis
 	return ca.List{Authority: q.Authority, Number: int64(q.Days), NextUpdate: clock}, d.err
 }
 
-func (d *desk) Published(authority string) (ca.ListHead, bool) {
-	return ca.ListHead{Authority: authority, Number: 7, ThisUpdate: clock, NextUpdate: clock}, true
+func (d *desk) Published(name string) (ca.ListHead, bool) {
+	authority, scope, _ := ca.SplitListName(name)
+	return ca.ListHead{Authority: authority, Scope: scope, Number: 7, ThisUpdate: clock, NextUpdate: clock}, true
 }
 
 // serve puts a handler behind a socket and gives the socket's path.
@@ -338,8 +339,18 @@ func TestRevokingAndListsArriveWhole(t *testing.T) {
 	if err != nil || d.ref != "issuing-g1-41 07/.." || got.Revoked == nil || got.Revoked.Reason != ca.KeyCompromise || !got.Revoked.At.Equal(clock) {
 		t.Errorf("revoked %q: %+v, %v", d.ref, got.Revoked, err)
 	}
-	if all, err := c.Lists(t.Context()); err != nil || len(all) != 1 || all[0].Authority != authority.Name || all[0].Number != 7 || !all[0].NextUpdate.Equal(clock) {
+	if all, err := c.Lists(t.Context(), ca.CompleteList); err != nil || len(all) != 1 || all[0].Authority != authority.Name || all[0].Number != 7 || !all[0].NextUpdate.Equal(clock) {
 		t.Errorf("the published lists: %+v, %v", all, err)
+	}
+	kind := ca.DeltaList
+	if authority.Kind != ca.Issuing {
+		kind = ca.AuthorityList
+	}
+	if l, err := c.List(t.Context(), authority.Name, kind); err != nil || l.Scope != kind || l.Authority != authority.Name || l.Number != 7 {
+		t.Errorf("one published list: %+v, %v", l, err)
+	}
+	if all, err := c.Lists(t.Context(), ca.ShardList(127)); err != nil || len(all) != 0 {
+		t.Errorf("the shards that there are not: %+v, %v", all, err)
 	}
 	if f, err := c.PublishFeed(t.Context(), "issuing-g1"); err != nil || f.Number != 7 || f.Authority != "issuing-g1" {
 		t.Errorf("publish a feed: %+v, %v", f, err)

@@ -51,17 +51,22 @@ func Published(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Published gives what the published complete list of an authority says of itself, false
-// if there is none or it cannot be read.
-func (p *Publisher) Published(authority string) (ca.ListHead, bool) {
-	h, err := p.head(authority)
+// Published gives what a published list says of itself, by the name that ca.ListName gives
+// it; the complete one has that of its authority. It is false if there is none or it cannot
+// be read.
+func (p *Publisher) Published(name string) (ca.ListHead, bool) {
+	authority, scope, ok := ca.SplitListName(name)
+	if !ok {
+		return ca.ListHead{}, false
+	}
+	h, err := p.head(name)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			p.o.Log.Error("a published list cannot be read", "authority", authority, "error", err)
+			p.o.Log.Error("a published list cannot be read", "list", name, "error", err)
 		}
 		return ca.ListHead{}, false
 	}
-	return ca.ListHead{Authority: authority, Number: h.number, ThisUpdate: h.this, NextUpdate: h.next}, true
+	return ca.ListHead{Authority: authority, Scope: scope, Number: h.number, ThisUpdate: h.this, NextUpdate: h.next}, true
 }
 
 // A List is a published list that is open for reading. It stays the same though a

@@ -26,7 +26,7 @@ func (a *app) caCommand() *cobra.Command {
 		Use: "list", Short: "List the authorities", Example: "  chancery ca list\n  chancery ca list --json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.known(c.Context(), func(ctx context.Context, k *client.Client, all []ca.Authority) error {
-				lists, err := k.Lists(ctx)
+				lists, err := k.Lists(ctx, ca.CompleteList)
 				if err != nil {
 					return err
 				}

@@ -47,7 +47,7 @@ func (q bundling) mark(ctx context.Context, k *client.Client, all []ca.Authority
 
 // headMark names a state of all published complete lists.
 func headMark(ctx context.Context, k *client.Client) (string, error) {
-	heads, err := k.Lists(ctx)
+	heads, err := k.Lists(ctx, ca.CompleteList)
 	var mark []string
 	for _, h := range heads {
 		mark = append(mark, fmt.Sprintf("%s:%d", h.Authority, h.Number))

@@ -105,7 +105,7 @@ func (a *app) wouldPublish(ctx context.Context, k *client.Client, name string, d
 	if err != nil {
 		return err
 	}
-	heads, err := k.Lists(ctx)
+	heads, err := k.Lists(ctx, ca.CompleteList)
 	if err != nil {
 		return err
 	}
