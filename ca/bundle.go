@@ -72,6 +72,22 @@ func (b Bundle) Roots() Bundle {
 	return b.hashed()
 }
 
+// RootsOffered are the roots that people are to install: those that are published of the line
+// that was founded first, in the order of the book, and of them the one in force, the newest
+// active one: while a successor stands by, it is not that. There may be none.
+func RootsOffered(all []Authority) (inForce Authority, roots []Authority) {
+	for _, a := range BundleOf(all, "").Roots().Members {
+		if len(roots) > 0 && a.Line != roots[0].Line {
+			continue
+		}
+		if len(roots) == 0 || a.State == Active || inForce.State != Active {
+			inForce = a
+		}
+		roots = append(roots, a)
+	}
+	return inForce, roots
+}
+
 // Certificates are those of the members in DER, in their order.
 func (b Bundle) Certificates() [][]byte {
 	out := make([][]byte, len(b.Members))

@@ -123,7 +123,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // public tells whether everybody may have what a path is of, as on the plain listener.
 func public(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return slices.Contains([]string{"pki", "trust", "lookup", "c", "web"}, first)
+	return path == "/" || slices.Contains([]string{"pki", "trust", "lookup", "c", "web"}, first)
 }
 
 // headers are those of every answer. There is no Strict-Transport-Security: it would

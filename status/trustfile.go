@@ -11,30 +11,14 @@ import (
 	"chancery/format"
 )
 
-// newestRoot is the root that people are to install: the newest active one of the line that
-// was founded first. While a successor stands by, it is the one in force; the bundle has
-// both. It is false if there is none.
-func newestRoot(all []ca.Authority) (ca.Authority, bool) {
-	roots := ca.BundleOf(all, "").Roots().Members
-	if len(roots) == 0 {
-		return ca.Authority{}, false
-	}
-	found := roots[0]
-	for _, a := range roots {
-		if a.Line == roots[0].Line && (a.State == ca.Active || found.State != ca.Active) {
-			found = a
-		}
-	}
-	return found, true
-}
-
 // trustForms are the files below /trust/, with the types by which browsers and devices
 // offer to install them.
-var trustForms = map[string]string{"ca.crt": "application/x-x509-ca-cert", "ca.pem": "application/x-pem-file", "ca.p7b": "application/x-pkcs7-certificates"}
+var trustForms = map[string]string{"ca.crt": "application/x-x509-ca-cert", "ca.pem": "application/x-pem-file", "ca.p7b": "application/x-pkcs7-certificates", "ca.mobileconfig": "application/x-apple-aspen-config"}
 
 // trust answers with the CA certificate at the address that stays the same for ever (R4):
-// the root in force as ca.crt and ca.pem, the whole bundle as ca.p7b. With ?dl=1 browsers
-// save it and offer nothing else.
+// the root in force as ca.crt and ca.pem, the whole bundle as ca.p7b, and the roots of its
+// line, one to come among them, as a profile for Apple's devices. With ?dl=1 browsers save it
+// and offer nothing else.
 func (d *door) trust(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	media, is := trustForms[name]
@@ -61,14 +45,23 @@ func (d *door) trust(w http.ResponseWriter, r *http.Request) {
 }
 
 func trustFile(all []ca.Authority, name string) ([]byte, error) {
-	root, found := newestRoot(all)
+	root, roots := ca.RootsOffered(all)
 	switch {
-	case !found:
+	case len(roots) == 0:
 		return nil, nil
 	case name == "ca.crt":
 		return root.Certificate, nil
 	case name == "ca.pem":
 		return format.PEM(format.Contents{Certificates: format.Items(root.Certificate)}, nil)
+	case name == "ca.mobileconfig":
+		// The first root that the line ever had is no other installation's, and stays the same:
+		// a device takes the profile of later for the same one.
+		first := all[slices.IndexFunc(all, func(a ca.Authority) bool { return a.Line == root.Line })]
+		ders := make([][]byte, len(roots))
+		for i, a := range roots {
+			ders[i] = a.Certificate
+		}
+		return format.AppleProfile(first.Key.String(), ders)
 	}
 	return BundleFile(ca.BundleOf(all, ""), "p7b", "")
 }

@@ -90,7 +90,7 @@ func newDesk(t *testing.T, names, text bool) *desk {
 			d.said[s] = ca.OCSPSingle{Status: ca.OCSPGood}
 		}
 	}
-	door, err := New(Options{Book: d, Shelf: d, Teller: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return d.now }, Names: names, Text: text, Title: "Lab"})
+	door, err := New(Options{Book: d, Shelf: d, Teller: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return d.now }, Names: names, Text: text, Title: "Lab", PKI: "http://ca.lab.example:8080", Secure: "https://ca.lab.example:8443"})
 	if err != nil {
 		t.Fatal(err)
 	}

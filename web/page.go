@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	_ "embed" // the templates and the one sheet of styles
+	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -45,10 +45,13 @@ type Options struct {
 	Names, Text bool
 	// Title is what this service is called.
 	Title string
+	// PKI is the address of what is public, over plain HTTP, and Secure that of the service
+	// over TLS, without a slash at the end; empty is said on no page.
+	PKI, Secure string
 }
 
-//go:embed page.html
-var pageText string
+//go:embed *.html
+var templates embed.FS
 
 //go:embed style.css
 var style []byte
@@ -57,16 +60,25 @@ type pages struct {
 	o    Options
 	page *template.Template
 	rate socket.Rate
+	kept shelf
 }
+
+// The pages.
+const (
+	lookupPage = "lookup.html"
+	trustPage  = "trust.html"
+)
 
 // New makes the door of the public pages.
 func New(o Options) (http.Handler, error) {
-	t, err := template.New("page").Funcs(template.FuncMap{"day": day, "groups": groups, "mark": mark, "sentence": sentence}).Parse(pageText)
+	t, err := template.New("pages").Funcs(template.FuncMap{"day": day, "groups": groups, "mark": mark, "sentence": sentence, "upper": strings.ToUpper, "sheet": sheet}).ParseFS(templates, "*.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the templates of pages: %w", err)
 	}
 	p := &pages{o: o, page: t, rate: socket.Rate{Most: maxLookups}}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.trust)
+	mux.HandleFunc("GET /trust", p.trust)
 	mux.HandleFunc("GET /lookup", p.form)
 	mux.HandleFunc("POST /lookup", p.posted)
 	mux.HandleFunc("GET /c/{name}", p.certificate)
@@ -87,16 +99,36 @@ func Beside(pages, rest http.Handler) http.Handler {
 
 // Path tells whether a path is one of the pages'.
 func Path(path string) bool {
-	return path == "/lookup" || strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/web/")
+	return path == "/" || path == "/trust" || path == "/lookup" || strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/web/")
 }
 
-// A view is what the template shows.
+// A view is what a template shows.
 type view struct {
+	page    string // the template
 	Title   string
 	Asked   string
 	Found   *Found
 	Problem *ca.Problem
 	Now     time.Time
+
+	// What the trust page shows beside: the block to open, and whether the page came over
+	// plain HTTP.
+	Trust  *Trust
+	System string
+	Plain  bool
+	// PKI and Secure are those of Options.
+	PKI, Secure string
+}
+
+// Heading is what the page is about.
+func (v view) Heading() string {
+	switch {
+	case v.page == trustPage:
+		return "Trust this authority"
+	case v.Found != nil:
+		return v.Found.Status + ": " + v.Found.Name
+	}
+	return "Look up a certificate"
 }
 
 // form is the empty form, or the answer to ?q=.
@@ -105,7 +137,7 @@ func (p *pages) form(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, r, q)
 		return
 	}
-	p.show(w, r, http.StatusOK, view{})
+	p.show(w, r, http.StatusOK, view{page: lookupPage})
 }
 
 // posted answers a form with a certificate in it, which no address could hold.
@@ -123,7 +155,7 @@ func (p *pages) posted(w http.ResponseWriter, r *http.Request) {
 		asked = string(body)
 	}
 	if err != nil {
-		p.refuse(w, r, "", ca.Invalid(ca.E1401, "this is too long, or not as a form sends it", "paste one certificate in PEM"))
+		p.refuse(w, r, view{page: lookupPage}, ca.Invalid(ca.E1401, "this is too long, or not as a form sends it", "paste one certificate in PEM"))
 		return
 	}
 	p.answer(w, r, asked)
@@ -137,35 +169,36 @@ func (p *pages) certificate(w http.ResponseWriter, r *http.Request) {
 func (p *pages) answer(w http.ResponseWriter, r *http.Request, asked string) {
 	if p.rate.Exceeds(r.RemoteAddr, p.o.Now()) {
 		w.Header().Set("Retry-After", "60")
-		p.refuse(w, r, asked, ca.Busy(ca.E1307, "too much was looked up from this address", "wait a minute"))
+		p.refuse(w, r, view{page: lookupPage, Asked: asked}, ca.Busy(ca.E1307, "too much was looked up from this address", "wait a minute"))
 		return
 	}
 	if len(asked) > maxAsked {
-		p.refuse(w, r, "", ca.Invalid(ca.E1401, "this is too long", "paste one certificate in PEM"))
+		p.refuse(w, r, view{page: lookupPage}, ca.Invalid(ca.E1401, "this is too long", "paste one certificate in PEM"))
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), lookWait)
 	defer cancel()
 	f, err := p.find(ctx, asked)
 	if err != nil {
-		p.refuse(w, r, asked, err)
+		p.refuse(w, r, view{page: lookupPage, Asked: asked}, err)
 		return
 	}
-	p.show(w, r, http.StatusOK, view{Asked: asked, Found: &f})
+	p.show(w, r, http.StatusOK, view{page: lookupPage, Asked: asked, Found: &f})
 }
 
 // refuse says why there is no answer.
-func (p *pages) refuse(w http.ResponseWriter, r *http.Request, asked string, err error) {
+func (p *pages) refuse(w http.ResponseWriter, r *http.Request, v view, err error) {
 	var problem *ca.Problem
 	if !errors.As(err, &problem) {
-		p.o.Log.Error("a lookup failed", "error", err)
+		p.o.Log.Error("a page cannot be answered", "page", v.page, "error", err)
 		problem = ca.Unavailable(ca.E2301, "it cannot be looked up at this moment", "try again in a while")
 	}
 	_, status := respond.Judge(problem)
 	if problem.Code == ca.E1307 {
 		status = http.StatusTooManyRequests
 	}
-	p.show(w, r, status, view{Asked: asked, Problem: problem})
+	v.Problem = problem
+	p.show(w, r, status, v)
 }
 
 // show answers with a page, or with JSON for a program.
@@ -188,12 +221,16 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, v view)
 		respond.JSON(w, p.o.Log, status, v.Found)
 		return
 	}
-	v.Title, v.Now = p.o.Title, p.o.Now().UTC()
+	if form == "application/json" && v.Trust != nil {
+		respond.JSON(w, p.o.Log, status, v.Trust)
+		return
+	}
+	v.Title, v.Now, v.PKI, v.Secure = p.o.Title, p.o.Now().UTC(), p.o.PKI, p.o.Secure
 	if strings.Contains(v.Asked, "-----") {
 		v.Asked = "" // what was pasted is not sent back
 	}
 	var b bytes.Buffer
-	if err := p.page.Execute(&b, v); err != nil {
+	if err := p.page.ExecuteTemplate(&b, v.page, v); err != nil {
 		p.o.Log.Error("a page cannot be made", "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
@@ -208,12 +245,18 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, v view)
 // style answers with the one sheet of styles.
 func (p *pages) style(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	sum := sha256.Sum256(style)
 	h.Set("Content-Type", "text/css; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=3600")
-	h.Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
+	h.Set("ETag", `"`+sheet()+`"`)
 	h.Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(style))
+}
+
+// sheet names this version of the styles: pages ask for it by that, so that no browser puts an
+// older one before a page of now.
+func sheet() string {
+	sum := sha256.Sum256(style)
+	return hex.EncodeToString(sum[:8])
 }
 
 // day is a time as people read it.

@@ -20,8 +20,13 @@ func (l layout) pages(f front, log *slog.Logger) (http.Handler, error) {
 	if host := baseHost(s); host != "" {
 		title += " · " + host
 	}
+	secure := s.BaseURL
+	if s.Listen == config.Off {
+		secure = ""
+	}
 	p, err := web.New(web.Options{Book: f.book, Shelf: f.vouched, Teller: f.ocsp, Log: log, Now: wallClock(),
-		Names: s.Lookup.Names == config.Yes, Text: s.Lookup.Text == config.Yes, Title: title})
+		Names: s.Lookup.Names == config.Yes, Text: s.Lookup.Text == config.Yes, Title: title,
+		PKI: s.PKIURL, Secure: secure})
 	if err != nil {
 		return nil, err
 	}

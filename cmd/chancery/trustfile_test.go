@@ -88,6 +88,16 @@ func TestR4_TheCACertificateIsAtAFixedAddressAndNoKeyIsAnywhere(t *testing.T) {
 	if _, _, body := got(t, base+"/trust/ca.p7b"); strings.Count(h.piped("openssl", body, "pkcs7", "-inform", "DER", "-print_certs"), "BEGIN CERTIFICATE") != 2 {
 		t.Error("the whole bundle is not in ca.p7b")
 	}
+	code, header, profile := got(t, base+"/trust/ca.mobileconfig")
+	if code != 200 || header.Get("Content-Type") != "application/x-apple-aspen-config" || !bytes.Contains(profile, []byte(base64.StdEncoding.EncodeToString(der.Certificates[0].DER))) {
+		t.Errorf("the profile for Apple's devices: %d %v\n%s", code, header, profile)
+	}
+	// R121: the page shows the fingerprint that init and trust show, and where to test it.
+	_, header, page := got(t, base+"/", "Accept", "text/html")
+	plain := strings.NewReplacer("<span>", "", "</span>", "").Replace(string(page))
+	if !strings.HasPrefix(header.Get("Content-Type"), "text/html") || !strings.Contains(plain, fingerprint(der.Certificates[0].DER)) || !strings.Contains(plain, "/trust/ca.pem\n") {
+		t.Errorf("the page of the root: %v\n%s", header, page)
+	}
 	h.noKeyAt(base, all)
 }
 
@@ -103,7 +113,7 @@ func (h hand) noKeyAt(base, copies string) {
 		h.t.Fatal(err)
 	}
 	nas := h.publicName("nas.lab.example")
-	paths := []string{"/trust/ca.crt", "/trust/ca.pem", "/trust/ca.p7b", "/lookup", "/c/" + nas, "/web/style.css", "/ocsp/issuing-g1"}
+	paths := []string{"/trust/ca.crt", "/trust/ca.pem", "/trust/ca.p7b", "/trust/ca.mobileconfig", "/", "/trust", "/lookup", "/c/" + nas, "/web/style.css", "/ocsp/issuing-g1"}
 	for _, one := range names {
 		if !strings.HasSuffix(one.Name(), ".crl.pem") && !strings.HasSuffix(one.Name(), ".crt.pem") {
 			paths = append(paths, "/pki/"+one.Name())
