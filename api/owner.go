@@ -47,7 +47,8 @@ func ownerOperations() []operation {
 		takes(operation{
 			method: http.MethodPost, path: "revocations/by-challenge", id: "revokeByChallenge", group: "revocation", summary: "Revoke a certificate with the challenge password of its request",
 			tell: "Needs no account: the password that the request brought as its challenge password (RFC 2985) proves that its certificate may be revoked. What is wrong " +
-				"with a proof is not said, and after five wrong ones for a certificate the next must wait (429), a quarter of an hour at most.",
+				"with a proof is not said. After five wrong ones for a certificate an address or account must wait (429): it has one more every twelve minutes. Nobody else waits for that, but for " +
+				"strangers who give more than 120 wrong ones an hour together.",
 			parameters: []parameter{dryRun}, evident: true, fails: []int{415, 413, 422},
 		}, (*call).revokeByChallenge),
 	}

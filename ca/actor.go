@@ -50,6 +50,10 @@ func (a Actor) By() string {
 // Did tells whether what By gave names the actor's account, whatever credential acted.
 func (a Actor) Did(by string) bool { return by == a.ID || strings.HasPrefix(by, a.ID+" ") }
 
+// SourcePrefix stands before the network of an address in the ID of whoever called from it and
+// has not signed in.
+const SourcePrefix = "source "
+
 // How actors prove who they are.
 const (
 	// MethodPeer is the kernel's word on a local socket.

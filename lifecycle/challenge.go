@@ -5,7 +5,6 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"time"
 
 	"chancery/access"
 	"chancery/audit"
@@ -13,78 +12,17 @@ import (
 	"chancery/policy"
 )
 
-const (
-	// freeGuesses is how many wrong passwords a certificate takes without a wait, firstWait
-	// the wait after them, which doubles to lastWait (security rule KY-06).
-	freeGuesses         = 5
-	firstWait, lastWait = time.Second, 15 * time.Minute
-	// maxGuessed bounds the certificates whose guesses are counted; while there are more,
-	// nobody guesses: they are forgotten after lastWait, so that it takes many addresses.
-	maxGuessed = 4096
-)
-
-// guesses counts wrong challenge passwords by the name that was called, whether or not there
-// is such a certificate: who guesses must not learn that.
-type guesses struct {
-	// busy has room for the one guess that is made, whose memory is the price
-	// (policy.ChallengeKey), so that nobody gets ahead of the wait by guessing in parallel
-	// either.
-	busy chan struct{}
-	of   map[string]*guessed // for whoever is in busy
-}
-
-// A guessed is how often it was wrong, and until when nobody guesses again.
-type guessed struct {
-	wrong int
-	until time.Time
-}
-
-// enter says whether a guess may be made now.
-func (g *guesses) enter(name string, now time.Time) error {
-	for n, was := range g.of {
-		if now.Sub(was.until) > lastWait {
-			delete(g.of, n)
-		}
-	}
-	was := g.of[name]
-	switch {
-	case was == nil && len(g.of) < maxGuessed, was != nil && !now.Before(was.until):
-		return nil
-	}
-	return ca.Busy(ca.E1307, "too many wrong passwords were given for this certificate", "wait, at most a quarter of an hour; or revoke by the key or the account")
-}
-
-// leave counts a guess.
-func (g *guesses) leave(name string, right bool, now time.Time) {
-	if right {
-		delete(g.of, name)
-		return
-	}
-	if g.of == nil {
-		g.of = map[string]*guessed{}
-	}
-	was := g.of[name]
-	if was == nil {
-		was = &guessed{}
-		g.of[name] = was
-	}
-	was.wrong++
-	was.until = now
-	if over := was.wrong - freeGuesses; over >= 0 {
-		was.until = now.Add(min(firstWait<<min(over, 20), lastWait))
-	}
-}
-
 // RevokeByChallenge revokes the certificate with a public name, because the challenge
 // password is known that its request brought (R49). It needs no account and no role; who is
 // whose call it was, for counting what is refused. The signer judges what is made of the
 // password once more; the password itself goes nowhere.
 //
 // The error is E1309, in the same words and time whether the password is wrong, there is no
-// such certificate or it has no password; E1307 after too many of these; E2111 for a reason
+// such certificate or it has no password; E1307 after too many of these from one caller, or
+// of all strangers together; E2111 for a reason
 // that is not the owner's; after the proof Revoke's.
 func (r *Registrar) RevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error) {
-	owner, c, err := r.knowsChallenge(ctx, g)
+	owner, c, err := r.knowsChallenge(ctx, who, g)
 	if err == nil {
 		c, err = r.withdraw(ctx, owner, c, g.Withdrawal)
 	}
@@ -94,23 +32,23 @@ func (r *Registrar) RevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Gu
 // PlanRevokeByChallenge says what RevokeByChallenge would do, as far as the book knows. A
 // wrong password counts as there.
 func (r *Registrar) PlanRevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error) {
-	_, c, err := r.knowsChallenge(ctx, g)
+	_, c, err := r.knowsChallenge(ctx, who, g)
 	if err == nil {
 		c, err = r.wouldStand(c, g.Withdrawal)
 	}
 	return c, r.refused(who, err)
 }
 
-// knowsChallenge gives whom a password makes of somebody.
-func (r *Registrar) knowsChallenge(ctx context.Context, g ca.Guess) (who ca.Actor, c ca.Certificate, err error) {
+// knowsChallenge gives whom a password makes of somebody. by guesses.
+func (r *Registrar) knowsChallenge(ctx context.Context, by ca.Actor, g ca.Guess) (who ca.Actor, c ca.Certificate, err error) {
 	if _, err = r.ready(ctx); err != nil {
 		return who, c, err
 	}
 	if !g.Reason.Owners() {
 		return who, c, policy.NotOwners()
 	}
-	c, kept, err := r.challengeOf(ctx, g.Certificate)
-	if err != nil {
+	// Before it waits, and again when it is its turn: nothing is read for whoever may not.
+	if err := r.guesses.enter(by, g.Certificate, r.o.Now()); err != nil {
 		return who, c, err
 	}
 	select {
@@ -119,7 +57,11 @@ func (r *Registrar) knowsChallenge(ctx context.Context, g ca.Guess) (who ca.Acto
 	case <-ctx.Done():
 		return who, c, gaveUp()
 	}
-	if err := r.guesses.enter(g.Certificate, r.o.Now()); err != nil {
+	if err := r.guesses.enter(by, g.Certificate, r.o.Now()); err != nil {
+		return who, c, err
+	}
+	c, kept, err := r.challengeOf(ctx, g.Certificate)
+	if err != nil {
 		return who, c, err
 	}
 	salt := make([]byte, policy.ChallengeSalt) // where there is none, guessing costs the same
@@ -127,9 +69,8 @@ func (r *Registrar) knowsChallenge(ctx context.Context, g ca.Guess) (who ca.Acto
 		salt = kept.Salt
 	}
 	key := policy.ChallengeKey(g.Password, salt)
-	right := policy.ChallengeProven(key, kept)
-	r.guesses.leave(g.Certificate, right, r.o.Now())
-	if !right {
+	if !policy.ChallengeProven(key, kept) {
+		r.guesses.wrong(by, g.Certificate, r.o.Now())
 		return who, c, policy.NotProven()
 	}
 	return bearer(c, ca.Evidence{Of: c.ID, Challenge: key}), c, nil

@@ -23,19 +23,19 @@ func (r *Registrar) said(ctx context.Context, id ca.ID, kind audit.Kind, into an
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	page, err := r.o.Log.Leaves(ctx, id.Index())
+	read, err := r.o.Leaf(ctx, id.Index())
 	if err != nil {
 		return audit.Leaf{}, fmt.Errorf("read leaf %d: %w", id.Index(), err)
 	}
-	if len(page) == 0 || page[0].Index != id.Index() {
-		return audit.Leaf{}, fmt.Errorf("the log has no leaf %d", id.Index())
+	l, err := audit.ParseLeaf(read.Leaf)
+	if err == nil && (l.Index != id.Index() || read.Index != l.Index) {
+		err = fmt.Errorf("leaf %d came", l.Index)
 	}
-	l, err := audit.ParseLeaf(page[0].Leaf)
 	if err == nil && l.Kind != kind {
 		err = fmt.Errorf("it is of kind %v, and not %v", l.Kind, kind)
 	}
 	if err == nil {
-		err = json.Unmarshal(page[0].Body, into)
+		err = json.Unmarshal(read.Body, into)
 	}
 	if err != nil {
 		return audit.Leaf{}, fmt.Errorf("read leaf %d: %w", id.Index(), err)

@@ -36,6 +36,8 @@ type Options struct {
 	Records Records
 	Issuer  Issuer
 	Log     Log
+	// Leaf reads one leaf that is durable; a Log's Leaves would have all durable first.
+	Leaf func(ctx context.Context, index int64) (Record, error)
 	// Promiser says what the log promises. It may be nil where nobody asks.
 	Promiser Promiser
 	Now      func() time.Time
@@ -120,7 +122,7 @@ type Registrar struct {
 	// annotating is held while an annotation is changed.
 	annotating chan struct{}
 	// guesses are at challenge passwords.
-	guesses guesses
+	guesses *guesses
 	// tokens are those in force.
 	tokens issuedTokens
 	// again are wishes the signer sent back untouched; Run's alone.
@@ -198,7 +200,7 @@ func New(o Options) (*Registrar, error) {
 	}
 	return &Registrar{
 		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, held: map[string][]*wish{}, changed: make(chan struct{}),
-		errands: make(chan *errand, maxErrands), rehearsing: make(chan struct{}, 1), annotating: make(chan struct{}, 1), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{}, guesses: guesses{busy: make(chan struct{}, 1)},
+		errands: make(chan *errand, maxErrands), rehearsing: make(chan struct{}, 1), annotating: make(chan struct{}, 1), decide: make(chan struct{}, 1), decided: map[int64]ca.Decision{}, guesses: newGuesses(),
 		problem: ca.Unavailable(ca.E2301, "the service is starting", "try again in a moment"),
 	}, nil
 }

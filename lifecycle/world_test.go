@@ -45,6 +45,7 @@ type world struct {
 	flying  int
 	most    int // most batches in flight at once
 	batches int
+	reads   int // single leaves that were read
 	largest int // octets of the largest call, as the socket carries it
 	// the book
 	rows        []ca.Certificate
@@ -128,7 +129,7 @@ func wishOf(n int, key string) (ca.Request, ca.CSR) {
 
 func (w *world) registrar() *Registrar {
 	r, err := New(Options{
-		Book: w, Shelf: w, Records: w, Issuer: w, Log: w, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
+		Book: w, Shelf: w, Records: w, Issuer: w, Log: w, Leaf: w.one, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
 		Vouched: NewVouched(w), Constraints: func(...[]byte) ([]ca.NameConstraints, error) { return nil, nil },
 		CSR: readRequest, Profile: config.Profile, Proof: w.proof,
 		Bundle: func([]byte) (map[string]ca.Profile, error) {
@@ -265,6 +266,17 @@ func (w *world) Leaves(_ context.Context, from int64) ([]Record, error) {
 	}
 	from = min(from, int64(len(w.leaves)))
 	return slices.Clone(w.leaves[from:min(from+3, int64(len(w.leaves)))]), nil
+}
+
+// one is Options.Leaf.
+func (w *world) one(_ context.Context, index int64) (Record, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads++
+	if index < 0 || index >= int64(len(w.leaves)) {
+		return Record{}, ca.NotFound(ca.E2101, "no such leaf", "")
+	}
+	return w.leaves[index], nil
 }
 
 // Settle implements Log as the signer does: it refuses to contradict the log.

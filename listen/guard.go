@@ -172,7 +172,7 @@ func (g *guard) stranger(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, r, &respond.Refusal{Status: http.StatusTooManyRequests, Problem: ca.Busy(ca.E1307, "too many calls without an account came from this address", "wait a minute, or use an account")})
 		return
 	}
-	who := ca.Actor{ID: "source " + sourceName(r.RemoteAddr), Method: ca.MethodEvidence, UID: -1}
+	who := ca.Actor{ID: ca.SourcePrefix + sourceName(r.RemoteAddr), Method: ca.MethodEvidence, UID: -1}
 	g.Door.ServeHTTP(w, r.WithContext(respond.AsActor(r.Context(), who)))
 }
 

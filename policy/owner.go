@@ -42,7 +42,7 @@ func KeyProven(p ca.KeyProof, certificate string, key ca.Digest, now time.Time) 
 // NotProven refuses what does not prove that a certificate is somebody's: the same words
 // for each fault, so that a guess teaches nothing.
 func NotProven() *ca.Problem {
-	return ca.Forbidden(ca.E1309, "this does not prove that the certificate is yours", "see docs/revocation.md; its owner's account, or a CA administrator, revokes it as well")
+	return ca.Forbidden(ca.E1309, "this does not prove that the certificate is yours", "see docs/revocation.md; its key, its owner's account, or a CA administrator, revokes it as well")
 }
 
 // NotOwners refuses a reason that an owner without an account cannot give.

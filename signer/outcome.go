@@ -116,6 +116,34 @@ func digests(all []audit.Hash) []ca.Digest {
 	return out
 }
 
+// maxReads is how many single leaves a minute the front is given. It wants them for a call of
+// somebody who may read or revoke, or who guesses a password; a front that asks for more would
+// keep the disk from those who issue.
+const maxReads = 10_000
+
+// Leaf reads one leaf that is durable. It makes none so: strangers can have the front ask, and
+// must not set the pace at which the log is synced. What is not there is E2101, too many a
+// minute E2301; neither touches the disk.
+func (s *Signer) Leaf(index int64) (Record, error) {
+	if !s.founded() {
+		return Record{}, unfounded()
+	}
+	s.mu.Lock()
+	may := s.reads.take(1, maxReads, s.Now())
+	s.mu.Unlock()
+	switch {
+	case !may:
+		return Record{}, ca.Busy(ca.E2301, fmt.Sprintf("more than %d leaves were read in a minute", maxReads), "go on in a minute")
+	case index < 0 || index >= s.journal.Size():
+		return Record{}, ca.NotFound(ca.E2101, fmt.Sprintf("the log has no leaf %d", index), "ask for one that is there")
+	}
+	r, err := s.journal.Leaf(index)
+	if err != nil {
+		return Record{}, fmt.Errorf("read leaf %d: %w", index, err)
+	}
+	return Record{Index: index, Leaf: r.Bytes, Body: r.Body}, nil
+}
+
 // Leaves reads a page of durable leaves from an index on; an empty page means
 // that there are no more. Everything appended before the call is made durable
 // first, so that the reader sees the FINAL of every intent that has one.

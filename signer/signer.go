@@ -131,6 +131,7 @@ type Signer struct {
 	refusals map[refusal]int
 	tokens   tokens
 	fault    error
+	reads    window // single leaves that were read
 	// responders are the newest of each authority, without a key while that is locked.
 	responders map[string]*responder
 }

@@ -81,6 +81,12 @@ func (w *world) Leaves(_ context.Context, from int64) ([]lifecycle.Record, error
 	return records, err
 }
 
+// leafAt is lifecycle.Options.Leaf.
+func (w *world) leafAt(_ context.Context, index int64) (lifecycle.Record, error) {
+	r, err := w.signer.Leaf(index)
+	return lifecycle.Record(r), err
+}
+
 // Settle implements lifecycle.Log.
 func (w *world) Settle(_ context.Context, all []ca.Settlement) error {
 	return w.signer.Settle(w.session.Load(), all)
@@ -177,7 +183,7 @@ func (w *world) startFront(dsn string) {
 	}
 	w.book = book
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: book, Shelf: book, Records: book, Issuer: w, Log: w, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
+		Book: book, Shelf: book, Records: book, Issuer: w, Log: w, Leaf: w.leafAt, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
 		Vouched: lifecycle.NewVouched(book), Constraints: check.Constraints,
 		CSR: readRequest, Profile: config.Profile, Proof: func([]byte) error { return nil },
 		Bundle: func(document []byte) (map[string]ca.Profile, error) {

@@ -39,6 +39,12 @@ func (b *bridge) Leaves(ctx context.Context, from int64) ([]lifecycle.Record, er
 	return records(page), err
 }
 
+// Leaf reads one durable leaf; see lifecycle.Options.
+func (b *bridge) Leaf(ctx context.Context, index int64) (lifecycle.Record, error) {
+	r, err := b.client.Leaf(ctx, index)
+	return lifecycle.Record(r), err
+}
+
 func records(page []signer.Record) []lifecycle.Record {
 	out := make([]lifecycle.Record, len(page))
 	for i, r := range page {

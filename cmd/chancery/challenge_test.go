@@ -172,6 +172,10 @@ func TestR49_AChallengePasswordRevokesAndIsKeptNowhere(t *testing.T) {
 	if s := d.types("revoke", b, "--challenge-file", d.file("right"), "--confirm", b); s.code == 0 || !strings.Contains(s.err, "E1307") {
 		t.Errorf("after too many: %d %s%s", s.code, s.out, s.err)
 	}
+	// KY-06: who guessed wrong keeps nobody else out.
+	if status, body := try(b, second, "superseded"); status != "200" {
+		t.Errorf("the owner, after somebody else's guesses: %s %s", status, body)
+	}
 	d.nowhere(secret)
 	d.nowhere(second)
 	if v := d.done("audit", "verify"); !strings.Contains(v.out, "tree ✓") {

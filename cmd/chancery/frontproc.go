@@ -198,7 +198,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		return f, errors.Join(err, f.book.Close())
 	}
 	f.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Foresee: signer.Foresee, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
+		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Leaf: signer.Leaf, Foresee: signer.Foresee, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Revoked: f.revoked,

@@ -81,6 +81,11 @@ func (c *Client) Leaves(ctx context.Context, from int64) ([]signer.Record, error
 	return p.Records, err
 }
 
+// Leaf reads one durable leaf; see signer.Signer.Leaf.
+func (c *Client) Leaf(ctx context.Context, index int64) (signer.Record, error) {
+	return call[signer.Record](ctx, c, "leaf", leaf{index})
+}
+
 // Policies reads a page of the policies before a leaf; see signer.Signer.Policies.
 func (c *Client) Policies(ctx context.Context, below int64) ([]signer.Record, error) {
 	p, err := call[page](ctx, c, "policies", policies{below})

@@ -27,6 +27,10 @@ type leaves struct {
 	From int64 `json:"from"`
 }
 
+type leaf struct {
+	Index int64 `json:"index"`
+}
+
 type policies struct {
 	Below int64 `json:"below"`
 }

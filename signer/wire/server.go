@@ -67,6 +67,7 @@ func (s *Server) Sign(ctx context.Context, l net.Listener) error {
 		records, err := s.Signer.Leaves(q.From)
 		return page{records}, err
 	})
+	handle(mux, s, "leaf", maxBody, func(_ context.Context, q leaf) (signer.Record, error) { return s.Signer.Leaf(q.Index) })
 	handle(mux, s, "policies", maxBody, func(_ context.Context, q policies) (page, error) {
 		records, err := s.Signer.Policies(q.Below)
 		return page{records}, err
