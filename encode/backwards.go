@@ -55,14 +55,19 @@ func (w *backwards) header(tag asn1.Tag, end int) {
 // time writes a GeneralizedTime in whole seconds of UTC, without fractions: what OCSP
 // has in any year (RFC 6960 §4.2.2.1, RFC 5280 §4.1.2.5.2).
 func (w *backwards) time(t time.Time) error {
-	const form = "20060102150405Z"
 	t = t.UTC()
-	if t.Nanosecond() != 0 || t.Year() < 1950 || t.Year() > 9999 {
+	year, month, day := t.Date()
+	if t.Nanosecond() != 0 || year < 1950 || year > 9999 {
 		return errors.New("a time is not in whole seconds between 1950 and 9999")
 	}
+	hour, minute, second := t.Clock()
 	end := w.at
-	w.at -= len(form)
-	t.AppendFormat(w.b[w.at:w.at], form)
+	w.octet('Z')
+	// Formats of package time take as long as the rest of a response.
+	for _, two := range [...]int{second, minute, hour, day, int(month), year % 100, year / 100} {
+		w.octet('0' + byte(two%10))
+		w.octet('0' + byte(two/10))
+	}
 	w.header(asn1.GeneralizedTime, end)
 	return nil
 }

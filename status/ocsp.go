@@ -74,6 +74,7 @@ type OCSP struct {
 	o      OCSPOptions
 	named  atomic.Pointer[issuers] // nil until somebody has vouched for the authorities
 	kept   *answers
+	places places
 	queue  chan *question
 	due    chan *question // to be signed again
 	counts counts

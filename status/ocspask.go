@@ -59,7 +59,7 @@ func (o *OCSP) ask(ctx context.Context, q *question) (spoken, error) {
 			continue // the signer does not know it, whatever the number
 		}
 		var err error
-		if q.wish.Queries[i].ID, err = o.o.Index.Located(ctx, q.names.all[q.by].Key, q.ids[i].Serial); err != nil {
+		if q.wish.Queries[i].ID, err = o.located(ctx, certificate{q.names.all[q.by].Key, q.ids[i].Serial}); err != nil {
 			return spoken{}, fmt.Errorf("%w: %w", errTryLater, err)
 		}
 	}
@@ -75,6 +75,18 @@ func (o *OCSP) ask(ctx context.Context, q *question) (spoken, error) {
 	case <-ctx.Done():
 		return spoken{}, fmt.Errorf("%w: %w", errTryLater, ctx.Err())
 	}
+}
+
+// located gives the id of a certificate's row, zero if there is none.
+func (o *OCSP) located(ctx context.Context, c certificate) (ca.ID, error) {
+	if id, known := o.places.find(c); known {
+		return id, nil
+	}
+	id, err := o.o.Index.Located(ctx, c.issuerKey, c.serial)
+	if err == nil && id != 0 { // one that is not there may come
+		o.places.note(c, id)
+	}
+	return id, err
 }
 
 // hear takes in what the signer said.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -353,5 +354,38 @@ func TestRV07_AThousandOverlappingRevocations(t *testing.T) {
 	}
 	if s := d.Stats(); s.Hits == 0 || s.Good == 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Where a certificate is, is looked up once; where none is, each time, as it may come.
+func TestAPlaceIsLookedUpOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, "ecdsa-p256", "ecdsa-p256")
+		d.opened(t)
+		for n, c := range []struct {
+			serial ca.Serial
+			status ca.OCSPStatus
+			looks  int
+		}{{"01", ca.OCSPGood, 1}, {"01", ca.OCSPGood, 1}, {"0a", ca.OCSPUnknown, 2}, {"0a", ca.OCSPUnknown, 3}, {"01", ca.OCSPGood, 3}} {
+			r, err := ocsp.Read(d.get(request(t, d.a, []byte{1, byte(n)}, c.serial)).Body.Bytes())
+			if err != nil || len(r.Singles) != 1 || r.Singles[0].Status != c.status || d.looked != c.looks {
+				t.Errorf("%d. %s: %+v, %v, after %d looks", n, c.serial, r.Singles, err, d.looked)
+			}
+		}
+		d.change(func() { d.rows["0a"] = ca.NewID(1, 10) })
+		if r, err := ocsp.Read(d.get(request(t, d.a, []byte{2}, "0a")).Body.Bytes()); err != nil || r.Singles[0].Status != ca.OCSPGood {
+			t.Errorf("a certificate that came is %+v, %v", r.Singles, err)
+		}
+	})
+}
+
+func TestPlacesAreBounded(t *testing.T) {
+	p := places{}
+	for i := range 3 * maxPlaces {
+		c := certificate{serial: ca.Serial(strconv.Itoa(i))}
+		p.note(c, ca.ID(i+1))
+		if id, known := p.find(c); !known || id != ca.ID(i+1) || len(p.of) > maxPlaces {
+			t.Fatalf("%d: %d, %t, with %d remembered", i, id, known, len(p.of))
+		}
 	}
 }
