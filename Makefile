@@ -3,7 +3,7 @@
 FUZZTIME ?= 10s
 # ROUNDS is how often `make bench` lets the servers take turns.
 ROUNDS ?= 5
-# GROWN is how many certificates there are when slow commits are measured.
+# GROWN is how many certificates there are when slow commits, and OCSP, are measured once more.
 GROWN ?= 0
 
 # CLIENTS and SERVERS are the programs that tests meet, each with its Debian

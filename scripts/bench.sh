@@ -4,8 +4,8 @@
 # First the parts, once; then whole servers, ours and the peers in turn, as often
 # as ROUNDS says. All output is kept in bin/bench.txt, and ends with a table of
 # ratios: a machine's own rates say little, what stands beside them in the same
-# round says more. Last, ours with commits 5 ms slower, as on a slow disk, with GROWN
-# certificates in the database.
+# round says more. Last, ours with commits 5 ms slower, as on a slow disk, and OCSP, both
+# with GROWN certificates in the database.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -66,3 +66,6 @@ awk '
 	}' "$out" | tee -a "$out"
 
 CHANCERY_GROWN=$grown go test -tags faults -run '^$' -bench 'IssueDelayed' -benchtime "$each" -timeout 3h ./cmd/chancery | tee -a "$out"
+if ((grown)); then
+	CHANCERY_GROWN=$grown go test -run '^$' -bench 'Responder/(empty|kept|many)' -benchtime "$each" -timeout 3h ./cmd/chancery | tee -a "$out"
+fi
