@@ -89,8 +89,8 @@ func listed(t *testing.T, keyType string) (dir string) {
 		}
 		w.file(filepath.Join(dir, name+".pem"), b.Bytes())
 	}
-	root := w.authority("root-g1", keyType, nil)
-	issuing := w.authority("issuing-g1", keyType, root)
+	root := w.authority("root-"+keyType, keyType, nil)
+	issuing := w.authority("issuing-"+keyType, keyType, root)
 	issuing.Shards = 2
 	file("root", "CERTIFICATE", root.Certificate)
 	file("issuing", "CERTIFICATE", issuing.Certificate)
@@ -108,6 +108,7 @@ func listed(t *testing.T, keyType string) (dir string) {
 		}
 		w.file(filepath.Join(dir, name+"-chain.pem"), chain)
 		w.file(filepath.Join(dir, name+".key"), key)
+		w.file(filepath.Join(dir, name+"-all.pem"), slices.Concat(key, chain))
 		block, _ := pem.Decode(chain)
 		file(name, "CERTIFICATE", block.Bytes)
 	}
@@ -135,7 +136,7 @@ func listed(t *testing.T, keyType string) (dir string) {
 	for name, der := range lists {
 		w.file(filepath.Join(dir, name+".crl"), der)
 	}
-	for name, of := range map[string]string{"complete": "complete root", "before": "before root", "deltas": "before delta root", "shards": "shard0 shard1 root", "arls": "complete arl"} {
+	for name, of := range map[string]string{"complete": "complete root", "before": "before root", "deltas": "before delta root", "shards": "shard0 shard1 root", "half": "shard0 root", "arls": "complete arl"} {
 		var ders [][]byte
 		for _, one := range strings.Fields(of) {
 			ders = append(ders, lists[one])
@@ -222,9 +223,9 @@ func everyVerifier() []verifier {
 		ossl("complete", truth), ossl("complete", truth, "-use_deltas"), ossl("complete", truth, "-extended_crl"), ossl("arls", truth),
 		ossl("before", before), ossl("deltas", before), ossl("deltas", truth, "-use_deltas"), ossl("shards", truth), ossl("shards", truth, "-extended_crl"),
 		tls("complete", truth), tls("before", before), tls("arls", truth),
-		tls("deltas", "good held revoked"),   // the delta takes the place of the list
-		tls("shards", "good held lost back"), // one shard takes the place of the other
-		mozilla("complete", truth), mozilla("before", before),
+		tls("deltas", "good held revoked"),                                            // the delta takes the place of the list
+		tls("shards", "good held lost back"),                                          // one shard takes the place of the other
+		mozilla("complete", truth), mozilla("before", before), mozilla("arls", truth), // it refuses to import a list of authorities
 		mozilla("deltas", before),                        // it refuses to import a delta
 		mozilla("shards", "good held revoked lost back"), // or a shard: nobody is refused
 	}
@@ -244,8 +245,8 @@ func TestVerifiersJudgeByEachKindOfList(t *testing.T) {
 			t.Parallel()
 			dir := dirs[i]
 			if keyType != "ed25519" {
-				for set, lists := range map[string]string{"complete": "complete root", "before": "before root", "deltas": "before delta root", "shards": "shard0 shard1 root"} {
-					want := map[string]string{"deltas": "delta", "shards": "shard0 shard1"}[set]
+				for set, lists := range map[string]string{"complete": "complete root", "before": "before root", "deltas": "before delta root", "shards": "shard0 shard1 root", "arls": "complete arl"} {
+					want := map[string]string{"deltas": "delta", "shards": "shard0 shard1", "arls": "arl"}[set]
 					if refused := imported(t, dir, set, strings.Fields(lists)...); refused != want {
 						t.Errorf("NSS refuses %q of the %s", refused, set)
 					}
@@ -278,7 +279,7 @@ func TestVerifiersJudgeByEachKindOfList(t *testing.T) {
 	}
 }
 
-// curls has curl look at servers with the certificates, by the complete lists.
+// curls has curl look at servers with the certificates.
 func curls(t *testing.T, dir string) {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -292,15 +293,17 @@ func curls(t *testing.T, dir string) {
 	defer server.Close() //nolint:errcheck // a test's
 	go server.Serve(l)   //nolint:errcheck // ends with Close
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	var good []string
-	for _, holder := range listHolders {
-		c := exec.CommandContext(t.Context(), "curl", "-s", "--cacert", "root.pem", "--crlfile", "complete-lists.pem", "--resolve", holder+":"+port+":127.0.0.1", "https://"+holder+":"+port+"/") //nolint:gosec // names of this test
-		c.Dir = dir
-		if out, _ := c.CombinedOutput(); string(out) == "in" {
-			good = append(good, holder)
+	for set, want := range map[string]string{"complete": truth, "deltas": before, "shards": truth, "arls": truth} {
+		var good []string
+		for _, holder := range listHolders {
+			c := exec.CommandContext(t.Context(), "curl", "-s", "--cacert", "root.pem", "--crlfile", set+"-lists.pem", "--resolve", holder+":"+port+":127.0.0.1", "https://"+holder+":"+port+"/") //nolint:gosec // names of this test
+			c.Dir = dir
+			if out, _ := c.CombinedOutput(); string(out) == "in" {
+				good = append(good, holder)
+			}
 		}
-	}
-	if got := strings.Join(good, " "); got != truth {
-		t.Errorf("curl accepts %q, not %q", got, truth)
+		if got := strings.Join(good, " "); got != want {
+			t.Errorf("curl with the lists %s accepts %q, not %q", set, got, want)
+		}
 	}
 }
