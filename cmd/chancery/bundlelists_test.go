@@ -15,8 +15,8 @@ func TestBK05_ABundleHasTheListsOfTheRetired(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	h.done("issue", "old.lab.example")
-	h.done("ca", "create", "issuing-g2", "--recovery-file", h.file("words"))
-	h.done("ca", "activate", "issuing-g2")
+	h.done("ca", "create", "issuing-g2", "--recovery-file", h.file("words"), "--yes")
+	h.done("ca", "activate", "issuing-g2", "--yes")
 	h.done("ca", "retire", "issuing-g1", "--confirm", "issuing-g1")
 	h.done("ca", "bundle", "--crls", "--out", h.file("trust.pem"))
 	if n := strings.Count(h.read("trust.pem"), "BEGIN X509 CRL"); n != 3 {

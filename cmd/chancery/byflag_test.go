@@ -231,7 +231,7 @@ func TestT02_OneRefusalNamesAllThatIsMissing(t *testing.T) {
 		if lines[name] != "" {
 			continue
 		}
-		if len(flags) > 1 || len(flags) == 1 && (flags[0] != string(byYes) || strings.HasPrefix(name, "trust")) { // others go on by themselves
+		if len(flags) > 0 && name != "sign" { // which signs what it was given, and says so
 			lines[name] = name + " " + line
 		}
 	}

@@ -112,7 +112,7 @@ func dryFlag(c *cobra.Command, dry *bool) {
 // planFlags are those of a command that shows first what it will do.
 func planFlags(c *cobra.Command, dry, yes *bool) {
 	dryFlag(c, dry)
-	c.Flags().BoolVar(yes, "yes", false, "do it without asking at a terminal; elsewhere nothing asks")
+	c.Flags().BoolVar(yes, "yes", false, "agree to the plan beforehand (required without a terminal)")
 }
 
 // kind is what the flags say that it is.
@@ -137,7 +137,7 @@ func (c *ceremony) create(ctx context.Context, q creation) error {
 	if q.dry {
 		return c.give(answer{value: foreseen, text: "nothing was made\n", names: []string{w.Name}})
 	}
-	if err := c.agreed(ctx, q.yes); err != nil {
+	if err := c.agreed(ctx, q.yes, c.wordsMissing(w.Kind, q)...); err != nil {
 		return err
 	}
 	made, err := c.make(ctx, &w, q)
@@ -155,6 +155,15 @@ func (c *ceremony) create(ctx context.Context, q creation) error {
 		text += c.profilesOf(ctx, one) + c.next("ca show "+one.Name, "look at all of it")
 	}
 	return c.give(authorityAnswer(one, text))
+}
+
+// wordsMissing are the flags for the words that making an authority takes, as far as they were
+// not given.
+func (c *ceremony) wordsMissing(kind ca.AuthorityKind, q creation) []string {
+	if kind == ca.Root {
+		return []string{byOwnRecoveryFile.unless(q.own != "", "FILE")}
+	}
+	return []string{c.unlessFile(byRecoveryFile, q.recovery)}
 }
 
 // profilesOf says for which profiles the line of an authority signs, or could: one whose

@@ -77,7 +77,11 @@ func (c *ceremony) export(ctx context.Context, q creation) error {
 	if q.dry {
 		return c.give(answer{value: signer.Requested{}, text: "nothing was made\n", der: [][]byte{nil}, label: requestLabel})
 	}
-	if err := c.agreed(ctx, q.yes); err != nil {
+	seal := c.unlessFile(byRecoveryFile, q.recovery)
+	if kind == ca.Issuing || q.own != "" {
+		seal = ""
+	}
+	if err := c.agreed(ctx, q.yes, seal); err != nil {
 		return err
 	}
 	undo := func(err error) error { return err }

@@ -14,10 +14,10 @@ func TestT03_APlanIsShownOnlyOfWhatTheSignerWouldDo(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	words := h.file("words")
-	h.done("ca", "create", "issuing-g2", "--recovery-file", words)
-	h.done("ca", "create", "middle-g1", "--intermediate", "--path-length", "1", "--recovery-file", words)
+	h.done("ca", "create", "issuing-g2", "--recovery-file", words, "--yes")
+	h.done("ca", "create", "middle-g1", "--intermediate", "--path-length", "1", "--recovery-file", words, "--yes")
 	root := h.newElsewhere("lab-root")
-	h.write("g3.csr", h.done("ca", "export-csr", "issuing-g3", "--subject", "O=Lab,CN=Lab Issuing CA G3").out)
+	h.write("g3.csr", h.done("ca", "export-csr", "issuing-g3", "--subject", "O=Lab,CN=Lab Issuing CA G3", "--yes").out)
 	good := root.signs("g3.csr", "g3.pem", "2000", "31", asAuthority)
 	leaf := root.signs("g3.csr", "leaf.pem", "2000", "32", "basicConstraints=CA:FALSE\nsubjectKeyIdentifier=hash\n")
 	before := h.done("ca", "list", "--json").out

@@ -117,7 +117,7 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	case replaces && q.told() && (q.resign != "" || bytes.Equal(old.Certificate, w.Certificates[0])):
 		return c.inherit(ctx, old, q, list)
 	case len(w.Key) > 0 && !replaces && !q.told():
-		return untold(q)
+		return c.untold(q, c.missing(w.Kind, true, q)...)
 	case replaces:
 		w.Kind, w.Line = old.Kind, old.Line
 		if err := c.tried(ctx, chain[0], q); err != nil {
@@ -142,7 +142,7 @@ func (c *ceremony) bring(ctx context.Context, q bringing) error {
 	if q.dry {
 		return c.give(authorityAnswer(ca.Authority{Name: w.Name, Line: w.Line, Kind: w.Kind, Certificate: chain[0].Raw}, "nothing was taken in\n"))
 	}
-	if err := c.agreed(ctx, q.yes); err != nil {
+	if err := c.agreed(ctx, q.yes, c.missing(w.Kind, len(w.Key) > 0, q)...); err != nil {
 		return err
 	}
 	made, words, err := c.worded(ctx, r, q)
@@ -263,14 +263,14 @@ func (c *ceremony) read(ctx context.Context, q bringing) (w signer.Import, err e
 	}
 	var all, keys [][]byte
 	for _, path := range files {
-		found, err := c.contents(ctx, path, q.password)
+		found, err := c.opens(ctx, path, q, all)
 		if err != nil {
 			return w, err
 		}
 		all, keys = append(all, format.DERs(found.Certificates)...), append(keys, format.DERs(found.Keys)...)
 	}
 	if q.keyFile != "" {
-		found, err := c.contents(ctx, q.keyFile, q.password)
+		found, err := c.opens(ctx, q.keyFile, q, all)
 		if err != nil {
 			return w, err
 		}
@@ -288,6 +288,45 @@ func (c *ceremony) read(ctx context.Context, q bringing) (w signer.Import, err e
 		return w, err
 	}
 	return w, c.completed(&w)
+}
+
+// opens reads one of the files. Where it needs a password that is not there, the refusal
+// names what else will be missing: known are the certificates of the files before it.
+func (c *ceremony) opens(ctx context.Context, path string, q bringing, known [][]byte) (format.Contents, error) {
+	data, err := c.wholeFile(path)
+	if err != nil {
+		return format.Contents{}, err
+	}
+	return format.Read(data, func() ([]byte, error) {
+		kind := ca.Issuing
+		if chain, err := parsed(known); err == nil && len(chain) > 0 {
+			kind = kindOf(chain, q)
+		}
+		flags := []string{c.unlessFile(byPasswordFile, q.password)}
+		if !q.dry {
+			flags = append(flags, byYes.unless(q.yes, ""))
+			flags = append(flags, c.missing(kind, true, q)...)
+		}
+		if _, err := c.named(q.name); err != nil && !q.told() {
+			flags = append(flags, "--crl OLD.crl (or --none-revoked)")
+		}
+		if flags[0] != "" {
+			if err := c.unanswered("the key in "+path+" is encrypted", flags...); err != nil {
+				return nil, err
+			}
+		}
+		text, err := c.secret(ctx, byPasswordFile, q.password, false)
+		return []byte(text), err
+	})
+}
+
+// missing are the flags for the words that taking it in takes, as far as they were not given:
+// those that seal its key, and those of the authority that certifies it anew.
+func (c *ceremony) missing(kind ca.AuthorityKind, hasKey bool, q bringing) []string {
+	if q.resign != "" || hasKey && kind != ca.Issuing && q.own == "" {
+		return []string{c.unlessFile(byRecoveryFile, q.recovery)}
+	}
+	return nil
 }
 
 // completed adds the certificates above that are known here.

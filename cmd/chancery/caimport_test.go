@@ -48,7 +48,7 @@ func TestR26_AnAuthorityBelowARootElsewhere(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	root, other := h.newElsewhere("lab-root"), h.newElsewhere("other-root")
-	h.write("g2.csr", h.done("ca", "export-csr", "issuing-g2", "--subject", "O=Lab,CN=Lab Issuing CA G2").out)
+	h.write("g2.csr", h.done("ca", "export-csr", "issuing-g2", "--subject", "O=Lab,CN=Lab Issuing CA G2", "--yes").out)
 	h.tool("openssl", "req", "-in", "g2.csr", "-verify", "-noout")
 	h.tool("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-batch", "-keyout", "stray.key", "-out", "stray.csr", "-subj", "/O=Lab/CN=Lab Issuing CA G2")
 	good := root.signs("g2.csr", "g2.pem", "2000", "11", asAuthority)
@@ -67,7 +67,7 @@ func TestR26_AnAuthorityBelowARootElsewhere(t *testing.T) {
 		"a stranger is in the chain":               {good, h.file("lab-root.pem"), h.file("other-root.pem")},
 		"a constraint has a type nobody can apply": {root.signs("g2.csr", "rid.pem", "2000", "17", asAuthority+"nameConstraints=critical,permitted;RID:1.2.3.4\n"), h.file("lab-root.pem")},
 	} {
-		full := append([]string{"ca", "import-cert", "issuing-g2"}, args...)
+		full := append([]string{"ca", "import-cert", "issuing-g2", "--yes"}, args...)
 		if !strings.Contains(strings.Join(args, " "), "--above") {
 			full = append(full, "--above", "lab-root")
 		}
@@ -78,8 +78,8 @@ func TestR26_AnAuthorityBelowARootElsewhere(t *testing.T) {
 			t.Fatalf("%s: now there are\n%s", name, after)
 		}
 	}
-	h.done("ca", "import-cert", "issuing-g2", good, "--chain", h.file("lab-root.pem"), "--above", "lab-root")
-	h.done("ca", "activate", "issuing-g2")
+	h.done("ca", "import-cert", "issuing-g2", good, "--chain", h.file("lab-root.pem"), "--above", "lab-root", "--yes")
+	h.done("ca", "activate", "issuing-g2", "--yes")
 	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
 	h.write("lists.pem", h.done("crl", "show", "--ca", "issuing-g2", "-o", "pem").out)
 	h.tool("openssl", "verify", "-crl_check", "-CRLfile", "lists.pem", "-purpose", "sslserver", "-CAfile", "lab-root.pem", "-untrusted", "nas.pem", "nas.pem")
@@ -109,18 +109,18 @@ func (h hand) replacements(root, other elsewhere) {
 		"E2602": {root.signs("g2.csr", "short.pem", "1000", "21", asAuthority)},
 		"E2114": {root.signs("g2.csr", "narrow.pem", "3000", "22", asAuthority+"nameConstraints=critical,permitted;DNS:home.example\n")},
 	} {
-		s := h.refused(code, append([]string{"ca", "import-cert", "issuing-g2"}, args...)...)
+		s := h.refused(code, append([]string{"ca", "import-cert", "issuing-g2", "--yes"}, args...)...)
 		if code == "E2114" && !strings.Contains(s.err, "nas.lab.example") {
 			h.t.Errorf("it does not name what would break:\n%s", s.err)
 		}
 	}
-	h.write("g3.csr", h.done("ca", "export-csr", "issuing-g3", "--subject", "O=Lab,CN=Lab Issuing CA G3").out)
-	h.refused("E2602", "ca", "import-cert", "issuing-g3", root.signs("g3.csr", "clash.pem", "2000", "11", asAuthority)) // the number of issuing-g2's
-	h.refused("E2602", "ca", "import-cert", "issuing-g2", other.signs("g2.csr", "others.pem", "3000", "23", asAuthority), "--chain", h.file("other-root.pem"))
+	h.write("g3.csr", h.done("ca", "export-csr", "issuing-g3", "--subject", "O=Lab,CN=Lab Issuing CA G3", "--yes").out)
+	h.refused("E2602", "ca", "import-cert", "issuing-g3", root.signs("g3.csr", "clash.pem", "2000", "11", asAuthority), "--yes") // the number of issuing-g2's
+	h.refused("E2602", "ca", "import-cert", "issuing-g2", other.signs("g2.csr", "others.pem", "3000", "23", asAuthority), "--chain", h.file("other-root.pem"), "--yes")
 	if after := h.done("ca", "show", "issuing-g2", "--json").out; after != before {
 		h.t.Errorf("something was changed:\n%s", after)
 	}
-	h.done("ca", "import-cert", "issuing-g2", root.signs("g2.csr", "again.pem", "3000", "24", asAuthority+"nameConstraints=critical,permitted;DNS:lab.example\n"))
+	h.done("ca", "import-cert", "issuing-g2", root.signs("g2.csr", "again.pem", "3000", "24", asAuthority+"nameConstraints=critical,permitted;DNS:lab.example\n"), "--yes")
 	var shown ca.Authority
 	if err := json.Unmarshal([]byte(h.done("ca", "show", "issuing-g2", "--json").out), &shown); err != nil || len(shown.Earlier) != 1 {
 		h.t.Errorf("%v: %d earlier certificates", err, len(shown.Earlier))
@@ -146,15 +146,15 @@ func TestR144_AnAuthorityWithoutCATrueIsCertifiedAnew(t *testing.T) {
 		h.tool("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=leaf.lab.example")
 		elsewhere{h, tt.name}.signs("leaf.csr", tt.name+"-leaf.pem", "300", "5", tt.leaf)
 		before := h.authorities()
-		s := h.refused("E2602", "ca", "import-cert", tt.name+"-g1", old, "--chain", h.file("old-root.pem"), "--none-revoked", "--key", h.file(tt.name+".key"), "--above", "old-root")
+		s := h.refused("E2602", "ca", "import-cert", tt.name+"-g1", old, "--chain", h.file("old-root.pem"), "--none-revoked", "--key", h.file(tt.name+".key"), "--above", "old-root", "--yes")
 		if !strings.Contains(s.err, "--resign") || !strings.Contains(s.err, "CA:TRUE") || h.authorities() != before {
 			t.Errorf("%s", s.err)
 		}
-		h.refused("E3002", "ca", "import-cert", tt.name+"-g1", old, "--none-revoked", "--key", h.file(tt.name+".key"), "--resign", "root-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"))
+		h.refused("E3002", "ca", "import-cert", tt.name+"-g1", old, "--none-revoked", "--key", h.file(tt.name+".key"), "--resign", "root-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"), "--yes")
 		if h.authorities() != before {
 			t.Error("wrong words left something behind")
 		}
-		h.done("ca", "import-cert", tt.name+"-g1", old, "--none-revoked", "--key", h.file(tt.name+".key"), "--resign", "root-g1", "--recovery-file", h.file("words"), "--for", "server")
+		h.done("ca", "import-cert", tt.name+"-g1", old, "--none-revoked", "--key", h.file(tt.name+".key"), "--resign", "root-g1", "--recovery-file", h.file("words"), "--for", "server", "--yes")
 		h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
 		h.write("whole.pem", h.done("ca", "show", tt.name+"-g1", "-o", "pem").out)
 		h.tool("openssl", "verify", "-purpose", "sslserver", "-CAfile", "root.pem", "-untrusted", "whole.pem", tt.name+"-leaf.pem")

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,10 +35,15 @@ func earlierFlags(c *cobra.Command, e *earlier) {
 	c.MarkFlagsMutuallyExclusive("crl", "none-revoked")
 }
 
-// untold refuses a key from elsewhere of which nobody says what it revoked.
-func untold(q bringing) error {
-	return ca.Refused(ca.E2602, "nobody says what the key of "+q.name+" revoked elsewhere",
-		"the same again with --crl OLD.crl (openssl ca -gencrl -out OLD.crl), or with --none-revoked").
+// untold refuses a key from elsewhere of which nobody says what it revoked. Without a
+// terminal it names the flags too that will be missing then.
+func (c *ceremony) untold(q bringing, more ...string) error {
+	hint := "the same again with --crl OLD.crl (openssl ca -gencrl -out OLD.crl), or with --none-revoked"
+	more = slices.DeleteFunc(append(more, byYes.unless(q.yes, "")), func(f string) bool { return f == "" })
+	if !c.interactive() && !q.dry && len(more) > 0 {
+		hint += "; and with " + strings.Join(more, " ")
+	}
+	return ca.Refused(ca.E2602, "nobody says what the key of "+q.name+" revoked elsewhere", hint).
 		Because("a list made here without these revocations would make every one of those certificates good again")
 }
 

@@ -37,7 +37,7 @@ func TestR26_AnOpenSSLDirectoryComesWithItsRevocations(t *testing.T) {
 	vpnCA("-revoke", "held.pem", "-crl_reason", "certificateHold")
 	vpnCA("-gencrl", "-out", "vpn.crl")
 
-	take := []string{"ca", "import-cert", "vpn-g1", vpn, "--chain", h.file("past-root.pem"), "--above", "past-root", "--key", h.file("vpn.key"), "--for", "server,client"}
+	take := []string{"ca", "import-cert", "vpn-g1", vpn, "--chain", h.file("past-root.pem"), "--above", "past-root", "--key", h.file("vpn.key"), "--for", "server,client", "--yes"}
 	before := h.authorities()
 	if s := h.refused("E2602", take...); !strings.Contains(s.err, "--crl") || !strings.Contains(s.err, "--none-revoked") || h.authorities() != before {
 		t.Errorf("nobody says what was revoked:\n%s", s.err)
@@ -62,7 +62,7 @@ func TestR26_AnOpenSSLDirectoryComesWithItsRevocations(t *testing.T) {
 	// One more was revoked there meanwhile.
 	vpnCA("-revoke", "left.pem")
 	vpnCA("-gencrl", "-out", "vpn.crl")
-	h.done("ca", "import-cert", "vpn-g1", vpn, "--crl", h.file("vpn.crl"))
+	h.done("ca", "import-cert", "vpn-g1", vpn, "--crl", h.file("vpn.crl"), "--yes")
 	h.accepts("vpn-g1", "left.pem", false)
 	h.accepts("vpn-g1", "good.pem", true)
 	var shown ca.Authority

@@ -101,7 +101,7 @@ func (a *app) recertify(c *cobra.Command, name string, q renewal) error {
 		if q.dry {
 			return t.give(answer{value: would.Authority, text: "nothing was made\n", names: []string{one.Name}})
 		}
-		if err := t.agreed(ctx, q.yes); err != nil {
+		if err := t.agreed(ctx, q.yes, t.unlessFile(byRecoveryFile, q.recovery)); err != nil {
 			return err
 		}
 		if w.Words, err = t.secret(ctx, byRecoveryFile, q.recovery, true); err != nil {

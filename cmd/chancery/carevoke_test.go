@@ -39,7 +39,7 @@ func TestBK06_AnAuthorityWhoseKeyWasStolen(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	words := h.file("words")
-	h.done("ca", "create", "users-g1", "--for", "client", "--recovery-file", words)
+	h.done("ca", "create", "users-g1", "--for", "client", "--recovery-file", words, "--yes")
 	for _, name := range []string{"one", "two"} {
 		h.done("issue", name+".lab.example", "--out", h.file(name+".pem"), "--key-file", h.file(name+".key"))
 	}
@@ -83,7 +83,7 @@ func TestBK06_AnAuthorityWhoseKeyWasStolen(t *testing.T) {
 	h.judges(exitFaults, "is revoked", h.file("one.pem"))
 	h.refused("E3004", "issue", "three.lab.example")
 	// The next generation.
-	h.done("ca", "create", "issuing-g2", "--recovery-file", words)
+	h.done("ca", "create", "issuing-g2", "--recovery-file", words, "--yes")
 	h.done("issue", "three.lab.example", "--out", h.file("three.pem"), "--key-file", h.file("three.key"))
 	if out := h.trustedRoot("three"); !strings.Contains(out, ": OK") {
 		t.Errorf("the next generation: %s", out)
@@ -146,7 +146,7 @@ func TestBK06_TheDrillIsOverInTime(t *testing.T) {
 		t.Errorf("the list at its address:\n%s", text)
 	}
 	h.done("key", "unlock")
-	h.done("ca", "create", "issuing-g2", "--recovery-file", h.file("words"))
+	h.done("ca", "create", "issuing-g2", "--recovery-file", h.file("words"), "--yes")
 	h.done("issue", "one.lab.example")
 	working := time.Since(began)
 	table := h.done("list", "--ca", "issuing-g1", "--status", "valid", "--all", "-q").out
@@ -166,8 +166,8 @@ func TestBK06_OneCertificateOfAnAuthorityIsRevokedAlone(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	words := h.file("words")
-	h.done("ca", "rollover", "root-g1", "--recovery-file", words, "--own-recovery-file", h.file("words2"))
-	h.done("ca", "renew", "issuing-g1", "--days", "2000", "--recovery-file", words)
+	h.done("ca", "rollover", "root-g1", "--recovery-file", words, "--own-recovery-file", h.file("words2"), "--yes")
+	h.done("ca", "renew", "issuing-g1", "--days", "2000", "--recovery-file", words, "--yes")
 	h.refused("E1101", "ca", "revoke", "issuing-g1", "--certificate", "4711", "--dry-run")
 	var one shownAuthority
 	if err := json.Unmarshal([]byte(h.done("ca", "show", "issuing-g1", "--json").out), &one); err != nil || len(one.Earlier) != 1 {

@@ -204,13 +204,11 @@ func (c *ceremony) succeed(ctx context.Context, old ca.Authority, q *creation) (
 	if err != nil || q.dry {
 		return ca.Authority{}, err
 	}
+	words := c.wordsMissing(w.Kind, *q)
 	if q.root && old.AKI != ca.AKIIssuer { // both roots certify each other, by the words of both
-		own := byOwnRecoveryFile.unless(q.own != "", "FILE")
-		if err := c.unanswered("the words of both roots are needed", own, c.unlessFile(byRecoveryFile, q.recovery)); err != nil {
-			return ca.Authority{}, err
-		}
+		words = append(words, c.unlessFile(byRecoveryFile, q.recovery))
 	}
-	if err := c.agreed(ctx, q.yes); err != nil {
+	if err := c.agreed(ctx, q.yes, words...); err != nil {
 		return ca.Authority{}, err
 	}
 	made, err := c.make(ctx, &w, *q)

@@ -31,11 +31,11 @@ func TestR6_AGenerationIsFollowedByTheNext(t *testing.T) {
 		t.Errorf("a dry run shows no plan: %s%s", s.err, s.out)
 	}
 	h.refused("E2601", "ca", "rollover", "issuing-g1", "--days", "99999", "--dry-run") // T-03: the signer is asked
-	h.refused("E3002", "ca", "rollover", "issuing-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"))
+	h.refused("E3002", "ca", "rollover", "issuing-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"), "--yes")
 	if strings.Count(h.done("ca", "list").out, "\n") != strings.Count(before, "\n") {
 		t.Error("a dry run or wrong words made something")
 	}
-	if s := h.done("ca", "rollover", "issuing-g1", "--recovery-file", words); !strings.Contains(s.out, "issuing-g2, standby") || !strings.Contains(s.out, "--activate") {
+	if s := h.done("ca", "rollover", "issuing-g1", "--recovery-file", words, "--yes"); !strings.Contains(s.out, "issuing-g2, standby") || !strings.Contains(s.out, "--activate") {
 		t.Errorf("%s", s.out)
 	}
 	if s := h.done("ca", "rollover", "issuing-g1", "--activate", "--dry-run"); !strings.Contains(s.out, "issuing-g2, standby") {
@@ -44,7 +44,7 @@ func TestR6_AGenerationIsFollowedByTheNext(t *testing.T) {
 	if got := issuer("two"); !strings.Contains(got, "CA G1") {
 		t.Errorf("the successor signs in standby: %s", got)
 	}
-	if s := h.done("ca", "rollover", "issuing-g1", "--activate"); !strings.Contains(s.out, "not before") || !strings.Contains(s.out, "chancery ca retire issuing-g1") {
+	if s := h.done("ca", "rollover", "issuing-g1", "--activate", "--yes"); !strings.Contains(s.out, "not before") || !strings.Contains(s.out, "chancery ca retire issuing-g1") {
 		t.Errorf("%s", s.out)
 	}
 	if got := issuer("three"); !strings.Contains(got, "CA G2") {
@@ -68,10 +68,10 @@ func TestR6_AGenerationIsFollowedByTheNext(t *testing.T) {
 	if s := h.done("verify", h.file("two.pem")); !strings.Contains(s.out, "issuing-g1 is retired") {
 		t.Errorf("%s", s.out)
 	}
-	if s := h.done("ca", "rollover", "issuing-g1"); !strings.Contains(s.out, "issuing-g1 no more") {
+	if s := h.done("ca", "rollover", "issuing-g1", "--yes"); !strings.Contains(s.out, "issuing-g1 no more") {
 		t.Errorf("%s", s.out)
 	}
-	h.refused("E2603", "ca", "activate", "issuing-g1")
+	h.refused("E2603", "ca", "activate", "issuing-g1", "--yes")
 	// BK-05: its list goes on.
 	if s := h.done("revoke", "two.lab.example", "--confirm", "two.lab.example"); !strings.Contains(s.out, "of issuing-g1 is published") {
 		t.Errorf("%s%s", s.out, s.err)
@@ -92,13 +92,13 @@ func TestR6_ARootIsFollowedByTheNext(t *testing.T) {
 	h := newHand(t)
 	words, fresh := h.file("words"), h.file("words2")
 	h.done("issue", "one.lab.example", "--out", h.file("one.pem"), "--key-file", h.file("one.key"))
-	h.refused("E1101", "ca", "rollover", "root-g1", "--recovery-file", words) // nobody would hold the new words
-	if s := h.done("ca", "rollover", "root-g1", "--recovery-file", words, "--own-recovery-file", fresh); !strings.Contains(s.out, "certified each other") || !strings.Contains(s.err, "ends with it") {
+	h.refused("E1101", "ca", "rollover", "root-g1", "--recovery-file", words, "--yes") // nobody would hold the new words
+	if s := h.done("ca", "rollover", "root-g1", "--recovery-file", words, "--own-recovery-file", fresh, "--yes"); !strings.Contains(s.out, "certified each other") || !strings.Contains(s.err, "ends with it") {
 		t.Errorf("%s%s", s.out, s.err)
 	}
-	h.done("ca", "rollover", "root-g1", "--activate")
-	h.done("ca", "rollover", "issuing-g1", "--recovery-file", fresh) // which opens root-g2, the active one
-	h.done("ca", "rollover", "issuing-g1", "--activate")
+	h.done("ca", "rollover", "root-g1", "--activate", "--yes")
+	h.done("ca", "rollover", "issuing-g1", "--recovery-file", fresh, "--yes") // which opens root-g2, the active one
+	h.done("ca", "rollover", "issuing-g1", "--activate", "--yes")
 	h.done("issue", "two.lab.example", "--out", h.file("two.pem"), "--key-file", h.file("two.key"))
 	for _, one := range []struct{ leaf, trusted, cross string }{{"one", "root-g2", "root-g1"}, {"two", "root-g1", "root-g2"}} {
 		s := h.done("ca", "cross", one.cross, "--by", one.trusted, "--dry-run")
@@ -112,8 +112,8 @@ func TestR6_ARootIsFollowedByTheNext(t *testing.T) {
 		h.tool("openssl", "verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "sent.pem", one.leaf+".pem")
 	}
 	before := h.tool("openssl", "x509", "-in", h.write("g1.pem", h.done("ca", "show", "issuing-g1", "-o", "pem").out), "-noout", "-pubkey")
-	h.done("ca", "renew", "issuing-g1", "--days", "2000", "--recovery-file", words)
-	h.refused("E2601", "ca", "renew", "issuing-g1", "--days", "100", "--recovery-file", words)
+	h.done("ca", "renew", "issuing-g1", "--days", "2000", "--recovery-file", words, "--yes")
+	h.refused("E2601", "ca", "renew", "issuing-g1", "--days", "100", "--recovery-file", words, "--yes")
 	if s := h.done("ca", "renew", "issuing-g1", "--dry-run"); !strings.Contains(s.err, "2001 days") {
 		t.Errorf("the usual life would shorten it: %s", s.err)
 	}
@@ -133,13 +133,13 @@ func TestR6_AnAuthorityWithoutARootIsFollowedByTheNext(t *testing.T) {
 	h.done("init", "--names", "lab.example", "--single-tier", "--recovery-file", h.file("words"))
 	h.serve()
 	h.done("issue", "one.lab.example", "--out", h.file("one.pem"), "--key-file", h.file("one.key"))
-	h.refused("E3002", "ca", "rollover", "issuing-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"))
-	s := h.done("ca", "rollover", "issuing-g1", "--recovery-file", h.file("words"))
+	h.refused("E3002", "ca", "rollover", "issuing-g1", "--recovery-file", h.write("wrong", strings.Repeat("abandon ", 23)+"art"), "--yes")
+	s := h.done("ca", "rollover", "issuing-g1", "--recovery-file", h.file("words"), "--yes")
 	if !strings.Contains(s.err, "signed by    itself") || !strings.Contains(s.out, "each relying party needs both") {
 		t.Errorf("%s%s", s.out, s.err)
 	}
 	h.write("both.pem", h.done("ca", "bundle").out)
-	h.done("ca", "rollover", "issuing-g1", "--activate")
+	h.done("ca", "rollover", "issuing-g1", "--activate", "--yes")
 	h.done("issue", "two.lab.example", "--out", h.file("two.pem"), "--key-file", h.file("two.key"))
 	if issuer := h.tool("openssl", "x509", "-noout", "-issuer", "-in", "two.pem"); !strings.Contains(issuer, "CA G2") {
 		t.Error(issuer)
@@ -148,7 +148,7 @@ func TestR6_AnAuthorityWithoutARootIsFollowedByTheNext(t *testing.T) {
 		h.tool("openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", "both.pem", name+".pem")
 	}
 	h.done("ca", "retire", "issuing-g1", "--confirm", "issuing-g1")
-	h.refused("E1101", "ca", "create", "issuing-g3", "--recovery-file", h.file("words")) // below what?
+	h.refused("E1101", "ca", "create", "issuing-g3", "--recovery-file", h.file("words"), "--yes") // below what?
 }
 
 // What relying parties have is ticked off by hand; a successor is not activated past those
@@ -156,24 +156,24 @@ func TestR6_AnAuthorityWithoutARootIsFollowedByTheNext(t *testing.T) {
 func TestASuccessorWaitsForTheHostsThatWereNamed(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
-	h.done("ca", "rollover", "issuing-g1", "--recovery-file", h.file("words"))
-	if s := h.done("ca", "rollover", "issuing-g1", "--expects", "mqtt-02,printer-gw,web-legacy"); !strings.Contains(s.out, "0 of 3 named hosts have it; missing: mqtt-02, printer-gw, web-legacy") {
+	h.done("ca", "rollover", "issuing-g1", "--recovery-file", h.file("words"), "--yes")
+	if s := h.done("ca", "rollover", "issuing-g1", "--expects", "mqtt-02,printer-gw,web-legacy", "--yes"); !strings.Contains(s.out, "0 of 3 named hosts have it; missing: mqtt-02, printer-gw, web-legacy") {
 		t.Errorf("%s", s.out)
 	}
-	h.refused("E1101", "ca", "rollover", "issuing-g1", "--mark", "mqtt-03")
-	if s := h.done("ca", "rollover", "issuing-g1", "--mark", "mqtt-02"); !strings.Contains(s.out, "1 of 3") || !strings.Contains(s.out, "--mark HOST") {
+	h.refused("E1101", "ca", "rollover", "issuing-g1", "--mark", "mqtt-03", "--yes")
+	if s := h.done("ca", "rollover", "issuing-g1", "--mark", "mqtt-02", "--yes"); !strings.Contains(s.out, "1 of 3") || !strings.Contains(s.out, "--mark HOST") {
 		t.Errorf("%s", s.out)
 	}
 	for _, more := range [][]string{nil, {"--accept-missing", "1"}} {
-		s := h.refused("E2603", append([]string{"ca", "rollover", "issuing-g1", "--activate"}, more...)...)
+		s := h.refused("E2603", append([]string{"ca", "rollover", "issuing-g1", "--activate", "--yes"}, more...)...)
 		if !strings.Contains(s.err, "--accept-missing 2") || !strings.Contains(s.err, "printer-gw, web-legacy") {
 			t.Errorf("%s", s.err)
 		}
 	}
-	if s := h.refused("E1101", "ca", "rollover", "issuing-g1", "--activate", "--accept-missing", "3"); !strings.Contains(s.err, "more than lack the bundle: 2") {
+	if s := h.refused("E1101", "ca", "rollover", "issuing-g1", "--activate", "--accept-missing", "3", "--yes"); !strings.Contains(s.err, "more than lack the bundle: 2") {
 		t.Errorf("%s", s.err)
 	}
-	h.done("ca", "rollover", "issuing-g1", "--mark", "printer-gw", "--activate", "--accept-missing", "1")
+	h.done("ca", "rollover", "issuing-g1", "--mark", "printer-gw", "--activate", "--accept-missing", "1", "--yes")
 	if s := h.done("ca", "list"); !strings.Contains(s.out, "retiring") {
 		t.Errorf("%s", s.out)
 	}
@@ -187,7 +187,7 @@ func TestASuccessorWaitsForTheHostsThatWereNamed(t *testing.T) {
 func TestBK05_AnAuthorityThatSignedNothingIsRetired(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
-	s := h.done("ca", "create", "users-g1", "--recovery-file", h.file("words"))
+	s := h.done("ca", "create", "users-g1", "--recovery-file", h.file("words"), "--yes")
 	for _, want := range []string{"no profile names line users", "chancery profile set client --lines users", "--profile client --ca users"} {
 		if !strings.Contains(s.out, want) {
 			t.Errorf("no %q in\n%s", want, s.out)
@@ -212,8 +212,8 @@ func TestR15_ASuccessorHasThePathLengthAndThePoliciesOfTheOneBefore(t *testing.T
 	t.Parallel()
 	h := newHand(t)
 	words := h.file("words")
-	h.done("ca", "create", "policy-g1", "--intermediate", "--path-length", "2", "--policy", "1.3.6.1.4.1.32473.1=https://pki.lab.example/cps", "--recovery-file", words)
-	h.done("ca", "rollover", "policy-g1", "--recovery-file", words)
+	h.done("ca", "create", "policy-g1", "--intermediate", "--path-length", "2", "--policy", "1.3.6.1.4.1.32473.1=https://pki.lab.example/cps", "--recovery-file", words, "--yes")
+	h.done("ca", "rollover", "policy-g1", "--recovery-file", words, "--yes")
 	text := h.tool("openssl", "x509", "-in", h.write("g2.pem", h.done("ca", "show", "policy-g2", "-o", "pem").out), "-noout", "-text")
 	for _, want := range []string{"pathlen:2", "1.3.6.1.4.1.32473.1", "https://pki.lab.example/cps"} {
 		if !strings.Contains(text, want) {
@@ -227,12 +227,12 @@ func TestR15_ASuccessorHasThePathLengthAndThePoliciesOfTheOneBefore(t *testing.T
 func TestR11_ARootThatNamesItsCertificateIsFollowedWithoutCrossing(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
-	h.done("ca", "create", "old-g1", "--root", "--aki", "keyid+issuer", "--own-recovery-file", h.file("words1"))
-	s := h.done("ca", "rollover", "old-g1", "--own-recovery-file", h.file("words2"))
+	h.done("ca", "create", "old-g1", "--root", "--aki", "keyid+issuer", "--own-recovery-file", h.file("words1"), "--yes")
+	s := h.done("ca", "rollover", "old-g1", "--own-recovery-file", h.file("words2"), "--yes")
 	if !strings.Contains(s.out, "no root certifies the other") || !strings.Contains(s.out, "--activate") {
 		t.Errorf("%s%s", s.out, s.err)
 	}
-	h.done("ca", "rollover", "old-g1", "--activate")
+	h.done("ca", "rollover", "old-g1", "--activate", "--yes")
 }
 
 // crossOf is the newest cross-certificate of an authority.
@@ -287,8 +287,8 @@ func TestR17_WhatIsToldWhileAnAuthorityIsMade(t *testing.T) {
 	if after := h.authorities(); after != before {
 		t.Errorf("now there are\n%s", after)
 	}
-	h.done("ca", "create", "issuing-g2", "--names", "dns:other.example", "--accept-broken", "--recovery-file", words)
-	if s := h.done("ca", "create", "users-g1", "--for", "client", "--recovery-file", words); !strings.Contains(s.out, "no profile names line users") {
+	h.done("ca", "create", "issuing-g2", "--names", "dns:other.example", "--accept-broken", "--recovery-file", words, "--yes")
+	if s := h.done("ca", "create", "users-g1", "--for", "client", "--recovery-file", words, "--yes"); !strings.Contains(s.out, "no profile names line users") {
 		t.Errorf("%s", s.out)
 	}
 	if s := h.done("__complete", "ca", "activate", "issuing"); !strings.Contains(s.out, "issuing-g2\n") {

@@ -84,11 +84,15 @@ func (c *ceremony) named(name string) (ca.Authority, error) {
 	return ca.Authority{}, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(name), "chancery ca list")
 }
 
-// agreed has a plan confirmed at a terminal. Without one, whoever typed the command
-// has said what he wants.
-func (c *ceremony) agreed(ctx context.Context, yes bool) error {
-	if yes || !c.interactive() {
-		return nil
+// agreed has a plan confirmed at a terminal. Without one --yes is the answer, as with every
+// other question: more are the flags that what follows will miss, named in the same refusal.
+func (c *ceremony) agreed(ctx context.Context, yes bool, more ...string) error {
+	why := "this takes recovery words"
+	if !yes {
+		why = "the plan is agreed to first (--dry-run shows it alone)"
+	}
+	if err := c.unanswered(why, slices.Concat([]string{byYes.unless(yes, "")}, more)...); err != nil || yes {
+		return err
 	}
 	fmt.Fprint(c.err, "Type yes to go on: ")
 	typed, err := c.line(ctx, byYes)

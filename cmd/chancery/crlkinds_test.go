@@ -28,10 +28,10 @@ func TestR87_EachKindOfListIsAtItsAddress(t *testing.T) {
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	h.done("init", "--names", "lab.example", "--pki-url", "http://"+at, "--recovery-file", h.file("words"))
 	h.serving("CHANCERY_LISTEN_HTTP=" + at)
-	h.done("profile", "set", "server", "--set", "hold=true")
+	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
 	h.refused("E2601", "ca", "create", "issuing-g2", "--shards", "129", "--yes", "--recovery-file", h.file("words"))
 	h.done("ca", "create", "issuing-g2", "--shards", "3", "--yes", "--recovery-file", h.file("words"))
-	h.done("ca", "activate", "issuing-g2")
+	h.done("ca", "activate", "issuing-g2", "--yes")
 	if s := h.done("ca", "show", "issuing-g2"); !strings.Contains(s.out, "/pki/issuing-g2.s0.crl and so on") {
 		t.Errorf("it says\n%s", s.out)
 	}
@@ -150,7 +150,7 @@ func TestR87_ListsAreFetchedIntoOneFile(t *testing.T) {
 	h.refused("E1101", "crl", "fetch", "--out", h.file("kept.pem"), "--exec", "true")
 	h.serving("CHANCERY_LISTEN_HTTP=" + at)
 	h.done("ca", "create", "issuing-g2", "--shards", "2", "--yes", "--recovery-file", h.file("words"))
-	h.done("ca", "activate", "issuing-g2")
+	h.done("ca", "activate", "issuing-g2", "--yes")
 	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
 	h.write("root.pem", h.done("ca", "show", "root-g1", "-o", "pem").out)
 	counts := func(want int, args ...string) {

@@ -36,21 +36,21 @@ func TestR128_TheDigestIsChosenForEachAuthority(t *testing.T) {
 		{"issuing-g3", "rsa-3072", "sha512", "sha512WithRSAEncryption"},
 		{"issuing-g4", "rsa-3072", "", "sha256WithRSAEncryption"},
 	} {
-		args := []string{"ca", "create", tt.name, "--key", tt.key, "--recovery-file", words}
+		args := []string{"ca", "create", tt.name, "--key", tt.key, "--recovery-file", words, "--yes"}
 		if tt.hash != "" {
 			args = append(args, "--hash", tt.hash)
 		}
 		h.done(args...)
-		h.done("ca", "activate", tt.name)
+		h.done("ca", "activate", tt.name, "--yes")
 		signs(tt.name, tt.signs)
 	}
-	h.done("ca", "create", "cold-g1", "--root", "--hash", "sha512", "--own-recovery-file", h.file("cold"))
+	h.done("ca", "create", "cold-g1", "--root", "--hash", "sha512", "--own-recovery-file", h.file("cold"), "--yes")
 	if own := text("cold-g1"); !strings.Contains(own, "ecdsa-with-SHA512") {
 		t.Errorf("the root's own certificate:\n%s", own)
 	}
 	h.tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "old.key", "-out", "old.pem", "-days", "100", "-subj", "/CN=Old Root")
 	for _, weak := range []string{"md5", "sha1"} {
-		h.refused("E1101", "ca", "create", "weak-g1", "--hash", weak, "--recovery-file", words)
+		h.refused("E1101", "ca", "create", "weak-g1", "--hash", weak, "--recovery-file", words, "--yes")
 		h.tool("openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-"+weak, "-keyout", weak+".key", "-out", weak+".csr", "-subj", "/CN="+weak+".lab.example")
 		h.tool("openssl", "x509", "-req", "-"+weak, "-in", weak+".csr", "-CA", "old.pem", "-CAkey", "old.key", "-set_serial", "7", "-days", "30", "-out", weak+".pem")
 		if s := h.types("sign", h.file(weak+".csr")); s.code != exitRefused && s.code != exitUsage {

@@ -73,7 +73,7 @@ func TestDoctorFindsNothingWrongAndNamesWhatIsWeak(t *testing.T) {
 	}
 	found, _ := h.examined("--only", "recovery-words")
 	says(t, found, "recovery-words", fine, "no longer")
-	h.done("ca", "create", "cold-g1", "--root", "--own-recovery-file", h.file("words2"))
+	h.done("ca", "create", "cold-g1", "--root", "--own-recovery-file", h.file("words2"), "--yes")
 	found, _ = h.examined("--only", "recovery-words")
 	says(t, found, "recovery-words", warned, h.file("words2"))
 }

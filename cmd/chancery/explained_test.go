@@ -41,7 +41,7 @@ func TestACertificateIsExplained(t *testing.T) {
 		t.Errorf("something is not known:\n%s", s.out)
 	}
 	first := h.explainedAs("nas.lab.example")
-	h.done("profile", "set", "server", "--days", "30")
+	h.done("profile", "set", "server", "--days", "30", "--yes")
 	h.done("revoke", h.file("nas.pem"), "--reason", "keyCompromise", "--confirm", "nas.lab.example")
 	s = h.done("explain", h.file("nas.pem"))
 	for _, want := range []string{"changed since", "revoked, for keyCompromise"} {
@@ -65,7 +65,7 @@ func TestAnExplanationTellsWhatHappenedInOrder(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
-	h.done("profile", "set", "server", "--set", "hold=true")
+	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
 	first := h.explainedAs("nas.lab.example").Certificate.PublicName()
 	h.done("revoke", first, "--reason", "certificateHold", "--confirm", "nas.lab.example")
 	h.done("unhold", first)
@@ -100,9 +100,9 @@ func TestAnExplanationNamesTheGrantAndWhenItWasGiven(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	me := fmt.Sprintf("uid:%d", os.Getuid())
-	h.done("profile", "set", "server", "--set", "names.granted=true")
-	h.done("policy", "grant", me, "--profile", "server", "--dns", "*.lab.example")
-	h.done("profile", "set", "server", "--days", "20")
+	h.done("profile", "set", "server", "--set", "names.granted=true", "--yes")
+	h.done("policy", "grant", me, "--profile", "server", "--dns", "*.lab.example", "--yes")
+	h.done("profile", "set", "server", "--days", "20", "--yes")
 	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
 	p := h.explainedAs(h.file("nas.pem"))
 	if len(p.Names) != 1 || len(p.Names[0].Grants) != 1 {

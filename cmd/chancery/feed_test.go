@@ -71,7 +71,7 @@ func TestAFeedSaysOverHTTPWhatListsAndOCSPSay(t *testing.T) {
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	h.done("init", "--names", "lab.example", "--pki-url", "http://"+at, "--recovery-file", h.file("words"))
 	h.serving("CHANCERY_LISTEN_HTTP="+at, "CHANCERY_PUBLISH_FEED=yes")
-	h.done("profile", "set", "server", "--set", "hold=true")
+	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
 	issuing := h.write("issuing.pem", h.done("ca", "show", "issuing-g1", "-o", "pem").out)
 	block, _ := pem.Decode([]byte(h.read("issuing.pem")))
 	issuer, err := x509.ParseCertificate(block.Bytes)

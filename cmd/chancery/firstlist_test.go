@@ -24,7 +24,7 @@ func TestARootThatIsTakenInHasItsListAtOnce(t *testing.T) {
 	h.write("root.cnf", "[req]\ndistinguished_name=d\n[d]\n[x]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n")
 	h.tool("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-batch", "-keyout", "er.key", "-out", "er.pem",
 		"-subj", "/O=Elsewhere/CN=ER", "-days", "3000", "-config", "root.cnf", "-extensions", "x")
-	h.done("ca", "import-cert", "er-g1", h.file("er.pem"), "--key", h.file("er.key"), "--none-revoked", "--recovery-file", h.file("words"))
+	h.done("ca", "import-cert", "er-g1", h.file("er.pem"), "--key", h.file("er.key"), "--none-revoked", "--recovery-file", h.file("words"), "--yes")
 	var lists []published
 	if err := json.Unmarshal([]byte(h.done("crl", "show", "--ca", "er-g1", "--json").out), &lists); err != nil || len(lists) != 1 {
 		t.Fatalf("%v: %d lists", err, len(lists))
@@ -39,7 +39,7 @@ func TestARootThatIsTakenInHasItsListAtOnce(t *testing.T) {
 	old := func(args ...string) {
 		h.tool("openssl", append([]string{"ca", "-config", "er.cnf", "-cert", "er.pem", "-keyfile", "er.key", "-gencrl", "-out", "er.crl"}, args...)...)
 	}
-	take := []string{"ca", "import-cert", "er-g1", h.file("er.pem"), "--recovery-file", h.file("words"), "--crl", h.file("er.crl")}
+	take := []string{"ca", "import-cert", "er-g1", h.file("er.pem"), "--recovery-file", h.file("words"), "--crl", h.file("er.crl"), "--yes"}
 	old("-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20260201000000Z")
 	if s := h.refused("E2602", take...); !strings.Contains(s.err, "--ended-crl") {
 		t.Errorf("%s", s.err)

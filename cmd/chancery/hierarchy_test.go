@@ -36,9 +36,9 @@ func hierarchies(t *testing.T, base, key string) (dirs []string) {
 		above := []string{"root-g1", "policy-g1"}[i]
 		issuing := fmt.Sprintf("issuing-g%d", i+2)
 		h.done("ca", "create", parent, "--intermediate", "--parent", above, "--key", key, "--recovery-file", words, "--path-length", fmt.Sprint(4-i),
-			"--names", "dns:lab.example", "--policy", "1.3.6.1.4.1.32473.1=https://pki.lab.example/cps", "--aki", []string{"keyid", "keyid+issuer"}[i])
-		h.done("ca", "create", issuing, "--parent", parent, "--key", key, "--recovery-file", words)
-		h.done("ca", "activate", issuing)
+			"--names", "dns:lab.example", "--policy", "1.3.6.1.4.1.32473.1=https://pki.lab.example/cps", "--aki", []string{"keyid", "keyid+issuer"}[i], "--yes")
+		h.done("ca", "create", issuing, "--parent", parent, "--key", key, "--recovery-file", words, "--yes")
+		h.done("ca", "activate", issuing, "--yes")
 		dirs = append(dirs, h.chain([]string{"three", "four"}[i]))
 	}
 	return dirs

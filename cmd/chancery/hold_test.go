@@ -21,7 +21,7 @@ func TestRV01_AHoldIsTakenBackForOpenSSL(t *testing.T) {
 			t.Errorf("it does not say how to enable it:\n%s", s.err)
 		}
 	}
-	h.done("profile", "set", "server", "--set", "hold=true")
+	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
 	if s := h.refused("E1101", "revoke", h.file("nas.pem"), "--reason", "certificateHold"); strings.Contains(s.err, "cannot be undone") {
 		t.Errorf("of a hold it says\n%s", s.err)
 	}

@@ -40,11 +40,11 @@ func TestR16_PF05_ConstraintsAboveStandInTheCertificateAndBiteBeforehand(t *test
 	words := h.file("words")
 	h.done("init", "--names", "lab.example,other.example", "--hostname", "ca.other.example", "--recovery-file", words)
 	h.serve()
-	h.done("ca", "create", "policy-g1", "--intermediate", "--names", "dns:lab.example", "--names", "!dns:secret.lab.example", "--recovery-file", words)
+	h.done("ca", "create", "policy-g1", "--intermediate", "--names", "dns:lab.example", "--names", "!dns:secret.lab.example", "--recovery-file", words, "--yes")
 	h.done("issue", "nas.lab.example")
 
 	// The service's own certificate would be refused, though nobody asked for it yet.
-	make := []string{"ca", "create", "issuing-g2", "--parent", "policy-g1", "--recovery-file", words}
+	make := []string{"ca", "create", "issuing-g2", "--parent", "policy-g1", "--recovery-file", words, "--yes"}
 	listening := h.command(t.Context(), make...)
 	listening.Env = append(listening.Env, "CHANCERY_LISTEN=:8443")
 	if s := h.runs(listening); !strings.Contains(s.err, "E2114") || !strings.Contains(s.err, "ca.other.example (of this service's own listeners") || strings.Contains(s.err, "nas.lab") {
@@ -58,20 +58,20 @@ func TestR16_PF05_ConstraintsAboveStandInTheCertificateAndBiteBeforehand(t *test
 		t.Errorf("%s", s.out)
 	}
 	h.done("issue", "www.other.example")
-	for _, line := range [][]string{{"ca", "activate", "issuing-g2"}, {"ca", "activate", "issuing-g2", "--dry-run"}, {"ca", "rollover", "issuing-g1", "--activate"}} {
+	for _, line := range [][]string{{"ca", "activate", "issuing-g2", "--yes"}, {"ca", "activate", "issuing-g2", "--dry-run"}, {"ca", "rollover", "issuing-g1", "--activate", "--yes"}} {
 		if s := h.refused("E2114", line...); !strings.Contains(s.err, "www.other.example") || !strings.Contains(s.err, "1 live certificate") {
 			t.Errorf("%v: %s", line, s.err)
 		}
 	}
-	h.done("ca", "rollover", "issuing-g1", "--activate", "--accept-broken")
+	h.done("ca", "rollover", "issuing-g1", "--activate", "--accept-broken", "--yes")
 
 	// A successor below others has theirs, and not those above the one before.
-	h.done("ca", "create", "policy-g2", "--intermediate", "--names", "dns:other.example", "--recovery-file", words)
-	h.done("ca", "rollover", "issuing-g2", "--parent", "policy-g2", "--recovery-file", words, "--accept-broken")
+	h.done("ca", "create", "policy-g2", "--intermediate", "--names", "dns:other.example", "--recovery-file", words, "--yes")
+	h.done("ca", "rollover", "issuing-g2", "--parent", "policy-g2", "--recovery-file", words, "--accept-broken", "--yes")
 	if s := h.done("ca", "show", "issuing-g3"); !strings.Contains(s.out, "dns:other.example") || strings.Contains(s.out, "dns:lab.example") {
 		t.Errorf("%s", s.out)
 	}
-	h.done("ca", "renew", "issuing-g2", "--recovery-file", words)
+	h.done("ca", "renew", "issuing-g2", "--recovery-file", words, "--yes")
 	for _, name := range []string{"root-g1", "issuing-g1", "policy-g1", "issuing-g2", "issuing-g3"} {
 		if weak := h.weaknessesOf(name); weak != "" {
 			t.Errorf("%s is weak: %s", name, weak)
@@ -120,17 +120,17 @@ func TestTheDoctorLooksAtTheListenersCertificate(t *testing.T) {
 	}
 	path := layout{dir: d.dir}.serviceKey()
 	words := d.file("words")
-	d.done("ca", "create", "policy-g1", "--intermediate", "--names", "dns:lab.example", "--recovery-file", words)
-	d.done("ca", "create", "issuing-g2", "--parent", "policy-g1", "--recovery-file", words, "--accept-broken")
-	if s := d.refused("E2114", "ca", "activate", "issuing-g2"); !strings.Contains(s.err, "localhost (of this service's own listeners)") || strings.Contains(s.err, "→") {
+	d.done("ca", "create", "policy-g1", "--intermediate", "--names", "dns:lab.example", "--recovery-file", words, "--yes")
+	d.done("ca", "create", "issuing-g2", "--parent", "policy-g1", "--recovery-file", words, "--accept-broken", "--yes")
+	if s := d.refused("E2114", "ca", "activate", "issuing-g2", "--yes"); !strings.Contains(s.err, "localhost (of this service's own listeners)") || strings.Contains(s.err, "→") {
 		t.Errorf("%s", s.err)
 	}
-	d.done("ca", "activate", "issuing-g2", "--accept-broken")
+	d.done("ca", "activate", "issuing-g2", "--accept-broken", "--yes")
 	d.until("a refusal that is written down", func() bool { p := listen.Refused(path); return p != nil && p.Code == ca.E2114 })
 	if found, _ := d.examined("--only", "listeners"); found[0].Level != warned || !strings.Contains(found[0].Message, "get no new certificate") {
 		t.Errorf("%+v", found)
 	}
-	d.done("ca", "activate", "issuing-g1")
+	d.done("ca", "activate", "issuing-g1", "--yes")
 	d.until("an end of it", func() bool { return listen.Refused(path) == nil })
 	if err := os.WriteFile(path, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func TestStatusDoctorAndReadyzSayWhichLineCannotSign(t *testing.T) {
 		return status == "503" && strings.Contains(checks, "service:fail")
 	})
 	d.done("key", "unlock")
-	d.done("ca", "activate", "mobile-g1")
+	d.done("ca", "activate", "mobile-g1", "--yes")
 	d.until("all well in /readyz", func() bool {
 		status, checks := ready()
 		return status == "200" && !strings.Contains(checks, "warn") && !strings.Contains(checks, "fail")

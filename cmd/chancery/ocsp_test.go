@@ -41,7 +41,7 @@ func TestR90_OCSPCheckAsksLikeAClient(t *testing.T) {
 	if got := asked(0, "good", "issuing.pem", "--issuer", root); !strings.HasPrefix(got.Signer, "CN=OCSP root-g1") {
 		t.Errorf("the root's certificate: %+v", got)
 	}
-	h.done("profile", "set", "server", "--set", "hold=true")
+	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
 	h.done("revoke", "nas.lab.example", "--reason", "certificateHold", "--confirm", "nas.lab.example")
 	if got := asked(exitFaults, "revoked", "nas.lab.example"); got.Reason != "certificateHold" || got.RevokedAt.IsZero() {
 		t.Errorf("held: %+v", got)

@@ -39,7 +39,7 @@ func newWitness(t *testing.T, key string) witness {
 	for _, name := range []string{a.good, a.held, a.lost} {
 		a.who[name] = a.client(name, "client")
 	}
-	a.done("profile", "set", "client", "--set", "hold=true")
+	a.done("profile", "set", "client", "--set", "hold=true", "--yes")
 	a.done("revoke", a.held, "--reason", "certificateHold", "--confirm", a.held)
 	a.done("revoke", a.lost, "--reason", "keyCompromise", "--confirm", a.lost)
 	a.write("issuing.pem", a.done("ca", "show", "issuing-g1", "-o", "pem").out)

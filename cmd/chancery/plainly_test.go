@@ -47,7 +47,7 @@ func TestAHoldIsTakenBackOnce(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	h.serve()
-	h.done("profile", "set", "server", "--set", "hold=true")
+	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
 	if s := h.refused("E2107", "issue", "nas.other.example"); strings.Contains(s.err, "note: the key") {
 		t.Errorf("it speaks of a key that was thrown away:\n%s", s.err)
 	}

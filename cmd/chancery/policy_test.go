@@ -27,30 +27,30 @@ func TestAChangedProfileIsRehearsed(t *testing.T) {
 	if now := h.done("policy", "show").out; now != before {
 		t.Errorf("a dry run changed the policy:\n%s", now)
 	}
-	h.refused("E1003", "profile", "set", "server", "--max-days", "10")
-	h.refused("E1003", "profile", "set", "server", "--set", "dais=10")
-	if s := h.refused("E1003", "profile", "set", "server", "--set", "days=five"); !strings.Contains(s.err, `the value "five" of days cannot be read`) {
+	h.refused("E1003", "profile", "set", "server", "--max-days", "10", "--yes")
+	h.refused("E1003", "profile", "set", "server", "--set", "dais=10", "--yes")
+	if s := h.refused("E1003", "profile", "set", "server", "--set", "days=five", "--yes"); !strings.Contains(s.err, `the value "five" of days cannot be read`) {
 		t.Errorf("of a value that is none is told:\n%s", s.err)
 	}
-	if s := h.refused("E1003", "profile", "set", "server", "--unset", "nosuch"); !strings.Contains(s.err, "the key nosuch does not stand") {
+	if s := h.refused("E1003", "profile", "set", "server", "--unset", "nosuch", "--yes"); !strings.Contains(s.err, "the key nosuch does not stand") {
 		t.Errorf("of a key that is not there is told:\n%s", s.err)
 	}
-	h.refused("E2118", "profile", "set", "servers", "--days", "10")
+	h.refused("E2118", "profile", "set", "servers", "--days", "10", "--yes")
 	document := h.write("server.toml", strings.Replace(h.done("profile", "show", "server").out, "max_days = 397", "max_days = 100", 1))
 	if plan := h.done("policy", "plan", document, "-q").out; plan != strings.TrimSpace(h.done("list", "--name", "www.lab.example", "-q").out)+"\n" {
 		t.Errorf("policy plan names %q", plan)
 	}
 	h.refused("E2112", "profile", "test", "server", "--file", document, "www.lab.example", "--days", "200")
 	h.done("profile", "test", "server", "www.lab.example", "--days", "200")
-	h.done("profile", "set", "server", "--file", document)
+	h.done("profile", "set", "server", "--file", document, "--yes")
 	h.refused("E2112", "profile", "test", "server", "www.lab.example", "--days", "200")
 	h.refused("E2112", "issue", "mail.lab.example", "--days", "200")
 	h.done("issue", "mail.lab.example", "--days", "100")
 	h.done("issue", "printer.lab.example", "--profile", "device")
-	h.done("policy", "grant", "uid:4711", "--profile", "device,server", "--dns", "printer.lab.example")
+	h.done("policy", "grant", "uid:4711", "--profile", "device,server", "--dns", "printer.lab.example", "--yes")
 	grants := h.done("policy", "show").out
 	for _, more := range []string{"--dry-run", "--yes"} {
-		s := h.done("profile", "set", "device", "--remove", more)
+		s := h.done("profile", "set", "device", "--remove", more, "--yes")
 		for _, want := range []string{"- name = \"device\"", "the grant to uid:4711 for profile device goes too: printer.lab.example", "under profile device stands: 1 certificate, good until"} {
 			if !strings.Contains(s.err, want) {
 				t.Errorf("%s: not told: %s\n%s", more, want, s.err)
@@ -69,16 +69,16 @@ func TestPF03_NamesAreGranted(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	me := fmt.Sprintf("uid:%d", os.Getuid())
-	h.done("profile", "set", "server", "--set", "names.granted=true")
+	h.done("profile", "set", "server", "--set", "names.granted=true", "--yes")
 	h.refused("E2124", "issue", "nas.lab.example")
-	if s := h.refused("E2118", "policy", "grant", me, "--profile", "nothing", "--dns", "nas.lab.example"); !strings.Contains(s.err, "server") {
+	if s := h.refused("E2118", "policy", "grant", me, "--profile", "nothing", "--dns", "nas.lab.example", "--yes"); !strings.Contains(s.err, "server") {
 		t.Errorf("the profiles that there are are not named:\n%s", s.err)
 	}
-	if s := h.refused("E2110", "policy", "grant", me, "--profile", "server", "--dns", "a b,*.*.example"); strings.Contains(s.err, "bundle") || strings.Count(s.err, "the grant: names.dns[") != 2 {
+	if s := h.refused("E2110", "policy", "grant", me, "--profile", "server", "--dns", "a b,*.*.example", "--yes"); strings.Contains(s.err, "bundle") || strings.Count(s.err, "the grant: names.dns[") != 2 {
 		t.Errorf("of bad patterns is told:\n%s", s.err)
 	}
 	h.done("policy", "grant", me, "--profile", "server", "--dns", "*.web.lab.example", "--dry-run")
-	h.done("policy", "grant", me, "--profile", "server", "--dns", "nas.lab.example,*.web.lab.example")
+	h.done("policy", "grant", me, "--profile", "server", "--dns", "nas.lab.example,*.web.lab.example", "--yes")
 	h.done("issue", "nas.lab.example")
 	h.done("issue", "a.web.lab.example")
 	h.refused("E2124", "issue", "mail.lab.example")
@@ -88,7 +88,7 @@ func TestPF03_NamesAreGranted(t *testing.T) {
 	if s := h.done("policy", "withdraw", me, "--dry-run"); !strings.Contains(s.err, "- grant to "+me+", profile server: nas.lab.example, *.web.lab.example") {
 		t.Errorf("what would be taken back is not shown:\n%s%s", s.out, s.err)
 	}
-	h.done("policy", "withdraw", me)
+	h.done("policy", "withdraw", me, "--yes")
 	h.refused("E2124", "issue", "b.web.lab.example")
-	h.refused("E2101", "policy", "withdraw", me)
+	h.refused("E2101", "policy", "withdraw", me, "--yes")
 }

@@ -14,10 +14,10 @@ func TestR15_ARequestNamesItsAuthority(t *testing.T) {
 	h := newHand(t)
 	words := h.file("words")
 	h.serve()
-	h.done("ca", "create", "users-g1", "--for", "client,email", "--recovery-file", words)
+	h.done("ca", "create", "users-g1", "--for", "client,email", "--recovery-file", words, "--yes")
 	h.refused("E2122", "issue", "amira.lab.example", "--profile", "client", "--ca", "users")
 	h.refused("E2101", "issue", "amira.lab.example", "--profile", "client", "--ca", "nosuch")
-	told := h.done("profile", "set", "client", "--lines", "users")
+	told := h.done("profile", "set", "client", "--lines", "users", "--yes")
 	if !strings.Contains(told.err, "+ lines = [\"users\"]") || !strings.Contains(told.err, "no certificate stands under profile client") {
 		t.Errorf("the change was not shown:\n%s", told.err)
 	}

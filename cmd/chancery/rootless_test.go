@@ -55,7 +55,7 @@ func TestR26_AnInstallationIsFoundedBelowARootElsewhere(t *testing.T) {
 		t.Errorf("exit %d\n%s", s.code, s.out)
 	}
 	signed := h.newElsewhere("lab-root").signs("issuing.csr", "issuing.pem", "2000", "11", asAuthority)
-	h.done("ca", "import-cert", "issuing-g1", signed, h.file("lab-root.pem"))
+	h.done("ca", "import-cert", "issuing-g1", signed, h.file("lab-root.pem"), "--yes")
 	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
 	h.tool("openssl", "verify", "-purpose", "sslserver", "-CAfile", "lab-root.pem", "-untrusted", "nas.pem", "nas.pem")
 	if s := h.types("doctor"); s.code != 0 {

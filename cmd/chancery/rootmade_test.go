@@ -43,7 +43,7 @@ func TestR10_ARootIsMadeByFlags(t *testing.T) {
 		t.Errorf("the default name:\n%s", text)
 	}
 	other.done("ca", "create", "cold-g1", "--root", "--subject", "O=Lab,CN=Lab Cold Root", "--days", "4000", "--key", "ecdsa-p384", "--hash", "sha512",
-		"--names", "dns:lab.example", "--policy", "1.3.6.1.4.1.32473.1", "--path-length", "2", "--own-recovery-file", h.file("cold-words"))
+		"--names", "dns:lab.example", "--policy", "1.3.6.1.4.1.32473.1", "--path-length", "2", "--own-recovery-file", h.file("cold-words"), "--yes")
 	for _, want := range []string{"Subject: CN=Lab Cold Root,O=Lab", "ecdsa-with-SHA512", "pathlen:2", "DNS:lab.example", "1.3.6.1.4.1.32473.1"} {
 		if text := other.rootText("cold-g1"); !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

@@ -17,7 +17,7 @@ func TestDoctorNamesTheMissingProfileOfTheService(t *testing.T) {
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	h.done("init", "--names", "lab.example", "--hostname", "localhost", "--recovery-file", h.file("words"))
 	before := h.done("profile", "show", "service").out
-	h.done("profile", "set", "service", "--remove")
+	h.done("profile", "set", "service", "--remove", "--yes")
 	if err := os.WriteFile((layout{h.dir}).serviceKey(), []byte("as if it had listened\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestDoctorNamesTheMissingProfileOfTheService(t *testing.T) {
 	if err := os.Remove((layout{h.dir}).serviceKey()); err != nil {
 		t.Fatal(err)
 	}
-	h.done(strings.Fields(hint)[1:]...)
+	h.done(append(strings.Fields(hint)[1:], "--yes")...)
 	if after := h.done("profile", "show", "service").out; after != before {
 		t.Errorf("the profile is\n%s\nand was\n%s", after, before)
 	}
@@ -38,7 +38,7 @@ func TestDoctorNamesTheMissingProfileOfTheService(t *testing.T) {
 	if s := d.types("doctor", "--only", "listeners"); strings.Contains(s.out, "has no profile") {
 		t.Errorf("doctor still says:\n%s", s.out)
 	}
-	if s := h.types("profile", "set", "server", "--shipped"); s.code != exitUsage || !strings.Contains(s.err, "--shipped is for the profile service") {
+	if s := h.types("profile", "set", "server", "--shipped", "--yes"); s.code != exitUsage || !strings.Contains(s.err, "--shipped is for the profile service") {
 		t.Errorf("of another profile it says:\n%s", s.err)
 	}
 }

@@ -72,7 +72,7 @@ func (a *app) signCommand() *cobra.Command {
 	f.StringVar(&q.Authority, "ca", "", "line of authorities that shall sign, or its active generation (default: the profile's)")
 	a.completeFlag(c, "ca", completeIssuing)
 	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
-	f.BoolVar(&q.yes, "yes", false, "sign without asking at a terminal")
+	f.BoolVar(&q.yes, "yes", false, "sign without showing it first at a terminal; elsewhere nothing asks: the file was named, and the policy judges it")
 	f.StringVar(&q.dir, "requests", "", "sign each .csr, .req and .p10 file of a directory")
 	f.StringVar(&q.batch, "batch", "", "sign each request of a file in PEM, or of - for standard input, however many")
 	f.BoolVar(&q.dry, "dry-run", false, "ask what would be signed, and sign nothing")

@@ -43,7 +43,7 @@ func TestT10_EachStepOfARevocationIsOnTheListForOpenSSL(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	h.serve()
-	h.done("profile", "set", "server", "--set", "hold=true")
+	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
 	serial := map[string]string{}
 	for _, name := range []string{"nas", "web", "mail", "one", "two", "three"} {
 		h.done("issue", name+".lab.example", "--out", h.file(name+".pem"), "--key-file", h.file(name+".key"))

@@ -224,7 +224,7 @@ func TestR76_ACertificateOfAnyGenerationRenewsItself(t *testing.T) {
 	}
 
 	d.done("ca", "create", "issuing-g2", "--standby", "--yes", "--recovery-file", d.file("words"))
-	d.done("ca", "activate", "issuing-g2")
+	d.done("ca", "activate", "issuing-g2", "--yes")
 	// What was renewed an hour ago is another renewal now, and that one is done once too.
 	for _, what := range []string{"by generation 2", "under a changed profile"} {
 		if what == "under a changed profile" {

@@ -236,14 +236,14 @@ func stage(t *testing.T) (d tlsDoor, variables []string) {
 	d.done("issue", "nas.lab.example")
 	d.done("issue", "app.lab.example", "--profile", "client")
 	d.done("issue", "held.lab.example")
-	d.done("profile", "set", "server", "--set", "hold=true")
+	d.done("profile", "set", "server", "--set", "hold=true", "--yes")
 	d.done("revoke", "held.lab.example", "--reason", "certificateHold", "--confirm", "held.lab.example")
 	d.done("feed", "publish", "--ca", "issuing-g1")
 	d.write("ci.token", d.token("--name", "ci", "--role", "requester")+"\n")
 	d.newJava("cacerts")
 	d.done("policy", "grant", "uid:4712", "--profile", "server", "--dns", "y.lab.example", "--yes")
 	root := d.newElsewhere("lab-root")
-	d.write("far.csr", d.done("ca", "export-csr", "far-g1", "--subject", "O=Lab,CN=Lab Far CA G1").out)
+	d.write("far.csr", d.done("ca", "export-csr", "far-g1", "--subject", "O=Lab,CN=Lab Far CA G1", "--yes").out)
 	root.signs("far.csr", "far.pem", "2000", "11", asAuthority)
 	variables = []string{"XDG_CONFIG_HOME=" + d.file("config")}
 	if s := d.within(nil, variables, "login", "https://"+d.api, "--ca", d.file("root.pem"), "--token-file", d.file("ci.token"), "--context", "lab"); s.code != 0 {

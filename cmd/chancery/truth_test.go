@@ -41,14 +41,14 @@ func TestWhoSignsNoMoreIsFollowedByWhoWaits(t *testing.T) {
 		t.Errorf("help offers a hold:\n%s", s.out)
 	}
 	h.refused("E2111", "ca", "revoke", "issuing-g1", "--reason", "certificateHold", "--confirm", "issuing-g1", "--recovery-file", words)
-	h.done("ca", "rollover", "issuing-g1", "--recovery-file", words)
+	h.done("ca", "rollover", "issuing-g1", "--recovery-file", words, "--yes")
 	h.done("ca", "revoke", "issuing-g1", "--reason", "cACompromise", "--confirm", "issuing-g1", "--recovery-file", words)
 	for _, args := range [][]string{{"issue", "nas.lab.example", "--dry-run"}, {"issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key")}} {
 		if s := h.refused("E3004", args...); !strings.Contains(s.err, "chancery ca activate issuing-g2") {
 			t.Errorf("%v: %s", args, s.err)
 		}
 	}
-	if s := h.done("ca", "rollover", "issuing-g1", "--activate"); strings.Contains(s.out, "issuing-g1 and issuing-g2") || strings.Contains(s.out, "retiring") {
+	if s := h.done("ca", "rollover", "issuing-g1", "--activate", "--yes"); strings.Contains(s.out, "issuing-g1 and issuing-g2") || strings.Contains(s.out, "retiring") {
 		t.Errorf("%s", s.out)
 	}
 }
@@ -59,9 +59,9 @@ func TestNoWishOfAnImportIsPassedOver(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	root := h.newElsewhere("lab-root")
-	h.write("g2.csr", h.done("ca", "export-csr", "web-g1", "--subject", "O=Lab,CN=Lab Web CA G1").out)
+	h.write("g2.csr", h.done("ca", "export-csr", "web-g1", "--subject", "O=Lab,CN=Lab Web CA G1", "--yes").out)
 	good := root.signs("g2.csr", "g2.pem", "2000", "11", asAuthority)
-	take := []string{"ca", "import-cert", "web-g1", good, "--chain", h.file("lab-root.pem"), "--above", "lab-root"}
+	take := []string{"ca", "import-cert", "web-g1", good, "--chain", h.file("lab-root.pem"), "--above", "lab-root", "--yes"}
 	h.refused("E1101", append(take, "--days", "10")...)
 	h.done(append(take, "--for", "server")...)
 	for _, wish := range []string{"--for client", "--line other", "--intermediate", "--standby", "--above other-root"} {
@@ -79,14 +79,14 @@ func TestWhatIsProposedOfANewAuthorityHolds(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	words := h.file("words")
-	if s := h.done("ca", "create", "web-g1", "--for", "server", "--recovery-file", words); !strings.Contains(s.out, "profile set server --lines web") {
+	if s := h.done("ca", "create", "web-g1", "--for", "server", "--recovery-file", words, "--yes"); !strings.Contains(s.out, "profile set server --lines web") {
 		t.Errorf("%s", s.out)
 	}
-	if s := h.done("ca", "create", "code-g1", "--for", "codesign", "--recovery-file", words); strings.Contains(s.out, "profile set") {
+	if s := h.done("ca", "create", "code-g1", "--for", "codesign", "--recovery-file", words, "--yes"); strings.Contains(s.out, "profile set") {
 		t.Errorf("%s", s.out)
 	}
-	h.done("ca", "rollover", "issuing-g1", "--recovery-file", words)
-	h.done("ca", "rollover", "web-g1", "--recovery-file", words)
+	h.done("ca", "rollover", "issuing-g1", "--recovery-file", words, "--yes")
+	h.done("ca", "rollover", "web-g1", "--recovery-file", words, "--yes")
 	ends := map[string]bool{}
 	for _, name := range []string{"issuing-g1", "issuing-g2", "web-g1", "web-g2", "code-g1"} {
 		var one ca.Authority
@@ -122,7 +122,7 @@ func TestWhatARootLacksIsNamed(t *testing.T) {
 		h.write("root.cnf", "[req]\ndistinguished_name=d\n[d]\n[x]\n"+extension+"\n")
 		h.tool("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-batch", "-keyout", "er.key", "-out", "er.pem",
 			"-subj", "/O=Elsewhere/CN=ER", "-days", "3000", "-config", "root.cnf", "-extensions", "x")
-		s := h.refused("E2602", "ca", "import-cert", "er-g1", h.file("er.pem"), "--key", h.file("er.key"), "--none-revoked", "--recovery-file", h.file("words"))
+		s := h.refused("E2602", "ca", "import-cert", "er-g1", h.file("er.pem"), "--key", h.file("er.key"), "--none-revoked", "--recovery-file", h.file("words"), "--yes")
 		if !strings.Contains(s.err, want) || strings.Contains(s.err, "--resign") || !strings.Contains(s.err, "openssl req -x509") {
 			t.Errorf("%s:\n%s", extension, s.err)
 		}
@@ -135,15 +135,15 @@ func TestARequestIsNotCalledLikeAStranger(t *testing.T) {
 	h := newHand(t)
 	h.serve()
 	root := h.newElsewhere("lab-root")
-	h.write("g2.csr", h.done("ca", "export-csr", "web-g1", "--subject", "O=Web Trust,CN=Web").out)
-	if s := h.done("ca", "export-csr", "web-g1"); !strings.Contains(s.err, "O=lab.example") || !strings.Contains(s.err, "--subject") {
+	h.write("g2.csr", h.done("ca", "export-csr", "web-g1", "--subject", "O=Web Trust,CN=Web", "--yes").out)
+	if s := h.done("ca", "export-csr", "web-g1", "--yes"); !strings.Contains(s.err, "O=lab.example") || !strings.Contains(s.err, "--subject") {
 		t.Errorf("%s", s.err)
 	}
-	h.done("ca", "import-cert", "web-g1", root.signs("g2.csr", "g2.pem", "2000", "11", asAuthority), "--chain", h.file("lab-root.pem"), "--above", "lab-root")
-	if s := h.done("ca", "export-csr", "other-g1"); !strings.Contains(s.err, "O=lab.example") || strings.Contains(s.err, "Elsewhere") {
+	h.done("ca", "import-cert", "web-g1", root.signs("g2.csr", "g2.pem", "2000", "11", asAuthority), "--chain", h.file("lab-root.pem"), "--above", "lab-root", "--yes")
+	if s := h.done("ca", "export-csr", "other-g1", "--yes"); !strings.Contains(s.err, "O=lab.example") || strings.Contains(s.err, "Elsewhere") {
 		t.Errorf("%s", s.err)
 	}
-	if s := h.done("ca", "export-csr", "web-g1"); !strings.Contains(s.err, "O=Web Trust") {
+	if s := h.done("ca", "export-csr", "web-g1", "--yes"); !strings.Contains(s.err, "O=Web Trust") {
 		t.Errorf("%s", s.err)
 	}
 }

@@ -47,11 +47,11 @@ func TestPF01_FrontAndSignerAreOfOneMind(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	words := h.file("words")
-	h.done("ca", "create", "users-g1", "--for", "client,email", "--names", "dns:lab.example", "--names", "!dns:secret.lab.example", "--names", "email:@lab.example", "--recovery-file", words)
-	h.done("profile", "set", "client", "--lines", "users")
-	h.done("profile", "set", "device", "--set", "names.granted=true", "--set", "strict=true")
-	h.done("policy", "grant", "uid:1", "--profile", "device", "--dns", "*.lab.example")
-	h.done("policy", "grant", fmt.Sprintf("uid:%d", os.Getuid()), "--profile", "device", "--dns", "*.lab.example")
+	h.done("ca", "create", "users-g1", "--for", "client,email", "--names", "dns:lab.example", "--names", "!dns:secret.lab.example", "--names", "email:@lab.example", "--recovery-file", words, "--yes")
+	h.done("profile", "set", "client", "--lines", "users", "--yes")
+	h.done("profile", "set", "device", "--set", "names.granted=true", "--set", "strict=true", "--yes")
+	h.done("policy", "grant", "uid:1", "--profile", "device", "--dns", "*.lab.example", "--yes")
+	h.done("policy", "grant", fmt.Sprintf("uid:%d", os.Getuid()), "--profile", "device", "--dns", "*.lab.example", "--yes")
 	all := generatedRequests(t, verdicts)
 	var profiles []ca.Profile
 	err := h.fronted(func(k *client.Client) (err error) {
@@ -240,7 +240,7 @@ func TestAPlanComesTrue(t *testing.T) {
 		if plan.Checked != len(orders) || plan.Refused < 10 || plan.Refused > plan.Checked-10 {
 			t.Errorf("checked %d of %d, refused %d", plan.Checked, len(orders), plan.Refused)
 		}
-		h.done("profile", "set", "server", "--file", h.write("server.toml", document))
+		h.done("profile", "set", "server", "--file", h.write("server.toml", document), "--yes")
 		var leaves bytes.Buffer
 		for name, o := range orders {
 			issued, err := k.Issue(ctx, o)

@@ -82,7 +82,7 @@ func certificatesOf(t *testing.T, set string, keys []subjectKey, most int) []byt
 	}
 	for _, p := range profiles {
 		if p.Names.Granted {
-			args := []string{"policy", "grant", fmt.Sprintf("uid:%d", os.Getuid()), "--profile", p.Name}
+			args := []string{"policy", "grant", fmt.Sprintf("uid:%d", os.Getuid()), "--profile", p.Name, "--yes"}
 			for flag, patterns := range map[string][]string{"--dns": p.Names.DNS, "--ip": p.Names.IP, "--email": p.Names.Email, "--uri": p.Names.URI} {
 				if len(patterns) > 0 {
 					args = append(args, flag, strings.Join(patterns, ","))
