@@ -5,6 +5,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 
@@ -40,7 +41,7 @@ func ShippedSet(set string, names []string) ([]Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts, ok := sets[set]
+	templates, ok := sets[set]
 	if !ok {
 		return nil, ca.Invalid(ca.E1101, "there is no set of profiles "+ca.Show(set), "use one of "+list(Sets()))
 	}
@@ -52,10 +53,15 @@ func ShippedSet(set string, names []string) ([]Document, error) {
 	}
 	lists := map[string][]string{"dns": dns, "ip": ip, "near": near, "email": email, "cluster": append(slices.Clone(dns), clusterNames[:]...), "local": append(slices.Clone(dns), "localhost")}
 	var out []Document
-	for _, t := range texts {
-		if text, ok := t.render(lists); ok {
-			out = append(out, Document{t.name, text})
+	for _, t := range templates {
+		if len(t.needs) > 0 && !slices.ContainsFunc(t.needs, func(key string) bool { return len(lists[key]) > 0 }) {
+			continue
 		}
+		text, err := profiles.ReadFile("profiles/" + t.file + ".toml")
+		if err != nil {
+			return nil, fmt.Errorf("read a shipped profile: %w", err)
+		}
+		out = append(out, Document{path.Base(t.file), render(string(text), lists)})
 	}
 	return out, nil
 }
@@ -63,32 +69,20 @@ func ShippedSet(set string, names []string) ([]Document, error) {
 // ShippedUse are the extended key usages that the profiles of a set need, in the order
 // in which an authority that issues under them has them; nil for a set that is not there.
 func ShippedUse(set string) []string {
-	texts, ok := sets[set]
+	templates, ok := sets[set]
 	if !ok {
 		return nil
 	}
 	return slices.DeleteFunc([]string{"server", "client", "email", "codesign"}, func(use string) bool {
-		return !slices.ContainsFunc(texts, func(t template) bool { return slices.Contains(t.use, use) })
+		return !slices.ContainsFunc(templates, func(t template) bool { return slices.Contains(t.use, use) })
 	})
 }
 
-// A template is the text of a profile in which {key} stands for a list of patterns. A
-// line whose list is empty is left out.
-type template struct {
-	name string
-	use  []string
-	// needs are lists of which one must not be empty; none needs nothing.
-	needs []string
-	text  string
-}
-
-// render fills in the lists; ok is false if it has nothing to say names of.
-func (t template) render(lists map[string][]string) (text string, ok bool) {
-	if len(t.needs) > 0 && !slices.ContainsFunc(t.needs, func(key string) bool { return len(lists[key]) > 0 }) {
-		return "", false
-	}
+// render fills the lists in. The licence of the text's file is no part of it.
+func render(text string, lists map[string][]string) string {
+	_, text, _ = strings.Cut(text, "\n")
 	var b strings.Builder
-	for line := range strings.Lines(t.text) {
+	for line := range strings.Lines(text) {
 		before, key, marked := strings.Cut(line, "{")
 		key, after, _ := strings.Cut(key, "}")
 		switch {
@@ -103,7 +97,7 @@ func (t template) render(lists map[string][]string) (text string, ok bool) {
 			b.WriteString(before + `["` + strings.Join(lists[key], `", "`) + `"]` + after)
 		}
 	}
-	return b.String(), true
+	return b.String()
 }
 
 // sortNames tells the types of patterns apart, each once. Mail is taken for the

@@ -5,6 +5,7 @@ package policy_test
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -177,5 +178,32 @@ func TestThePageOfProfilesIsTrue(t *testing.T) {
 	}
 	if len(blocks) < 6 {
 		t.Errorf("only %d documents were found", len(blocks))
+	}
+}
+
+// No text lies about that nobody is given.
+func TestEachShippedTextIsInASet(t *testing.T) {
+	given := ""
+	for _, set := range policy.Sets() {
+		documents, err := policy.ShippedSet(set, []string{"lab.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range documents {
+			given += d.Document
+		}
+	}
+	files, err := filepath.Glob("profiles/*/*.toml")
+	if err != nil || len(files) < 20 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if about, _, _ := strings.Cut(string(text), "\nschema = "); !strings.Contains(given, strings.TrimPrefix(about, "# SPDX-License-Identifier: Apache-2.0\n")) {
+			t.Errorf("%s is in no set", file)
+		}
 	}
 }
