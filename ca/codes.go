@@ -78,6 +78,7 @@ const (
 	E3003 Code = "E3003"
 	E3004 Code = "E3004"
 	E3005 Code = "E3005"
+	E3006 Code = "E3006"
 	E3101 Code = "E3101"
 	E3102 Code = "E3102"
 	E9000 Code = "E9000"

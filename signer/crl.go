@@ -80,7 +80,7 @@ func (c *counted) Write(p []byte) (int, error) {
 // reading of the clock: the complete one, and what of ca.Authority.ListScopes the wish
 // wants. Every step answered before the call is on them; what ended before the list of
 // its scope before this one is left out (RFC 5280 §3.3). The key must be open. One set
-// is made at a time.
+// is made at a time, and E3006 refuses what is asked for too often.
 func (s *Signer) MakeLists(session int64, q ca.ListWish) (Lists, error) {
 	s.flights.RLock()
 	defer s.flights.RUnlock()
@@ -88,7 +88,17 @@ func (s *Signer) MakeLists(session int64, q ca.ListWish) (Lists, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.makeLists(a, days, q.Part)
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	m, err := s.moment(a, days)
+	if err != nil {
+		return nil, err
+	}
+	scopes := m.wanted(q.Part)
+	if err := paced(s.listPaces, a, m.lack(q.Part), len(scopes), m.now); err != nil {
+		return nil, err
+	}
+	return s.make(m, scopes)
 }
 
 // PlanList says what the complete list would be that MakeLists would make now, and makes
@@ -134,22 +144,27 @@ func (s *Signer) listed(session int64, q ca.ListWish) (*authority, int, error) {
 	return a, q.Days, nil
 }
 
-// makeLists makes lists: to-be-signed bytes in files, checked; their leaves, in one group;
-// then the signatures (security rule IS-01).
-func (s *Signer) makeLists(a *authority, days int, part ca.ListPart) (all Lists, err error) {
+// makeLists makes all lists of an authority, as at a ceremony.
+func (s *Signer) makeLists(a *authority, days int) (Lists, error) {
 	s.listing.Lock()
 	defer s.listing.Unlock()
 	m, err := s.moment(a, days)
 	if err != nil {
 		return nil, err
 	}
+	return s.make(m, m.wanted(ca.AllLists))
+}
+
+// make makes lists of a moment: to-be-signed bytes in files, checked; their leaves, in one
+// group; then the signatures (security rule IS-01). The caller holds listing.
+func (s *Signer) make(m *moment, scopes []ca.ListScope) (all Lists, err error) {
 	s.spend()
 	defer func() {
 		if err != nil {
 			all, err = nil, errors.Join(err, all.Close())
 		}
 	}()
-	for _, scope := range m.wanted(part) {
+	for _, scope := range scopes {
 		c, err := s.spool(m, scope)
 		if c != nil {
 			all = append(all, c)
@@ -158,11 +173,11 @@ func (s *Signer) makeLists(a *authority, days int, part ca.ListPart) (all Lists,
 			return all, err
 		}
 	}
-	if err := s.promise(a, all); err != nil {
+	if err := s.promise(m.of, all); err != nil {
 		return all, err
 	}
 	for _, c := range all {
-		if err := c.sign(a); err != nil {
+		if err := c.sign(m.of); err != nil {
 			return all, err
 		}
 	}
@@ -296,7 +311,7 @@ func (a *appending) Write(p []byte) (int, error) {
 // wholeLists makes all lists of an authority and gives all of them, by their names: those
 // of a founding are empty, and a root's are short.
 func (s *Signer) wholeLists(a *authority, days int) (complete ca.List, ders map[string][]byte, err error) {
-	all, err := s.makeLists(a, days, ca.AllLists)
+	all, err := s.makeLists(a, days)
 	if err != nil {
 		return complete, nil, err
 	}

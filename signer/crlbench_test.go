@@ -42,6 +42,7 @@ func lists(b *testing.B, n int, part ca.ListPart) {
 	b.ReportAllocs()
 	for b.Loop() {
 		c.Touch("issuing-g2")
+		c.Rest()
 		all, err := c.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g2", Part: part})
 		if err != nil {
 			b.Fatal(err)
@@ -83,6 +84,7 @@ func BenchmarkRevoke(b *testing.B) {
 						case <-stop:
 							return
 						default:
+							s.Rest()
 							s.set(h, ca.ListWish{Authority: "issuing-g1"})
 						}
 					}

@@ -95,6 +95,15 @@ func (m *moment) wanted(part ca.ListPart) (scopes []ca.ListScope) {
 	return scopes
 }
 
+// lack tells whether a step was taken since the newest list of a part was made.
+func (m *moment) lack(part ca.ListPart) bool {
+	scope := ca.CompleteList
+	if part == ca.NewsLists {
+		scope = ca.DeltaList
+	}
+	return since(m.steps, m.last(scope).Leaves)
+}
+
 // changed are the shards in which a step was taken since they were made, and those that
 // were never made.
 func (m *moment) changed() []bool {

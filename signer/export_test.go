@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"chancery/ca"
 	"chancery/signer/journal"
@@ -290,4 +291,19 @@ func (s *Signer) Touch(authority string) {
 	defer s.revoking.Unlock()
 	one := step{serial: [20]byte{1: 0x41, 2: 1}, at: 1_700_000_000, ends: 1 << 40, leaf: s.journal.Size(), number: 1, reason: uint8(ca.Superseded)}
 	s.revokedOf(s.rules.Load().authorities[authority].Key).put(one)
+}
+
+// A Pace is a pace.
+type Pace = pace
+
+// Paced is paced of a key.
+func Paced(all map[ca.Digest]*Pace, key ca.Digest, news bool, n int, now time.Time) error {
+	return paced(all, &authority{Authority: ca.Authority{Key: key}}, news, n, now)
+}
+
+// Rest forgets what was made of lists.
+func (s *Signer) Rest() {
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	clear(s.listPaces)
 }

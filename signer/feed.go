@@ -36,6 +36,25 @@ type fed struct {
 	signed ca.Digest
 }
 
+// A fedKind is one of the two feeds of a key.
+type fedKind struct {
+	key   ca.Digest
+	delta bool
+}
+
+// feedPaced counts a feed that is about to be made. The caller holds feeding.
+func (s *Signer) feedPaced(a *authority, delta bool, now time.Time) error {
+	s.revoking.Lock()
+	steps, leaves := s.revokedOf(a.Key).steps(), s.journal.Size()
+	s.revoking.Unlock()
+	kind := fedKind{a.Key, delta}
+	err := paced(s.feedPaces, a, since(steps, s.feedLeaves[kind]), 1, now)
+	if err == nil {
+		s.feedLeaves[kind] = leaves
+	}
+	return err
+}
+
 // A flight is a batch under way.
 type flight struct{ began time.Time }
 
@@ -139,7 +158,8 @@ func (s *Signer) feedable(session int64, name string) (*authority, error) {
 // the authority's OCSP responder, or its own if that answers OCSP. base is the file of the complete feed that a delta stands
 // on, empty for a complete one. The signer does not know what else is live, and believes the
 // filter nothing: it asks it about each revocation that was answered before the call. What
-// is refused is E3005; a Conflict if only something was revoked meanwhile.
+// is refused is E3005, a Conflict if only something was revoked meanwhile; E3006 refuses what
+// is asked for too often.
 func (s *Signer) SignFeed(session int64, authority string, body, base []byte) (about ca.Feed, file []byte, err error) {
 	s.flights.RLock()
 	defer s.flights.RUnlock()
@@ -162,6 +182,9 @@ func (s *Signer) SignFeed(session int64, authority string, body, base []byte) (a
 	now = now.UTC().Truncate(time.Second)
 	by, err := s.speaker(s.rules.Load(), a, now)
 	if err != nil {
+		return about, nil, err
+	}
+	if err := s.feedPaced(a, len(base) > 0, now); err != nil {
 		return about, nil, err
 	}
 	f, err := s.fitting(a, by, now, body, base)

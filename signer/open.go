@@ -56,6 +56,7 @@ func (s *Signer) openOn(disk journal.FS) error {
 	s.recent, s.claimed, s.refusals = newRecent(s.remembers()), map[string]ca.RequestID{}, map[refusal]int{}
 	s.revoked, s.lists, s.abandoned = map[ca.Digest]*revoked{}, map[string]ca.ListBody{}, map[int64]bool{}
 	s.made, s.feeds, s.airborne = map[string]bool{}, map[ca.Digest]fed{}, map[*flight]struct{}{}
+	s.listPaces, s.feedPaces, s.feedLeaves = map[ca.Digest]*pace{}, map[ca.Digest]*pace{}, map[fedKind]int64{}
 	s.compromised = map[ca.Digest]bool{}
 	s.tokens, s.responders = tokens{}, map[string]*responder{}
 	s.boot, s.clock = newBoot(), newClock(s.Now, s.Since)

@@ -78,9 +78,11 @@ type Signer struct {
 	// strays are Open's: no call that goes on leaves one.
 	strays map[int64]stray
 
-	// listing is held while lists are made, and taken before revoking: it guards lists.
-	listing sync.Mutex
-	lists   map[string]ca.ListBody // the newest of each name
+	// listing is held while lists are made, and taken before revoking: it guards lists, the
+	// newest of each name, and how often they were made.
+	listing   sync.Mutex
+	lists     map[string]ca.ListBody
+	listPaces map[ca.Digest]*pace // by key
 
 	// revoking is held while steps are taken, and for the look that a list begins with: it
 	// guards what is revoked, so that no list is older than a step that was answered.
@@ -97,9 +99,12 @@ type Signer struct {
 	ceremonies sync.Mutex
 	made       map[string]bool
 
-	// feeding is held while a feed is signed: it guards feeds, the newest of each key.
-	feeding sync.Mutex
-	feeds   map[ca.Digest]fed
+	// feeding is held while a feed is signed: it guards feeds, the newest of each key, how often
+	// they were made, and how long the log was then, the newest delta's apart.
+	feeding    sync.Mutex
+	feeds      map[ca.Digest]fed
+	feedPaces  map[ca.Digest]*pace
+	feedLeaves map[fedKind]int64
 
 	// said are intents that OCSP was asked about.
 	said intents

@@ -168,11 +168,12 @@ func (f *Feeder) Newest(authority string) (ca.Feed, bool) {
 }
 
 // later notes a feed that could not be made, to be tried again. A closed session, a locked
-// key, a responder that a ceremony makes, and an unfinished start are no faults.
+// key, a responder that a ceremony makes, an unfinished start, and many feeds before are no
+// faults.
 func (f *Feeder) later(a ca.Authority, err error) {
 	f.mark(a.Name)
 	var why *ca.Problem
-	if errors.As(err, &why) && (why.Code == ca.E1402 || why.Code == ca.E3001 || why.Code == ca.E2301) {
+	if errors.As(err, &why) && (why.Code == ca.E1402 || why.Code == ca.E3001 || why.Code == ca.E3006 || why.Code == ca.E2301) {
 		f.o.Log.Debug("a compact feed waits", "authority", a.Name, "error", err)
 		return
 	}

@@ -199,6 +199,9 @@ func (p *Publisher) later(authority string, err error) time.Duration {
 	switch {
 	case errors.As(err, &why) && why.Code == ca.E1402:
 		return soon
+	case errors.As(err, &why) && why.Code == ca.E3006:
+		p.o.Log.Info("a revocation list waits, since many were made", "authority", authority)
+		return tryAgain
 	case errors.As(err, &why) && why.Code == ca.E3001:
 		p.o.Log.Info("a revocation list waits for its key to be unlocked", "authority", authority)
 		return tryAgain
