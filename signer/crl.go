@@ -81,24 +81,103 @@ func (c *counted) Write(p []byte) (int, error) {
 // wants. Every step answered before the call is on them; what ended before the list of
 // its scope before this one is left out (RFC 5280 §3.3). The key must be open. One set
 // is made at a time, and E3006 refuses what is asked for too often.
-func (s *Signer) MakeLists(session int64, q ca.ListWish) (Lists, error) {
+//
+// A set of a million entries takes seconds. Nobody waits for it: it is looked at what is
+// revoked, then the lists are written, and only for their leaves and for each signature
+// are those kept waiting who must not overlap anything, such as hello. What is revoked
+// meanwhile is on the next lists. If the authority was changed meanwhile, or another list
+// of it made, this one is refused (E2301), and is to be asked for again.
+func (s *Signer) MakeLists(session int64, q ca.ListWish) (all Lists, err error) {
+	s.making.Lock()
+	defer s.making.Unlock()
+	m, scopes, err := s.look(session, q)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			all, err = nil, errors.Join(err, all.Close())
+		}
+	}()
+	if all, err = s.spoolAll(m, scopes); err != nil {
+		return all, err
+	}
+	if err := s.promiseLate(m, all); err != nil {
+		return all, err
+	}
+	for _, c := range all {
+		if err := s.signLate(m.of.Name, c); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// look is the first step of a set: what is revoked, at one moment, and which lists that makes.
+func (s *Signer) look(session int64, q ca.ListWish) (*moment, []ca.ListScope, error) {
 	s.flights.RLock()
 	defer s.flights.RUnlock()
 	a, days, err := s.listed(session, q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.listing.Lock()
 	defer s.listing.Unlock()
 	m, err := s.moment(a, days)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	scopes := m.wanted(q.Part)
-	if err := paced(s.listPaces, a, m.lack(q.Part), len(scopes), m.now); err != nil {
+	return m, scopes, paced(s.listPaces, a, m.lack(q.Part), len(scopes), m.now)
+}
+
+// promiseLate is promise for lists that were written while others went on. What they were
+// made of must still hold: else there would be two lists of one number, or one that names
+// addresses which its authority has no more. What is revoked only grows.
+func (s *Signer) promiseLate(m *moment, all Lists) error {
+	s.flights.RLock()
+	defer s.flights.RUnlock()
+	a, err := s.lister(m.of.Name)
+	if err != nil {
+		return err
+	}
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	for _, c := range all {
+		if a.Version != m.of.Version || s.lists[c.Name()].Number >= c.Number {
+			return ca.Busy(ca.E2301, a.Name+" was changed while its list was made", "ask again")
+		}
+	}
+	return s.promise(a, all)
+}
+
+// signLate signs a list that is on the log, if its key is still open: once it is locked,
+// nothing is signed any more. Then the list was made and lost.
+func (s *Signer) signLate(name string, c *CRL) error {
+	hash, message, err := c.message()
+	if err != nil {
+		return err
+	}
+	s.flights.RLock()
+	defer s.flights.RUnlock()
+	a, err := s.lister(name)
+	if err != nil {
+		return err
+	}
+	c.signature, err = a.signHashed(hash, message)
+	return err
+}
+
+// lister is an authority that signs lists now. The caller holds flights.
+func (s *Signer) lister(name string) (*authority, error) {
+	if err := s.failure(); err != nil {
 		return nil, err
 	}
-	return s.make(m, scopes)
+	a := s.rules.Load().authorities[name]
+	if a.key == nil {
+		return nil, a.locked()
+	}
+	return a, nil
 }
 
 // PlanList says what the complete list would be that MakeLists would make now, and makes
@@ -144,34 +223,23 @@ func (s *Signer) listed(session int64, q ca.ListWish) (*authority, int, error) {
 	return a, q.Days, nil
 }
 
-// makeLists makes all lists of an authority, as at a ceremony.
-func (s *Signer) makeLists(a *authority, days int) (Lists, error) {
+// makeLists makes all lists for a ceremony, whose key is open only meanwhile and whose lists
+// are short: to-be-signed bytes in files, checked; their leaves, in one group; then the
+// signatures (security rule IS-01). The caller holds flights.
+func (s *Signer) makeLists(a *authority, days int) (all Lists, err error) {
 	s.listing.Lock()
 	defer s.listing.Unlock()
 	m, err := s.moment(a, days)
 	if err != nil {
 		return nil, err
 	}
-	return s.make(m, m.wanted(ca.AllLists))
-}
-
-// make makes lists of a moment: to-be-signed bytes in files, checked; their leaves, in one
-// group; then the signatures (security rule IS-01). The caller holds listing.
-func (s *Signer) make(m *moment, scopes []ca.ListScope) (all Lists, err error) {
-	s.spend()
 	defer func() {
 		if err != nil {
 			all, err = nil, errors.Join(err, all.Close())
 		}
 	}()
-	for _, scope := range scopes {
-		c, err := s.spool(m, scope)
-		if c != nil {
-			all = append(all, c)
-		}
-		if err != nil {
-			return all, err
-		}
+	if all, err = s.spoolAll(m, m.wanted(ca.AllLists)); err != nil {
+		return all, err
 	}
 	if err := s.promise(m.of, all); err != nil {
 		return all, err
@@ -184,13 +252,28 @@ func (s *Signer) make(m *moment, scopes []ca.ListScope) (all Lists, err error) {
 	return all, nil
 }
 
+// spoolAll writes lists of a moment. Those that come with an error are to be closed.
+func (s *Signer) spoolAll(m *moment, scopes []ca.ListScope) (all Lists, err error) {
+	s.spend()
+	for _, scope := range scopes {
+		c, err := s.spool(m, scope)
+		if c != nil {
+			all = append(all, c)
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
 // unlistable refuses a list that cannot be made, before its leaf: nothing was promised,
 // and whoever ended the process for it would do so at every try.
 func unlistable(name string, why error) error {
 	return ca.Refused(ca.E3004, "no list of "+name+" can be made", "chancery ca show "+name+": replace it, or bring a certificate with cRLSign by chancery ca import-cert").Because(why.Error())
 }
 
-// promise puts the leaves of lists on the log.
+// promise puts the leaves of lists on the log. The caller holds listing.
 func (s *Signer) promise(a *authority, all Lists) error {
 	entries := make([]journal.Entry, 0, len(all))
 	for _, c := range all {

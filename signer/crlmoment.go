@@ -27,7 +27,7 @@ type moment struct {
 	number int64
 	leaves int64
 	steps  iter.Seq[step]
-	// before are the newest lists of the authority, by name. bases are those of this
+	// before are the newest lists of the authority at that moment, by name. bases are those of this
 	// moment's complete list, if one is made, or else of the newest.
 	before map[string]ca.ListBody
 	bases  []ca.ListBase
@@ -52,7 +52,11 @@ func (s *Signer) moment(a *authority, days int) (*moment, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &moment{of: a, now: now.UTC().Truncate(time.Second), before: s.lists}
+	m := &moment{of: a, now: now.UTC().Truncate(time.Second), before: map[string]ca.ListBody{}}
+	for _, scope := range a.ListScopes() {
+		name := ca.ListName(a.Name, scope)
+		m.before[name] = s.lists[name]
+	}
 	m.number = max(m.now.UnixMilli(), a.aboveEarlier())
 	for _, scope := range a.ListScopes() {
 		m.number = max(m.number, m.last(scope).Number+1)

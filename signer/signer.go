@@ -78,8 +78,11 @@ type Signer struct {
 	// strays are Open's: no call that goes on leaves one.
 	strays map[int64]stray
 
-	// listing is held while lists are made, and taken before revoking: it guards lists, the
-	// newest of each name, and how often they were made.
+	// making is held while MakeLists makes a set, before flights; ceremonies never take it.
+	making sync.Mutex
+	// listing is held while what lists there are is looked at or changed, and by a ceremony
+	// while it makes some. It is taken after flights and before revoking: it guards lists,
+	// the newest of each name, and how often they were made.
 	listing   sync.Mutex
 	lists     map[string]ca.ListBody
 	listPaces map[ca.Digest]*pace // by key

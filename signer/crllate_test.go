@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer_test
+
+import (
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"chancery/audit"
+	"chancery/ca"
+	"chancery/signer"
+	"chancery/signer/journal"
+)
+
+// A stuckDisk keeps whoever begins to write a list until it is let go.
+type stuckDisk struct {
+	journal.FS
+	begun, goOn chan struct{}
+	stuck       atomic.Bool
+}
+
+func (d *stuckDisk) OpenFile(name string, mode journal.Mode) (journal.File, error) {
+	if mode == journal.Create && name == "state/list-issuing-g1.tbs" && d.stuck.CompareAndSwap(true, false) {
+		close(d.begun)
+		<-d.goOn
+	}
+	return d.FS.OpenFile(name, mode)
+}
+
+// listing begins to make lists of the issuing authority on a disk that holds them up, runs
+// what is to happen meanwhile, and gives what came of them.
+func listing(t *testing.T, meanwhile func(s *site, h ca.Session)) (s *site, all signer.Lists, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	disk, err := journal.OS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stuck := &stuckDisk{FS: disk, begun: make(chan struct{}), goOn: make(chan struct{})}
+	held := unopened(dir)
+	held.Place.Disk = stuck
+	if err := held.Open(); err != nil {
+		t.Fatal(err)
+	}
+	s = running(t, held)
+	if _, err := s.Found(founding(t), 7); err != nil {
+		t.Fatal(err)
+	}
+	h := s.hello(0)
+	stuck.stuck.Store(true)
+	made := make(chan struct{})
+	go func() {
+		defer close(made)
+		all, err = s.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g1"})
+	}()
+	<-stuck.begun
+	meanwhile(s, h)
+	close(stuck.goOn)
+	<-made
+	return s, all, err
+}
+
+// Nobody waits while a list is made: another front may say hello, certificates are issued
+// and revoked. What is revoked meanwhile is on the next list and not on this one, whose
+// leaf says so.
+func TestNobodyWaitsForAList(t *testing.T) {
+	var one, other ca.Answer
+	s, all, err := listing(t, func(s *site, h ca.Session) {
+		h = s.hello(0)
+		p := profiles(t, h)["server"]
+		csr := csrBy(t, "a.lab.example", p256...)
+		one, other = s.issued(h, wish(1, csr, p)), s.issued(h, wish(2, csr, p))
+		if a := s.revoke(h, one, 1, ca.Superseded); a.Problem != nil {
+			t.Error(a.Problem)
+		}
+		if l, err := s.PlanList(h.Number, ca.ListWish{Authority: "issuing-g1"}); err != nil || l.Entries != 1 {
+			t.Errorf("the plan meanwhile: %+v, %v", l, err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range all {
+		if l.Entries != 0 || l.Leaves > one.Index {
+			t.Errorf("%+v has what was revoked after its moment", l.ListBody)
+		}
+	}
+	number := all[0].Number
+	if err := all.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h := s.hello(0)
+	s.revoke(h, other, 1, ca.Superseded)
+	for _, l := range s.set(h, ca.ListWish{Authority: "issuing-g1", Part: ca.ChangedLists}) {
+		if l.Entries != 2 || l.Number <= number {
+			t.Errorf("%s has %d entries and number %d after %d", l.Name(), l.Entries, l.Number, number)
+		}
+	}
+	if s.Remembers() != "" {
+		t.Error(s.Remembers())
+	}
+}
+
+// What changed while a list was made is not signed over: a key that was locked signs no more,
+// and lists of an authority that was turned are asked for again. Then there is no leaf.
+func TestAListIsNotSignedOverWhatChanged(t *testing.T) {
+	for name, tt := range map[string]struct {
+		does func(s *site) error
+		code ca.Code
+	}{
+		"locked": {func(s *site) error { _, err := s.Lock(); return err }, ca.E3001},
+		"retiring": {func(s *site) error {
+			_, err := s.Turn(signer.Turn{Authority: "issuing-g1", To: ca.Retiring, Confirm: "issuing-g1"})
+			return err
+		}, ca.E2301},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := 0
+			s, _, err := listing(t, func(s *site, _ ca.Session) {
+				before = s.count(audit.CRL)
+				if err := tt.does(s); err != nil {
+					t.Error(err)
+				}
+			})
+			if !isCode(err, tt.code) || s.count(audit.CRL) != before {
+				t.Errorf("%v; %d leaves", err, s.count(audit.CRL)-before)
+			}
+			left, err := filepath.Glob(filepath.Join(s.Dir, "state", "list-*"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// BenchmarkHello opens sessions while all lists of a million entries in 100 shards are made.
+func BenchmarkHello(b *testing.B) {
+	c := ceremonial(b)
+	q := c.creation("issuing-g2", "root-g1", ca.Issuing)
+	q.Shards = 100
+	c.creates(q)
+	c.Grow("issuing-g2", 1_000_000)
+	var took []time.Duration
+	for b.Loop() {
+		h, made := c.hello(0), make(chan struct{})
+		go func() {
+			defer close(made)
+			c.set(h, ca.ListWish{Authority: "issuing-g2"})
+		}()
+		for going := true; going; {
+			select {
+			case <-made:
+				going = false
+			case <-time.After(50 * time.Millisecond): // by then it has looked
+				at := time.Now()
+				c.hello(0)
+				took = append(took, time.Since(at))
+			}
+		}
+	}
+	b.ReportMetric(float64(slices.Max(took).Microseconds()), "µs-longest")
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs-hello")
+}
