@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,8 +20,10 @@ type witness struct {
 	hand
 	key, at string
 	service *exec.Cmd
-	// good, held and lost are names of certificates, in directories that are called so.
+	// good, held and lost are names of certificates, in directories that are called so; the
+	// certificates of servers among bad are held and revoked too.
 	good, held, lost string
+	bad              []string
 	who              map[string]fronts.Holder
 }
 
@@ -28,7 +31,8 @@ type witness struct {
 // revokes another.
 func newWitness(t *testing.T, key string) witness {
 	t.Helper()
-	a := witness{hand: hand{t, filepath.Join(t.TempDir(), "data")}, key: key, at: freePort(t), good: "good.lab.example", held: "held.lab.example", lost: "lost.lab.example", who: map[string]fronts.Holder{}}
+	a := witness{hand: hand{t, filepath.Join(t.TempDir(), "data")}, key: key, at: freePort(t), good: "good.lab.example", held: "held.lab.example", lost: "lost.lab.example",
+		bad: []string{"held-server.lab.example", "lost-server.lab.example"}, who: map[string]fronts.Holder{}}
 	a.done("init", "--names", "lab.example", "--pki-url", "http://"+a.at, "--recovery-file", a.file("words"), "--root-key", key, "--key", key)
 	_, a.service = a.serving("CHANCERY_LISTEN_HTTP=" + a.at)
 	a.write("word", word+"\n")
@@ -39,9 +43,18 @@ func newWitness(t *testing.T, key string) witness {
 	for _, name := range []string{a.good, a.held, a.lost} {
 		a.who[name] = a.client(name, "client")
 	}
-	a.done("profile", "set", "client", "--set", "hold=true", "--yes")
-	a.done("revoke", a.held, "--reason", "certificateHold", "--confirm", a.held)
-	a.done("revoke", a.lost, "--reason", "keyCompromise", "--confirm", a.lost)
+	for _, name := range a.bad {
+		a.who[name] = a.client(name, "server")
+	}
+	for _, profile := range []string{"client", "server"} {
+		a.done("profile", "set", profile, "--set", "hold=true", "--yes")
+	}
+	for _, name := range []string{a.held, a.bad[0]} {
+		a.done("revoke", name, "--reason", "certificateHold", "--confirm", name)
+	}
+	for _, name := range []string{a.lost, a.bad[1]} {
+		a.done("revoke", name, "--reason", "keyCompromise", "--confirm", name)
+	}
 	a.write("issuing.pem", a.done("ca", "show", "issuing-g1", "-o", "pem").out)
 	a.write("root.pem", a.done("ca", "show", "root-g1", "-o", "pem").out)
 	a.write("bundle.pem", a.done("ca", "bundle").out)
@@ -87,17 +100,25 @@ func (a witness) openSSL() {
 	a.says(a.asks("openssl", "ocsp", "-url", "http://"+a.at+"/ocsp/root-g1", "-CAfile", "root.pem", "-issuer", "root.pem", "-cert", "issuing.pem"), "Response verify OK", "issuing.pem: good")
 }
 
-// gnuTLS asks about each by itself.
-func (a witness) gnuTLS() {
+// ocsptool asks about one certificate.
+func (a witness) ocsptool(certificate, issuer, want string) {
 	a.t.Helper()
-	ask := func(certificate, issuer string) string {
-		a.t.Helper()
-		return a.asks("ocsptool", "--ask=http://"+a.at+"/ocsp", "--load-cert", certificate, "--load-issuer", issuer, "--load-trust", issuer, "--nonce")
+	out := a.asks("ocsptool", "--ask=http://"+a.at+"/ocsp", "--load-cert", certificate, "--load-issuer", issuer, "--load-trust", issuer, "--nonce")
+	a.says(out, "Certificate Status: "+want, "Verifying OCSP Response: Success.")
+}
+
+// java has Java's PKIX say of each chain what it takes it for, one line each.
+func (a witness) java(names ...string) string {
+	a.t.Helper()
+	args := []string{"-XX:TieredStopAtLevel=1", "testdata/Standing.java"}
+	for _, name := range names {
+		args = append(args, a.file("root.pem"), a.file(name+"/fullchain.pem"))
 	}
-	for certificate, want := range map[string]string{a.good: "Certificate Status: good", a.held: "Certificate Status: revoked", a.lost: "Certificate Status: revoked"} {
-		a.says(ask(certificate+"/cert.pem", "issuing.pem"), want, "Verifying OCSP Response: Success.")
+	out, err := exec.CommandContext(a.t.Context(), "java", args...).CombinedOutput()
+	if err != nil {
+		a.t.Errorf("java: %v", err)
 	}
-	a.says(ask("issuing.pem", "root.pem"), "Certificate Status: good", "Verifying OCSP Response: Success.")
+	return string(out)
 }
 
 // R90: real clients and servers that ask OCSP accept who is good, and refuse who is
@@ -109,30 +130,34 @@ func TestR90_RealClientsAskOCSP(t *testing.T) {
 			t.Parallel()
 			a := newWitness(t, key)
 			a.openSSL()
-			a.gnuTLS()
-			gone := fronts.ProveOCSP(t, fronts.Files{Host: "nas.lab.example", Server: a.holder("nas.lab.example"), Bundle: a.file("bundle.pem"), Stores: []fronts.Store{{}},
-				Clients: []fronts.Holder{a.who[a.good]}, Refused: []fronts.Holder{a.who[a.held], a.who[a.lost]}})
-			java := []string{"-XX:TieredStopAtLevel=1", "testdata/Standing.java"}
-			for _, name := range []string{a.good, a.held, a.lost} {
-				java = append(java, a.file("root.pem"), a.file(name+"/fullchain.pem"))
+			for name, want := range map[string]string{a.good: "good", a.held: "revoked", a.lost: "revoked"} {
+				a.ocsptool(name+"/cert.pem", "issuing.pem", want)
 			}
-			out, err := exec.CommandContext(t.Context(), "java", java...).CombinedOutput()
-			lines := strings.Split(string(out), "\n")
-			if err != nil || len(lines) < 3 || lines[0] != "good" || !strings.HasPrefix(lines[1], "REVOKED at 0") || !strings.HasPrefix(lines[2], "REVOKED at 0") {
-				t.Errorf("java: %v\n%s", err, out)
+			a.ocsptool("issuing.pem", "root.pem", "good")
+			if out := a.java(a.good, a.held, a.lost); !regexp.MustCompile(`^good\nREVOKED at 0.*\nREVOKED at 0`).MatchString(out) {
+				t.Errorf("java says\n%s", out)
+			}
+			f := fronts.Files{Host: "nas.lab.example", Server: a.holder("nas.lab.example"), Bundle: a.file("bundle.pem"), Stores: []fronts.Store{{}},
+				Clients: []fronts.Holder{a.who[a.good]}, Refused: []fronts.Holder{a.who[a.held], a.who[a.lost]}}
+			nobody := fronts.ProveOCSP(t, f)
+			for _, name := range a.bad {
+				f.Host, f.Server = name, a.who[name]
+				fronts.ProveNotStapled(t, f)
 			}
 			if key == hierarchyKeys[0] {
-				a.fallen()
-			} else {
 				a.ends()
-				gone()
+				nobody()
+				a.serving("CHANCERY_LISTEN_HTTP=" + a.at)
+				a.done("crl", "publish", "--ca", "issuing-g1") // waits until front and signer have met
 			}
+			a.fallen()
+			nobody()
 		})
 	}
 }
 
-// fallen has the issuing authority revoked: the root's answer, which nginx had kept, says
-// so within five seconds (RV-02).
+// fallen has the issuing authority revoked: the root's answer, which was kept for nginx, says
+// so within five seconds (RV-02), to every client.
 func (a witness) fallen() {
 	a.t.Helper()
 	ask := func() string {
@@ -144,6 +169,10 @@ func (a witness) fallen() {
 		if time.Now().After(end) {
 			a.t.Fatal("after five seconds the revoked authority is good")
 		}
+	}
+	a.ocsptool("issuing.pem", "root.pem", "revoked")
+	if out := a.java(a.good); !strings.HasPrefix(out, "REVOKED at 1") {
+		a.t.Errorf("java says of the authority that was revoked\n%s", out)
 	}
 }
 

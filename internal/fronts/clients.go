@@ -102,6 +102,7 @@ const (
 	curlEmpty     = 52
 	curlSend      = 55
 	curlReceive   = 56
+	curlBadStatus = 91 // what was stapled, or that nothing was
 )
 
 func curl(ctx context.Context, c call, identity ...string) (string, error) {

@@ -3,11 +3,13 @@
 package fronts
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +61,50 @@ func ProveOCSP(t testing.TB, f Files) (gone func()) {
 			return b.asked(t.Context(), b.knocker(b.servers[i].port), false)
 		})
 	}
+}
+
+// ProveNotStapled runs the servers that staple what they were told about themselves, with a
+// certificate that is held or revoked: whoever does not look is let in, whoever demands a
+// stapled answer goes, for want of one at nginx, which staples only what is good, and for what
+// it says at Apache.
+func ProveNotStapled(t testing.TB, f Files) {
+	t.Helper()
+	f.CRLs, f.asks = "", true
+	b := prepare(t, f)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	b.each(t, func(d daemon) (err error) {
+		why, is := map[string]string{"nginx": "No OCSP response received", "apache": "SSL certificate revocation reason"}[d.name]
+		if !is {
+			return nil
+		}
+		port, err := b.daemon(ctx, t, d)
+		if err != nil {
+			return err
+		}
+		at := b.knocker(port)
+		at.holder = f.Clients[0]
+		if _, err := curlPEM(ctx, at); err != nil {
+			return err
+		}
+		log := process{log: filepath.Join(b.dir, d.name+".log")}
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			_, err = curl(ctx, at, "--cert", at.holder.Chain, "--key", at.holder.Key, "--cert-status")
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("curl ended with %d: ", curlBadStatus)) || !strings.Contains(err.Error(), why) {
+				return fmt.Errorf("whoever demands an answer gets %w", err)
+			}
+			if d.name != "nginx" || bytes.Contains(log.tail(), []byte(`certificate status "revoked" in the OCSP response`)) {
+				return nil
+			}
+			select { // nginx asks when the first client wants to know
+			case <-ctx.Done():
+				return errors.New("it was not told that it is revoked")
+			case <-tick.C:
+			}
+		}
+	})
 }
 
 // each does something with every server that can ask, at once, and tells what went wrong.
