@@ -193,12 +193,9 @@ func (h *Hook) told(paths []string, failed error) error {
 // once runs the program. It gets none of the service's variables: one of them may hold
 // the password of the database.
 func (h *Hook) once(ctx context.Context, paths []string) error {
-	info, err := os.Stat(h.Program)
-	if err != nil {
-		return fmt.Errorf("run the hook: %w", err)
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("run the hook: %s can be written by others than its owner, and is not run", h.Program)
+	// Each time: it may have been opened to others since.
+	if err := TrustedProgram(h.Program); err != nil {
+		return fmt.Errorf("the hook is not run: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, hookTime)
 	defer cancel()
@@ -210,7 +207,7 @@ func (h *Hook) once(ctx context.Context, paths []string) error {
 	// What it started ends with it.
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
-	err = c.Run()
+	err := c.Run()
 	text := strings.TrimSpace(said.String())
 	switch {
 	case err == nil:

@@ -107,6 +107,9 @@ func (t *Outlet) tell(err error) {
 
 // round copies what has changed. One file that cannot be copied keeps no other back.
 func (t *Outlet) round(ctx context.Context) error {
+	if err := TrustedDirectory(t.o.Directory); err != nil {
+		return err
+	}
 	offers, fault := t.offers(ctx)
 	if len(offers) > maxCopies {
 		return fmt.Errorf("more than %d files are to be copied", maxCopies)

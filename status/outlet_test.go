@@ -389,7 +389,7 @@ func TestR87_AHookThatHangsOrIsOpenToOthersHoldsNothingUp(t *testing.T) {
 	if err := os.Chmod(path, 0o777); err != nil { //nolint:gosec // that is what is tried
 		t.Fatal(err)
 	}
-	if err := h.once(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "can be written by others") {
+	if err := h.once(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "others can change it") {
 		t.Errorf("a program that everybody may write: %v", err)
 	}
 }

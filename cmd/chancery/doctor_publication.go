@@ -34,6 +34,9 @@ func lookAtPublication(ctx context.Context, p *patient) (found []finding) {
 		if err := p.layout.apart(dir); err != nil {
 			return append(found, illness("publish.directory", err))
 		}
+		if err := status.TrustedDirectory(dir); err != nil {
+			return append(found, illness("publish.directory", err))
+		}
 		found = append(found, p.copies(dir), p.hook(s))
 	}
 	for _, place := range append([]string{p.layout.lists(), s.Publish.Directory}, config.List(s.Publish.Web)...) {
@@ -86,6 +89,9 @@ func listNumber(dir, name string) (int64, error) {
 func (p *patient) hook(s config.Config) finding {
 	if s.Publish.Hook == "" {
 		return ok("no hook is told of what is published")
+	}
+	if err := status.TrustedProgram(s.Publish.Hook); err != nil {
+		return illness("publish.hook", err)
 	}
 	w, err := status.ReadWaiting(p.layout.hookState())
 	switch {

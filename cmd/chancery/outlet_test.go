@@ -50,6 +50,23 @@ func TestR87_ARevocationIsCopiedAndTheHookIsTold(t *testing.T) {
 		c.Env = append(c.Env, settings...)
 		return strings.Contains(h.runs(c).out, "nothing is wrong")
 	})
+	for path, setting := range map[string]string{hook: "hook", web: "directory"} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, info.Mode().Perm()|0o022); err != nil {
+			t.Fatal(err)
+		}
+		c := h.command(t.Context(), "doctor", "--only", "publication")
+		c.Env = append(c.Env, settings...)
+		if s := h.runs(c); s.code != exitFaults || !strings.Contains(s.out, path+" has mode") || !strings.Contains(s.out, "chmod go-w "+path) {
+			t.Errorf("a %s that others can write: exit %d\n%s", setting, s.code, s.out)
+		}
+		if err := os.Chmod(path, info.Mode().Perm()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	inside := h.command(t.Context(), "doctor", "--only", "publication")
 	inside.Env = append(inside.Env, "CHANCERY_PUBLISH_DIRECTORY="+filepath.Join(h.dir, "front"))
 	if s := h.runs(inside); s.code != exitFaults || !strings.Contains(s.out, "lie in one another") {
