@@ -180,7 +180,7 @@ func NewSubtree(t NameType, text string) (Subtree, *Problem) {
 func (s Subtree) check() error {
 	text := s.Value
 	if s.Type == DirectoryName {
-		text = FormatDN(s.Name)
+		text = s.Name.String()
 		if s.Value != "" {
 			return badSubtree(s.String(), "it is a directory name and another value at once")
 		}
@@ -227,7 +227,7 @@ func canonicalPrefix(text string) (value, fault string) {
 func (s Subtree) String() string {
 	switch {
 	case s.Type == DirectoryName:
-		return string(s.Type) + ":" + FormatDN(s.Name)
+		return string(s.Type) + ":" + s.Name.String()
 	case s.Type == Email && !strings.Contains(s.Value, "@") && !strings.HasPrefix(s.Value, "."):
 		return string(s.Type) + ":@" + s.Value
 	}

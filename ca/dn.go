@@ -3,6 +3,7 @@
 package ca
 
 import (
+	"encoding/asn1"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,29 +19,71 @@ const maxFieldValue = 255
 // (RFC 4514 §2.4), wherever they stand.
 const escaped = `,+"\<>;=`
 
-// FormatDN writes a name in the order of its encoding, widest field first, with
-// the short names and escapes of RFC 4514, such as C=DE,O=Lab\, Inc. ParseDN
+// String writes a name in the order of its encoding, widest field first, with the short
+// names and escapes of RFC 4514, such as C=DE,O=Lab\, Inc. It is not that text itself,
+// which is the other way round: a name is typed, kept and shown in one order here. ParseDN
 // reads it back; string types are not in it.
-func FormatDN(s Subject) string {
+func (s Subject) String() string {
 	var b strings.Builder
 	for i, a := range s {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(attributeName(a.OID))
-		b.WriteByte('=')
-		for j := 0; j < len(a.Value); j++ {
-			c := a.Value[j]
-			if strings.IndexByte(escaped, c) >= 0 || c == '#' && j == 0 || c == ' ' && (j == 0 || j == len(a.Value)-1) {
-				b.WriteByte('\\')
+		a.write(&b)
+	}
+	return b.String()
+}
+
+func (a Attribute) write(b *strings.Builder) {
+	b.WriteString(attributeName(a.OID))
+	b.WriteByte('=')
+	for j := 0; j < len(a.Value); j++ {
+		c := a.Value[j]
+		if strings.IndexByte(escaped, c) >= 0 || c == '#' && j == 0 || c == ' ' && (j == 0 || j == len(a.Value)-1) {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+}
+
+// EncodedName writes the name in a certificate, a list or a request, which is DER, as
+// String does: in its own order, where pkix.Name.String turns it round. Fields that stand
+// side by side are joined by "+", and a value that is no text is "#" and its DER in hex
+// (RFC 4514 §2.4). It is for display: what cannot be read at all is "".
+func EncodedName(der []byte) string {
+	var rdns []asn1.RawValue
+	if rest, err := asn1.Unmarshal(der, &rdns); err != nil || len(rest) > 0 {
+		return ""
+	}
+	var b strings.Builder
+	for i, set := range rdns {
+		for rest, first := set.Bytes, true; len(rest) > 0; first = false {
+			var field struct {
+				Type  asn1.ObjectIdentifier
+				Value asn1.RawValue
 			}
-			b.WriteByte(c)
+			var err error
+			if rest, err = asn1.Unmarshal(rest, &field); err != nil {
+				return ""
+			}
+			switch {
+			case !first:
+				b.WriteByte('+')
+			case i > 0:
+				b.WriteByte(',')
+			}
+			one := Attribute{OID: field.Type.String()}
+			if _, err := asn1.Unmarshal(field.Value.FullBytes, &one.Value); err != nil {
+				fmt.Fprintf(&b, "%s=#%x", attributeName(one.OID), field.Value.FullBytes)
+				continue
+			}
+			one.write(&b)
 		}
 	}
 	return b.String()
 }
 
-// ParseDN reads a distinguished name as FormatDN writes it: FIELD=VALUE, joined by
+// ParseDN reads a distinguished name as Subject.String writes it: FIELD=VALUE, joined by
 // commas, in the order of encoding; spaces about either side are no part of it. A
 // field is a short name such as CN, O, OU, C, ST, L, DC, in any case, or an object
 // identifier. Several fields joined by "+", and values in hex, are refused. The

@@ -77,21 +77,6 @@ func (s Subject) Get(oid string) string {
 	return ""
 }
 
-// String writes the subject for people, such as "CN=nas.lab.example, O=Lab", in
-// encoding order. It is for display only and never compared.
-func (s Subject) String() string {
-	var out []byte
-	for i, a := range s {
-		if i > 0 {
-			out = append(out, ", "...)
-		}
-		out = append(out, attributeName(a.OID)...)
-		out = append(out, '=')
-		out = append(out, a.Value...)
-	}
-	return string(out)
-}
-
 // attributeName is the short name of RFC 4514 §3, or the OID itself.
 func attributeName(oid string) string {
 	switch oid {

@@ -10,6 +10,8 @@ import (
 	"encoding/xml"
 	"fmt"
 	"strings"
+
+	"chancery/ca"
 )
 
 // AppleProfile writes roots as a configuration profile (.mobileconfig), the form in which
@@ -26,7 +28,7 @@ func AppleProfile(id string, roots [][]byte) ([]byte, error) {
 		}
 		name := c.Subject.CommonName
 		if name == "" {
-			name = c.Subject.String()
+			name = ca.EncodedName(c.RawSubject)
 		}
 		if title == "" {
 			title = name

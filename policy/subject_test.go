@@ -60,26 +60,26 @@ func TestR57_SubjectVerbs(t *testing.T) {
 		subject ca.Subject
 		want    string // the subject and the names, or the field at fault
 	}{
-		{"match", ca.SubjectRules{Country: "match", Organization: "match"}, asked, "C=DE, O=Lab | dns:nas.lab.example"},
-		{"match of several", ca.SubjectRules{Unit: "match"}, asked, "OU=A, OU=B | dns:nas.lab.example"},
+		{"match", ca.SubjectRules{Country: "match", Organization: "match"}, asked, "C=DE,O=Lab | dns:nas.lab.example"},
+		{"match of several", ca.SubjectRules{Unit: "match"}, asked, "OU=A,OU=B | dns:nas.lab.example"},
 		{"match of one that differs", ca.SubjectRules{Organization: "match"}, ca.Subject{field(ca.OIDOrganization, "lab")}, "subject.O"},
 		{"match of one of several", ca.SubjectRules{Unit: "match"}, asked[2:3], "subject.OU"},
 		{"match of what is not there", ca.SubjectRules{Organization: "match"}, nil, "subject.O"},
 		{"match of what the authority has not", ca.SubjectRules{CommonName: "match"}, asked, "subject.CN"},
-		{"the profile's order", ca.SubjectRules{CommonName: "optional", Unit: "optional", Country: "optional"}, asked, "C=DE, OU=A, OU=B, CN=nas.lab.example | dns:nas.lab.example"},
-		{"R57: the request's order, and what has no rule", ca.SubjectRules{Preserve: true, Country: "drop"}, asked, "CN=nas.lab.example, OU=A, OU=B, O=Lab | dns:nas.lab.example"},
-		{"the request's order, with what it lacks", ca.SubjectRules{Preserve: true, Locality: "fixed:Berlin", Unit: "drop", Country: "fixed:FR"}, asked, "L=Berlin, CN=nas.lab.example, O=Lab, C=FR | dns:nas.lab.example"},
+		{"the profile's order", ca.SubjectRules{CommonName: "optional", Unit: "optional", Country: "optional"}, asked, "C=DE,OU=A,OU=B,CN=nas.lab.example | dns:nas.lab.example"},
+		{"R57: the request's order, and what has no rule", ca.SubjectRules{Preserve: true, Country: "drop"}, asked, "CN=nas.lab.example,OU=A,OU=B,O=Lab | dns:nas.lab.example"},
+		{"the request's order, with what it lacks", ca.SubjectRules{Preserve: true, Locality: "fixed:Berlin", Unit: "drop", Country: "fixed:FR"}, asked, "L=Berlin,CN=nas.lab.example,O=Lab,C=FR | dns:nas.lab.example"},
 		{"R58: an address is dropped", ca.SubjectRules{CommonName: "optional"}, asked, "CN=nas.lab.example | dns:nas.lab.example"},
 		{"R58: an address is moved", ca.SubjectRules{CommonName: "optional", Email: "move"}, asked, "CN=nas.lab.example | dns:nas.lab.example email:hana@lab.example"},
-		{"R58: an address is copied", ca.SubjectRules{CommonName: "optional", Email: "copy"}, asked, "CN=nas.lab.example, emailAddress=hana@lab.example | dns:nas.lab.example email:hana@lab.example"},
-		{"R58: in the request's order", ca.SubjectRules{Preserve: true, Unit: "drop", Organization: "drop", Country: "drop", Email: "copy"}, asked, "CN=nas.lab.example, emailAddress=hana@lab.example | dns:nas.lab.example email:hana@lab.example"},
+		{"R58: an address is copied", ca.SubjectRules{CommonName: "optional", Email: "copy"}, asked, "CN=nas.lab.example,emailAddress=hana@lab.example | dns:nas.lab.example email:hana@lab.example"},
+		{"R58: in the request's order", ca.SubjectRules{Preserve: true, Unit: "drop", Organization: "drop", Country: "drop", Email: "copy"}, asked, "CN=nas.lab.example,emailAddress=hana@lab.example | dns:nas.lab.example email:hana@lab.example"},
 		{"R58: an address that is none", ca.SubjectRules{Email: "copy"}, ca.Subject{field(ca.OIDEmail, "hana")}, "subject.emailAddress"},
 		{"R58: an address that the profile does not allow", ca.SubjectRules{Email: "move"}, ca.Subject{field(ca.OIDEmail, "hana@other.example")}, "email[0]"},
 		{"R58: an address that would have been dropped", ca.SubjectRules{}, ca.Subject{field(ca.OIDEmail, "hana@other.example")}, " | dns:nas.lab.example"},
 		{"a person", ca.SubjectRules{GivenName: "supplied", Surname: "supplied", Title: "optional", SerialNumber: "optional", UserID: "optional"},
 			ca.Subject{field(ca.OIDUserID, "hana"), field(ca.OIDSerialNumber, "17-4"), field(ca.OIDSurname, "Horn"), field(ca.OIDGivenName, "Hana"), field(ca.OIDTitle, "Dr")},
-			"title=Dr, SN=Horn, GN=Hana, serialNumber=17-4, UID=hana | dns:nas.lab.example"},
-		{"domains", ca.SubjectRules{Domain: "supplied", CommonName: "drop"}, ca.Subject{field(ca.OIDDomain, "example"), field(ca.OIDDomain, "lab")}, "DC=example, DC=lab | dns:nas.lab.example"},
+			"title=Dr,SN=Horn,GN=Hana,serialNumber=17-4,UID=hana | dns:nas.lab.example"},
+		{"domains", ca.SubjectRules{Domain: "supplied", CommonName: "drop"}, ca.Subject{field(ca.OIDDomain, "example"), field(ca.OIDDomain, "lab")}, "DC=example,DC=lab | dns:nas.lab.example"},
 		{"a domain of two labels", ca.SubjectRules{Domain: "supplied"}, ca.Subject{field(ca.OIDDomain, "lab.example")}, "subject.DC"},
 		{"a unit twice", ca.SubjectRules{Unit: "optional"}, ca.Subject{field(ca.OIDUnit, "A"), field(ca.OIDUnit, "A")}, "subject.OU"},
 		{"a serial number that cannot be printed", ca.SubjectRules{SerialNumber: "optional"}, ca.Subject{field(ca.OIDSerialNumber, "a_b")}, "subject.serialNumber"},
@@ -144,7 +144,7 @@ func TestPF02_NoProfileLetsARequesterWriteAFreeSubject(t *testing.T) {
 			{OID: ca.OIDUserID, Value: "root"}, {OID: ca.OIDCommonName, Value: "NAS.LAB.example", Type: ca.UTF8String},
 		}
 	})
-	want := "C=DE, O=Lab, CN=nas.lab.example"
+	want := "C=DE,O=Lab,CN=nas.lab.example"
 	if got := d.Subject.String(); got != want {
 		t.Errorf("the subject is %s, want %s", got, want)
 	}

@@ -106,7 +106,7 @@ const maxCertificate = 64 << 10
 func link(x *x509.Certificate) policy.Link {
 	l := policy.Link{
 		Certificate: x.Raw, Subject: x.RawSubject, Issuer: x.RawIssuer, SPKI: x.RawSubjectPublicKeyInfo, Key: digest(x.RawSubjectPublicKeyInfo),
-		Title: ca.Show(x.Subject.String()), Signer: ca.Show(x.Issuer.String()), Called: calledBy(x.RawSubject),
+		Title: ca.Show(ca.EncodedName(x.RawSubject)), Signer: ca.Show(ca.EncodedName(x.RawIssuer)), Called: calledBy(x.RawSubject),
 		Serial: x.SerialNumber.Bytes(), SKI: x.SubjectKeyId, NotBefore: x.NotBefore.UTC(), NotAfter: x.NotAfter.UTC(),
 		AsCA:    x.BasicConstraintsValid && x.IsCA && (x.KeyUsage == 0 || x.KeyUsage&x509.KeyUsageCertSign != 0),
 		PathLen: -1, Lists: x.KeyUsage&x509.KeyUsageCRLSign != 0,

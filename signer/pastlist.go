@@ -88,7 +88,7 @@ func readPast(der []byte, a ca.Authority, now time.Time) (out pastList, err erro
 	}
 	switch again := "have the key's own list made: openssl ca -gencrl"; {
 	case !bytes.Equal(l.RawIssuer, x.RawSubject):
-		return out, untakeable("the list is of another issuer than "+a.Name+": "+ca.Show(l.Issuer.String()), again)
+		return out, untakeable("the list is of another issuer than "+a.Name+": "+ca.Show(ca.EncodedName(l.RawIssuer)), again)
 	case x.CheckSignature(l.SignatureAlgorithm, l.RawTBSRevocationList, l.Signature) != nil:
 		return out, untakeable("the key of "+a.Name+" did not sign the list", again)
 	case l.ThisUpdate.After(now.Add(pastAhead)):

@@ -86,7 +86,7 @@ func Find(all []Entry, root *x509.Certificate) (name string, ours bool) {
 // Fit refuses what nobody should trust as a root: it must be an authority's, signed by
 // itself, and not have ended.
 func Fit(c *x509.Certificate, now time.Time) error {
-	title := ca.Show(c.Subject.String())
+	title := ca.Show(ca.EncodedName(c.RawSubject))
 	switch {
 	case !c.IsCA || !c.BasicConstraintsValid:
 		return ca.Refused(ca.E3004, title+" is no authority's certificate, and cannot be trusted as a root", "name the file with the root: --ca FILE")

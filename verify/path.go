@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"chancery/ca"
 )
 
 // Bounds of the search. A stranger's file can hold many authorities of one name and
@@ -132,7 +134,7 @@ func (q Question) whyDead(path []*x509.Certificate) Finding {
 		return failure(checkChain, where(last, "give the certificate of the key that signed it"), "the signature of %s does not verify with the key of %s: it is damaged, or somebody else of that name signed it", Title(last), Title(issuer))
 	}
 	return failure(checkChain, where(last, "find it, and put it behind")+", or, if it is a root you trust, name it: --ca FILE",
-		"the authority that signed %s is missing: %s", Title(last), safe(last.Issuer.String()))
+		"the authority that signed %s is missing: %s", Title(last), safe(ca.EncodedName(last.RawIssuer)))
 }
 
 // where names the addresses at which the issuer's certificate can be had (RFC 5280

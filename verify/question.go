@@ -206,8 +206,8 @@ func Title(c *x509.Certificate) string {
 		return safe(c.EmailAddresses[0])
 	case len(c.IPAddresses) > 0:
 		return c.IPAddresses[0].String()
-	case c.Subject.String() != "":
-		return safe(c.Subject.String())
+	case ca.EncodedName(c.RawSubject) != "":
+		return safe(ca.EncodedName(c.RawSubject))
 	}
 	return fmt.Sprintf("the certificate %x", c.SerialNumber)
 }

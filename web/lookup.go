@@ -222,7 +222,7 @@ func subjectOf(der []byte) string {
 	if err != nil {
 		return ""
 	}
-	return c.Subject.String()
+	return ca.EncodedName(c.RawSubject)
 }
 
 // fingerprint reads a SHA-256: 64 hexadecimal digits, with colons and blanks or without. No

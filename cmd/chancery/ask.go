@@ -83,7 +83,7 @@ func (a *app) askSubjects(ctx context.Context, p *plan) (err error) {
 		if *to != "" {
 			return nil
 		}
-		*to, err = a.sound(ctx, by, prompt{text, ca.FormatDN(usual)}, func(typed string) error {
+		*to, err = a.sound(ctx, by, prompt{text, usual.String()}, func(typed string) error {
 			_, err := named(typed, nil)
 			return err
 		})

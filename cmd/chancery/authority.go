@@ -117,7 +117,7 @@ func (l layout) describe(a ca.Authority, locked bool) (shownAuthority, error) {
 	}
 	digest := sha256.Sum256(a.Certificate)
 	s := shownAuthority{
-		Authority: a, carriedBy: carriedIn(a, cert), SubjectName: cert.Subject.String(), Serial: hex.EncodeToString(cert.SerialNumber.Bytes()), Fingerprint: hex.EncodeToString(digest[:]),
+		Authority: a, carriedBy: carriedIn(a, cert), SubjectName: ca.EncodedName(cert.RawSubject), Serial: hex.EncodeToString(cert.SerialNumber.Bytes()), Fingerprint: hex.EncodeToString(digest[:]),
 		KeyState: "unlocked", PrivatePart: filepath.Join(l.keys(), a.Name+".key"), PublicPart: a.Issuer, SetIn: l.config(),
 	}
 	switch {

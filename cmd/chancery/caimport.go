@@ -409,9 +409,9 @@ func (c *ceremony) importPlan(w signer.Import, chain []*x509.Certificate, q brin
 	if replaces {
 		sign, what = "~", "new certificate of"
 	}
-	fmt.Fprintf(c.err, "  %s %s %s   %s of line %s, until %s\n    %s\n", sign, what, w.Name, w.Kind, w.Line, onDay(x.NotAfter), ca.Show(x.Subject.String()))
+	fmt.Fprintf(c.err, "  %s %s %s   %s of line %s, until %s\n    %s\n", sign, what, w.Name, w.Kind, w.Line, onDay(x.NotAfter), ca.Show(ca.EncodedName(x.RawSubject)))
 	for i, up := range chain[1:] {
-		fmt.Fprintf(c.err, "    below %s, until %s%s\n", ca.Show(up.Subject.String()), onDay(up.NotAfter), c.calledHere(up, w.Above, i))
+		fmt.Fprintf(c.err, "    below %s, until %s%s\n", ca.Show(ca.EncodedName(up.RawSubject)), onDay(up.NotAfter), c.calledHere(up, w.Above, i))
 	}
 	c.told(weaknesses(ca.Authority{Kind: w.Kind}, x))
 	if q.resign == "" {

@@ -269,5 +269,5 @@ func dnOf(cert *x509.Certificate) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the name of the certificate: %w", err)
 	}
-	return ca.FormatDN(subject), nil
+	return subject.String(), nil
 }

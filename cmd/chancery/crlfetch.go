@@ -84,8 +84,8 @@ func listsAnswer(lists [][]byte) answer {
 	x := answer{der: lists, label: crlLabel, text: pemText(crlLabel, lists)}
 	for _, der := range lists {
 		if l, err := x509.ParseRevocationList(der); err == nil {
-			rows = append(rows, ca.ListHead{Authority: l.Issuer.String(), Number: l.Number.Int64(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate})
-			x.names = append(x.names, l.Issuer.String())
+			rows = append(rows, ca.ListHead{Authority: ca.EncodedName(l.RawIssuer), Number: l.Number.Int64(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate})
+			x.names = append(x.names, ca.EncodedName(l.RawIssuer))
 		}
 	}
 	x.value, x.rows = rows, rows
@@ -214,7 +214,7 @@ func issuerOf(ctx context.Context, c *x509.Certificate, known []*x509.Certificat
 			return one, nil
 		}
 	}
-	missing := ca.NotFound(ca.E2101, "who signed "+ca.Show(c.Subject.String())+" is not in the file", "name a file with the whole chain: cat leaf.pem chain.pem")
+	missing := ca.NotFound(ca.E2101, "who signed "+ca.Show(ca.EncodedName(c.RawSubject))+" is not in the file", "name a file with the whole chain: cat leaf.pem chain.pem")
 	for _, address := range c.IssuingCertificateURL[:min(len(c.IssuingCertificateURL), maxFetches)] {
 		body, err := fetchAddress(ctx, address)
 		if err != nil {
@@ -252,14 +252,14 @@ func completeListOf(ctx context.Context, c, issuer *x509.Certificate) ([]byte, e
 			return l.Raw, nil
 		}
 	}
-	return nil, ca.Unavailable(ca.E1201, "the list of "+ca.Show(issuer.Subject.String())+" cannot be had", "see that it is served at "+strings.Join(c.CRLDistributionPoints, ", ")).Because(manner(why))
+	return nil, ca.Unavailable(ca.E1201, "the list of "+ca.Show(ca.EncodedName(issuer.RawSubject))+" cannot be had", "see that it is served at "+strings.Join(c.CRLDistributionPoints, ", ")).Because(manner(why))
 }
 
 // complete refuses what is not the complete list of an issuer, or has ended.
 func complete(l *x509.RevocationList, issuer *x509.Certificate) error {
 	switch {
 	case l.CheckSignatureFrom(issuer) != nil:
-		return errors.New("it was not signed by " + issuer.Subject.String())
+		return errors.New("it was not signed by " + ca.EncodedName(issuer.RawSubject))
 	case !l.NextUpdate.IsZero() && !wallClock()().Before(l.NextUpdate):
 		return errors.New("it ended on " + atTime(l.NextUpdate))
 	}

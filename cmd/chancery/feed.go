@@ -232,7 +232,7 @@ func (a *app) feedSerial(ctx context.Context, q feedInquiry, issuer *x509.Certif
 	}
 	one := all[0]
 	if err := one.CheckSignatureFrom(issuer); err != nil {
-		return "", usage(ca.Show(target)+" was not issued by "+ca.Show(issuer.Subject.String()), "ask the feed of its issuer: "+ca.Show(one.Issuer.String())).Because(manner(err))
+		return "", usage(ca.Show(target)+" was not issued by "+ca.Show(ca.EncodedName(issuer.RawSubject)), "ask the feed of its issuer: "+ca.Show(ca.EncodedName(one.RawIssuer))).Because(manner(err))
 	}
 	if time.Now().After(one.NotAfter) {
 		return "", usage(fmt.Sprintf("%s ended on %s, and feeds are about what has not ended", ca.Show(target), onDay(one.NotAfter)), "chancery verify "+target)

@@ -126,7 +126,7 @@ func (a *app) chainOf(ctx context.Context, q ocspInquiry) (chain []*x509.Certifi
 	if found := issuerAmong(chain[0], pool); found != nil {
 		return []*x509.Certificate{chain[0], found}, nil
 	}
-	return nil, ca.NotFound(ca.E2101, "the certificate of "+ca.Show(chain[0].Issuer.String())+", which issued it, is not here", "name a file with it: --issuer FILE")
+	return nil, ca.NotFound(ca.E2101, "the certificate of "+ca.Show(ca.EncodedName(chain[0].RawIssuer))+", which issued it, is not here", "name a file with it: --issuer FILE")
 }
 
 // certificatesIn are those of a file, one at least.
@@ -168,8 +168,8 @@ func (a *app) standingOf(ctx context.Context, q ocspInquiry, c, issuer *x509.Cer
 	if err != nil {
 		return ca.Unavailable(ca.E1201, "the responder at "+ca.Show(address)+" gave no answer that a client would take", "chancery doctor").Because(manner(err))
 	}
-	s := stated{Target: q.target, Serial: serial, Issuer: issuer.Subject.String(), Address: address, Status: said.Status.String(), RevokedAt: said.RevokedAt,
-		ProducedAt: said.ProducedAt, ThisUpdate: said.ThisUpdate, NextUpdate: said.NextUpdate, Signer: said.Signer.Subject.String(), SignerEnd: said.Signer.NotAfter, Delegated: !said.Signer.Equal(issuer)}
+	s := stated{Target: q.target, Serial: serial, Issuer: ca.EncodedName(issuer.RawSubject), Address: address, Status: said.Status.String(), RevokedAt: said.RevokedAt,
+		ProducedAt: said.ProducedAt, ThisUpdate: said.ThisUpdate, NextUpdate: said.NextUpdate, Signer: ca.EncodedName(said.Signer.RawSubject), SignerEnd: said.Signer.NotAfter, Delegated: !said.Signer.Equal(issuer)}
 	verdict, since := a.mark(fine)+" good", ""
 	if said.Status != ca.OCSPGood {
 		verdict = a.mark(failed) + " " + s.Status

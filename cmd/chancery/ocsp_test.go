@@ -34,11 +34,11 @@ func TestR90_OCSPCheckAsksLikeAClient(t *testing.T) {
 		return got
 	}
 	for _, args := range [][]string{{"nas.lab.example"}, {"nas/cert.pem"}, {"nas/fullchain.pem", "--nonce"}, {"nas/cert.pem", "--issuer", issuing, "--url", "http://" + at + "/ocsp"}} {
-		if got := asked(0, "good", args...); !strings.HasPrefix(got.Signer, "CN=OCSP issuing-g1") || !got.NextUpdate.After(got.ThisUpdate) {
+		if got := asked(0, "good", args...); !strings.HasSuffix(got.Signer, "CN=OCSP issuing-g1") || !got.NextUpdate.After(got.ThisUpdate) {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}
-	if got := asked(0, "good", "issuing.pem", "--issuer", root); !strings.HasPrefix(got.Signer, "CN=OCSP root-g1") {
+	if got := asked(0, "good", "issuing.pem", "--issuer", root); !strings.HasSuffix(got.Signer, "CN=OCSP root-g1") {
 		t.Errorf("the root's certificate: %+v", got)
 	}
 	h.done("profile", "set", "server", "--set", "hold=true", "--yes")

@@ -168,7 +168,7 @@ func showText(c ca.Certificate) string {
 		}
 	}
 	if x, err := x509.ParseCertificate(c.DER); err == nil {
-		subject, print = orderedName(x.Subject).String(), fingerprint(c.DER)+" (SHA-256)"
+		subject, print = ca.EncodedName(x.RawSubject), fingerprint(c.DER)+" (SHA-256)"
 	}
 	return table([][2]string{
 		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"subject", subject}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},

@@ -62,7 +62,7 @@ func TestR47_ARequestIsShownAndItsSignatureVerified(t *testing.T) {
 	}
 	elsewhere := hand{t, filepath.Join(t.TempDir(), "none")}
 	s := elsewhere.done("show", path)
-	for _, want := range []string{"O=Lab, CN=nas.lab.example", "dns:nas.lab.example, ip:10.0.0.7", "ecdsa-p256", "verifies"} {
+	for _, want := range []string{"O=Lab,CN=nas.lab.example", "dns:nas.lab.example, ip:10.0.0.7", "ecdsa-p256", "verifies"} {
 		if !strings.Contains(s.out, want) {
 			t.Errorf("%q is not shown:\n%s", want, s.out)
 		}
@@ -88,7 +88,7 @@ func TestR47_ARequestIsShownAndItsSignatureVerified(t *testing.T) {
 		if out, err := exec.CommandContext(t.Context(), "openssl", append([]string{"req", "-new", "-nodes", "-keyout", h.file(name + ".key"), "-subj", "/O=Lab/CN=nas.lab.example", "-out", weak}, flags...)...).CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
-		if s := elsewhere.done("show", weak); !strings.Contains(s.out, "O=Lab, CN=nas.lab.example") || !strings.Contains(s.out, "never signed") || !strings.Contains(s.out, "key SHA-256") {
+		if s := elsewhere.done("show", weak); !strings.Contains(s.out, "O=Lab,CN=nas.lab.example") || !strings.Contains(s.out, "never signed") || !strings.Contains(s.out, "key SHA-256") {
 			t.Errorf("%s:\n%s", name, s.out)
 		}
 	}

@@ -90,7 +90,7 @@ func (a *app) giveLists(items []format.Item) error {
 		if err != nil {
 			return ca.Invalid(ca.E2501, "the revocation list cannot be read", "have it made again; -o text shows what can be").Because(err.Error())
 		}
-		s := shownList{Issuer: l.Issuer.String(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: len(l.RevokedCertificateEntries)}
+		s := shownList{Issuer: ca.EncodedName(l.RawIssuer), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: len(l.RevokedCertificateEntries)}
 		if l.Number != nil {
 			s.Number = l.Number.String()
 		}
@@ -160,7 +160,7 @@ type shownCertificate struct {
 func describe(c *x509.Certificate) shownCertificate {
 	digest := sha256.Sum256(c.Raw)
 	s := shownCertificate{
-		Subject: c.Subject.String(), Issuer: c.Issuer.String(), Serial: hex.EncodeToString(c.SerialNumber.Bytes()), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+		Subject: ca.EncodedName(c.RawSubject), Issuer: ca.EncodedName(c.RawIssuer), Serial: hex.EncodeToString(c.SerialNumber.Bytes()), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
 		KeyType: keyName(c.PublicKey), Key: sha256.Sum256(c.RawSubjectPublicKeyInfo), Authority: c.IsCA, Fingerprint: hex.EncodeToString(digest[:]),
 	}
 	for _, n := range c.DNSNames {

@@ -5,9 +5,7 @@ package main
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
-	"fmt"
 	"strings"
 
 	"chancery/ca"
@@ -62,7 +60,7 @@ func refusedRequest(der []byte, why *ca.Problem) (shownRequest, error) {
 		return shownRequest{}, why
 	}
 	s := shownRequest{Refused: why, KeyType: keyName(x.PublicKey), Key: sha256.Sum256(x.RawSubjectPublicKeyInfo)}
-	s.Subject = orderedName(x.Subject).String()
+	s.Subject = ca.EncodedName(x.RawSubject)
 	for _, n := range x.DNSNames {
 		s.Names = append(s.Names, ca.Name{Type: ca.DNS, Value: n})
 	}
@@ -114,12 +112,4 @@ func (a *app) giveRequests(items []format.Item) error {
 		return err
 	}
 	return bad
-}
-
-// orderedName is a name in the order of its encoding.
-func orderedName(name pkix.Name) (s ca.Subject) {
-	for _, n := range name.Names {
-		s = append(s, ca.Attribute{OID: n.Type.String(), Value: fmt.Sprint(n.Value)})
-	}
-	return s
 }

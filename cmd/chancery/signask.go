@@ -71,7 +71,7 @@ func askedSubject(content []byte) string {
 			if !known {
 				kind = fmt.Sprintf("type %d", field.Value.Tag)
 			}
-			name, _, _ := strings.Cut(ca.FormatDN(ca.Subject{{OID: field.Type.String()}}), "=")
+			name, _, _ := strings.Cut(ca.Subject{{OID: field.Type.String()}}.String(), "=")
 			fmt.Fprintf(&b, "  %s  %s  %s\n", name, kind, ca.Show(string(field.Value.Bytes)))
 		}
 	}

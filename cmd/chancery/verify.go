@@ -162,7 +162,7 @@ func (a *app) giveVerdict(target string, v verify.Verdict, met []finding) error 
 	out := judgement{Target: target, Good: count(met, failed) == 0, Checks: met}
 	for _, c := range v.Path {
 		digest := sha256.Sum256(c.Raw)
-		out.Path = append(out.Path, step{verify.Title(c), c.Subject.String(), hex.EncodeToString(c.SerialNumber.Bytes()), c.NotAfter, hex.EncodeToString(digest[:])})
+		out.Path = append(out.Path, step{verify.Title(c), ca.EncodedName(c.RawSubject), hex.EncodeToString(c.SerialNumber.Bytes()), c.NotAfter, hex.EncodeToString(digest[:])})
 	}
 	if err := a.give(answer{value: out, text: fitted(a.diagnosis(met), columnsOf(a.out)), rows: met, columns: findingColumns}); err != nil {
 		return err

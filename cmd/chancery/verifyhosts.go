@@ -133,7 +133,7 @@ func calledBy(c *x509.Certificate) string {
 	if c.Subject.CommonName == "" && len(c.DNSNames) > 0 {
 		return c.DNSNames[0]
 	}
-	return c.Subject.String()
+	return ca.EncodedName(c.RawSubject)
 }
 
 // leafAt gives the certificate that a server shows for a name.
