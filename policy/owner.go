@@ -92,7 +92,9 @@ func signed(p ca.KeyProof) bool {
 // Evident judges the evidence of a step against the certificate that it is about, whose
 // INTENT is of, and the one that the step is for, whose INTENT is target. Evidence about
 // another certificate counts where both have one key and that is declared compromised: then
-// whoever has it has both (security rule RV-03). The Problem is KeyProven's.
+// whoever has it has both (security rule RV-03). The invalidity date of a step by a statement
+// is the statement's, or the one that stands: a front that was taken over must not date in an
+// owner's name. The Problem is KeyProven's.
 func Evident(w ca.Revoking, of, target Proven, now time.Time) error {
 	e := w.Evidence
 	if e == nil {
@@ -101,7 +103,7 @@ func Evident(w ca.Revoking, of, target Proven, now time.Time) error {
 		}
 		return nil
 	}
-	why := ca.Withdrawal{Reason: w.Reason}
+	why := ca.Withdrawal{Reason: w.Reason, InvalidSince: w.InvalidSince}
 	switch {
 	case e.Key != nil && e.Challenge == nil:
 		s, err := KeyProven(*e.Key, of.Certificate, of.Key, now)
@@ -113,9 +115,10 @@ func Evident(w ca.Revoking, of, target Proven, now time.Time) error {
 	default:
 		return NotProven()
 	}
-	later := !why.InvalidSince.IsZero() && (w.InvalidSince.IsZero() || w.InvalidSince.After(why.InvalidSince))
+	stated := w.InvalidSince.Equal(why.InvalidSince)
+	stands := !target.InvalidSince.IsZero() && w.InvalidSince.Equal(target.InvalidSince) && (why.InvalidSince.IsZero() || !w.InvalidSince.After(why.InvalidSince))
 	switch {
-	case w.By != e.By(of.Certificate), w.Reason != why.Reason, later:
+	case w.By != e.By(of.Certificate), w.Reason != why.Reason, !stated && !stands:
 		return NotProven()
 	case e.Of != w.ID && (w.Reason != ca.KeyCompromise || of.Key != target.Key):
 		return NotProven()
@@ -132,4 +135,6 @@ type Proven struct {
 	Key         ca.Digest
 	// Challenge is that of its request, nil for none.
 	Challenge *ca.Challenge
+	// InvalidSince is the date that stands of it, zero for none.
+	InvalidSince time.Time
 }

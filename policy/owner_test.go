@@ -210,13 +210,19 @@ func TestRV03_EvidenceIsForOneStep(t *testing.T) {
 		return w
 	}
 	twin := policy.Proven{Certificate: "issuing-g2-41bb", Key: o.Key}
+	dated, undated := o.Proven, func(w *ca.Revoking, s *ca.Statement) { s.InvalidSince, w.InvalidSince = time.Time{}, since }
+	dated.InvalidSince = since.Add(-time.Hour)
 	for name, c := range map[string]struct {
 		w      ca.Revoking
 		target policy.Proven
 		good   bool
 	}{
 		"as signed":                     {step(nil), o.Proven, true},
-		"known as bad for longer":       {step(func(w *ca.Revoking, _ *ca.Statement) { w.InvalidSince = since.Add(-time.Hour) }), o.Proven, true},
+		"known as bad for longer":       {step(func(w *ca.Revoking, _ *ca.Statement) { w.InvalidSince = since.Add(-time.Hour) }), dated, true},
+		"as signed, and known as worse": {step(nil), dated, true}, // which the caller refuses: a date never moves to later
+		"an earlier date than signed":   {step(func(w *ca.Revoking, _ *ca.Statement) { w.InvalidSince = since.Add(-time.Hour) }), o.Proven, false},
+		"earlier than what stands":      {step(func(w *ca.Revoking, _ *ca.Statement) { w.InvalidSince = since.Add(-2 * time.Hour) }), dated, false},
+		"a date, where none was signed": {step(undated), o.Proven, false},
 		"another of the key":            {step(func(w *ca.Revoking, _ *ca.Statement) { w.ID = 8 }), twin, true},
 		"without evidence by a name":    {ca.Revoking{ID: 7, Reason: ca.KeyCompromise, By: "uid:7"}, o.Proven, true},
 		"without evidence by its name":  {ca.Revoking{ID: 7, Reason: ca.KeyCompromise, By: ca.Evidence{Key: &ca.KeyProof{}}.By(o.Certificate)}, o.Proven, false},
@@ -226,6 +232,7 @@ func TestRV03_EvidenceIsForOneStep(t *testing.T) {
 		"taking a hold back":            {step(func(w *ca.Revoking, _ *ca.Statement) { w.Reason = ca.RemoveFromCRL }), o.Proven, false},
 		"a later date than signed":      {step(func(w *ca.Revoking, _ *ca.Statement) { w.InvalidSince = ownNow }), o.Proven, false},
 		"no date, where one was signed": {step(func(w *ca.Revoking, _ *ca.Statement) { w.InvalidSince = time.Time{} }), o.Proven, false},
+		"what stands, though later":     {step(func(w *ca.Revoking, _ *ca.Statement) { w.InvalidSince = ownNow }), policy.Proven{Certificate: o.Certificate, Key: o.Key, InvalidSince: ownNow}, false},
 		"by somebody else":              {step(func(w *ca.Revoking, _ *ca.Statement) { w.By = "uid:0" }), o.Proven, false},
 		"nothing in it":                 {ca.Revoking{ID: 7, Reason: ca.KeyCompromise, By: "uid:0", Evidence: &ca.Evidence{Of: 7}}, o.Proven, false},
 	} {

@@ -92,6 +92,7 @@ func TestRV01_TheSignerJudgesWhatAnOwnerBrings(t *testing.T) {
 		"a signature that was cut":      changed(func(w *ca.Revoking) { w.Evidence.Key.Signature = w.Evidence.Key.Signature[:63] }),
 		"a reason that was raised":      changed(func(w *ca.Revoking) { w.Reason = ca.KeyCompromise }),
 		"a hold in place of the end":    changed(func(w *ca.Revoking) { w.Reason = ca.CertificateHold }),
+		"a date that he did not state":  changed(func(w *ca.Revoking) { w.InvalidSince = time.Unix(1_500_000_000, 0).UTC() }),
 		"in the name of an account":     changed(func(w *ca.Revoking) { w.By = "uid:1000" }),
 		"another's statement about his": func() ca.Revoking { w := other.step(t, h, a, ca.Superseded); return w }(),
 	} {
@@ -135,6 +136,38 @@ func TestRV01_TheSignerJudgesWhatAnOwnerBrings(t *testing.T) {
 	}
 	if len(kept) != 3 || !reflect.DeepEqual(kept[0].Evidence, good.Evidence) || kept[0].By != good.By || kept[2].Evidence.Of != idOf(a) {
 		t.Errorf("the log keeps %+v", kept)
+	}
+}
+
+// RV-01, RV-03: the date that stands goes along with an owner's statement that has none, and no
+// other does: a front that was taken over does not say since when in an owner's name.
+func TestRV01_TheSignerTakesNoDateThatAnOwnerDidNotState(t *testing.T) {
+	s, _, h := founded(t)
+	mine := newHolder(t, "a.lab.example")
+	a := s.one(h, wish(1, mine.csr, profiles(t, h)["server"]))
+	day := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
+	step := func(w ca.Revoking) *ca.Problem {
+		t.Helper()
+		got, err := s.Revoke(h.Number, []ca.Revoking{w})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("revoke: %v, %v", got, err)
+		}
+		return got[0].Problem
+	}
+	if p := step(ca.Revoking{ID: ca.NewID(h.LogNo, a.Index), Step: 1, Reason: ca.Superseded, By: "uid:1000", InvalidSince: day}); p != nil {
+		t.Fatal(p)
+	}
+	burnt := mine.step(t, h, a, ca.KeyCompromise)
+	burnt.Step = 2
+	for _, since := range []time.Time{day.Add(-time.Second), time.Unix(1, 0).UTC()} {
+		burnt.InvalidSince = since
+		wantProblem(t, step(burnt), ca.E1309, "since "+since.String())
+	}
+	burnt.InvalidSince = day
+	for range 2 { // its answer may have been lost
+		if p := step(burnt); p != nil {
+			t.Fatal(p)
+		}
 	}
 }
 

@@ -193,6 +193,9 @@ func (s *Signer) stepOf(w ca.Revoking) (stepping, error) {
 // stands on the log: a front that was taken over cannot say that an owner revoked.
 func (s *Signer) evident(w ca.Revoking, intent audit.Leaf, body ca.IntentBody) error {
 	target := provenOf(intent, body)
+	if before, ok := s.revokedOf(intent.Issuer).find(wide(intent.Serial)); ok {
+		target.InvalidSince = before.invalidSince()
+	}
 	of := target
 	if w.Evidence != nil && w.Evidence.Of != w.ID {
 		leaf, other, err := intentOf(s.journal, w.Evidence.Of)
