@@ -466,7 +466,7 @@ func TestR87_FeedsAreCopiedToo(t *testing.T) {
 	s := newStall(t)
 	s.publishes(s.feeder())
 	to := t.TempDir()
-	o := NewOutlet(OutletOptions{Options: s.options(), Directory: to})
+	o := NewOutlet(OutletOptions{Options: s.options(), Directory: to, State: filepath.Join(t.TempDir(), "copied.json")})
 	same := func() bool {
 		for _, delta := range []bool{false, true} {
 			ours, err := os.ReadFile(feedPath(s.dir, "issuing-g1", delta))

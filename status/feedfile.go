@@ -154,6 +154,9 @@ func (t *Outlet) feeds() (all []offer, fault error) {
 			fault = errors.Join(fault, err)
 			continue
 		}
+		if t.over(authority, h.NextUpdate) {
+			continue
+		}
 		path := feedPath(t.o.Lists, authority, delta)
 		all = append(all, offer{name: e.Name(), stamp: fmt.Sprint(h.Number), number: h.Number, open: func() (io.ReadCloser, error) { return os.Open(path) }})
 	}

@@ -138,6 +138,21 @@ func (h *Hook) keep(w Waiting) error {
 	return nil
 }
 
+// forget takes files off that are no more.
+func (h *Hook) forget(paths []string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	isGone := func(p string) bool { return slices.Contains(paths, p) }
+	if !slices.ContainsFunc(h.waiting.Paths, isGone) {
+		return nil
+	}
+	h.waiting.Paths = slices.DeleteFunc(slices.Clone(h.waiting.Paths), isGone)
+	if len(h.waiting.Paths) == 0 {
+		h.waiting.Fault = ""
+	}
+	return h.keep(h.waiting)
+}
+
 // Trouble says how the last run failed; nil if it did not.
 func (h *Hook) Trouble() error {
 	h.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"chancery/ca"
 	"chancery/format"
 	"chancery/internal/whole"
 )
@@ -41,6 +43,8 @@ type OutletOptions struct {
 	PEM bool
 	// Hook is told of changes; nil for nobody.
 	Hook *Hook
+	// State is the file with what was copied: nothing else is ever taken away.
+	State string
 }
 
 // An Outlet copies what lies at the addresses below /pki/ into a directory, for another
@@ -49,6 +53,8 @@ type Outlet struct {
 	o     OutletOptions
 	known *known
 	done  map[string]string // by name: what was copied, and how it lies there
+
+	written copied // what State says, once it was read
 
 	mu      sync.Mutex // held for a look and a change
 	trouble error
@@ -105,15 +111,24 @@ func (t *Outlet) tell(err error) {
 	}
 }
 
-// round copies what has changed. One file that cannot be copied keeps no other back.
+// round copies what has changed, and takes away what is over. One file that cannot be copied
+// keeps no other back.
 func (t *Outlet) round(ctx context.Context) error {
-	if err := TrustedDirectory(t.o.Directory); err != nil {
+	if err := errors.Join(TrustedDirectory(t.o.Directory), t.recall()); err != nil {
 		return err
 	}
 	offers, fault := t.offers(ctx)
 	if len(offers) > maxCopies {
 		return fmt.Errorf("more than %d files are to be copied", maxCopies)
 	}
+	if fault == nil { // or it is not known what is missing
+		fault = t.clear(offers)
+	}
+	return t.copy(offers, fault)
+}
+
+// copy copies those of some files that are not there yet.
+func (t *Outlet) copy(offers []offer, fault error) error {
 	var due []offer
 	for _, one := range offers {
 		if t.done[one.name] == one.stamp+t.lies(one.name) {
@@ -149,7 +164,7 @@ func (t *Outlet) round(ctx context.Context) error {
 		}
 		t.done[one.name] = one.stamp + t.lies(one.name)
 	}
-	return fault
+	return errors.Join(fault, t.note())
 }
 
 // lies is how a file lies there: another one when somebody has changed or removed it.
@@ -266,22 +281,27 @@ func (t *Outlet) place(one offer) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, body)
+	h := sha256.New()
+	_, err = io.Copy(io.MultiWriter(f, h), body)
 	if err == nil {
 		err = f.Replace()
+	}
+	if err == nil {
+		t.written.Files[one.name] = hex.EncodeToString(h.Sum(nil))
 	}
 	return errors.Join(err, f.Close())
 }
 
 // offers are the files that belong into the directory.
 func (t *Outlet) offers(ctx context.Context) ([]offer, error) {
-	all, fault := t.lists()
-	feeds, err := t.feeds()
-	all, fault = append(all, feeds...), errors.Join(fault, err)
-	authorities, err := t.o.Shelf.Authorities(ctx)
-	if fault = errors.Join(fault, err); err == nil && len(authorities) > 0 && !t.known.same(authorities) {
+	authorities, fault := t.o.Shelf.Authorities(ctx)
+	if fault == nil && len(authorities) > 0 && !t.known.same(authorities) {
 		t.known = &known{all: authorities}
 	}
+	all, err := t.lists()
+	fault = errors.Join(fault, err)
+	feeds, err := t.feeds()
+	all, fault = append(all, feeds...), errors.Join(fault, err)
 	var lines []string
 	for _, a := range t.known.all {
 		all = append(all, made(a.Name+".crt", a.Certificate))
@@ -347,16 +367,22 @@ func (t *Outlet) lists() ([]offer, error) {
 			fault = errors.Join(fault, err)
 			continue
 		}
-		all = append(all, one)
+		if one.open != nil {
+			all = append(all, one)
+		}
 	}
 	return all, fault
 }
 
-// list offers one list. It is read only when there is another one than before.
+// list offers one list, nothing if it is over. It is read only when there is another one
+// than before.
 func (t *Outlet) list(name string) (offer, error) {
 	f, h, err := open(t.o.Lists, name)
 	if err != nil {
 		return offer{}, err
+	}
+	if authority, _, _ := ca.SplitListName(name); t.over(authority, h.next) {
+		return offer{}, f.Close()
 	}
 	return offer{name: name + ".crl", stamp: fmt.Sprint(h.number), number: h.number, label: "X509 CRL",
 		open: func() (io.ReadCloser, error) { return os.Open(listPath(t.o.Lists, name)) }}, f.Close()

@@ -34,7 +34,7 @@ type outfit struct {
 func newOutfit(t *testing.T, hook *Hook) *outfit {
 	t.Helper()
 	o := Options{Shelf: &shelf{all: generations(t)}, Lists: t.TempDir(), Log: slog.New(slog.DiscardHandler), Now: time.Now}
-	out := NewOutlet(OutletOptions{Options: o, Directory: t.TempDir(), PEM: true, Hook: hook})
+	out := NewOutlet(OutletOptions{Options: o, Directory: t.TempDir(), PEM: true, Hook: hook, State: filepath.Join(t.TempDir(), "copied.json")})
 	return &outfit{out, t, newMaker(t), New(o)}
 }
 

@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"chancery/ca"
 	"chancery/config"
 	"chancery/status"
 )
@@ -37,7 +39,7 @@ func lookAtPublication(ctx context.Context, p *patient) (found []finding) {
 		if err := status.TrustedDirectory(dir); err != nil {
 			return append(found, illness("publish.directory", err))
 		}
-		found = append(found, p.copies(dir), p.hook(s))
+		found = append(found, p.copies(ctx, dir), p.hook(s))
 	}
 	for _, place := range append([]string{p.layout.lists(), s.Publish.Directory}, config.List(s.Publish.Web)...) {
 		if place != "" {
@@ -53,13 +55,18 @@ func lookAtPublication(ctx context.Context, p *patient) (found []finding) {
 	return found
 }
 
-// copies compares each list with its copy.
-func (p *patient) copies(dir string) finding {
+// copies compares each list with its copy. Those of authorities that have ended have none.
+func (p *patient) copies(ctx context.Context, dir string) finding {
 	hint := "chancery serve, which copies; its log says what is wrong"
 	names, err := filepath.Glob(filepath.Join(p.layout.lists(), "*.crl"))
 	if err != nil {
 		return failure(hint, "the lists cannot be found: %v", err)
 	}
+	authorities := p.chronicle(ctx).authorities
+	names = slices.DeleteFunc(names, func(path string) bool {
+		of, _, _ := ca.SplitListName(strings.TrimSuffix(filepath.Base(path), ".crl"))
+		return slices.ContainsFunc(authorities, func(a ca.Authority) bool { return a.Name == of && p.now.After(a.NotAfter) })
+	})
 	old := 0
 	for _, path := range names {
 		name := strings.TrimSuffix(filepath.Base(path), ".crl")

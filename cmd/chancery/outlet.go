@@ -17,6 +17,9 @@ import (
 // hookState is the file with what the hook was not told of yet.
 func (l layout) hookState() string { return filepath.Join(l.front(), "hook.json") }
 
+// copiesState is the file with what was copied into publish.directory.
+func (l layout) copiesState() string { return filepath.Join(l.front(), "copied.json") }
+
 // An outlet is the copies of what is published, and the hook behind them; nothing where
 // none are wanted.
 type outlet struct {
@@ -39,7 +42,7 @@ func openOutlet(l layout, s config.Config, o status.Options) (out outlet, err er
 			return out, err
 		}
 	}
-	out.copies = status.NewOutlet(status.OutletOptions{Options: o, Directory: dir, PEM: s.Publish.PEM == config.Yes, Hook: out.hook})
+	out.copies = status.NewOutlet(status.OutletOptions{Options: o, Directory: dir, PEM: s.Publish.PEM == config.Yes, Hook: out.hook, State: l.copiesState()})
 	return out, nil
 }
 
