@@ -17,6 +17,11 @@ import (
 	"chancery/signer"
 )
 
+// shardsUsage is that of --shards, here and of init.
+func shardsUsage() string {
+	return fmt.Sprintf("part its list into so many, beside the complete one, for whoever fetches lists (at most %d; docs/revocation.md)", ca.MaxShards)
+}
+
 // A creation is what ca create was asked.
 type creation struct {
 	name, parent, line           string
@@ -68,7 +73,7 @@ func (a *app) caCreate() *cobra.Command {
 	f.StringSliceVar(&q.policies, "policy", nil, "certificate policies, OID or OID=ADDRESS of the practice statement")
 	f.IntVar(&q.days, "days", 0, "lifetime in days (default: a root's 7305, others' 1826 and more)")
 	f.IntVar(&q.pathLen, "path-length", 0, "how many authorities may follow below it (default: as its kind needs)")
-	f.IntVar(&q.shards, "shards", 0, fmt.Sprintf("part its list into so many, beside the complete one, for whoever fetches lists (at most %d; docs/revocation.md)", ca.MaxShards))
+	f.IntVar(&q.shards, "shards", 0, shardsUsage())
 	f.StringVar(&q.hash, "hash", "", "what it signs with: sha256, sha384, sha512 (default: as its key needs)")
 	f.StringVar(&q.aki, "aki", "", "authority key identifier in what it signs: keyid or keyid+issuer")
 	f.BoolVar(&q.standby, "standby", false, "do not sign before it is activated, though it is the first of its line")

@@ -13,10 +13,37 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
+
+// An authority whose list is to have shards needs not be the second one.
+func TestR87_TheFirstAuthorityHasShardsToo(t *testing.T) {
+	t.Parallel()
+	for _, more := range [][]string{nil, {"--single-tier"}} {
+		h := hand{t, filepath.Join(t.TempDir(), "data")}
+		init := append([]string{"init", "--names", "lab.example", "--recovery-file", h.file("words"), "--shards"}, more...)
+		init = slices.Insert(init, 6, "4")
+		for _, none := range []string{"-1", "129"} {
+			if s := h.types(slices.Replace(slices.Clone(init), 6, 7, none)...); s.code != exitUsage {
+				t.Errorf("%s shards: exit %d\n%s", none, s.code, s.err)
+			}
+		}
+		if s := h.done(append(slices.Clone(init), "--dry-run")...); !strings.Contains(s.out, "in 4 shards") {
+			t.Errorf("it says\n%s", s.out)
+		}
+		h.done(init...)
+		if s := h.done("crl", "show", "--kind", "shard:3"); !strings.Contains(s.out, "issuing-g1.s3.crl") {
+			t.Errorf("it says\n%s", s.out)
+		}
+		h.done("issue", "www.lab.example", "--out", h.file("www"))
+		if text := h.done("show", "www.lab.example", "-o", "text").out; !strings.Contains(text, "/pki/issuing-g1.s") {
+			t.Errorf("its certificate names no shard:\n%s", text)
+		}
+	}
+}
 
 // R87, RV-04, RV-08: an authority with shards publishes each kind of list at its address;
 // OpenSSL refuses what is held or revoked by the shard that the certificate names, by the

@@ -39,6 +39,7 @@ type plan struct {
 	assurance, unlock   string
 	key, rootKey        string
 	days, rootDays      int
+	shards              int
 	rootSubject         string // whole names of the authorities; empty for the usual ones
 	issuingSubject      string
 	called              ca.Subject // the issuing authority
@@ -88,6 +89,7 @@ func (a *app) initCommand() *cobra.Command {
 	f.StringVar(&p.issuingSubject, "subject", "", "whole name of the issuing authority (default: of --org)")
 	f.IntVar(&p.days, "days", issuingDays, "lifetime of the issuing authority in days")
 	f.IntVar(&p.rootDays, "root-days", rootDays, "lifetime of the root in days")
+	f.IntVar(&p.shards, "shards", 0, "of the issuing authority: "+shardsUsage())
 	f.BoolVar(&p.single, "single-tier", false, "found one authority that signs itself and everything else, without a root")
 	f.BoolVar(&p.elsewhere, "root-csr-only", false, "the root is elsewhere: make the issuing authority's key, and a request for its certificate")
 	f.StringVar(&p.request, "csr-out", "", "new file for the request of --root-csr-only (default: print it)")
@@ -112,6 +114,10 @@ func (p plan) together(c *cobra.Command) error {
 		return usage("--single-tier founds no root", "use --days, --key and --subject for the one authority")
 	case p.elsewhere && root:
 		return usage("--root-csr-only founds no root", "leave out --root-days, --root-key and --root-subject: the root is elsewhere")
+	case p.shards < 0 || p.shards > ca.MaxShards:
+		return usage(fmt.Sprintf("%d is no number of shards: at most %d", p.shards, ca.MaxShards), "leave --shards out for none")
+	case p.shards > 1 && p.elsewhere:
+		return usage("whoever signs the request says where lists are, and so that there is one", "leave --shards out")
 	case p.request != "" && !p.elsewhere:
 		return usage("--csr-out is for --root-csr-only", "chancery init --root-csr-only --csr-out FILE")
 	}
@@ -263,7 +269,7 @@ func (a *app) founding(ctx context.Context, p *plan) (signer.Founding, error) {
 	f := signer.Founding{
 		Assurance: ca.Assurance(p.assurance), PKI: p.pki, Profiles: profiles,
 		Root: signer.Generation{Name: "root-g1", Line: "root", KeyType: p.rootKey, Days: p.rootDays},
-		Issuing: signer.Generation{Name: firstIssuing, Line: "issuing", KeyType: p.key, Days: p.days,
+		Issuing: signer.Generation{Name: firstIssuing, Line: "issuing", KeyType: p.key, Days: p.days, Shards: p.shards,
 			Use: issuingUse(p.set)},
 	}
 	if f.Root.Subject, err = named(p.rootSubject, p.subject("Root CA G1")); err != nil {
@@ -320,6 +326,9 @@ func planned(l layout, p plan, f signer.Founding) (string, error) {
 	fmt.Fprintf(&b, "would found in %s, assurance %s:\n", l.dir, f.Assurance)
 	for _, g := range generations(f) {
 		fmt.Fprintf(&b, "  + authority %-11s %s, %d days   %s\n", g.Name, g.KeyType, g.Days, g.Subject)
+		if g.Shards > 1 {
+			fmt.Fprintf(&b, "    its list in %d shards, as long as it lives\n", g.Shards)
+		}
 	}
 	switch {
 	case f.Elsewhere:

@@ -17,7 +17,7 @@ func TestR26_AnInstallationIsFoundedBelowARootElsewhere(t *testing.T) {
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	words, csr := h.file("words"), h.file("issuing.csr")
 	base := []string{"init", "--names", "lab.example", "--recovery-file", words, "--root-csr-only"}
-	for _, more := range [][]string{{"--single-tier"}, {"--root-days", "100"}, {"--root-key", "rsa-4096"}, {"--csr-out", h.file("none/issuing.csr")}, {"--csr-out", h.write("there", "")}} {
+	for _, more := range [][]string{{"--single-tier"}, {"--root-days", "100"}, {"--root-key", "rsa-4096"}, {"--shards", "2"}, {"--csr-out", h.file("none/issuing.csr")}, {"--csr-out", h.write("there", "")}} {
 		if s := h.types(append(base[:len(base):len(base)], more...)...); s.code != exitUsage {
 			t.Errorf("%v: exit %d\n%s", more, s.code, s.err)
 		}
