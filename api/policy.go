@@ -33,5 +33,9 @@ func policyOperations() []operation {
 
 // rehearse answers POST /policy/plan.
 func (c *call) rehearse(t ca.Trial) (ca.Rehearsal, error) {
-	return c.o.Rehearser.Rehearse(c.r.Context(), c.who(), t)
+	if t.Document == "" {
+		return ca.Rehearsal{}, ca.Invalid(ca.E1401, "the body has no document", "send the profile in TOML: chancery profile show NAME prints one").At("document")
+	}
+	r, err := c.o.Rehearser.Rehearse(c.r.Context(), c.who(), t)
+	return r, within[ca.Trial]("document", err)
 }

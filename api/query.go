@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"chancery/ca"
+	"chancery/internal/respond"
+	"chancery/internal/strict"
 )
 
 const (
@@ -93,7 +95,7 @@ func instant(field, text string) (time.Time, error) {
 // pageLimit and pageCursor are the parameters of every list that has pages.
 var (
 	pageLimit  = parameter{name: "limit", form: "integer", tell: fmt.Sprintf("How many rows a page has, 1 to %d; %d without it.", ca.MaxPage, usualPage)}
-	pageCursor = parameter{name: "cursor", form: "string", tell: "next_cursor of the page before."}
+	pageCursor = parameter{name: "cursor", form: "string", tell: "next_cursor of the page before, with the same filters and sort."}
 )
 
 // limit is the length of a page.
@@ -108,30 +110,34 @@ func (c *call) limit() (int, error) {
 	return n, nil
 }
 
-// cursor is the row that the page before ended with, zero for the first page.
-func (c *call) cursor() (ca.ID, error) {
+// cursor is the row that the page before ended with, zero for the first page. One of another
+// order is refused: the page after it would be an arbitrary one.
+func (c *call) cursor(of ca.Order) (ca.ID, error) {
 	if !c.query.Has("cursor") {
 		return 0, nil
 	}
-	after, err := strconv.ParseInt(c.query.Get("cursor"), 10, 64)
-	if err != nil || after < 1 {
-		return 0, ca.Invalid(ca.E1401, "this is not a cursor of ours", "take next_cursor of the page before").At("cursor")
+	var from ca.Cursor
+	if err := from.UnmarshalText([]byte(c.query.Get("cursor"))); err != nil {
+		return 0, err
 	}
-	return ca.ID(after), nil
+	if from.Order != of {
+		return 0, ca.Invalid(ca.E1401, "this cursor is of a list in another order", "go on with the filters and the sort of the page before, or begin anew without cursor").At("cursor")
+	}
+	return from.ID, nil
 }
 
 // following is the cursor of the page after one that ended with a row, and says so in the
 // Link header (RFC 8288). A full page may be followed by an empty one; that costs less
 // than counting.
-func (c *call) following(last ca.ID, rows, limit int) *string {
+func (c *call) following(last ca.Cursor, rows, limit int) *ca.Cursor {
 	if rows == 0 || rows < limit {
 		return nil
 	}
-	next := strconv.FormatInt(int64(last), 10)
+	text, _ := last.MarshalText() // never fails
 	q := maps.Clone(c.query)
-	q.Set("cursor", next)
+	q.Set("cursor", string(text))
 	c.w.Header().Set("Link", "<"+c.r.URL.Path+"?"+q.Encode()+`>; rel="next"`)
-	return &next
+	return &last
 }
 
 // filters are the parameters of the list of certificates, named as the command line's
@@ -171,8 +177,16 @@ func (c *call) filter(now time.Time) (f ca.Filter, err error) {
 	if f.Limit, err = c.limit(); err != nil {
 		return f, err
 	}
-	f.After, err = c.cursor()
+	f.After, err = c.cursor(f.Order())
 	return f, err
+}
+
+// within says of an error that what it names and is no member of body T is inside one.
+func within[T any](member string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &respond.Within{Member: member, Members: strict.Members[T](), Err: err}
 }
 
 // at names the field of a problem that does not name one itself.

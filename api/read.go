@@ -26,7 +26,7 @@ const (
 type page[T any] struct {
 	Items []T `json:"items"`
 	// NextCursor is null on the last page.
-	NextCursor *string `json:"next_cursor"`
+	NextCursor *ca.Cursor `json:"next_cursor"`
 	// Count is how many there are in all pages, if that was asked for.
 	Count *int64 `json:"count,omitempty"`
 }
@@ -50,7 +50,7 @@ func (c *call) list() (page[ca.Certificate], error) {
 		p.Items[i].DER, p.Items[i].Status = nil, p.Items[i].Standing(f.Now)
 	}
 	if n := len(rows); n > 0 {
-		p.NextCursor = c.following(rows[n-1].ID, n, f.Limit)
+		p.NextCursor = c.following(ca.Cursor{Order: f.Order(), ID: rows[n-1].ID}, n, f.Limit)
 	}
 	if c.query.Get("count") == "true" {
 		n, err := c.o.Recorder.Count(c.r.Context(), c.who(), f)

@@ -70,14 +70,14 @@ func (c *call) events() (p page[event], err error) {
 	if f.Limit, err = c.limit(); err != nil {
 		return p, err
 	}
-	if f.After, err = c.cursor(); err != nil {
+	if f.After, err = c.cursor(ca.ByID); err != nil {
 		return p, err
 	}
 	rows, err := c.o.Recorder.Events(c.r.Context(), c.who(), f)
 	p.Items = make([]event, len(rows))
 	for i, e := range rows {
 		p.Items[i] = event{ID: e.ID, Kind: e.Kind, Actor: e.By, At: e.At, About: e.About, Leaf: e.Leaf}
-		p.NextCursor = c.following(e.ID, len(rows), f.Limit)
+		p.NextCursor = c.following(ca.Cursor{Order: ca.ByID, ID: e.ID}, len(rows), f.Limit)
 	}
 	return p, err
 }

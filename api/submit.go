@@ -88,7 +88,7 @@ func (c *call) process(o order, id ca.RequestID, key string) (submitted, error) 
 	}
 	issued, err := c.o.Submitter.Submit(c.r.Context(), q, parsed)
 	issued.Certificate.Status = issued.Certificate.Standing(c.o.Now())
-	return submitted{Issued: &issued}, err
+	return submitted{Issued: &issued}, within[order]("csr", err)
 }
 
 // plan says what would come of a request, by what is in force or by a document.
@@ -105,7 +105,10 @@ func (c *call) plan(q ca.Request, parsed ca.CSR, document string) (ca.Plan, erro
 		c.o.Submitter.Refuse(c.who(), err)
 		err = at("csr", err)
 	}
-	return plan, err
+	if p != nil && p.Code == ca.E1003 { // a fault of the document
+		return plan, within[order]("document", err)
+	}
+	return plan, within[order]("csr", err)
 }
 
 // read makes a request of an order.

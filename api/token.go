@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"chancery/ca"
@@ -77,15 +76,14 @@ func (c *call) makeToken(o tokenOrder) (ca.TokenView, error) {
 
 // tokens answers GET /tokens.
 func (c *call) tokens() (page[ca.TokenView], error) {
-	below, err := c.cursor()
+	below, err := c.cursor(ca.ByID)
 	if err != nil {
 		return page[ca.TokenView]{}, err
 	}
 	all, next, err := c.o.Keeper.TokensOf(c.r.Context(), c.who(), c.query.Get("all") == "true", below)
 	p := whole(all)
 	if next != 0 {
-		cursor := strconv.FormatInt(int64(next), 10)
-		p.NextCursor = &cursor
+		p.NextCursor = &ca.Cursor{Order: ca.ByID, ID: next}
 	}
 	return p, err
 }
@@ -139,13 +137,13 @@ func (c *call) renew(body renewal) (submitted, error) {
 	if c.planned() {
 		plan, err := c.o.Rehearser.PlanRenew(c.r.Context(), c.who(), q)
 		c.status = http.StatusOK
-		return submitted{Plan: &plan}, err
+		return submitted{Plan: &plan}, within[renewal]("csr", err)
 	}
 	issued, err := c.o.Keeper.Renew(c.r.Context(), c.who(), c.id(), q)
 	if err == nil && issued.Repeated {
 		c.status = http.StatusOK
 	}
-	return submitted{Issued: &issued}, err
+	return submitted{Issued: &issued}, within[renewal]("csr", err)
 }
 
 // whoami answers GET /whoami.

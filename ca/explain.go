@@ -7,7 +7,7 @@ package ca
 var explanations = []Explanation{
 	{E1001, "installation.none", "there is no authority here yet", "The directory holds no Chancery installation. Found one with `chancery init`,\nor name the directory that has it with --dir or CHANCERY_DIR."},
 	{E1002, "installation.exists", "this directory is already set up", "`chancery init` never overwrites. Use another --dir to found a second authority."},
-	{E1003, "installation.settings-unusable", "the configuration cannot be used", "The configuration file has an unknown key or a wrong value. The message names\nthe key; correct it in chancery.toml, or unset the variable it came from."},
+	{E1003, "installation.settings-unusable", "a configuration or a profile cannot be used", "The configuration file or the document of a profile has an unknown key or a wrong value.\nThe message names the key; correct it there, or unset the variable it came from."},
 	{E1101, "usage.wrong", "wrong usage", "The command line could not be understood, or an answer is missing where nobody can\nbe asked. The message names every missing flag. `chancery help VERB` shows them all."},
 	{E1102, "usage.file-unusable", "a file cannot be read or written", "A file named on the command line is missing, unreadable, or would be overwritten.\nChancery overwrites nothing silently: choose another place or move the old file."},
 	{E1201, "service.no-answer", "the service does not answer", "No service answers on the socket or address. Start it with `chancery serve`, or\nlook at its log."},

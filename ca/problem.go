@@ -7,17 +7,18 @@ package ca
 type Kind string
 
 // The kinds. Invalid is malformed input, Refused a rule's no, Forbidden a lack
-// of rights, Locked a sealed key, Busy a limit reached, Unavailable something
+// of rights, Unauthenticated that nobody is known to have them, Locked a sealed key, Busy a limit reached, Unavailable something
 // out of reach or unknown.
 const (
-	NotFoundKind    Kind = "not-found"
-	InvalidKind     Kind = "invalid"
-	ForbiddenKind   Kind = "forbidden"
-	RefusedKind     Kind = "refused"
-	ConflictKind    Kind = "conflict"
-	BusyKind        Kind = "busy"
-	LockedKind      Kind = "locked"
-	UnavailableKind Kind = "unavailable"
+	NotFoundKind        Kind = "not-found"
+	InvalidKind         Kind = "invalid"
+	ForbiddenKind       Kind = "forbidden"
+	UnauthenticatedKind Kind = "unauthenticated"
+	RefusedKind         Kind = "refused"
+	ConflictKind        Kind = "conflict"
+	BusyKind            Kind = "busy"
+	LockedKind          Kind = "locked"
+	UnavailableKind     Kind = "unavailable"
 )
 
 // A Problem is an error we are willing to show to whoever caused it. All other

@@ -39,8 +39,8 @@ type Order struct {
 type Page struct {
 	// Items are rows of the book, newest first, without their DER.
 	Items []ca.Certificate `json:"items"`
-	// Next is the filter's After for the next page; zero after the last.
-	Next ca.ID `json:"next_cursor,string,omitzero"`
+	// Next has the filter's After for the next page; zero after the last.
+	Next ca.Cursor `json:"next_cursor,omitzero"`
 }
 
 // order is an Order's body.
@@ -90,8 +90,7 @@ func (c *Client) Rehearse(ctx context.Context, t ca.Trial) (ca.Rehearsal, error)
 // Certificates gives a page. The filter's Now is the service's, whatever it says
 // here; a zero Limit takes the service's usual one.
 func (c *Client) Certificates(ctx context.Context, f ca.Filter) (Page, error) {
-	list, err := do[items[ca.Certificate]](ctx, c, call{method: http.MethodGet, path: "certificates", query: filtered(f)})
-	return Page(list), err
+	return do[Page](ctx, c, call{method: http.MethodGet, path: "certificates", query: filtered(f)})
 }
 
 // Certificate gives the one certificate that a public name, a serial, a serial's

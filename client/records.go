@@ -123,7 +123,7 @@ func (c *Client) Events(ctx context.Context, f ca.EventFilter) ([]Event, ca.ID, 
 	set(q, "kind", f.Kind)
 	set(q, "actor", f.Actor)
 	setTime(q, "since", f.Since)
-	setPage(q, f.Limit, f.After)
+	setPage(q, f.Limit, ca.Cursor{Order: ca.ByID, ID: f.After})
 	list, err := do[items[Event]](ctx, c, call{method: http.MethodGet, path: "events", query: q})
 	return list.Items, list.Next, err
 }
@@ -132,7 +132,7 @@ func (c *Client) Events(ctx context.Context, f ca.EventFilter) ([]Event, ca.ID, 
 // and without gaps, at most limit, zero for the service's usual. None is the end.
 func (c *Client) Leaves(ctx context.Context, from int64, limit int) ([][]byte, error) {
 	q := url.Values{"from": {strconv.FormatInt(from, 10)}}
-	setPage(q, limit, 0)
+	setPage(q, limit, ca.Cursor{})
 	run, err := do[struct {
 		Items []struct {
 			Leaf []byte `json:"leaf"`
@@ -167,7 +167,7 @@ func filtered(f ca.Filter) url.Values {
 	}
 	setTime(q, "issued_since", f.IssuedSince)
 	setTime(q, "expiring_before", f.ExpiringBefore)
-	setPage(q, f.Limit, f.After)
+	setPage(q, f.Limit, ca.Cursor{Order: f.Order(), ID: f.After})
 	return q
 }
 
@@ -183,11 +183,12 @@ func setTime(q url.Values, name string, at time.Time) {
 	}
 }
 
-func setPage(q url.Values, limit int, after ca.ID) {
+func setPage(q url.Values, limit int, after ca.Cursor) {
 	if limit != 0 {
 		q.Set("limit", strconv.Itoa(limit))
 	}
-	if after != 0 {
-		q.Set("cursor", strconv.FormatInt(int64(after), 10))
+	if after.ID != 0 {
+		text, _ := after.MarshalText() // never fails
+		q.Set("cursor", string(text))
 	}
 }

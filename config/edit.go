@@ -143,6 +143,9 @@ func endOfLine(document []byte, from int) int {
 	return len(document)
 }
 
+// maxKey bounds a dotted key, in octets: ours have less than half of it.
+const maxKey = 64
+
 // isKey tells whether a dotted key is made of bare keys as ours are.
 func isKey(key string) bool {
 	for part := range strings.SplitSeq(key, ".") {

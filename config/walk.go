@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"chancery/ca"
+	"chancery/internal/nearest"
 )
 
 // A walk is a document as its keys lie in it.
@@ -117,7 +118,7 @@ func (w *walk) path(e *unstable.Node, table string) string {
 			}
 			line := w.parser.Shape(n.Raw).Start.Line
 			fix := "remove it"
-			if near := Nearest(path, w.known); near != "" {
+			if near := nearest.Of(path, w.known); near != "" {
 				fix = "did you mean " + near + "?"
 			}
 			w.faults = append(w.faults, fault(path, line, "there is no key "+ca.Show(path), fix))

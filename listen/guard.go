@@ -181,6 +181,9 @@ func (g *guard) stranger(w http.ResponseWriter, r *http.Request) {
 func (g *guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var p *ca.Problem
 	if errors.As(err, &p) && p.Kind == ca.ForbiddenKind {
+		nobody := *p
+		nobody.Kind = ca.UnauthenticatedKind // who it was is not settled, whatever the evidence lacked
+		p = &nobody
 		status := http.StatusUnauthorized
 		w.Header().Set("WWW-Authenticate", `Bearer realm="chancery"`)
 		if g.failures.Exceeds(r.RemoteAddr, g.Now()) {

@@ -268,6 +268,9 @@ func TestWB08_TheGuardLetsInWhoSignedIn(t *testing.T) {
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.body) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
+			if strings.Contains(w.Body.String(), `"kind":"unauthenticated"`) != (c.status == http.StatusUnauthorized) {
+				t.Errorf("%d has the kind of another status: %s", w.Code, w.Body)
+			}
 			if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Referrer-Policy") != "no-referrer" {
 				t.Errorf("headers are %v", w.Header())
 			}

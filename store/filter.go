@@ -25,7 +25,7 @@ func (s *Store) Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate
 		return nil, err
 	}
 	var seen position
-	if f.After != 0 && orderOf(f) != byID {
+	if f.After != 0 && f.Order() != ca.ByID {
 		err := s.reader.QueryRowContext(ctx, selectPosition, int64(f.After)).Scan(&seen.end, &seen.issued, &seen.common)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil, ca.Invalid(ca.E1401, "this is not a cursor of ours", "take next_cursor of the page before").At("cursor")
@@ -63,8 +63,8 @@ func (e engine) planned(q *query) []any { return slices.Concat(e.anew, q.values)
 
 // countQuery makes the query that counts a list's rows.
 func (e engine) countQuery(f ca.Filter) (*query, error) {
-	if f.Sort == string(byCommon) {
-		f.Sort = string(byEnd) // the same rows, and less to read
+	if f.Sort == string(ca.ByCommon) {
+		f.Sort = string(ca.ByEnd) // the same rows, and less to read
 	}
 	q := &query{}
 	q.add(`SELECT COUNT(*)`)
@@ -96,45 +96,15 @@ func (q *query) add(text string, values ...any) {
 	q.text.WriteString(text)
 }
 
-// An order is what a list is sorted by.
-type order string
-
-const (
-	byID     order = "id"
-	byIssued order = "issued"
-	byEnd    order = "expiry"
-	byEnded  order = "ended" // the last to end first
-	byCommon order = "name"
-)
-
 // all is a condition that every row of an order meets, which its index answers.
-func (o order) all() string {
+func all(o ca.Order) string {
 	switch o {
-	case byEnd, byEnded:
+	case ca.ByEnd, ca.ByEnded:
 		return `c.kind <> 'void' AND c.not_after > 0`
-	case byIssued:
+	case ca.ByIssued:
 		return `c.issued_at > 0`
 	}
 	return `c.id > 0`
-}
-
-// orderOf is the order of a list. What ends comes by its end, and what was issued since a
-// moment by that, unless another order is asked for: each has an index of it, and the
-// newest of all may be none of them.
-func orderOf(f ca.Filter) order {
-	switch {
-	case f.Sort == string(byEnd) || f.Sort == string(byCommon):
-		return order(f.Sort)
-	case part(f) != "":
-		return byID
-	case !f.IssuedSince.IsZero():
-		return byIssued
-	case f.Sort == "" && (f.Status == "expiring" || !f.ExpiringBefore.IsZero()):
-		return byEnd
-	case f.Sort == "" && f.Status == "expired":
-		return byEnded
-	}
-	return byID
 }
 
 // listQuery makes the query of a list, from the row that was seen last. Texts are fixed;
@@ -152,30 +122,30 @@ func (e engine) listQuery(f ca.Filter, seen position) (*query, error) {
 	if err := e.restrict(q, f, seen.crowded); err != nil {
 		return nil, err
 	}
-	switch orderOf(f) {
-	case byEnd:
+	switch f.Order() {
+	case ca.ByEnd:
 		if f.After != 0 {
 			q.add(` AND (c.not_after, c.id) > (?, ?)`, seen.end, after)
 		}
 		q.add(` ORDER BY c.not_after, c.id`)
-	case byEnded:
+	case ca.ByEnded:
 		if f.After != 0 {
 			q.add(` AND (c.not_after, c.id) < (?, ?)`, seen.end, after)
 		}
 		q.add(` ORDER BY c.not_after DESC, c.id DESC`)
-	case byCommon:
+	case ca.ByCommon:
 		if f.After != 0 {
 			q.add(` AND (`+e.place+`) > (?, ?)`, seen.common, after)
 		}
 		q.add(` ORDER BY ` + e.place)
-	case byIssued:
+	case ca.ByIssued:
 		if f.After != 0 {
 			q.add(` AND (c.issued_at, c.id) < (?, ?)`, seen.issued, after)
 		}
 		q.add(` ORDER BY c.issued_at DESC, c.id DESC`)
 	default:
 		id := `c.id`
-		if part(f) != "" || seen.crowded {
+		if f.Part() != "" || seen.crowded {
 			id = e.searched
 		}
 		q.add(` AND `+id+` < ? ORDER BY `+id+` DESC`, after)
@@ -231,7 +201,7 @@ func (e engine) restrict(q *query, f ca.Filter, crowded bool) error {
 
 // named adds the names that rows must have.
 func (e engine) named(q *query, f ca.Filter, crowded bool) error {
-	infix := part(f)
+	infix := f.Part()
 	switch {
 	case crowded:
 		suffix := strings.ToLower(f.Name[1:])
@@ -239,13 +209,13 @@ func (e engine) named(q *query, f ca.Filter, crowded bool) error {
 		return nil
 	case f.Search != "" && f.Name != "":
 		return ca.Invalid(ca.E1401, "search and name are both set", "send one of them").At("search")
-	case infix == "" && orderOf(f) == byCommon:
+	case infix == "" && f.Order() == ca.ByCommon:
 		q.add(e.sorted)
 	case infix == "":
-		q.add(` FROM certificate c WHERE ` + orderOf(f).all())
+		q.add(` FROM certificate c WHERE ` + all(f.Order()))
 	case len([]rune(infix)) < ca.MinSearch || strings.Contains(infix, "*"):
 		return ca.Invalid(ca.E1401, ca.Show(f.Search+f.Name)+" cannot be looked up", "write a name, *.suffix, prefix*, or *part* with a part of three characters or more").At("name")
-	case orderOf(f) != byID:
+	case f.Order() != ca.ByID:
 		return ca.Invalid(ca.E1401, "what a search finds comes newest first", "leave sort out, or name the suffix or the prefix").At("sort")
 	default:
 		q.add(e.search, e.parts(infix))
@@ -265,31 +235,13 @@ func (e engine) named(q *query, f ca.Filter, crowded bool) error {
 	return nil
 }
 
-// part is what names must contain, in lower case, or empty; a star for a pattern that no
-// index answers.
-func part(f ca.Filter) string {
-	begun, ended := strings.CutPrefix(f.Name, "*")
-	inner, both := strings.CutSuffix(begun, "*")
-	switch {
-	case f.Search != "":
-		return strings.ToLower(f.Search)
-	case ended && both && inner != "":
-		return strings.ToLower(inner)
-	case f.Name == "*":
-		return "*"
-	case ended && strings.HasPrefix(begun, ".") && !strings.Contains(begun, "*"), !strings.Contains(strings.TrimSuffix(f.Name, "*"), "*"):
-		return ""
-	}
-	return "*"
-}
-
 // stands adds how rows must stand. In an order that is not its own, what ends within a
 // range is looked up by it, because few of the first may.
 func (e engine) stands(q *query, f ca.Filter) error {
 	const ends = ` AND c.id IN (SELECT e.id FROM certificate e WHERE e.kind <> 'void' AND e.not_after >= ? AND e.not_after < ?)`
 	const endsInOrder = ` AND c.kind <> 'void' AND c.not_after >= ? AND c.not_after < ?`
 	within := ends
-	if o := orderOf(f); o == byEnd || o == byEnded || part(f) != "" {
+	if o := f.Order(); o == ca.ByEnd || o == ca.ByEnded || f.Part() != "" {
 		within = endsInOrder
 	}
 	now := millis(f.Now)

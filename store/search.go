@@ -92,7 +92,7 @@ func (s *Store) findable(ctx context.Context, batches int, goOn func() bool) (bo
 
 // searchable makes sure that a search will find all there is. The Problem is E2301.
 func (s *Store) searchable(ctx context.Context, f ca.Filter) error {
-	needed := part(f) != "" || f.Sort == string(byCommon)
+	needed := f.Part() != "" || f.Sort == string(ca.ByCommon)
 	if !needed && f.Status != "expiring" { // that one looks through what waits, if it must
 		return nil
 	}
@@ -115,7 +115,7 @@ func (s *Store) pause(ctx context.Context) error {
 // take longer than reading the index of parts, which has them by id, for a page.
 func (s *Store) crowd(ctx context.Context, f ca.Filter, into *position) error {
 	suffix, isBelow := strings.CutPrefix(f.Name, "*.")
-	if s.engine.endsLine == "" || !isBelow || part(f) != "" || len(suffix) < ca.MinSearch || orderOf(f) != byID {
+	if s.engine.endsLine == "" || !isBelow || f.Part() != "" || len(suffix) < ca.MinSearch || f.Order() != ca.ByID {
 		return nil
 	}
 	from, to := below(strings.ToLower(suffix))

@@ -35,7 +35,7 @@ func (c *ceremony) live(ctx context.Context, authority string, do func(ca.Certif
 				return err
 			}
 		}
-		if f.After = page.Next; page.Next == 0 {
+		if f.After = page.Next.ID; f.After == 0 {
 			return nil
 		}
 	}

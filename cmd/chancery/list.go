@@ -123,7 +123,7 @@ func (a *app) pages(ctx context.Context, k *client.Client, f ca.Filter, all bool
 	}
 	p := a.progress(task{what: "list", of: "rows were read, and nothing was changed", total: n})
 	defer func() { p.end(ctx) }()
-	for f.Limit = ca.MaxPage; ; f.After = whole.Next {
+	for f.Limit = ca.MaxPage; ; f.After = whole.Next.ID {
 		page, err := k.Certificates(ctx, f)
 		if err != nil {
 			return whole, err
@@ -131,7 +131,7 @@ func (a *app) pages(ctx context.Context, k *client.Client, f ca.Filter, all bool
 		p.add(int64(len(page.Items)))
 		whole.Items, whole.Next = append(whole.Items, page.Items...), page.Next
 		switch {
-		case page.Next == 0:
+		case page.Next.ID == 0:
 			return whole, nil
 		case len(whole.Items) > maxRows:
 			return whole, usage(fmt.Sprintf("there are more than %d rows", maxRows), "narrow the list: --ca, --profile, --status, --name")

@@ -47,7 +47,7 @@ Treat a code that is not listed as failed.`}
 
 // exits is the one table from kinds of problems to exit codes.
 var exits = map[ca.Kind]int{
-	ca.InvalidKind: exitUsage, ca.NotFoundKind: exitNotFound, ca.ForbiddenKind: exitForbidden, ca.RefusedKind: exitRefused,
+	ca.InvalidKind: exitUsage, ca.NotFoundKind: exitNotFound, ca.ForbiddenKind: exitForbidden, ca.UnauthenticatedKind: exitForbidden, ca.RefusedKind: exitRefused,
 	ca.UnavailableKind: exitUnreachable, ca.BusyKind: exitUnreachable, ca.ConflictKind: exitConflict, ca.LockedKind: exitLocked,
 }
 

@@ -264,7 +264,7 @@ func (a *app) published(ctx context.Context, k *client.Client, authority string)
 		return fmt.Sprintf("; delta %d of %s is published, and the complete list follows within a quarter of an hour", l.Number, l.Authority), nil
 	case err == nil:
 		return fmt.Sprintf("; list %d of %s is published", l.Number, l.Authority), nil
-	case errors.As(err, &p) && p.Kind == ca.ForbiddenKind: // who has no account, or none that may, needs none
+	case errors.As(err, &p) && (p.Kind == ca.ForbiddenKind || p.Kind == ca.UnauthenticatedKind): // who has no account, or none that may, needs none
 		return "; the service publishes the list within seconds", nil
 	case errors.As(err, &p):
 		fmt.Fprintf(a.err, "%s the list of %s is not published yet: %s   → %s\n", a.mark(warned), authority, p.Detail, p.Fix)

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"chancery/ca"
-	"chancery/config"
+	"chancery/internal/nearest"
 )
 
 // strict has the whole tree refuse words that nobody reads: who mistypes a verb, or
@@ -72,7 +72,7 @@ func unknownWord(c *cobra.Command, word string) error {
 			known = append(known, sub.Name())
 		}
 	}
-	return usage("unknown command "+ca.Show(word)+didYouMean(config.Nearest(word, known)), c.CommandPath()+" --help")
+	return usage("unknown command "+ca.Show(word)+didYouMean(nearest.Of(word, known)), c.CommandPath()+" --help")
 }
 
 // nearestFlag names the flag that comes nearest to the first one that c lacks.
@@ -83,7 +83,7 @@ func (a *app) nearestFlag(c *cobra.Command) string {
 		name, is := strings.CutPrefix(arg, "--")
 		name, _, _ = strings.Cut(name, "=")
 		if is && c.Flags().Lookup(name) == nil {
-			if near := config.Nearest(name, known); near != "" {
+			if near := nearest.Of(name, known); near != "" {
 				return didYouMean("--" + near)
 			}
 			return whoHasFlag(c.Root(), name)

@@ -44,6 +44,7 @@ var may = map[string]string{
 	"internal/arch":      "",
 	"internal/csr":       "ca",
 	"internal/load":      "",
+	"internal/nearest":   "",
 	"internal/ocsp":      "ca",
 	"internal/socket":    "",
 	"internal/faults":    "",
@@ -62,7 +63,7 @@ var may = map[string]string{
 
 // everybodys are packages that all may import beside what may says: they know
 // nothing of ours, and a second reader of JSON would be a second opinion.
-var everybodys = []string{"internal/faults", "internal/socket", "internal/strict", "internal/whole"}
+var everybodys = []string{"internal/faults", "internal/nearest", "internal/socket", "internal/strict", "internal/whole"}
 
 // testsOnly are packages that no program may import, cmd/chancery included: a disk
 // that crashes and servers to throw away must not be a flag away from an operator.

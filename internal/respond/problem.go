@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"chancery/ca"
@@ -88,6 +89,8 @@ func statusOf(k ca.Kind) (status int, known bool) {
 		return http.StatusBadRequest, true
 	case ca.ForbiddenKind:
 		return http.StatusForbidden, true
+	case ca.UnauthenticatedKind:
+		return http.StatusUnauthorized, true
 	case ca.RefusedKind:
 		return http.StatusUnprocessableEntity, true
 	case ca.ConflictKind:
@@ -112,6 +115,29 @@ func (r *Refusal) Error() string { return r.Problem.Detail }
 
 // Unwrap gives the problem.
 func (r *Refusal) Unwrap() error { return r.Problem }
+
+// A Within is an error about what is inside a member of the body: a problem's field that is
+// none of the body's Members, such as a field of the request that csr holds, is in Member.
+type Within struct {
+	Member  string
+	Members []string
+	Err     error
+}
+
+// Error gives the error's text.
+func (w *Within) Error() string { return w.Err.Error() }
+
+// Unwrap gives the error.
+func (w *Within) Unwrap() error { return w.Err }
+
+// point has a pointer lead to what is in the body.
+func (w *Within) point(to string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(to, "#/"), "/")
+	if to == "" || slices.Contains(w.Members, first) {
+		return to
+	}
+	return pointer(w.Member)
+}
 
 // Judge gives the problem that an error is, with its status; nil for all that is ours.
 func Judge(err error) (*ca.Problem, int) {
@@ -147,6 +173,12 @@ func Explain(r *http.Request, id string, log *slog.Logger, err error) Document {
 		d.Errors = nil
 		for _, one := range all {
 			d.Errors = append(d.Errors, faultOf(r, one))
+		}
+	}
+	var within *Within
+	if errors.As(err, &within) {
+		for i := range d.Errors {
+			d.Errors[i].Pointer = within.point(d.Errors[i].Pointer)
 		}
 	}
 	return d

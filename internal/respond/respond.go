@@ -154,8 +154,18 @@ func Decode[T any](data []byte) (T, error) {
 	var zero T
 	p := ca.Invalid(ca.E1401, "the body cannot be read: "+short(err.Error()), "correct the body; nothing was done")
 	var wrong *strict.TypeError
-	if errors.As(err, &wrong) {
+	var unknown *strict.UnknownError
+	switch {
+	case errors.As(err, &wrong):
 		p = p.At(wrong.Member)
+	case errors.As(err, &unknown) && ca.PlainText(unknown.Member) && len(unknown.Member) <= maxFault: // nothing that deceives is sent back
+		p = p.At(unknown.Member)
+		switch {
+		case unknown.Near != "":
+			p.Fix = "did you mean " + unknown.Near + "? Nothing was done"
+		case len(unknown.Known) > 0:
+			p.Fix = "known are: " + strings.Join(unknown.Known, ", ") + "; nothing was done"
+		}
 	}
 	return zero, p
 }

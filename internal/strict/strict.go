@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 )
@@ -35,6 +36,11 @@ func Decode[T any](data []byte) (T, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil {
 		var zero T
+		if strings.HasPrefix(err.Error(), "json: unknown field ") {
+			if found := stranger(data, reflect.TypeFor[T](), ""); found != nil {
+				return zero, found
+			}
+		}
 		return zero, plain(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package config
+// Package nearest guesses which known word somebody meant who typed another: a key of a
+// document, a member of a body, a command, a flag. It decides nothing: a guess is shown and
+// never taken. Start at Of.
+package nearest
 
 import "strings"
 
 // maxKey bounds the comparison of keys, which takes time in the square of it.
 const maxKey = 64
 
-// Nearest is the known key that a misspelt one most likely means: the same word
+// Of is the known key that a misspelt one most likely means: the same word
 // in another table, or at most a third of its letters away. It is "" if none is.
-func Nearest(key string, known []string) string {
+func Of(key string, known []string) string {
 	if len(key) > maxKey {
 		return ""
 	}
