@@ -80,7 +80,7 @@ type offer struct {
 // Run copies until ctx ends. What cannot be written stays as it was, and is tried again.
 func (t *Outlet) Run(ctx context.Context) error {
 	for {
-		err := t.round(ctx)
+		err := summed(t.round(ctx))
 		if ctx.Err() == nil {
 			t.tell(err)
 		}
@@ -104,7 +104,7 @@ func (t *Outlet) tell(err error) {
 	t.trouble = err
 	t.mu.Unlock()
 	switch {
-	case err != nil && (before == nil || before.Error() != err.Error()):
+	case err != nil && !sameTrouble(before, err):
 		t.o.Log.Error("what is published cannot be copied", "directory", t.o.Directory, "error", err)
 	case err == nil && before != nil:
 		t.o.Log.Info("what is published is copied again", "directory", t.o.Directory)
@@ -269,7 +269,7 @@ func digest(r io.Reader) (sum [32]byte, size int64, err error) {
 func (t *Outlet) place(one offer) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("copy %s: %w", one.name, err)
+			err = fmt.Errorf("copy %s: %w", one.name, cause(err))
 		}
 	}()
 	body, err := one.open()

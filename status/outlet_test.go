@@ -200,6 +200,50 @@ func TestR87_WhatIsNoFileIsLeftAlone(t *testing.T) {
 	}
 }
 
+// Each round meets the same fault with other files, or under the other names of files that are
+// being written: it is told once when it begins and once when it ends, and in one line.
+func TestR87_WhatHindersAllFilesIsToldOnce(t *testing.T) {
+	t.Parallel()
+	o := newOutfit(t, nil)
+	var log strings.Builder
+	o.o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	told := func(what string, lines int, contains string) {
+		t.Helper()
+		got := log.String()
+		log.Reset()
+		if strings.Count(got, "\n") != lines || !strings.Contains(got, contains) || len(got) > 500*lines {
+			t.Errorf("%s: %d octets are logged, and not %d lines:\n%.1500s", what, len(got), lines, got)
+		}
+	}
+	o.puts("issuing-g1")
+	o.copies()
+	away := o.o.Directory + ".away"
+	if err := os.Rename(o.o.Directory, away); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		o.tell(summed(o.round(t.Context())))
+	}
+	told("the directory is away", 1, o.o.Directory+" is not there")
+	o.tell(nil)
+	told("it is there", 1, "copied again")
+	// As if it went away after it was looked at: no file can be written.
+	offers, err := o.offers(t.Context())
+	if err != nil || len(offers) < 12 {
+		t.Fatalf("%d files are to be copied: %v", len(offers), err)
+	}
+	for i := range 3 {
+		clear(o.done)
+		o.tell(summed(o.copy(offers[i:], nil)))
+	}
+	told("nothing can be written", 1, fmt.Sprintf("no such file or directory; and %d more like it", len(offers)-1))
+	if err := os.Rename(away, o.o.Directory); err != nil {
+		t.Fatal(err)
+	}
+	o.tell(summed(o.round(t.Context())))
+	told("it is there again", 1, "copied again")
+}
+
 // A full disk: the list before stays, and it is told. The limit on a file's size holds for
 // a whole process, so another one plays this.
 func TestR87_OnAFullDiskTheListBeforeStays(t *testing.T) {

@@ -36,6 +36,9 @@ func trusted(path, why string, kind func(fs.FileMode) bool) error {
 	rest, at := strings.Split(filepath.Clean(path), "/")[1:], "/"
 	for links := 0; ; {
 		info, err := os.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			return missing(at, path)
+		}
 		if err != nil {
 			return fmt.Errorf("look at %s: %w", path, err)
 		}
@@ -77,6 +80,14 @@ func writable(at, path, is, fix, why string) error {
 		detail = shown(at) + ", on the way to " + shown(path) + ", " + is
 	}
 	return ca.Refused(ca.E1404, detail+": others can change it", fix).Because(why)
+}
+
+// missing names what is not there. It is not made: below a mount that is away nobody would see it.
+func missing(at, path string) error {
+	if at != path {
+		return fmt.Errorf("%s is not there, since there is no %s: mount it, make it, or set another", shown(path), shown(at))
+	}
+	return fmt.Errorf("%s is not there: mount it, make it, or set another", shown(path))
 }
 
 // shown is a path as it may be typed again: a link may lead to any octets.

@@ -43,7 +43,7 @@ func TestR87_WhatOthersCanChangeIsNeitherRunNorPublishedTo(t *testing.T) {
 			return errors.Join(os.Remove(dir+"/way/end"), os.Symlink("end", dir+"/way/end"))
 		}, "too many levels"},
 		{"below root's sticky directory", func(dir string) error { return os.Chmod(dir+"/way", 0o777|fs.ModeSticky) }, "sticky"},
-		{"nothing is there", func(dir string) error { return os.Remove(dir + "/way/end") }, "no such file"},
+		{"nothing is there", func(dir string) error { return os.Remove(dir + "/way/end") }, "is not there"},
 	} {
 		for what, kind := range map[string]struct {
 			judge func(string) error

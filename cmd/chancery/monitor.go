@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -231,7 +232,7 @@ func (m *monitor) checks() []ca.Check {
 		}
 	}
 	if err := m.outlet.trouble(); err != nil {
-		out[1].Level, out[1].Message = ca.Warned, err.Error()
+		out[1].Level, out[1].Message = ca.Warned, inLine(err.Error())
 	}
 	return out
 }
@@ -245,4 +246,16 @@ func (o outlet) trouble() (err error) {
 		err = errors.Join(err, o.hook.Trouble())
 	}
 	return err
+}
+
+// maxInLine is what is shown of a fault among others, in octets: a program's output may be long.
+const maxInLine = 300
+
+// inLine makes one line of what may be several, and cuts it short.
+func inLine(text string) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	if len(text) > maxInLine {
+		text = strings.ToValidUTF8(text[:maxInLine], "") + " …"
+	}
+	return text
 }
