@@ -136,7 +136,11 @@ func TestRecordsAreReadByThePage(t *testing.T) {
 	if a := b.send("GET", "/api/v1/certificates?count=true&search=nas&source=cli&line=issuing&sort=name&issued_since=2026-11-01T00:00:00Z", ""); !strings.Contains(string(a.body), `"count":1284`) || b.filters[0].Search != "nas" || b.filters[0].Line != "issuing" || b.filters[0].Sort != "name" || b.filters[0].Door != "cli" {
 		t.Errorf("%d %s %+v", a.status, a.body, b.filters)
 	}
-	for _, q := range []string{"sort=size", "count=yes", "issued_since=90d", "status=fine"} {
+	// Who revokes for keyCompromise learns what else is of the key.
+	if a := b.send("GET", "/api/v1/certificates?key="+strings.Repeat("a7", 32), ""); a.status != http.StatusOK || b.filters[1].Key.String() != strings.Repeat("a7", 32) {
+		t.Errorf("%d %s %+v", a.status, a.body, b.filters)
+	}
+	for _, q := range []string{"key=a7", "key=" + strings.Repeat("00", 32), "sort=size", "count=yes", "issued_since=90d", "status=fine"} {
 		if a := b.send("GET", "/api/v1/certificates?"+q, ""); a.status != http.StatusBadRequest || len(b.problem(a).Errors) != 1 || b.problem(a).Errors[0].Parameter == "" {
 			t.Errorf("%s: %d %s", q, a.status, a.body)
 		}

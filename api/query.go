@@ -150,6 +150,7 @@ func filters() []parameter {
 		{name: "line", form: "string", tell: "Only of this line of authorities."},
 		{name: "profile", form: "string", tell: "Only of this profile."},
 		{name: "owner", form: "string", tell: "Only of this account, such as uid:1000."},
+		{name: "key", form: "string", tell: "Only of this public key: the SHA-256 of its SubjectPublicKeyInfo in hex, key in the answers."},
 		{name: "tag", form: "string", tell: "Only of those that have this tag."},
 		{name: "source", form: "string", tell: "Only of those that came in by this door, such as cli."},
 		{name: "status", form: "string", words: ca.Statuses(), tell: "Only those that stand like this now. expiring: what ends within 30 days, has two thirds of its life over, and was not renewed by its owner."},
@@ -167,6 +168,11 @@ func (c *call) filter(now time.Time) (f ca.Filter, err error) {
 	f = ca.Filter{
 		Name: q.Get("name"), Search: q.Get("search"), Authority: q.Get("authority"), Line: q.Get("line"), Profile: q.Get("profile"), Owner: q.Get("owner"), Tag: q.Get("tag"),
 		Door: ca.Door(q.Get("source")), Status: q.Get("status"), Sort: q.Get("sort"), Now: now,
+	}
+	if q.Has("key") {
+		if err := f.Key.UnmarshalText([]byte(q.Get("key"))); err != nil || f.Key.IsZero() {
+			return f, ca.Invalid(ca.E1401, "key is not a SHA-256 in hex", "take it from a certificate's own member key").At("key")
+		}
 	}
 	if f.IssuedSince, err = c.at("issued_since"); err != nil {
 		return f, err

@@ -64,6 +64,7 @@ const (
 	E2210 Code = "E2210"
 	E2301 Code = "E2301"
 	E2302 Code = "E2302"
+	E2303 Code = "E2303"
 	E2501 Code = "E2501"
 	E2502 Code = "E2502"
 	E2503 Code = "E2503"

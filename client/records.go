@@ -165,6 +165,9 @@ func filtered(f ca.Filter) url.Values {
 	} {
 		set(q, one.name, one.value)
 	}
+	if !f.Key.IsZero() {
+		q.Set("key", f.Key.String())
+	}
 	setTime(q, "issued_since", f.IssuedSince)
 	setTime(q, "expiring_before", f.ExpiringBefore)
 	setPage(q, f.Limit, ca.Cursor{Order: f.Order(), ID: f.After})

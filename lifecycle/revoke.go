@@ -31,8 +31,8 @@ type revoking struct {
 //
 // The owner may, and a CA administrator (RV-01), who alone takes back what another than the
 // owner holds. The error is a Problem: E1305 for
-// want of a role, Find's, E2111 for what cannot be revoked like that, and E2301 if
-// the outcome is not known: asking again finds out.
+// want of a role, Find's, E2111 for what cannot be revoked like that, E2303 for more than a
+// minute takes, and E2301 if the outcome is not known: asking again finds out.
 func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
 	v, err := r.ready(ctx)
 	if err != nil {

@@ -45,7 +45,7 @@ func (s *Signer) Revoke(session int64, wishes []ca.Revoking) ([]ca.RevokeAnswer,
 	case len(wishes) > MaxBatch:
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a batch holds at most %d revocations", MaxBatch), "split it")
 	case !s.stepped.take(len(wishes), maxSteps, s.clock.stamp()):
-		return nil, ca.Busy(ca.E2301, fmt.Sprintf("more than %d revocations in a minute", maxSteps), "go on in a minute")
+		return nil, ca.Busy(ca.E2303, fmt.Sprintf("more than %d revocations in a minute", maxSteps), "the same again in a minute goes on")
 	}
 	answers := make([]ca.RevokeAnswer, len(wishes))
 	taken := map[ca.ID]bool{}
