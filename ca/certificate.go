@@ -81,6 +81,12 @@ func (c Certificate) RenewFrom() time.Time {
 	return c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) * 2 / 3)
 }
 
+// Due tells whether it should be renewed by now: two thirds of its life are over, and it
+// ends within ExpiringWithin. Whether that was done, its owner's newer ones say.
+func (c Certificate) Due(now time.Time) bool {
+	return !now.Before(c.RenewFrom()) && !now.After(c.NotAfter) && c.NotAfter.Before(now.Add(ExpiringWithin))
+}
+
 // PublicName is how a certificate is named in pages and the API:
 // <generation>-<serial>.
 func (c Certificate) PublicName() string { return c.Authority + "-" + string(c.Serial) }

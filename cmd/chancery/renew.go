@@ -31,6 +31,7 @@ const displaceEvery = time.Minute
 type reissuing struct {
 	issuing
 	reuse, resign, due, detailed bool
+	all                          bool // --due: whatever is due in some places
 	revokeOld                    when
 	overlap                      *int
 	old                          ca.Issued
@@ -39,14 +40,21 @@ type reissuing struct {
 func (a *app) renewCommand() *cobra.Command {
 	var q reissuing
 	c := &cobra.Command{
-		Use: "renew NAME|SERIAL|FILE", Short: "Get a certificate once more, with a new key",
+		Use: "renew NAME|SERIAL|FILE|DIRECTORY...", Short: "Get a certificate once more, with a new key",
 		Long: "Gets a certificate once more: the same names, subject, profile and owner. A new key is made here; --reuse-key keeps the key of --key-file,\n" +
 			"and --resign has the stored request signed again, for the same key. What is revoked, held or ended is not renewed.\n" +
-			"The old certificate stays good until its end. With --revoke-old now it is revoked in one act with the new one, with --revoke-old 7d after seven days.",
+			"The old certificate stays good until its end. With --revoke-old now it is revoked in one act with the new one, with --revoke-old 7d after seven days.\n" +
+			"With --due it renews what is due of the certificates in files and directories: two thirds of the life are over, the end is within 30 days, and\n" +
+			"its owner has no newer one of that name and profile, as list --status expiring has it. A directory is looked through with those in it. New files lie\n" +
+			"beside the old ones, with the day in their names; each certificate has a line in the answer, and some that failed give exit code 9.",
 		Example: "  chancery renew nas.lab.example\n  chancery renew nas.pem --key-file nas.key --reuse-key --out nas-2027.pem\n" +
-			"  chancery renew nas.pem --if-due --detailed-exitcode\n  chancery renew nas.lab.example --resign --revoke-old now --out nas-2027.pem",
+			"  chancery renew nas.pem --if-due --detailed-exitcode\n  chancery renew nas.lab.example --resign --revoke-old now --out nas-2027.pem\n" +
+			"  chancery renew --due /etc/ssl/lab --dry-run\n  chancery renew --due /etc/ssl/lab --detailed-exitcode",
 		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
+			if q.all {
+				return a.renewDue(c, args, q)
+			}
 			if len(args) != 1 {
 				return usage("renew takes one certificate", "chancery list --status expiring")
 			}
@@ -74,6 +82,7 @@ func (a *app) renewCommand() *cobra.Command {
 	f.BoolVar(&q.resign, "resign", false, "have the stored request signed again, for the same key")
 	f.Var(&q.revokeOld, "revoke-old", "revoke the old certificate as superseded: now, or in whole days, such as 7d or 2027-06-30")
 	f.BoolVar(&q.due, "if-due", false, "only when two thirds of its life are over")
+	f.BoolVar(&q.all, "due", false, "renew what is due in these files and directories")
 	f.BoolVar(&q.detailed, "detailed-exitcode", false, "exit with 11 if nothing was due")
 	f.BoolVar(&q.dry, "dry-run", false, "say what would be renewed, and do nothing")
 	a.outputFlags(c, &q.outputs)
@@ -86,7 +95,7 @@ func (q *reissuing) judged() error {
 	switch {
 	case q.reuse && q.key == "":
 		return usage("--reuse-key keeps the key of a file", "name it: --key-file FILE")
-	case q.detailed && !q.due:
+	case q.detailed && !q.due && !q.all:
 		return usage("--detailed-exitcode says whether it was due", "chancery renew NAME --if-due --detailed-exitcode")
 	case !q.revokeOld.given:
 		return nil
@@ -117,7 +126,7 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 			return err
 		}
 		from := q.old.Certificate.RenewFrom()
-		if waits = q.due && time.Now().Before(from); waits {
+		if waits = q.due && a.now().Before(from); waits {
 			return a.give(answer{value: q.old.Certificate, names: []string{c.PublicName()}, text: fmt.Sprintf("%s is due on %s\n", c.Title(), onDay(from))})
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,6 +26,7 @@ type app struct {
 	err  io.Writer // everything else
 	args []string
 	env  func(string) string
+	now  func() time.Time // what renew judges by
 
 	dir     string
 	context string // of services elsewhere

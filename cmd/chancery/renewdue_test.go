@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// after types a command as somebody would after some days, at the clock that renew goes by.
+func (h hand) after(days int, args ...string) said {
+	h.t.Helper()
+	var out, err bytes.Buffer
+	a := &app{in: strings.NewReader(""), out: &out, err: &err, args: append([]string{"chancery", "--dir", h.dir}, args...), env: os.Getenv,
+		now: func() time.Time { return time.Now().AddDate(0, 0, days) }}
+	code := a.run(h.t.Context())
+	return said{out: out.String(), err: err.String(), code: code}
+}
+
+// R79: renew --due renews what is due in a directory, once, with new keys and files beside
+// the old ones; what is not due, foreign, an authority's or renewed already stays.
+func TestR79_WhatIsDueInADirectoryIsRenewed(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	dir := h.file("ssl")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.done("issue", "nas.lab.example", "--out", filepath.Join(dir, "nas.pem"), "--key-file", filepath.Join(dir, "nas.key"))
+	h.done("issue", "web.lab.example", "--out", filepath.Join(dir, "web")+"/")
+	h.done("issue", "young.lab.example", "--days", "70", "--out", filepath.Join(dir, "young.pem"), "--key-file", filepath.Join(dir, "young.key"))
+	h.done("renew", filepath.Join(dir, "young.pem"), "--days", "120", "--out", filepath.Join(dir, "young2.pem"), "--key-file", filepath.Join(dir, "young2.key"))
+	h.request("far.lab.example")
+	h.newElsewhere("elsewhere").signs("far.lab.example.csr", "ssl/far.pem", "80", "7", "subjectAltName=DNS:far.lab.example\n")
+	h.write("ssl/notes.pem", "nothing\n")
+	files := func() string { return strings.Join(slices.Sorted(maps.Keys(digests(t, dir))), "\n") }
+	before := files()
+
+	if s := h.after(0, "renew", "--due", dir, "--detailed-exitcode"); s.code != exitNotDue || !strings.Contains(s.out, "nothing is due") {
+		t.Errorf("today: exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	if s := h.after(0, "renew", "--due", dir); s.code != 0 {
+		t.Errorf("today: exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	s := h.after(65, "renew", "--due", dir, "--dry-run")
+	if s.code != 0 || !strings.Contains(s.err, "2 certificates are due") || !strings.Contains(s.err, "nas.lab.example") || !strings.Contains(s.err, "web.lab.example") ||
+		strings.Contains(s.err, "young") || !strings.Contains(s.out, "2 would be renewed, 0 refused") {
+		t.Errorf("a dry run: exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	if after := files(); after != before {
+		t.Errorf("a dry run wrote:\n%s", after)
+	}
+	s = h.after(65, "renew", "--due", dir, "--detailed-exitcode")
+	if s.code != 0 || !strings.Contains(s.out, "2 renewed, 0 refused") || strings.Count(s.out, "✓")+strings.Count(s.out, "ok ") < 2 {
+		t.Fatalf("exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	day := time.Now().AddDate(0, 0, 65).Format(time.DateOnly)
+	for old, renewed := range map[string]string{"nas.pem": "nas.lab.example-" + day + ".pem", "web/cert.pem": "web.lab.example-" + day + "/cert.pem"} {
+		was, is := h.first(filepath.Join(dir, old)), h.first(filepath.Join(dir, renewed))
+		if strings.Join(was.DNSNames, " ") != strings.Join(is.DNSNames, " ") || bytes.Equal(was.RawSubjectPublicKeyInfo, is.RawSubjectPublicKeyInfo) {
+			t.Errorf("%s became %v with the key of before", old, is.DNSNames)
+		}
+	}
+	for _, key := range []string{"nas.lab.example-" + day + ".key", "web.lab.example-" + day + "/key.pem"} {
+		if info, err := os.Stat(filepath.Join(dir, key)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", key, info, err)
+		}
+	}
+}
+
+// One that fails has its line and exit code 9, and the others are renewed.
+func TestWhatCannotBeRenewedCostsItselfAlone(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	for _, name := range []string{"nas", "web"} {
+		h.done("issue", name+".lab.example", "--out", h.file(name+".pem"), "--key-file", h.file(name+".key"))
+	}
+	h.write("nas.lab.example-"+time.Now().AddDate(0, 0, 65).Format(time.DateOnly)+".pem", "in the way\n")
+	s := h.after(65, "renew", "--due", h.file("nas.pem"), h.file("web.pem"), h.file("words"), "-o", "jsonl")
+	if s.code != exitFaults || strings.Count(s.out, "\n") != 3 || strings.Count(s.out, `"ok":true`) != 1 || !strings.Contains(s.out, "holds no certificate") || !strings.Contains(s.out, "there already") {
+		t.Errorf("exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	for _, line := range []string{"renew --due", "renew --due x.pem --out y.pem", "renew --due nowhere"} {
+		if s := h.after(0, strings.Fields(line)...); s.code != exitUsage && s.code != exitNotFound || !strings.Contains(s.err, "hint: ") {
+			t.Errorf("%s: exit %d\n%s", line, s.code, s.err)
+		}
+	}
+}
