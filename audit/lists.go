@@ -186,7 +186,16 @@ func (l *Lists) earlier(r Record) error {
 // made later.
 func (l *Lists) revoked(r Record, one missed, why ca.Reason) error {
 	a := l.byKey[r.Leaf.Issuer]
-	if a == nil || a.published == nil || a.published.Damage != nil || a.met {
+	if a == nil || a.published == nil || a.published.Damage != nil {
+		return nil
+	}
+	return a.revoked(one, why)
+}
+
+// revoked holds a serial that a leaf revokes against what is published, if that was not
+// met yet.
+func (a *listed) revoked(one missed, why ca.Reason) error {
+	if a.met {
 		return nil
 	}
 	delete(a.held, one.serial)

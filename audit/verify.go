@@ -34,6 +34,8 @@ type Verification struct {
 	Kept [][]byte
 	// Lists, if they are set, learn what the log says of revocation lists.
 	Lists *Lists
+	// Feeds likewise, of compact feeds.
+	Feeds *Feeds
 	// SegmentLeaves is 0 for the constant of that name; only tests use another.
 	SegmentLeaves int64
 	// each is called for every leaf in order, if it is set: Compare holds it against
@@ -256,6 +258,11 @@ func (r *verifier) group(name string, g Group, hashes io.Reader) error {
 		}
 		if r.v.Lists != nil {
 			if err := r.v.Lists.leaf(rec); err != nil {
+				return err
+			}
+		}
+		if r.v.Feeds != nil {
+			if err := r.v.Feeds.leaf(rec); err != nil {
 				return err
 			}
 		}

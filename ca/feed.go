@@ -4,8 +4,7 @@ package ca
 
 import "time"
 
-// A Feed is what a compact revocation feed (docs/feed.md) says of itself, and the body
-// of a FEED leaf, whose digest is the SHA-256 of all of the feed that is signed.
+// A Feed is what a compact revocation feed (docs/feed.md) says of itself.
 type Feed struct {
 	Authority string `json:"authority"`
 	// Number rises with each feed of an issuing key, complete or delta.
@@ -18,6 +17,23 @@ type Feed struct {
 	// held, or given up.
 	Live    int64 `json:"live"`
 	Revoked int64 `json:"revoked"`
+}
+
+// A FeedBody is the body of a FEED leaf, whose digest is the SHA-256 of all of the feed that
+// is signed.
+type FeedBody struct {
+	Feed
+	// Leaves is how many leaves the log had when it was looked at what is revoked: the feed
+	// revokes what was revoked below. Zero is of a feed whose leaf does not say so.
+	Leaves int64 `json:"leaves,omitempty"`
+}
+
+// FeedName names a feed, for people and as the end of its address.
+func FeedName(authority string, delta bool) string {
+	if delta {
+		return authority + ".delta.feed"
+	}
+	return authority + ".feed"
 }
 
 // FeedGround is what the signer knows of the feed that could be made now.

@@ -163,6 +163,15 @@ func Parse(file, base []byte) (*Feed, error) {
 	return f.on(base)
 }
 
+// Signed gives the SHA-256 of what is signed of a file, for which a delta needs no base.
+func Signed(file []byte) (ca.Digest, error) {
+	f, err := parse(file)
+	if err != nil {
+		return ca.Digest{}, err
+	}
+	return sha256.Sum256(f.message), nil
+}
+
 // HeadSize is how much of a file Describe needs.
 const HeadSize = atTables
 

@@ -187,12 +187,12 @@ func (s *Signer) SignFeed(session int64, authority string, body, base []byte) (a
 	if err := s.feedPaced(a, len(base) > 0, now); err != nil {
 		return about, nil, err
 	}
-	f, err := s.fitting(a, by, now, body, base)
+	f, leaves, err := s.fitting(a, by, now, body, base)
 	if err != nil {
 		return about, nil, err
 	}
 	about = ca.Feed{Authority: a.Name, Number: f.Number, Base: f.BaseNumber, ThisUpdate: f.ThisUpdate, NextUpdate: f.NextUpdate, Live: f.Live, Revoked: f.Revoked}
-	if err := s.promiseFeed(a, about, digest(f.Message())); err != nil {
+	if err := s.promiseFeed(a, ca.FeedBody{Feed: about, Leaves: leaves}, digest(f.Message())); err != nil {
 		return about, nil, err
 	}
 	faults.Point("feed-promised")
@@ -205,12 +205,13 @@ func (s *Signer) SignFeed(session int64, authority string, body, base []byte) (a
 	return about, file, err
 }
 
-// fitting makes the feed, if it says what the signer knows. The caller holds feeding.
-func (s *Signer) fitting(a *authority, by *responder, now time.Time, body, base []byte) (*feed.Feed, error) {
+// fitting makes the feed, if it says what the signer knows, and how many leaves that is of.
+// The caller holds feeding.
+func (s *Signer) fitting(a *authority, by *responder, now time.Time, body, base []byte) (*feed.Feed, int64, error) {
 	last := s.feeds[a.Key]
 	algorithm, err := feedAlgorithm(by.algorithm)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	h := feed.Head{
 		Issuer: a.Key, Number: max(now.UnixMilli(), last.number+1), ThisUpdate: now, NextUpdate: now.AddDate(0, 0, ListDays),
@@ -222,7 +223,7 @@ func (s *Signer) fitting(a *authority, by *responder, now time.Time, body, base 
 		}
 	}
 	if !h.NextUpdate.After(now) {
-		return nil, a.answersNothing()
+		return nil, 0, a.answersNothing()
 	}
 	f, err := feed.New(h, body, base)
 	if err == nil {
@@ -232,15 +233,15 @@ func (s *Signer) fitting(a *authority, by *responder, now time.Time, body, base 
 		err = fmt.Errorf("its horizon is %s, and later certificates could be numbered below it", f.Horizon.Format(time.RFC3339))
 	}
 	if err != nil {
-		return nil, unfeedable(a.Name, err)
+		return nil, 0, unfeedable(a.Name, err)
 	}
 	s.revoking.Lock()
-	steps := s.revokedOf(a.Key).steps()
+	steps, leaves := s.revokedOf(a.Key).steps(), s.journal.Size()
 	s.revoking.Unlock()
 	if err := f.Check(serials(standing(steps, now))); err != nil {
-		return nil, ca.Conflict(ca.E3005, "the feed of "+a.Name+" misses a revocation", "make it again").Because(err.Error())
+		return nil, 0, ca.Conflict(ca.E3005, "the feed of "+a.Name+" misses a revocation", "make it again").Because(err.Error())
 	}
-	return f, nil
+	return f, leaves, nil
 }
 
 // feedAlgorithm is a signature algorithm as feeds number it.
@@ -278,7 +279,7 @@ func unfeedable(name string, why error) error {
 
 // promiseFeed puts the leaf of a feed on the log, before the key is used. The number is
 // given then, also if the process dies before anybody has the feed.
-func (s *Signer) promiseFeed(a *authority, about ca.Feed, signed ca.Digest) error {
+func (s *Signer) promiseFeed(a *authority, about ca.FeedBody, signed ca.Digest) error {
 	body, err := json.Marshal(about)
 	if err != nil {
 		return fmt.Errorf("write the feed's leaf: %w", err)
@@ -286,7 +287,7 @@ func (s *Signer) promiseFeed(a *authority, about ca.Feed, signed ca.Digest) erro
 	if _, err := s.journal.Append([]journal.Entry{{Leaf: audit.Leaf{Kind: audit.Feed, Issuer: a.Key, Digest: signed}, Body: body}}); err != nil {
 		return fmt.Errorf("journal the feed: %w", err)
 	}
-	s.feeds[a.Key] = s.feeds[a.Key].then(about, signed)
+	s.feeds[a.Key] = s.feeds[a.Key].then(about.Feed, signed)
 	return nil
 }
 

@@ -67,6 +67,29 @@ func openFeed(dir, authority string, delta bool) (*os.File, ca.Feed, error) {
 	return nil, ca.Feed{}, errors.Join(fmt.Errorf("%s is not the feed that belongs there", f.Name()), err, f.Close())
 }
 
+// Feeds gives the authorities of which a complete feed, or a delta, lies in a directory; at
+// most maxPublished.
+func Feeds(dir string) (complete, deltas []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("look for the published feeds: %w", err)
+	}
+	for _, e := range entries {
+		authority, delta, ok := feedName(e.Name())
+		switch {
+		case !ok:
+		case delta:
+			deltas = append(deltas, authority)
+		default:
+			complete = append(complete, authority)
+		}
+	}
+	if len(complete)+len(deltas) > maxPublished {
+		return nil, nil, fmt.Errorf("more than %d feeds lie in %s", maxPublished, dir)
+	}
+	return complete, deltas, nil
+}
+
 // readFeed reads the published complete feed of an authority.
 func readFeed(dir, authority string) (file []byte, about ca.Feed, err error) {
 	f, about, err := openFeed(dir, authority, false)

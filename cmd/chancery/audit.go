@@ -89,6 +89,9 @@ func (a *app) verify(ctx context.Context, w verifying) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeLists()) }()
 	v.Lists = lists
+	if v.Feeds, err = out.publishedFeeds(l); err != nil {
+		return err
+	}
 	if why == "" {
 		err = a.compare(ctx, l, v, &out)
 	} else {
@@ -113,7 +116,7 @@ func (a *app) verify(ctx context.Context, w verifying) (err error) {
 	if err != nil {
 		return fmt.Errorf("verify the log: %w", err)
 	}
-	out.Lists = lists.Agreement()
+	out.Lists, out.Feeds = lists.Agreement(), v.Feeds.Agreement()
 	if err := a.print(out.document(), out.text()); err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ type verified struct {
 	// NotCompared is why it was not.
 	NotCompared string
 	Lists       audit.ListAgreement
-	// ListsNotCompared is why the published lists were not compared.
+	Feeds       audit.FeedAgreement
+	// ListsNotCompared is why the published lists and feeds were not compared.
 	ListsNotCompared string
 	File             string // of the newest checkpoint
 }
@@ -44,6 +45,7 @@ type verification struct {
 	ListsCompared      bool                `json:"lists_compared"`
 	ListsNotComparedAs string              `json:"lists_not_compared,omitempty"`
 	Lists              audit.ListAgreement `json:"lists"`
+	Feeds              audit.FeedAgreement `json:"feeds"`
 }
 
 func (v verified) document() verification {
@@ -53,7 +55,7 @@ func (v verified) document() verification {
 		Open: r.Open, Erased: r.Erased, SerialWindow: r.SerialWindow, Checkpoints: r.Checkpoints,
 		NewestFile: v.File, NewestSize: r.Newest.Size, NewestRoot: r.Newest.Root.String(),
 		BookCompared: v.NotCompared == "", NotComparedAs: v.NotCompared,
-		ListsCompared: v.ListsNotCompared == "", ListsNotComparedAs: v.ListsNotCompared, Lists: v.Lists,
+		ListsCompared: v.ListsNotCompared == "", ListsNotComparedAs: v.ListsNotCompared, Lists: v.Lists, Feeds: v.Feeds,
 	}
 	if r.Tail != nil {
 		d.Tail = r.Tail.Error()
@@ -80,6 +82,7 @@ func (v verified) text() string {
 		}
 	}
 	v.lists(b)
+	v.feeds(b)
 	fmt.Fprintf(b, "newest checkpoint: %d entries, root %s, in\n  %s\n  keep a copy on another machine, and pass it with --checkpoint: only that shows if the end of the log was cut off\n",
 		r.Newest.Size, r.Newest.Root, v.File)
 	return b.String()

@@ -116,6 +116,9 @@ func (v verified) disagreement() error {
 	case v.Book.Count > 0:
 		return ca.Refused(ca.E3102, fmt.Sprintf("log and database do not agree: differences found: %d", v.Book.Count),
 			"if an older copy of the database was just brought back, start the service, which puts back what is missing from the log, and verify again; if not, stop the service, keep both as they are, and compare them with a backup").Because(v.Book.First[0].String())
+	case v.Feeds.Count > 0:
+		return ca.Refused(ca.E3102, fmt.Sprintf("log and compact feeds do not agree: differences found: %d", v.Feeds.Count),
+			"keep log and feeds as they are until it is known who wrote there, then publish new ones: chancery feed publish").Because(v.Feeds.First[0].String())
 	case v.Lists.Count > 0:
 		return ca.Refused(ca.E3102, fmt.Sprintf("log and revocation lists do not agree: differences found: %d", v.Lists.Count),
 			"keep log and lists as they are until it is known who wrote there, then publish new lists: chancery crl publish").Because(v.Lists.First[0].String())
