@@ -51,7 +51,7 @@ func certificateOperations() []operation {
 		}, (*call).list),
 		gives(operation{
 			method: get, path: "certificates/{ref}", id: "getCertificate", group: "certificates", summary: "One certificate",
-			tell: "By public name, serial number in hex, its last eight digits or more, or a name. In JSON with chain and request; as a PEM chain from the leaf to the last " +
+			tell: "By public name, serial number in hex, its last eight digits or more, fingerprint (SHA-256 of the certificate, with colons or without), or a name. In JSON with chain and request; as a PEM chain from the leaf to the last " +
 				"below the root; in PKCS#7 with the root.",
 			forms: []string{pemType, derType, p7Type, textType, csrType}, fails: []int{400, 404},
 		}, (*call).find),

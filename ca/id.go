@@ -52,6 +52,10 @@ func (d *Digest) UnmarshalText(b []byte) error {
 // octets. Equal numbers are equal strings.
 type Serial string
 
+// maxPrinted is what a fingerprint has, in octets, with whatever stands beside and between its
+// digits.
+const maxPrinted = 256
+
 // maxSerialOctets is the limit of RFC 5280 §4.1.2.2.
 const maxSerialOctets = 20
 
@@ -81,6 +85,21 @@ func ParseSerial(s string) (Serial, error) {
 		return "", Invalid(E2101, "this is not a serial number", "write it in hex, as `chancery list` prints it")
 	}
 	return SerialFromBytes(b)
+}
+
+// ParseFingerprint reads the SHA-256 of a certificate as people copy it out of browsers and
+// programs: 64 hexadecimal digits in either case, with colons and blanks anywhere, and with the
+// words that OpenSSL and others put beside them. No serial number is as long.
+func ParseFingerprint(s string) (sum Digest, is bool) {
+	if len(s) > maxPrinted {
+		return sum, false
+	}
+	s = strings.NewReplacer("sha-256", "", "sha256", "", "fingerprint", "", "=", "", ":", "", "(", "", ")", "").Replace(strings.ToLower(s))
+	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
+	if err != nil || len(b) != len(sum) {
+		return sum, false
+	}
+	return Digest(b), true
 }
 
 // Bytes is the number in big-endian octets, without a sign octet.

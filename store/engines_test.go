@@ -61,7 +61,7 @@ func change(n int64, names ...string) ca.Change {
 	c := &ca.Certificate{
 		ID: id, Kind: ca.EndEntity, IssuerKey: ca.Digest{9}, Serial: ca.Serial(fmt.Sprintf("41%036x", n)), Authority: "issuing-g1",
 		Request: r.ID, Profile: r.Profile, ProfileDigest: r.Digest, Owner: r.From.ID, Door: r.Door, Key: ca.Digest{7}, KeyType: "ecdsa-p256",
-		NotBefore: testNow.Add(-time.Minute), NotAfter: testNow.Add(90 * 24 * time.Hour), IssuedAt: testNow, DER: []byte{0x30, byte(n)},
+		NotBefore: testNow.Add(-time.Minute), NotAfter: testNow.Add(90 * 24 * time.Hour), IssuedAt: testNow, DER: fmt.Appendf(nil, "0%d", n),
 	}
 	for i, v := range names {
 		if i == 0 {

@@ -91,6 +91,8 @@ type engine struct {
 	sorted, place string
 	// newer begins what finds the certificates n that came after c and have its common name.
 	newer string
+	// printed finds rows by the head of a fingerprint, so many at most.
+	printed string
 	// prefix says that a value of the table name begins with something, begins makes the
 	// parameters of that.
 	prefix string

@@ -34,6 +34,8 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"updateMarkAndNumber", updateMarkAndNumber, []any{1, 1, testLog, 1, 1}},
 		{"dropKeys", dropKeys, []any{at}},
 		{"selectAuthorities", selectAuthorities, []any{10}},
+		{"selectByID", selectByID, []any{1}},
+		{"by fingerprint", `SELECT ` + columns + e.printed, []any{make([]byte, headOctets), sharing}},
 		{"selectByRequest", selectByRequest, []any{"x"}},
 		{"selectRequest", selectRequest, []any{"x"}},
 		{"selectPosition", selectPosition, []any{1}},
@@ -101,7 +103,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		out = append(out, planned{"count " + name, c.text.String(), c.values})
 	}
 	if e.name == sqliteName {
-		out = append(out, planned{"takePending", takePending, []any{5}}, planned{"moreBelow", moreBelow, []any{[]byte("a"), []byte("b"), 5}}, planned{"takeOrder", takeOrder, []any{5}}, planned{"addPending", addPending, []any{"[5]"}}, planned{"dropPending", dropPending, []any{5}}, planned{"anyPending", anyPending, nil})
+		out = append(out, planned{"takePending", takePending, []any{5}}, planned{"selectWaiting", selectWaiting, []any{5}}, planned{"takeHeads", takeHeads, []any{"[]"}}, planned{"moreBelow", moreBelow, []any{[]byte("a"), []byte("b"), 5}}, planned{"takeOrder", takeOrder, []any{5}}, planned{"addPending", addPending, []any{"[5]"}}, planned{"dropPending", dropPending, []any{5}}, planned{"anyPending", anyPending, nil})
 	}
 	for name, f := range map[string]ca.EventFilter{
 		"all": {}, "kind": {Kind: "refused"}, "issued": {Kind: "issued"}, "actor": {Actor: "uid:1"}, "since": {Since: testNow, After: 7}, "issued since": {Kind: "issued", Since: testNow}, "issued to": {Kind: "issued", Actor: "uid:1"}, "actor since": {Actor: "uid:1", Since: testNow}, "many": {Kind: "refused", Actor: "a", Since: testNow},
@@ -184,7 +186,7 @@ func explain(ctx context.Context, s *Store, q planned) (plan []string, err error
 }
 
 var (
-	searchesParts = regexp.MustCompile(`VIRTUAL TABLE INDEX (\d+:G|1:$)`)
+	searchesParts = regexp.MustCompile(`VIRTUAL TABLE INDEX (\d+:G|0:=$|1:$)`)
 	sqliteScan    = regexp.MustCompile(`^SCAN (\w+)`)
 	postgresScan  = regexp.MustCompile(`Seq Scan on`)
 	indexNode     = regexp.MustCompile(`Index (Only )?Scan`)
@@ -197,8 +199,8 @@ var (
 func scans(engine string, plan []string) string {
 	for i, line := range plan {
 		if engine == sqliteName {
-			// A virtual table has no other word; G says that its index takes the pattern, and
-			// 1 alone is the JSON of one row.
+			// A virtual table has no other word; G says that its index takes the pattern, = that it is
+			// looked up by its id, and 1 alone is the JSON of one row.
 			if m := sqliteScan.FindStringSubmatch(line); m != nil && m[1] != "CONSTANT" && !slices.Contains(plan[:i], "CO-ROUTINE "+m[1]) && !searchesParts.MatchString(line) {
 				return line
 			}

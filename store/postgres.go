@@ -68,6 +68,7 @@ func (s *Store) openPostgres(dsn string) error {
 		sorted:   ` FROM certificate c WHERE c.kind <> 'void' AND c.common >= ''`,
 		place:    `c.common, c.id`,
 		newer:    ` FROM certificate n WHERE n.common = c.common AND n.id > c.id`,
+		printed:  ` FROM certificate c WHERE c.kind <> 'void' AND substr(sha256(c.der), 1, 8) = $1 LIMIT $2`,
 		prefix:   `value LIKE ?`,
 		begins:   func(prefix string) []any { return []any{liked.Replace(prefix) + "%"} },
 		// After five runs of a prepared statement the server may take one plan for all values,

@@ -82,8 +82,8 @@ func (s *Store) Repeated(ctx context.Context, door ca.Door, actor, key string) (
 	return &q, c, nil
 }
 
-// Find resolves a public name, a serial, a serial's tail of at least 8 digits, or
-// a name, in this order. Serials that are not unique give all, newest first, at
+// Find resolves the SHA-256 of a certificate, a public name, a serial, a serial's tail of at
+// least 8 digits, or a name, in this order. Serials that are not unique give all, newest first, at
 // most 100, void rows included. A name gives its newest valid certificate, or
 // the newest if all have ended: those before it were renewed. Nothing found is an
 // empty list.
@@ -92,6 +92,15 @@ func (s *Store) Repeated(ctx context.Context, door ca.Door, actor, key string) (
 // anything is chosen: what others have hides nothing, and makes nothing ambiguous.
 func (s *Store) Find(ctx context.Context, ref, owner string) ([]ca.Certificate, error) {
 	ref = strings.TrimSpace(ref)
+	if sum, is := ca.ParseFingerprint(ref); is {
+		c, there, err := s.Fingerprint(ctx, sum)
+		if there && (owner == "" || c.Owner == owner || c.Kind == ca.CACertificate) {
+			return []ca.Certificate{c}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	if at := strings.LastIndexByte(ref, '-'); at > 0 {
 		found, err := s.bySerial(ctx, ref[at+1:], owner)
 		found = slices.DeleteFunc(found, func(c ca.Certificate) bool { return c.Authority != ref[:at] })

@@ -26,11 +26,12 @@ const (
 	// crowd is how many names are collected, which takes some 10 ms.
 	crowd = 10_000
 
-	// The names of a row are JSON; those of SQLite's index are lines in lower case.
+	// What is there already is left: an update of the schema may have all taken in anew. The names of a row are JSON; those of SQLite's index are lines in lower case.
 	takePending = `INSERT INTO name_search (rowid, names)
 SELECT c.id, lower(c.common) || char(10) || (SELECT COALESCE(group_concat(lower(n.value ->> 'value'), char(10)), '') FROM json_each(c.names) n)
-FROM certificate c WHERE c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
-	takeOrder = `INSERT INTO name_order (common, certificate)
+FROM certificate c WHERE c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)
+AND NOT EXISTS (SELECT 1 FROM name_search s WHERE s.rowid = c.id)`
+	takeOrder = `INSERT OR IGNORE INTO name_order (common, certificate)
 SELECT c.common, c.id FROM certificate c WHERE c.kind <> 'void' AND c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
 	// A trigger could note each row. But a statement with one keeps a copy of every page
 	// that it changes, until it is done: that took a third of a commit's time.
@@ -75,6 +76,9 @@ func (s *Store) findable(ctx context.Context, batches int, goOn func() bool) (bo
 		}
 		s.mu.Lock()
 		err := s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			if err := takePrints(ctx, tx); err != nil {
+				return err
+			}
 			for _, text := range []string{takePending, takeOrder, dropPending} {
 				if _, err := tx.ExecContext(ctx, text, searchBatch); err != nil {
 					return err

@@ -52,8 +52,9 @@ func sqliteEngine() engine {
 		// What is not in the list by name yet is looked through; mostly that is nothing.
 		newer: ` FROM (SELECT o.certificate FROM name_order o WHERE o.common = c.common AND o.certificate > c.id
 UNION ALL SELECT p.certificate FROM name_pending p WHERE p.certificate > c.id) w CROSS JOIN certificate n ON n.id = w.certificate WHERE n.id > 0`,
-		prefix: `value >= ? AND value < ?`,
-		begins: func(prefix string) []any { return []any{prefix, prefix + string(utf8.MaxRune)} },
+		printed: ` FROM fingerprint f CROSS JOIN certificate c ON c.id = f.certificate WHERE f.head = $1 LIMIT $2`,
+		prefix:  `value >= ? AND value < ?`,
+		begins:  func(prefix string) []any { return []any{prefix, prefix + string(utf8.MaxRune)} },
 	}
 }
 

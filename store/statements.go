@@ -61,6 +61,7 @@ COALESCE((SELECT v.step FROM revocation v WHERE v.certificate = c.id ORDER BY v.
 COALESCE((SELECT v.reason FROM revocation v WHERE v.certificate = c.id ORDER BY v.step DESC LIMIT 1), 0),
 COALESCE((SELECT n.document FROM annotation n WHERE n.certificate = c.id), '')`
 
+	selectByID      = `SELECT ` + columns + ` FROM certificate c WHERE c.id = $1`
 	selectByRequest = `SELECT ` + columns + ` FROM certificate c WHERE c.request = $1`
 	selectCSR       = `SELECT csr FROM request WHERE id = $1`
 	selectBySerial  = `SELECT ` + columns + ` FROM certificate c WHERE c.issuer_key = $1 AND c.serial = $2`

@@ -30,6 +30,8 @@ const (
 type Book interface {
 	// Serial gives the row of a serial number, false if there is none.
 	Serial(ctx context.Context, issuerKey ca.Digest, serial ca.Serial) (ca.Certificate, bool, error)
+	// Fingerprint gives the row of the certificate with a SHA-256, false if there is none.
+	Fingerprint(ctx context.Context, sum ca.Digest) (ca.Certificate, bool, error)
 }
 
 // A Shelf has the authorities.
@@ -70,11 +72,11 @@ type Found struct {
 var errForged = ca.NotFound(ca.E2101, "a certificate with this issuer and serial number is known here, and it is another one", "do not trust the one that you have: it was not issued here, or it was altered")
 
 func nothing() *ca.Problem {
-	return ca.NotFound(ca.E2101, "no such certificate was issued here", "compare the serial number digit for digit, or paste the certificate itself")
+	return ca.NotFound(ca.E2101, "no such certificate was issued here", "compare it digit for digit, or paste the certificate itself")
 }
 
-// find resolves what somebody typed or pasted: <generation>-<serial>, a serial number, the
-// fingerprint of an authority, or a certificate in PEM.
+// find resolves what somebody typed or pasted: a certificate in PEM, a fingerprint,
+// <generation>-<serial>, or a serial number.
 func (p *pages) find(ctx context.Context, asked string) (Found, error) {
 	asked = strings.TrimSpace(asked)
 	all, err := p.o.Shelf.Authorities(ctx)
@@ -84,6 +86,9 @@ func (p *pages) find(ctx context.Context, asked string) (Found, error) {
 	if strings.Contains(asked, "-----BEGIN") {
 		return p.pasted(ctx, all, asked)
 	}
+	if sum, is := ca.ParseFingerprint(asked); is {
+		return p.printed(ctx, all, sum)
+	}
 	if at := strings.LastIndexByte(asked, '-'); at > 0 {
 		i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == asked[:at] })
 		serial, err := ca.ParseSerial(asked[at+1:])
@@ -92,19 +97,24 @@ func (p *pages) find(ctx context.Context, asked string) (Found, error) {
 		}
 		return p.of(ctx, all[i], serial)
 	}
-	if sum, is := fingerprint(asked); is {
-		for _, a := range all {
-			if sha256.Sum256(a.Certificate) == sum {
-				return p.pasted(ctx, all, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate})))
-			}
-		}
-		return Found{}, nothing()
-	}
 	serial, err := ca.ParseSerial(asked)
 	if err != nil {
 		return Found{}, ca.Invalid(ca.E1401, "this is no serial number, no fingerprint and no certificate", "type the serial number in hexadecimal digits, or paste the certificate in PEM")
 	}
 	return p.alone(ctx, all, serial)
+}
+
+// printed finds the certificate with a fingerprint.
+func (p *pages) printed(ctx context.Context, all []ca.Authority, sum ca.Digest) (Found, error) {
+	row, there, err := p.o.Book.Fingerprint(ctx, sum)
+	if err != nil {
+		return Found{}, err
+	}
+	i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Key == row.IssuerKey })
+	if !there || i < 0 {
+		return Found{}, nothing()
+	}
+	return p.of(ctx, all[i], row.Serial)
 }
 
 // alone finds a serial number of whichever issuer. One that several have is not said.
@@ -223,15 +233,4 @@ func subjectOf(der []byte) string {
 		return ""
 	}
 	return ca.EncodedName(c.RawSubject)
-}
-
-// fingerprint reads a SHA-256: 64 hexadecimal digits, with colons and blanks or without. No
-// serial number is as long.
-func fingerprint(text string) (sum [32]byte, is bool) {
-	digits := strings.NewReplacer(":", "", " ", "").Replace(strings.ToLower(text))
-	b, err := hex.DecodeString(digits)
-	if err != nil || len(b) != len(sum) {
-		return sum, false
-	}
-	return [32]byte(b), true
 }

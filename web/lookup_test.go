@@ -46,6 +46,15 @@ func (d *desk) Serial(_ context.Context, key ca.Digest, serial ca.Serial) (ca.Ce
 	return c, there, d.err
 }
 
+func (d *desk) Fingerprint(_ context.Context, sum ca.Digest) (ca.Certificate, bool, error) {
+	for _, c := range d.rows {
+		if sha256.Sum256(c.DER) == sum {
+			return c, true, d.err
+		}
+	}
+	return ca.Certificate{}, false, d.err
+}
+
 func (d *desk) Standing(_ context.Context, _ ca.Authority, serial ca.Serial) (ca.OCSPSingle, error) {
 	one, there := d.said[serial]
 	if !there {
@@ -129,6 +138,7 @@ func (d *desk) pem(issuer int, serial string) string {
 func TestR88_ACertificateIsFoundByIssuerAndSerial(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, false, false)
+	print := sum(d.rows[fmt.Sprintf("%s-2201", d.all[1].Key)].DER)
 	for _, tt := range []struct {
 		name, asked string
 		status      int
@@ -143,7 +153,12 @@ func TestR88_ACertificateIsFoundByIssuerAndSerial(t *testing.T) {
 		{"an issuer of nobody", "issuing-g9-2200", 404},
 		{"another issuer's", "issuing-g2-2200", 404},
 		{"a name, which is not searched for", "nas.lab.example", 400},
-		{"an authority's fingerprint", hex.EncodeToString(sum(d.all[0].Certificate)), 404}, // it is known, and has no row
+		{"an authority's fingerprint", hex.EncodeToString(sum(d.all[0].Certificate)), 404}, // it has no row
+		{"a fingerprint", hex.EncodeToString(print), 200},
+		{"as Firefox has it", fmt.Sprintf("%X", print[:1]) + ":" + fmt.Sprintf("%X", print[1:]), 200},
+		{"as OpenSSL says it", "sha256 Fingerprint=" + fmt.Sprintf("%X", print), 200},
+		{"as we do", strings.Join(groups(fmt.Sprintf("%X", print)), " ") + " (SHA-256)", 200},
+		{"half of one", hex.EncodeToString(print[:16]), 404},
 		{"anybody's fingerprint", strings.Repeat("ab:", 31) + "ab", 404},
 		{"much too long", strings.Repeat("1", 4096), 400},
 		{"markup", "<script>alert(1)</script>", 400},
@@ -159,6 +174,9 @@ func TestR88_ACertificateIsFoundByIssuerAndSerial(t *testing.T) {
 				}
 			}
 		})
+	}
+	if f := d.found("/lookup?q=" + hex.EncodeToString(print)); f.Name != "issuing-g2-2201" || f.SHA256 != hex.EncodeToString(print) {
+		t.Errorf("by its fingerprint %+v is found", f)
 	}
 	if f := d.found("/c/issuing-g1-2200"); f.Status != "valid" || f.Name != "issuing-g1-2200" || f.Issuer != "issuing-g1" || len(f.SHA256) != 64 || f.NotAfter.IsZero() {
 		t.Errorf("%+v", f)

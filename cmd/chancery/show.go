@@ -27,12 +27,12 @@ func (a *app) showCommand() *cobra.Command {
 	var request bool
 	var password string
 	c := &cobra.Command{
-		Use: "show NAME|SERIAL|FILE|-", Short: "Show a certificate of ours, or what a file holds",
-		Example:           "  chancery show nas.lab.example\n  chancery show nas.csr\n  chancery show fullchain.pem -o text\n  chancery show 1e77a0c3 -o pem\n  chancery show 1e77a0c3 --csr > again.csr",
+		Use: "show NAME|SERIAL|FINGERPRINT|FILE|-", Short: "Show a certificate of ours, or what a file holds",
+		Example:           "  chancery show nas.lab.example\n  chancery show nas.csr\n  chancery show fullchain.pem -o text\n  chancery show 1e77a0c3 -o pem\n  chancery show AB:CD:…\n  chancery show 1e77a0c3 --csr > again.csr",
 		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage("show takes one name, serial or file", "chancery list")
+				return usage("show takes one name, serial, fingerprint or file", "chancery list")
 			}
 			if isFile(args[0]) {
 				if request {

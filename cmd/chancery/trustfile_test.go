@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,6 +197,22 @@ func TestR88_TheServiceSaysHowACertificateStands(t *testing.T) {
 	if f := look("/lookup?q=" + serial); f.Name != name {
 		t.Errorf("by its serial alone: %+v", f)
 	}
+	leaf, err := format.Read([]byte(h.read("nas.pem")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As OpenSSL and browsers have it, for the page and for the command line, which takes what it
+	// prints itself.
+	said = strings.TrimSpace(h.piped("openssl", leaf.Certificates[0].DER, "x509", "-inform", "DER", "-noout", "-fingerprint", "-sha256"))
+	if f := look("/lookup?q=" + url.QueryEscape(said)); f.Name != name {
+		t.Errorf("by its fingerprint: %+v", f)
+	}
+	for _, print := range []string{said, strings.ToLower(said[strings.IndexByte(said, '=')+1:]), fingerprint(leaf.Certificates[0].DER) + " (SHA-256)"} {
+		if s := h.done("show", print, "--jq", ".certificate.serial"); strings.Trim(s.out, "\"\n") != serial {
+			t.Errorf("show %s finds %s", print, s.out)
+		}
+	}
+	h.refused("E2101", "show", strings.Repeat("ab", 32))
 	h.done("revoke", h.file("nas.pem"), "--reason", "superseded", "--confirm", "nas.lab.example")
 	if f := look("/c/" + name); f.Status != "revoked" || f.Reason != "superseded" || f.RevokedAt.IsZero() || f.PEM != "" {
 		t.Errorf("after revoke returned: %+v", f)
