@@ -37,7 +37,10 @@ func (a *app) crlFetch() *cobra.Command {
 			"chain with a file of lists refuse everybody while the list of one authority above is missing, so --chain adds those.\n\n" +
 			"With the file of a CERTIFICATE the service is not asked: the lists are fetched from the addresses in it and in those above\n" +
 			"it, which are in the file too or are fetched as well, and their signatures are checked. Where it names a shard, the complete list\n" +
-			"beside it is taken: a file of lists has no use for a part of one.",
+			"beside it is taken: a file of lists has no use for a part of one.\n\n" +
+			"With --watch the service is asked every two seconds, and the addresses in a CERTIFICATE once a minute: the file has a\n" +
+			"change up to a minute later, and half a minute more behind a cache. While they do not answer, at the start too, the file stays\n" +
+			"and they are asked again.",
 		Example: "  chancery crl fetch --chain --out /etc/nginx/crls.pem\n  chancery crl fetch --ca issuing-g1 --chain > crls.pem\n" +
 			"  chancery crl fetch fullchain.pem --chain --out crls.pem --watch --exec 'systemctl reload nginx'",
 		Args: cobra.MaximumNArgs(1),
@@ -214,11 +217,12 @@ func issuerOf(ctx context.Context, c *x509.Certificate, known []*x509.Certificat
 			return one, nil
 		}
 	}
-	missing := ca.NotFound(ca.E2101, "who signed "+ca.Show(ca.EncodedName(c.RawSubject))+" is not in the file", "name a file with the whole chain: cat leaf.pem chain.pem")
+	who := "who signed " + ca.Show(ca.EncodedName(c.RawSubject)) + " is not in the file"
+	missing := ca.NotFound(ca.E2101, who, "name a file with the whole chain: cat leaf.pem chain.pem")
 	for _, address := range c.IssuingCertificateURL[:min(len(c.IssuingCertificateURL), maxFetches)] {
 		body, err := fetchAddress(ctx, address)
 		if err != nil {
-			missing = missing.Because(address + ": " + manner(err))
+			missing = ca.Unavailable(ca.E1201, who+", and cannot be fetched", missing.Fix).Because(address + ": " + manner(err))
 			continue
 		}
 		if one, err := x509.ParseCertificate(unarmoured(body)); err == nil && c.CheckSignatureFrom(one) == nil {

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +59,8 @@ func (a *app) ocspStaple() *cobra.Command {
 		Use: "staple CERTIFICATE…", Short: "Write the answers that nginx and HAProxy staple, and keep them fresh",
 		Long: "Asks the responder that each certificate names, verifies the answer as a client would, and writes it in DER: to --out for\n" +
 			"nginx (ssl_stapling_file), or beside the certificate's file for HAProxy (key-cert.pem.ocsp). With --watch it is asked once a\n" +
-			"minute, and written anew when half of its life is over or the status is another. Apache asks by itself: SSLUseStapling on.\n\n" +
+			"minute, and written anew when half of its life is over or the status is another; while the responder is away the files stay,\n" +
+			"and it is asked again. Apache asks by itself: SSLUseStapling on.\n\n" +
 			"A revoked certificate's answer is written too, since the good one in the file would speak for it for another day; servers\n" +
 			"staple what is in the file. What is unknown, not verified, or older than what is there is never written. Exit code 9 means\n" +
 			"that an answer is not good.",
@@ -106,21 +109,8 @@ func (q stapling) judge(certificates []string) error {
 func (a *app) staples(ctx context.Context, q stapling, certificates []string) error {
 	if q.watch {
 		w := &watcher{app: a, command: q.command, every: fetchEvery}
-		return w.watch(ctx, func(ctx context.Context) error {
-			all, err := a.stapled(ctx, q, certificates)
-			var mark strings.Builder
-			for _, s := range all {
-				fmt.Fprintf(&mark, "%s %s %s\n", s.File, s.Status, s.ThisUpdate)
-				if s.Written {
-					fmt.Fprintf(w.err, "%s says %s of %s, good until %s\n", s.File, s.Status, s.Certificate, atTime(s.NextUpdate))
-				}
-			}
-			if err == nil || w.written != "" { // at the start all must be there
-				w.written = mark.String()
-				err = errors.Join(err, w.run(ctx, w.written))
-			}
-			return err
-		})
+		marks := map[string]string{}
+		return w.watch(ctx, func(ctx context.Context) error { return a.staplesAgain(ctx, w, marks, q, certificates) })
 	}
 	all, err := a.stapled(ctx, q, certificates)
 	if err != nil {
@@ -136,6 +126,23 @@ func (a *app) staples(ctx context.Context, q stapling, certificates []string) er
 		x.names = append(x.names, s.File)
 	}
 	return errors.Join(a.give(x), err)
+}
+
+// staplesAgain writes the files that are due. marks has what each that was ever asked about
+// holds: one that cannot be asked about now holds what it held, and no server need be told.
+func (a *app) staplesAgain(ctx context.Context, w *watcher, marks map[string]string, q stapling, certificates []string) error {
+	all, err := a.stapled(ctx, q, certificates)
+	for _, s := range all {
+		marks[s.File] = fmt.Sprintf("%s %s %s", s.File, s.Status, s.ThisUpdate)
+		if s.Written {
+			w.say("%s says %s of %s; this answer holds until %s", s.File, s.Status, s.Certificate, atTime(s.NextUpdate))
+		}
+	}
+	if err != nil && w.written == "" && (len(marks) == 0 || !awaited(err)) {
+		return err // no command runs over what was mistyped
+	}
+	w.written = strings.Join(slices.Sorted(maps.Values(marks)), "\n")
+	return errors.Join(err, w.run(ctx, w.written))
 }
 
 // stapled brings each file up to date. One that cannot be keeps no other from it.

@@ -4,11 +4,17 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,8 +106,80 @@ func TestStaplesTakeNoOtherPlace(t *testing.T) {
 			cancel()
 		}
 	}
-	if err := c.Wait(); c.ProcessState.ExitCode() != 0 || len(seen) < 2 || !strings.Contains(seen[0], "nas.ocsp says good of ") {
+	if err := c.Wait(); c.ProcessState.ExitCode() != 0 || len(seen) < 2 || !strings.Contains(seen[0], "nas.ocsp says good of ") || !strings.Contains(seen[0], "; this answer holds until ") {
 		t.Errorf("%v: %q", err, seen)
+	}
+}
+
+// A responder that goes away ends no watch, from the first question on: the file stays, it is
+// said once, and what was revoked meanwhile is stapled as soon as somebody answers.
+func TestR90_AWatchOutlivesItsResponder(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	at := freePort(t)
+	h.serving("CHANCERY_LISTEN_HTTP=" + at)
+	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
+	target, err := url.Parse("http://" + at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var away atomic.Bool
+	through := httputil.NewSingleHostReverseProxy(target)
+	responder := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if away.Load() {
+			http.Error(w, "nobody is here", http.StatusBadGateway)
+			return
+		}
+		through.ServeHTTP(w, r)
+	}))
+	defer responder.Close()
+	var said bytes.Buffer
+	a := &app{err: &said, env: func(string) string { return "" }}
+	w := &watcher{app: a, command: "echo reloaded", every: time.Millisecond}
+	q, marks := stapling{out: h.file("nas.ocsp"), url: responder.URL + "/ocsp"}, map[string]string{}
+	there := func() string { b, _ := os.ReadFile(q.out); return string(b) }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var good, revoked string
+	visit := 0
+	if err := w.watch(ctx, func(ctx context.Context) error {
+		visit++
+		switch visit {
+		case 1, 4:
+			away.Store(true)
+		case 3:
+			away.Store(false)
+		case 5:
+			good = there()
+		case 6:
+			if there() != good {
+				t.Error("while nobody answers the file is not what it was")
+			}
+			h.done("revoke", h.file("nas.pem"), "--confirm", "nas.lab.example")
+			away.Store(false)
+		case 7:
+			revoked = there()
+			cancel()
+		}
+		return a.staplesAgain(ctx, w, marks, q, []string{h.file("nas.pem")})
+	}); err != nil || visit != 7 {
+		t.Fatalf("it ends at visit %d: %v\n%s", visit, err, &said)
+	}
+	if good == "" || revoked == "" || revoked == good {
+		t.Error("the file was not written when the responder was back")
+	}
+	var got []string
+	for line := range strings.Lines(said.String()) {
+		_, text, _ := strings.Cut(line, "  ") // behind the time
+		if strings.HasPrefix(line, "reloaded") {
+			text = "reloaded"
+		}
+		got = append(got, text)
+	}
+	for i, want := range []string{"gave no answer about", "nas.ocsp says good of", "reloaded", "note: all is well again", "what is there stays, and it is tried again", "nas.ocsp says revoked of", "reloaded", "note: all is well again"} {
+		if i >= len(got) || !strings.Contains(got[i], want) {
+			t.Fatalf("line %d is not about %q:\n%s", i, want, &said)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"strings"
 	"time"
 
 	"chancery/ca"
@@ -18,6 +19,8 @@ const (
 	// watchExec bounds the command that it runs: a reload that hangs would keep the next
 	// one from happening.
 	watchExec = time.Minute
+	// maxTroubles is how many things that are wrong are told in a line.
+	maxTroubles = 3
 )
 
 // A watcher keeps a file up to date.
@@ -27,7 +30,7 @@ type watcher struct {
 	command string // of --exec
 	every   time.Duration
 
-	written string // the mark of what the file holds
+	written string // the mark of what the file holds; empty before the first time
 	ran     string // the mark of what the command was told of
 	trouble string // what was told last, so that it is told once
 }
@@ -43,15 +46,16 @@ func watching(watch bool, h handing, command, example string) error {
 	return nil
 }
 
-// watch has visit look, which calls sees, until ctx ends. What fails at its start ends it;
-// later it goes on, since a service may be started again.
+// watch has visit look until ctx ends. Whoever does not answer is asked again, from the
+// start on: a machine may have come up before the service. Anything else that fails at the
+// start ends it, since whoever typed it is still there.
 func (w *watcher) watch(ctx context.Context, visit func(context.Context) error) error {
 	for {
 		err := visit(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil // who stops it wants it so
-		case err != nil && w.written == "":
+		case err != nil && w.written == "" && !awaited(err):
 			return err
 		}
 		w.tell(err)
@@ -63,16 +67,61 @@ func (w *watcher) watch(ctx context.Context, visit func(context.Context) error) 
 	}
 }
 
-// tell says what is wrong when it begins.
-func (w *watcher) tell(err error) {
-	text := ""
-	if err != nil {
-		text = asProblem(err).Detail
+// awaited tells whether all that is wrong is that somebody does not answer.
+func awaited(err error) bool {
+	for _, one := range troubles(err) {
+		if asProblem(one).Code != ca.E1201 {
+			return false
+		}
 	}
-	if text != "" && text != w.trouble {
-		fmt.Fprintf(w.err, "note: %s; it is tried again\n", text)
+	return true
+}
+
+// troubles takes apart what was joined.
+func troubles(err error) (all []error) {
+	joined, is := err.(interface{ Unwrap() []error }) //nolint:errorlint // what is wrapped deeper is one trouble
+	if !is {
+		return []error{err}
+	}
+	for _, one := range joined.Unwrap() {
+		if one != errNobody { //nolint:errorlint // it stands beside what it marks
+			all = append(all, troubles(one)...)
+		}
+	}
+	return all
+}
+
+// tell says what is wrong when it begins, and when it is over.
+func (w *watcher) tell(err error) {
+	if err == nil {
+		if w.trouble != "" {
+			w.say("note: all is well again")
+		}
+		w.trouble = ""
+		return
+	}
+	var texts []string
+	all := troubles(err)
+	for _, one := range all[:min(len(all), maxTroubles)] {
+		texts = append(texts, asProblem(one).Detail)
+	}
+	if more := len(all) - len(texts); more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	text := strings.Join(texts, "; ")
+	if text != w.trouble {
+		stays := ""
+		if w.written != "" {
+			stays = "what is there stays, and "
+		}
+		w.say("note: %s; %sit is tried again", text, stays)
 	}
 	w.trouble = text
+}
+
+// say writes a line, with the time: it may be read days later.
+func (w *watcher) say(text string, about ...any) {
+	fmt.Fprintf(w.err, "%s  %s\n", atTime(wallClock()()), fmt.Sprintf(text, about...))
 }
 
 // sees writes the file if the mark is another than that of what it holds; make makes that,
@@ -88,7 +137,7 @@ func (w *watcher) sees(ctx context.Context, mark string, make func() (body []byt
 			return err
 		}
 		w.written = mark
-		fmt.Fprintf(w.err, "%s holds %s\n", w.file.out, told)
+		w.say("%s holds %s", w.file.out, told)
 	}
 	return w.run(ctx, mark)
 }
