@@ -71,3 +71,30 @@ func TestTablesFitATerminalOfFortyColumns(t *testing.T) {
 		}
 	}
 }
+
+// What sign and others say is wrong is readable on a terminal of forty columns, too.
+func TestErrorsFitATerminalOfFortyColumns(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	h.request("www.bank.example")
+	h.request("nas.lab.example")
+	for _, line := range []string{"sign www.bank.example.csr", "sign nas.lab.example.csr --dry-run", "sign nas.lab.example.csr www.bank.example.csr --dry-run", "show nobody.lab.example", "issue web.lab.example --days 9000"} {
+		d := newDesk(t)
+		if err := unix.IoctlSetWinsize(int(d.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: 40, Row: 24}); err != nil {
+			t.Fatal(err)
+		}
+		c := h.command(t.Context(), strings.Fields(line)...)
+		c.Env, c.Stdout, c.Stderr = append(c.Env, "NO_COLOR=1"), d.far, d.far
+		_ = c.Run() // which it says itself
+		if _, err := d.far.WriteString("the end\n"); err != nil {
+			t.Fatal(err)
+		}
+		d.awaits("the end")
+		for l := range strings.Lines(strings.ReplaceAll(string(d.seen), "\r", "")) {
+			if n := widest(l); n > 40 && len(units(l)) > 2 {
+				t.Errorf("%s has %d columns: %s", line, n, l)
+			}
+		}
+	}
+}

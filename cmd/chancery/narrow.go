@@ -54,15 +54,19 @@ func broken(b *strings.Builder, line, indent string, columns int) {
 	}
 }
 
-// units are the words of a line; a command of ours is one, up to the end of its clause.
+// units are the words of a line; a command of ours is one, up to the end of its clause, and
+// so are flags that stand beside each other, with what to put in for their values.
 func units(line string) (all []string) {
-	command := false
+	command, flags := false, false
 	for _, word := range strings.Fields(line) {
-		if command {
+		flag := strings.HasPrefix(word, "--")
+		flags = flags && (flag || word == strings.ToUpper(word))
+		if command || flags {
 			all[len(all)-1] += " " + word
 		} else {
 			all = append(all, word)
 		}
+		flags = flags || flag
 		command = (command || strings.TrimLeft(word, "(`") == "chancery") && !strings.ContainsAny(word[len(word)-1:], ",;)`:")
 	}
 	return all

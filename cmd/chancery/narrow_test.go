@@ -25,6 +25,10 @@ func TestLinesFitATerminalOfFortyColumnsAndCommandsStayWhole(t *testing.T) {
 			t.Errorf("%q is not whole:\n%s", whole, text)
 		}
 	}
+	const flags = "--password-file FILE --recovery-file FILE --yes"
+	if text := fitted("  hint: the same again with "+flags+", or not\n", 40); !strings.Contains(text, flags+",\n") {
+		t.Errorf("flags are torn apart:\n%s", text)
+	}
 	if long := strings.Repeat("word ", 40); fitted(long, 0) != long {
 		t.Error("what is no terminal is broken")
 	}

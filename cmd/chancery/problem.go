@@ -127,5 +127,5 @@ func (a *app) complain(p *ca.Problem, all ...*ca.Problem) {
 			fmt.Fprintf(&b, "  code: %s   (chancery explain %s)\n", p.Code, p.Code)
 		}
 	}
-	fmt.Fprint(a.err, b.String())
+	fmt.Fprint(a.err, fitted(b.String(), columnsOf(a.err)))
 }

@@ -172,6 +172,6 @@ func (a *app) test(ctx context.Context, q tryout) (err error) {
 		if err != nil {
 			return err
 		}
-		return a.print(p, planText(p))
+		return a.print(p, fitted(planText(p), columnsOf(a.out)))
 	})
 }

@@ -81,7 +81,7 @@ func (a *app) outcomes(all []outcome, what string) error {
 		}
 	}
 	fmt.Fprintf(&b, "%d %s, %d refused\n", len(all)-bad, what, bad)
-	err := a.give(answer{value: all, text: b.String(), rows: all, columns: []string{"line", "name", "certificate", "ok", "code", "detail"}, names: names})
+	err := a.give(answer{value: all, text: fitted(b.String(), columnsOf(a.out)), rows: all, columns: []string{"line", "name", "certificate", "ok", "code", "detail"}, names: names})
 	if err == nil && bad > 0 {
 		err = errFaults
 	}

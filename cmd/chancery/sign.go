@@ -157,7 +157,7 @@ func (a *app) sign(ctx context.Context, q signing) error {
 			if err != nil {
 				return err
 			}
-			return a.print(p, planText(p))
+			return a.print(p, fitted(planText(p), columnsOf(a.out)))
 		})
 	}
 	m := material{}

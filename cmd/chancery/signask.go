@@ -24,7 +24,7 @@ func (a *app) signAgreed(ctx context.Context, k *client.Client, q signing) error
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.err, askedSubject(q.CSR), planText(p), "Sign? Type yes: ")
+	fmt.Fprint(a.err, fitted(askedSubject(q.CSR)+planText(p), columnsOf(a.err)), "Sign? Type yes: ")
 	typed, err := a.line(ctx, byYes)
 	if err != nil {
 		return err

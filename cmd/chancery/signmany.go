@@ -263,7 +263,7 @@ func (a *app) oneLine(o outcome) error {
 		}
 		return a.write(append(b, '\n'))
 	}
-	return a.tell(o.tell(a))
+	return a.tell(fitted(o.tell(a), columnsOf(a.out)))
 }
 
 // grouped gathers requests into what one call carries.
