@@ -125,6 +125,11 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 		case now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2:
 			worse(ca.Warned, "the revocation list of "+a.Name+" is past half of its life")
 		}
+		if r.o.Unlisted != nil {
+			if err := r.o.Unlisted(a.Name); err != nil {
+				worse(ca.Warned, "what was revoked is not on the list of "+a.Name+" yet: "+plainly(err))
+			}
+		}
 		for _, scope := range a.ListScopes()[1:] {
 			if l, there := r.o.Published(ca.ListName(a.Name, scope)); there && now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2 {
 				worse(ca.Warned, fmt.Sprintf("the list %s of %s is past half of its life, or has ended", scope, a.Name))
@@ -132,6 +137,15 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 		}
 	}
 	return out
+}
+
+// plainly is what a problem says, without its hint; of what is none it says no more than that.
+func plainly(err error) string {
+	var p *ca.Problem
+	if errors.As(err, &p) {
+		return p.Detail
+	}
+	return "it could not be made"
 }
 
 // feedLate is how old the newest feed of an authority may get: it is made every hour.

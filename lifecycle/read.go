@@ -5,6 +5,7 @@ package lifecycle
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -152,6 +153,7 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 	if err != nil {
 		return ca.Status{}, err
 	}
+	r.look(ctx)
 	checks := r.Ready(ctx)
 	s := ca.Status{Checks: checks, Version: r.o.Version, Database: r.o.Database, DatabaseID: r.o.DatabaseID, Mark: mark, Counts: counts}
 	length := r.length(ctx, mark)
@@ -182,6 +184,24 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 		}
 	}
 	return s, nil
+}
+
+// look asks the signer whether it would sign, as is done each second anyway: whoever has just
+// locked its keys, or unlocked them, is told of that.
+func (r *Registrar) look(ctx context.Context) {
+	r.mu.Lock()
+	known := r.view != nil && r.problem == nil
+	r.mu.Unlock()
+	if !known {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	_, err := r.o.Issuer.Sign(ctx, nil)
+	var p *ca.Problem
+	if errors.As(err, &p); err == nil || p != nil && (p.Code == ca.E3001 || p.Code == ca.E3003) {
+		r.hear(p)
+	}
 }
 
 // lengthPages bounds how much of the log one look at its length reads: there are a few

@@ -124,6 +124,14 @@ func TestASealedSigner(t *testing.T) {
 		if s, err := r.Status(t.Context(), hana); err != nil || s.Sealed {
 			t.Errorf("the status is %+v, %v", s, err)
 		}
+		for _, sealed := range []bool{true, false} { // at once: who has just typed `key lock` asks
+			w.mu.Lock()
+			w.sealed = sealed
+			w.mu.Unlock()
+			if s, err := r.Status(t.Context(), hana); err != nil || s.Sealed != sealed {
+				t.Errorf("the status is %+v, %v, want sealed %v", s, err, sealed)
+			}
+		}
 	})
 }
 

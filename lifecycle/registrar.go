@@ -87,6 +87,9 @@ type Options struct {
 	// Published says what the published list of an authority says of itself, false without
 	// one. It may be nil where nothing is published.
 	Published func(authority string) (ca.ListHead, bool)
+	// Unlisted says why what was revoked by an authority is on no list yet, nil if nothing
+	// waits; it is there if Publish is.
+	Unlisted func(authority string) error
 	// PublishFeed has the compact feed of an authority made and published; it is there if
 	// Publish is.
 	PublishFeed func(ctx context.Context, authority string) (ca.Feed, error)

@@ -63,8 +63,9 @@ type Publisher struct {
 	// making is held while a list is made and put in its place.
 	making sync.Mutex
 
-	mu   sync.Mutex
-	news map[string]news // of authorities with something to tell
+	mu    sync.Mutex
+	news  map[string]news  // of authorities with something to tell
+	stuck map[string]error // of those whose lists could not be made at the last try
 	wake chan struct{}
 }
 
@@ -78,7 +79,7 @@ type news struct {
 
 // NewPublisher makes a publisher that keeps o.Lists.
 func NewPublisher(o Options, s Signer) *Publisher {
-	return &Publisher{o: o, signer: s, news: map[string]news{}, wake: make(chan struct{}, 1)}
+	return &Publisher{o: o, signer: s, news: map[string]news{}, stuck: map[string]error{}, wake: make(chan struct{}, 1)}
 }
 
 // Revoked notes that an authority's lists lack something. It does not wait.
@@ -114,6 +115,28 @@ func (p *Publisher) mark(authority string, by time.Time) {
 		n.complete = by
 	}
 	p.news[authority] = n
+}
+
+// Waits says why what was revoked by an authority is on no list yet; nil if its lists lack
+// nothing, or were not tried since.
+func (p *Publisher) Waits(authority string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.news[authority].fresh {
+		return nil
+	}
+	return p.stuck[authority]
+}
+
+// tried notes how the last try to make an authority's lists ended.
+func (p *Publisher) tried(authority string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		delete(p.stuck, authority)
+		return
+	}
+	p.stuck[authority] = err
 }
 
 // take gives what an authority's lists lack, and notes that a part of them is made.
@@ -243,6 +266,7 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, e
 		if err != nil {
 			p.mark(q.Authority, p.o.Now())
 		}
+		p.tried(q.Authority, err)
 	}()
 	err = p.signer.Lists(ctx, q, func(l ca.List, body io.Reader) error {
 		if l.Scope == ca.CompleteList || l.Scope == ca.DeltaList && told.Number == 0 {

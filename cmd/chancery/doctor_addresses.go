@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -52,6 +53,7 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 		own = hostAt(s.PKIURL)
 	}
 	answered, limited, silent := 0, 0, map[string]int{}
+	var mute []string // responders that say nothing
 	for i, one := range all {
 		if i == maxAsked {
 			found = append(found, warning("", "%d more addresses were not fetched", len(all)-maxAsked))
@@ -73,6 +75,10 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 		} else if err == nil {
 			err = one.judge(body)
 		}
+		if errors.Is(err, errTryLater) {
+			mute = append(mute, one.what)
+			continue
+		}
 		if err == nil {
 			answered++
 			continue
@@ -82,6 +88,9 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 			bad.Level = warned
 		}
 		found = append(found, bad)
+	}
+	if len(mute) > 0 {
+		found = append(found, p.mute(ctx, mute))
 	}
 	for host, n := range silent {
 		if n > 1 {
@@ -95,6 +104,23 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 		found = append(found, ok("%s answer with what certificates say is there", counted(answered, "address")))
 	}
 	return found
+}
+
+// errTryLater is a responder that is where it should be, and has nobody who signs.
+var errTryLater = errors.New("it answers nothing now (tryLater)")
+
+// mute is about such responders: what is wrong with them is the same for all, and not their address.
+func (p *patient) mute(ctx context.Context, responders []string) finding {
+	what := strings.Join(responders, " and ") + " " + map[bool]string{true: "answers", false: "answer"}[len(responders) == 1] + " nothing now (tryLater)"
+	var s ca.Status
+	err := call(ctx, p.layout.socket("admin"), func(ctx context.Context, k *client.Client) (err error) {
+		s, err = k.Status(ctx)
+		return err
+	})
+	if err == nil && s.Sealed {
+		return failure("chancery key unlock", "%s: the signing keys are locked", what)
+	}
+	return failure("chancery status, and the service's log, which says why", "%s: the signer makes no answers", what)
 }
 
 // addressesOf are the addresses that certificates of living authorities carry: those of
@@ -177,6 +203,9 @@ func isAnswerOf(body []byte, a ca.Authority, now time.Time) error {
 	r, err := ocsp.Read(body)
 	var refusal ocsp.Failure
 	if errors.As(err, &refusal) {
+		if refusal.Status == ocsp.TryLater {
+			return errTryLater
+		}
 		return errors.New("it says " + refusal.Error())
 	}
 	if err != nil {

@@ -80,6 +80,15 @@ func TestR143_EachCertificateCarriesWhatIsSetAndDoctorFetchesIt(t *testing.T) {
 	if found, code = examined(); code != 0 || len(found) != 1 || found[0].Level != fine || !strings.Contains(found[0].Message, "8 addresses") {
 		t.Errorf("exit %d: %+v", code, found)
 	}
+	// Locked keys sign no answers: that is what is wrong, and no address.
+	h.done("key", "lock")
+	found, code = examined()
+	says(t, found, "addresses", failed, "the OCSP responder of root-g1 and the OCSP responder of issuing-g1 answer nothing now (tryLater): the signing keys are locked")
+	says(t, found, "addresses", failed, "chancery key unlock")
+	if text := fmt.Sprint(found); code != exitFaults || count(found, failed) != 1 || strings.Contains(text, "pki_url") {
+		t.Errorf("exit %d: %s", code, text)
+	}
+	h.done("key", "unlock")
 	if err := os.Remove(filepath.Join(h.dir, "front", "pki", "root-g1.crl")); err != nil {
 		t.Fatal(err)
 	}

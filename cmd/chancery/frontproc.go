@@ -201,7 +201,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Leaf: signer.Leaf, Foresee: signer.Foresee, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
-		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Revoked: f.revoked,
+		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Unlisted: f.publisher.Waits, Revoked: f.revoked,
 		PublishFeed: f.feeder.Publish, PlanFeed: f.feeder.Plan, FeedHead: f.feedHead(),
 		Watched: f.monitor.checks, Report: func(err error) { log.Error("front and signer", "error", err) },
 	})

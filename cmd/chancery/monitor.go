@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,8 +23,9 @@ import (
 
 const (
 	// firstProbe is when the addresses are fetched first: the lists of the start are
-	// published by then. probeEvery is how often after that.
-	firstProbe, probeEvery = 5 * time.Second, 5 * time.Minute
+	// published by then. probeEvery is how often after that, probeAgain while something is
+	// not there: whoever mended it wants to see that.
+	firstProbe, probeEvery, probeAgain = 5 * time.Second, 5 * time.Minute, 30 * time.Second
 	// probedWhole is up to which size, in octets, a list is fetched and read whole: a longer
 	// one is only asked for, since reading a million entries takes what serving needs.
 	probedWhole = 4 << 20
@@ -51,6 +53,14 @@ type probe struct {
 	fault                string // empty if all is well
 }
 
+// shown is the address as people write it: a question to a responder is long, and ours.
+func (p probe) shown() string {
+	if p.what == "ocsp" {
+		return p.url[:max(strings.LastIndexByte(p.url, '/'), 0)]
+	}
+	return p.url
+}
+
 // monitor makes the monitor of the front.
 func (l layout) monitor(f front, log *slog.Logger) *monitor {
 	s, err := l.settings()
@@ -59,7 +69,7 @@ func (l layout) monitor(f front, log *slog.Logger) *monitor {
 
 // run probes until ctx ends.
 func (m *monitor) run(ctx context.Context) error {
-	for wait := firstProbe; ; wait = probeEvery {
+	for wait := firstProbe; ; wait = m.next() {
 		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -69,6 +79,14 @@ func (m *monitor) run(ctx context.Context) error {
 		}
 		m.round(ctx)
 	}
+}
+
+// next is when it is looked again.
+func (m *monitor) next() time.Duration {
+	if slices.ContainsFunc(m.probed(), func(p probe) bool { return p.fault != "" }) {
+		return probeAgain
+	}
+	return probeEvery
 }
 
 // round fetches each address once. One wait for a host that does not answer is enough.
@@ -227,7 +245,7 @@ func (m *monitor) checks() []ca.Check {
 	out := []ca.Check{{ID: "addresses", Level: ca.Fine}, {ID: "publication", Level: ca.Fine}}
 	for _, p := range m.probed() {
 		if p.fault != "" {
-			out[0].Level, out[0].Message = ca.Warned, fmt.Sprintf("%s of %s is not at %s as it should be: %s", p.what, p.authority, p.url, p.fault)
+			out[0].Level, out[0].Message = ca.Warned, fmt.Sprintf("%s of %s is not at %s as it should be: %s", p.what, p.authority, p.shown(), p.fault)
 			break
 		}
 	}

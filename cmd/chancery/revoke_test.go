@@ -111,6 +111,9 @@ func TestRV02_RevokedWhileTheKeysAreLocked(t *testing.T) {
 	}
 	found, _ := h.examined("--only", "lists")
 	says(t, found, "lists", warned, "1 revocation on no list yet")
+	if s := h.done("status"); !strings.HasPrefix(s.out, "not issuing: the signing keys are locked") || !strings.Contains(s.out, "what was revoked is not on the list of issuing-g1 yet: ") {
+		t.Errorf("the status:\n%s", s.out)
+	}
 	h.refused("E3001", "crl", "publish")
 	h.done("key", "unlock")
 	h.done("crl", "publish", "--days", "3")

@@ -24,6 +24,9 @@ const MaxResponse = 64 << 10
 // maxCertificates bounds those that a response carries.
 const maxCertificates = 8
 
+// TryLater is the state of a responder that cannot say anything now (RFC 6960 §4.2.1).
+const TryLater = 3
+
 // The states of a response that has no answer in it (RFC 6960 §4.2.1), in its words.
 var failures = map[int]string{1: "malformedRequest", 2: "internalError", 3: "tryLater", 5: "sigRequired", 6: "unauthorized"}
 
