@@ -57,6 +57,8 @@ type FeedSigner interface {
 type FeedBook interface {
 	// Mark is the leaf below which every certificate is in the book.
 	Mark(ctx context.Context) (int64, error)
+	// Logs is how many logs write in the book.
+	Logs(ctx context.Context) (int, error)
 	// Live hands out each serial number of a key that ends at a time or later.
 	Live(ctx context.Context, issuerKey ca.Digest, from time.Time, each func(ca.Serial) error) error
 }
@@ -345,9 +347,25 @@ func (f *Feeder) ground(ctx context.Context, a ca.Authority) (g ca.FeedGround, i
 	if err != nil {
 		return g, in, err
 	}
+	if err := f.alone(ctx, a); err != nil {
+		return g, in, err
+	}
 	// The book's order is that of the text, which is not that of the numbers.
 	slices.SortFunc(live, func(x, y [20]byte) int { return bytes.Compare(x[:], y[:]) })
 	return g, feed.Input{Live: inOrder(slices.Compact(live)), Revoked: inOrder(revoked), Horizon: g.Horizon}, nil
+}
+
+// alone refuses a feed where another node writes in the same book: its signer numbers
+// certificates below this one's horizon that are not in the book yet, and knows revocations
+// that this one does not. A feed would call them good, and what is signed cannot be taken
+// back. It is asked after Live, so that whoever came before that is seen.
+func (f *Feeder) alone(ctx context.Context, a ca.Authority) error {
+	logs, err := f.o.Book.Logs(ctx)
+	if err != nil || logs == 1 {
+		return err
+	}
+	return ca.Refused(ca.E3005, fmt.Sprintf("no feed of %s is made: %d logs write in this database", a.Name, logs), "publish.feed = \"no\"; devices ask OCSP or take lists").
+		Because("a feed is made of one log, and would call good what another one has revoked")
 }
 
 // await waits until the book has all below a leaf.

@@ -46,6 +46,7 @@ type stall struct {
 	// mu guards what follows: a feeder calls while a test changes it.
 	mu      sync.Mutex
 	number  int64
+	others  int // logs that write in the book beside ours
 	base    int64
 	leaves  int64
 	mark    int64
@@ -145,6 +146,9 @@ func (s *stall) SignFeed(_ context.Context, authority string, body, base []byte)
 	file, err = f.Signed(ed25519.Sign(s.key, f.Message()))
 	return about, file, err
 }
+
+// Logs implements FeedBook.
+func (s *stall) Logs(context.Context) (int, error) { return 1 + s.others, nil }
 
 // Mark and Live implement FeedBook. The mark comes nearer each time it is asked for.
 func (s *stall) Mark(context.Context) (int64, error) {
@@ -458,6 +462,27 @@ func TestOnAFullDiskTheFeedBeforeStays(t *testing.T) {
 	s.reads()
 	if left, err := filepath.Glob(filepath.Join(s.dir, ".new-*")); err != nil || len(left) > 0 {
 		t.Errorf("%q is left: %v", left, err)
+	}
+}
+
+// Another log in the book has certificates and revocations that this one's signer knows
+// nothing of: no feed is made then, none planned, and the one before stays.
+func TestAFeedIsMadeOfTheOnlyLogAlone(t *testing.T) {
+	s := newStall(t)
+	s.publishes(s.feeder())
+	before := s.number
+	s.others = 1
+	f := s.feeder()
+	_, made := f.Publish(t.Context(), "issuing-g1")
+	_, planned := f.Plan(t.Context(), "issuing-g1")
+	for _, err := range []error{made, planned} {
+		var p *ca.Problem
+		if !errors.As(err, &p) || p.Code != ca.E3005 || p.Kind == ca.ConflictKind || !strings.Contains(p.Detail, "2 logs") {
+			t.Errorf("%v", err)
+		}
+	}
+	if h, ok := f.Newest("issuing-g1"); !ok || h.Number != before || s.number != before {
+		t.Errorf("feed %d is published, and feed %d was made; %d is the last one before", h.Number, s.number, before)
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	selectLive    = `SELECT serial FROM certificate WHERE issuer_key = $1 AND not_after >= $2 AND kind <> 'void'`
 	// One row per node that ever wrote; not worth an index.
 	selectLogNumbers = `SELECT log_no FROM log WHERE log_no > 0 ORDER BY log_no`
+	countedLogs      = `SELECT COUNT(*) FROM log`
 	selectStepsSince = `SELECT id, issuer_key, serial FROM revocation WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3`
 	selectNewestStep = `SELECT id, issuer_key, serial FROM revocation WHERE id > $1 AND id <= $2 ORDER BY id DESC LIMIT $3`
 )
@@ -32,6 +33,12 @@ func (s *Store) Located(ctx context.Context, issuerKey ca.Digest, serial ca.Seri
 		return 0, nil
 	}
 	return id, wrap("look up a serial number", s.note(err))
+}
+
+// Logs is how many logs write in the book: one for each node.
+func (s *Store) Logs(ctx context.Context) (n int, err error) {
+	err = s.reader.QueryRowContext(ctx, countedLogs).Scan(&n)
+	return n, wrap("count the logs", s.note(err))
 }
 
 // Live hands out the serial number of each certificate of a key that ends at a time or

@@ -60,6 +60,20 @@ func TestStepsAreSeenOnce(t *testing.T) {
 	})
 }
 
+// A feed is made where one log writes.
+func TestEachLogOfTheBookIsCounted(t *testing.T) {
+	onEngines(t, func(t *testing.T, dsn string) {
+		s := openBook(t, dsn)
+		if n, err := s.Logs(t.Context()); err != nil || n != 1 {
+			t.Errorf("%d logs, %v", n, err)
+		}
+		raw(t, s, `INSERT INTO log (log_id, log_no, next) VALUES ('other', 3, 0)`)
+		if n, err := s.Logs(t.Context()); err != nil || n != 2 {
+			t.Errorf("with another: %d logs, %v", n, err)
+		}
+	})
+}
+
 // What a feed is made of: all that has not ended, and no number that was given up.
 func TestLiveCertificatesOfAKey(t *testing.T) {
 	onEngines(t, func(t *testing.T, dsn string) {
