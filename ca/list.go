@@ -202,6 +202,9 @@ type ListWish struct {
 	// Days is how long they are valid, 0 for the usual.
 	Days int      `json:"days,omitempty"`
 	Part ListPart `json:"part,omitempty"`
+	// Published is the number of the complete list that can be fetched now, 0 for none; the
+	// publisher says it. No delta stands on a list that never could be.
+	Published int64 `json:"published,omitempty"`
 }
 
 // A ListHead is what a published list says of itself before its entries are read.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 
 	"chancery/audit"
 	"chancery/ca"
@@ -127,6 +128,7 @@ func (s *Signer) look(session int64, q ca.ListWish) (*moment, []ca.ListScope, er
 	if err != nil {
 		return nil, nil, err
 	}
+	m.published = q.Published
 	scopes := m.wanted(q.Part)
 	return m, scopes, paced(s.listPaces, a, m.lack(q.Part), len(scopes), m.now)
 }
@@ -215,6 +217,8 @@ func (s *Signer) listed(session int64, q ca.ListWish) (*authority, int, error) {
 		return nil, 0, a.elsewhere()
 	case q.Part != ca.AllLists && q.Part != ca.ChangedLists && q.Part != ca.NewsLists:
 		return nil, 0, ca.Invalid(ca.E1401, "no part of the lists is called "+ca.Show(string(q.Part)), "see docs/sockets.md")
+	case q.Published < 0:
+		return nil, 0, ca.Invalid(ca.E1401, "no list has a number below 0", "see docs/sockets.md")
 	case q.Days == 0:
 		q.Days = ListDays
 	case q.Days < 1 || q.Days > maxListDays:
@@ -238,6 +242,9 @@ func (s *Signer) makeLists(a *authority, days int) (all Lists, err error) {
 			all, err = nil, errors.Join(err, all.Close())
 		}
 	}()
+	if a.Kind != ca.Issuing {
+		m.published = math.MaxInt64 // whoever holds a ceremony is handed its lists
+	}
 	if all, err = s.spoolAll(m, m.wanted(ca.AllLists)); err != nil {
 		return all, err
 	}

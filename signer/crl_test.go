@@ -53,6 +53,9 @@ type madeList struct {
 // set makes lists and gives them all.
 func (s *site) set(h ca.Session, q ca.ListWish) (all []madeList) {
 	s.t.Helper()
+	if q.Published == 0 {
+		q.Published = s.Newest(q.Authority)
+	}
 	made, err := s.MakeLists(h.Number, q)
 	if err != nil {
 		s.t.Fatal(err)

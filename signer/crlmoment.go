@@ -31,6 +31,8 @@ type moment struct {
 	// moment's complete list, if one is made, or else of the newest.
 	before map[string]ca.ListBody
 	bases  []ca.ListBase
+	// published is that of ca.ListWish. Zero, where nobody says it, takes nothing for published.
+	published int64
 	// endEntities are the numbers that stand on no list of authorities.
 	endEntities map[[20]byte]bool
 	// part is where the steps of the delta, and of one shard after the other, are gathered.
@@ -90,8 +92,8 @@ func (m *moment) wanted(part ca.ListPart) (scopes []ca.ListScope) {
 	changed := m.changed()
 	for _, scope := range all {
 		n, shard := scope.Shard()
-		// A delta needs a base, so that there is a complete list first.
-		if shard && !changed[n] || scope == ca.CompleteList && part == ca.NewsLists && len(m.bases) > 0 {
+		// A delta needs a base that somebody can have, so that there is a complete list first.
+		if shard && !changed[n] || scope == ca.CompleteList && part == ca.NewsLists && m.based() {
 			continue
 		}
 		scopes = append(scopes, scope)
@@ -141,11 +143,7 @@ func (m *moment) list(scope ca.ListScope) (ca.ListBody, func() iter.Seq2[ca.Entr
 	// If the clock was ahead then, and has been set back, its end may be yet to come. What
 	// a delta says first stays on the deltas until a complete list was made after its end
 	// (RFC 5280 §5.2.4).
-	before := m.last(scope)
-	if scope == ca.DeltaList {
-		before = m.last(ca.CompleteList)
-	}
-	lapsed := min(m.now.Unix(), before.ThisUpdate.Unix())
+	lapsed := min(m.now.Unix(), m.lapsed(scope).Unix())
 	steps := m.steps
 	switch n, shard := scope.Shard(); {
 	case shard:
@@ -183,6 +181,26 @@ func (m *moment) list(scope ca.ListScope) (ca.ListBody, func() iter.Seq2[ca.Entr
 	}
 }
 
+// lapsed is when a list of a scope was made that was published, as far as that is known: what
+// had ended by then was on it, or on one before. Which shards were published nobody says; they
+// have been again, if not at once, since a base was made that is in use.
+func (m *moment) lapsed(scope ca.ListScope) time.Time {
+	_, shard := scope.Shard()
+	if scope == ca.DeltaList {
+		scope = ca.CompleteList
+	}
+	last := m.last(scope)
+	switch {
+	case !shard && last.Number <= m.published:
+		return last.ThisUpdate
+	case !m.based():
+		return time.Time{}
+	case m.bases[0].Made.Before(last.ThisUpdate):
+		return m.bases[0].Made
+	}
+	return last.ThisUpdate
+}
+
 // gathered are the steps of a part, in the slice that the part before had: its list is in a
 // file by now. Every list is gone through four times, and most of what there is stands on
 // none of these.
@@ -198,16 +216,29 @@ func (m *moment) gathered(belongs func(step) bool) iter.Seq[step] {
 
 // rebased are the bases of deltas from this moment's complete list on. The second takes
 // the place of the first when it is old enough, and this list that of the second.
+//
+// A base must have been published as a complete list (RFC 5280 §5.2.4), and of a list on the
+// log that is not known: the process may have died before anybody had it. So a base that is
+// newer than what is published gives way. What is published and newer than a base shows that
+// the base was published too: between both each set of lists was made here, and the first
+// after the base would have dropped it. This list comes with its delta, and before it.
 func (m *moment) rebased() []ca.ListBase {
 	this := ca.ListBase{Number: m.number, Made: m.now, Leaves: m.leaves}
-	switch {
-	case len(m.bases) != 2:
+	if !m.based() {
 		return []ca.ListBase{this, this}
-	case m.now.Sub(m.bases[1].Made) >= baseAge:
-		return []ca.ListBase{m.bases[1], this}
+	}
+	first, next := m.bases[0], m.bases[1]
+	switch {
+	case next.Number > m.published:
+		return []ca.ListBase{first, this}
+	case m.now.Sub(next.Made) >= baseAge:
+		return []ca.ListBase{next, this}
 	}
 	return m.bases
 }
+
+// based tells whether the base in use was published.
+func (m *moment) based() bool { return len(m.bases) == 2 && m.bases[0].Number <= m.published }
 
 // point is the address that a shard says it is found at, and none other list does.
 func (m *moment) point(scope ca.ListScope) string {

@@ -96,6 +96,65 @@ func TestRV04_ADeltaTellsWhatChangedSinceItsBase(t *testing.T) {
 	}
 }
 
+// RV-04, RFC 5280 §5.2.4: a complete list that is on the log, and was never published since the
+// process died, is no base of deltas, however old it gets; neither is one that nobody has while
+// a delta alone is asked for. The one that was published before stays the base meanwhile.
+func TestRV04_ADeltaStandsOnAListThatWasPublished(t *testing.T) {
+	s, f, h := founded(t)
+	one := s.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+	first, err := x509.ParseRevocationList(f.Lists["issuing-g1"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, off := s.Dir, time.Duration(0)
+	again := func(later time.Duration) {
+		t.Helper()
+		s.stop()
+		off = later
+		next := unopened(dir)
+		next.Now = func() time.Time { return time.Now().Add(off) }
+		if err := next.Open(); err != nil {
+			t.Fatal(err)
+		}
+		s = running(t, next)
+		h = s.hello(0)
+	}
+	published := first.Number.Int64()
+	asks := func(part ca.ListPart) (complete, delta madeList) {
+		t.Helper()
+		all := s.set(h, ca.ListWish{Authority: "issuing-g1", Part: part, Published: published})
+		if len(all) == 2 {
+			return all[0], all[1]
+		}
+		return madeList{}, all[0]
+	}
+	again(30 * time.Hour)
+	lost, _ := asks(ca.AllLists) // becomes the base that follows, and nobody gets it
+	s.revoke(h, one, 1, ca.Superseded)
+	again(31 * time.Hour)
+	came, delta := asks(ca.AllLists)
+	if delta.Base != first.Number.Int64() || len(delta.list.RevokedCertificateEntries) != 1 {
+		t.Errorf("after the death the delta is %+v", delta.ListBody)
+	}
+	published = came.Number
+	again(60 * time.Hour)
+	came, delta = asks(ca.AllLists)
+	if delta.Base == lost.Number || delta.Base != published {
+		t.Errorf("list %d was lost, %d published, and the delta stands on %d", lost.Number, published, delta.Base)
+	}
+	published = came.Number
+	if complete, _ := asks(ca.NewsLists); complete.Number != 0 {
+		t.Errorf("with its base published a delta brings list %d", complete.Number)
+	}
+	published = 1 // the directory was lost, and came back from a backup
+	if complete, delta := asks(ca.NewsLists); complete.Number == 0 || delta.Base != complete.Number {
+		t.Errorf("list %d, and a delta on %d, which nobody has", complete.Number, delta.Base)
+	}
+	if _, err := s.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g1", Published: -1}); !isCode(err, ca.E1401) {
+		t.Errorf("a number below 0: %v", err)
+	}
+}
+
 // The list of authorities of a root is made with its complete one, at the ceremony.
 func TestARootsListOfAuthoritiesIsMadeWithItsList(t *testing.T) {
 	s := start(t, t.TempDir())

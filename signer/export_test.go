@@ -307,3 +307,10 @@ func (s *Signer) Rest() {
 	defer s.listing.Unlock()
 	clear(s.listPaces)
 }
+
+// Newest is the number of the newest complete list of an authority.
+func (s *Signer) Newest(authority string) int64 {
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	return s.lists[authority].Number
+}

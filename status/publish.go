@@ -66,15 +66,16 @@ type Publisher struct {
 	mu    sync.Mutex
 	news  map[string]news  // of authorities with something to tell
 	stuck map[string]error // of those whose lists could not be made at the last try
-	wake chan struct{}
+	wake  chan struct{}
 }
 
 // News are what an authority's lists lack.
 type news struct {
 	// fresh says that a delta and the shards lack something, complete when the complete
-	// list must be made; zero is never.
-	fresh    bool
-	complete time.Time
+	// list must be made; zero is never. lost says that lists were made that may not have
+	// arrived: the signer does not make a shard again because nobody has it.
+	fresh, lost bool
+	complete    time.Time
 }
 
 // NewPublisher makes a publisher that keeps o.Lists.
@@ -139,15 +140,32 @@ func (p *Publisher) tried(authority string, err error) {
 	p.stuck[authority] = err
 }
 
-// take gives what an authority's lists lack, and notes that a part of them is made.
+// take notes that a part of an authority's lists is made.
 func (p *Publisher) take(authority string, part ca.ListPart) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := p.news[authority]; part == ca.NewsLists && !n.complete.IsZero() {
-		p.news[authority] = news{complete: n.complete}
-		return
+	n := p.news[authority]
+	n.fresh = false
+	if part != ca.NewsLists {
+		n.complete = time.Time{}
 	}
-	delete(p.news, authority)
+	if part == ca.AllLists {
+		n.lost = false
+	}
+	if p.news[authority] = n; n == (news{}) {
+		delete(p.news, authority)
+	}
+}
+
+// untaken notes that lists are due again, since an error came in the place of some: those
+// before it may be on the signer's log.
+func (p *Publisher) untaken(authority string) {
+	p.mark(authority, p.o.Now())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.news[authority]
+	n.lost = true
+	p.news[authority] = n
 }
 
 // wants says which lists of an authority are due, if any.
@@ -159,6 +177,9 @@ func (p *Publisher) wants(authority string) (part ca.ListPart, due bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.news[authority]
+	if n.lost {
+		return ca.AllLists, true
+	}
 	if !n.complete.IsZero() && !now.Before(n.complete) {
 		return ca.ChangedLists, true
 	}
@@ -264,10 +285,13 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, e
 	p.take(q.Authority, q.Part)
 	defer func() {
 		if err != nil {
-			p.mark(q.Authority, p.o.Now())
+			p.untaken(q.Authority)
 		}
 		p.tried(q.Authority, err)
 	}()
+	if h, err := p.head(q.Authority); err == nil { // what cannot be read nobody has
+		q.Published = h.number
+	}
 	err = p.signer.Lists(ctx, q, func(l ca.List, body io.Reader) error {
 		if l.Scope == ca.CompleteList || l.Scope == ca.DeltaList && told.Number == 0 {
 			told = l

@@ -40,6 +40,7 @@ type maker struct {
 	padding int  // octets in an extension of an entry, to make a list long
 	made    int
 	parts   []ca.ListPart // that were asked for
+	told    int64         // which list is published
 }
 
 // fails has the next calls fail, or succeed again.
@@ -106,6 +107,7 @@ func (m *maker) Lists(_ context.Context, q ca.ListWish, take func(ca.List, io.Re
 	}
 	m.number++
 	m.made++
+	m.told = q.Published
 	m.parts = append(m.parts, q.Part)
 	now := time.Now().UTC().Truncate(time.Second)
 	der := m.list(now, q.Days)
@@ -361,6 +363,39 @@ func TestRV02_WhoRevokesPublishesWhatIsDue(t *testing.T) {
 	publishes("a revocation on a big list", ca.DeltaList, ca.NewsLists)
 	p.Revoked("issuing-g1", ca.CACompromise)
 	publishes("a compromise", ca.CompleteList, ca.ChangedLists)
+}
+
+// RV-02, RV-04: the signer is told which complete list is published, and after lists that it made
+// and that did not arrive all are asked for: it would not make a shard again in which nothing
+// was revoked since.
+func TestRV02_ListsThatDidNotArriveAreMadeAgain(t *testing.T) {
+	m := newMaker(t)
+	p := m.publisher(t.TempDir())
+	publish := func(told int64, part ca.ListPart) {
+		t.Helper()
+		l, err := p.Publish(t.Context(), ca.ListWish{Authority: "issuing-g1", Part: ca.DueLists})
+		if (err != nil) != m.cut || !m.cut && l.Number != m.number {
+			t.Fatalf("%+v, %v", l, err)
+		}
+		if m.told != told || m.parts[len(m.parts)-1] != part {
+			t.Errorf("it asked for %q, with list %d published, want %q, %d", m.parts[len(m.parts)-1], m.told, part, told)
+		}
+	}
+	publish(0, ca.AllLists)
+	first := m.number
+	p.Revoked("issuing-g1", ca.Superseded)
+	publish(first, ca.ChangedLists)
+	second := m.number
+	p.Revoked("issuing-g1", ca.Superseded)
+	m.cut = true
+	publish(second, ca.ChangedLists)
+	publish(second, ca.AllLists)
+	p.Revoked("issuing-g1", ca.Superseded)
+	m.cut = false
+	publish(second, ca.AllLists)
+	third := m.number
+	p.Revoked("issuing-g1", ca.Superseded)
+	publish(third, ca.ChangedLists)
 }
 
 // BK-05, R2: a generation that was just made has its list soon, also as standby, and
