@@ -55,6 +55,10 @@ type Certificate struct {
 	// Steps is how many steps its history has, those included that were taken back. It is
 	// no column either.
 	Steps int `json:"steps,omitempty"`
+	// IssuerRevoked is the revoked authority that issued it, or is above that one: whoever
+	// checks the whole chain does not take it, though it was not revoked itself. Who looks
+	// certificates up fills it in; it is no column either.
+	IssuerRevoked string `json:"issuer_revoked,omitempty"`
 	Annotation
 	// Status is Standing when the API answered, and empty elsewhere.
 	Status string `json:"status,omitempty"`

@@ -26,14 +26,16 @@ type Plan struct {
 }
 
 // Counts are the end-entity certificates of the book by where they stand. Expiring is
-// counted within Valid; Revoked have not ended yet. Authorities are the generations that
-// are not retired.
+// counted within Valid, and so is IssuerRevoked; Revoked have not ended yet. Authorities are
+// the generations that are not retired.
 type Counts struct {
 	Valid    int64 `json:"valid"`
 	Expiring int64 `json:"expiring"` // ends within 30 days
-	Expired  int64 `json:"expired"`
-	Revoked  int64 `json:"revoked"`
-	Void     int64 `json:"void"`
+	// IssuerRevoked are below a revoked authority, and are to be replaced.
+	IssuerRevoked int64 `json:"issuer_revoked,omitempty"`
+	Expired       int64 `json:"expired"`
+	Revoked       int64 `json:"revoked"`
+	Void          int64 `json:"void"`
 
 	Authorities int64 `json:"authorities"`
 }

@@ -29,3 +29,18 @@ func FallenOf(up []Authority) string {
 	}
 	return ""
 }
+
+// FallenNames has, by the generation, the revoked authority in its chain: itself, or one
+// above. A generation whose chain stands is not in it.
+func FallenNames(all []Authority) map[string]string {
+	fallen := map[string]string{}
+	if !slices.ContainsFunc(all, Authority.RevokedByParent) {
+		return fallen
+	}
+	for _, a := range all {
+		if name := FallenOf(Ancestry(all, a)); name != "" {
+			fallen[a.Name] = name
+		}
+	}
+	return fallen
+}

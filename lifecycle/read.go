@@ -48,6 +48,9 @@ func (r *Registrar) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issu
 		return ca.Issued{}, ca.Invalid(ca.E2102, fmt.Sprintf("%s means more than one certificate", ca.Show(ref)), "use one of these names").
 			Because(strings.Join(names, ", "))
 	}
+	if err := r.below(ctx, found); err != nil {
+		return ca.Issued{}, err
+	}
 	issued := ca.Issued{Certificate: found[0]}
 	if r.o.Vouched.isMet() { // before that nobody vouches for a chain
 		authorities, err := r.o.Vouched.Authorities(ctx)
@@ -73,13 +76,20 @@ func (r *Registrar) List(ctx context.Context, who ca.Actor, f ca.Filter) ([]ca.C
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a page has 1 to %d rows", ca.MaxPage), "ask for fewer and go on with the cursor").At("limit")
 	}
 	if who.Token != nil && len(who.Token.Scope.Names) > 0 {
-		return r.scoped(ctx, who, f)
+		page, err := r.scoped(ctx, who, f)
+		if err != nil {
+			return nil, err
+		}
+		return page, r.below(ctx, page)
 	}
 	page, err := r.o.Shelf.Certificates(ctx, f)
 	if err == nil && len(page) == 0 && f.After == 0 {
 		err = r.unmatched(ctx, f)
 	}
-	return page, err
+	if err != nil {
+		return nil, err
+	}
+	return page, r.below(ctx, page)
 }
 
 // scoped is a page of those certificates of one name that the token somebody signed in with is
@@ -147,6 +157,9 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 	}
 	counts, err := r.o.Shelf.Counts(ctx, r.o.Now())
 	if err != nil {
+		return ca.Status{}, err
+	}
+	if counts.IssuerRevoked, err = r.countBelow(ctx); err != nil {
 		return ca.Status{}, err
 	}
 	mark, err := r.o.Book.Mark(ctx)

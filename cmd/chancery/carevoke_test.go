@@ -91,6 +91,24 @@ func TestBK06_AnAuthorityWhoseKeyWasStolen(t *testing.T) {
 	if s := h.done("list", "--ca", "issuing-g1", "--status", "valid", "-q"); strings.Count(s.out, "\n") != 2 {
 		t.Errorf("who must get a new one:\n%s", s.out)
 	}
+	// What it signed was not revoked, and is to be replaced: both are said, everywhere.
+	for _, tt := range []struct {
+		line []string
+		want string
+	}{
+		{[]string{"list", "--ca", "issuing-g1", "--status", "valid"}, "issuer revoked  one.lab.example"},
+		{[]string{"list", "--ca", "issuing-g1", "--status", "valid", "--json"}, `"issuer_revoked": "issuing-g1"`},
+		{[]string{"show", "one.lab.example"}, "issuing-g1 is revoked: whoever checks"},
+		{[]string{"explain", "one.lab.example"}, "issuing-g1 is revoked: whoever checks"},
+		{[]string{"status"}, "(2 of them below a revoked authority, to be replaced)"},
+	} {
+		if s := h.done(tt.line...); !strings.Contains(s.out, tt.want) {
+			t.Errorf("%q does not say %q:\n%s", tt.line, tt.want, s.out)
+		}
+	}
+	if s := h.done("show", "three.lab.example"); strings.Contains(s.out, "is revoked") {
+		t.Errorf("of what another signed:\n%s", s.out)
+	}
 	if v := h.agrees(); v.Book.Count+v.Lists.Count != 0 {
 		t.Errorf("%+v", v)
 	}

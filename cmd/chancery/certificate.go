@@ -160,8 +160,12 @@ func statusText(s ca.Status, due int64) string {
 	case unsigned(s.Lines) > 0:
 		state = "issuing, but not for every line of authorities"
 	}
-	fmt.Fprintf(&b, "%s\n  certificates  %d valid, %d of them end within 30 days, and %d of these should have been renewed; %d revoked, %d expired, %d void\n", state,
-		s.Counts.Valid, s.Counts.Expiring, due, s.Counts.Revoked, s.Counts.Expired, s.Counts.Void)
+	below := ""
+	if n := s.Counts.IssuerRevoked; n > 0 {
+		below = fmt.Sprintf(" (%d of them below a revoked authority, to be replaced)", n)
+	}
+	fmt.Fprintf(&b, "%s\n  certificates  %d valid%s, %d of them end within 30 days, and %d of these should have been renewed; %d revoked, %d expired, %d void\n", state,
+		s.Counts.Valid, below, s.Counts.Expiring, due, s.Counts.Revoked, s.Counts.Expired, s.Counts.Void)
 	fmt.Fprintf(&b, "  authorities   %d\n", s.Counts.Authorities)
 	for _, l := range s.Lines {
 		switch {

@@ -58,6 +58,9 @@ func explained(p ca.Provenance, now time.Time) string {
 	}
 	say("approval", "%s", p.Approval.Why)
 	say("signed", "until %s, by %s", onDay(c.NotAfter), c.Authority)
+	if c.IssuerRevoked != "" {
+		say("issuer", "%s is revoked: whoever checks the whole chain does not take this certificate", c.IssuerRevoked)
+	}
 	say("log", "leaf %d of log %d; %s", p.Proof.Index, p.Proof.Log, proven(p.Proof))
 	for _, e := range p.Events {
 		say("event", "%s", event(e))

@@ -25,6 +25,7 @@ func (a *app) listCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List certificates, newest first",
 		Long: "Lists certificates, newest first or as --sort says. A line under the table says how many there are.\n" +
+			"What stands below a revoked authority is shown as issuer revoked, and found by --status valid: it was not revoked itself, and is to be replaced.\n" +
 			"--status expiring is for cron: what ends within 30 days and should have been renewed, as two thirds of its life are over and its\n" +
 			"owner has no newer one of that name and profile. What the service renews by itself is not among it. --expiring 30d is all that ends within 30 days.",
 		Example: "  chancery list\n  chancery list --name '*.lab.example' --status valid\n  chancery list --status expiring --fail-if-any\n" +
@@ -140,7 +141,7 @@ func (a *app) pages(ctx context.Context, k *client.Client, f ca.Filter, all bool
 }
 
 // listColumns are what -o csv has of a certificate.
-var listColumns = []string{"common_name", "names", "profile", "owner", "authority", "not_before", "not_after", "serial", "status"}
+var listColumns = []string{"common_name", "names", "profile", "owner", "authority", "not_before", "not_after", "serial", "status", "issuer_revoked"}
 
 // activeFilters names the flags that narrowed a list.
 func activeFilters(c *cobra.Command) string {
@@ -175,6 +176,9 @@ func listText(rows []ca.Certificate, now time.Time, columns int) string {
 			if ends = fmt.Sprintf("%s (%d d)", ends, int(left.Hours()/24)); !now.Before(r.RenewFrom()) {
 				status = "! " + status
 			}
+		}
+		if r.IssuerRevoked != "" && r.Standing(now) == "valid" {
+			status = "issuer revoked"
 		}
 		whole.row(status, r.Title(), r.Profile, r.Owner, ends, serial)
 		narrow.row(status, r.Title(), r.Profile, ends, serial)

@@ -160,7 +160,10 @@ func bears(c ca.Certificate, ref string) bool {
 }
 
 func showText(c ca.Certificate) string {
-	revoked, subject, print := "", "", ""
+	revoked, subject, print, fell := "", "", "", ""
+	if c.IssuerRevoked != "" && c.Revoked == nil {
+		fell = c.IssuerRevoked + " is revoked: whoever checks the whole chain does not take this certificate"
+	}
 	if c.Revoked != nil {
 		revoked = fmt.Sprintf("since %s, for %s", atTime(c.Revoked.At), c.Revoked.Reason)
 		if !c.Revoked.InvalidSince.IsZero() {
@@ -174,7 +177,7 @@ func showText(c ca.Certificate) string {
 		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"subject", subject}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},
 		{"profile", c.Profile}, {"key", c.KeyType}, {"key SHA-256", c.Key.String()}, {"fingerprint", print}, {"asked by", c.Owner + " through " + string(c.Door)},
 		{"contact", c.Contact}, {"tags", strings.Join(c.Tags, ", ")},
-		{"valid", span(c.NotBefore, c.NotAfter)}, {"revoked", revoked}, {"log entry", fmt.Sprint(c.ID.Index())},
+		{"valid", span(c.NotBefore, c.NotAfter)}, {"revoked", revoked}, {"issuer", fell}, {"log entry", fmt.Sprint(c.ID.Index())},
 	})
 }
 
