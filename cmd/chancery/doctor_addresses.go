@@ -52,7 +52,7 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 	if named, served := ports(s); named == served && p.serves(ctx) {
 		own = hostAt(s.PKIURL)
 	}
-	answered, limited, silent := 0, 0, map[string]int{}
+	answered, limited, silent, unseen := 0, 0, map[string]int{}, map[string]bool{}
 	var mute []string // responders that say nothing
 	for i, one := range all {
 		if i == maxAsked {
@@ -83,6 +83,11 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 			answered++
 			continue
 		}
+		if servedElsewhere(s) && unreached(err) {
+			unseen[host] = true
+			found = append(found, ok("%s at %s cannot be asked from this machine (%s); publish.directory has what is published", one.what, one.url, manner(err)))
+			continue
+		}
 		bad := failure("see that "+one.url+" is served, or change pki_url for new authorities", "%s is not at %s, where certificates say it is: %s", one.what, one.url, manner(err))
 		if unanswered != nil && host != own {
 			bad.Level = warned
@@ -93,7 +98,10 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 		found = append(found, p.mute(ctx, mute))
 	}
 	for host, n := range silent {
-		if n > 1 {
+		switch {
+		case n > 1 && unseen[host]:
+			found = append(found, ok("%s at %s were not fetched either", counted(n-1, "more address"), host))
+		case n > 1:
 			found = append(found, warning("", "%s at %s not fetched, since it does not answer", counted(n-1, "more address"), host))
 		}
 	}

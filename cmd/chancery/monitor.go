@@ -9,14 +9,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"chancery/ca"
+	"chancery/config"
 	"chancery/internal/ocsp"
 	"chancery/status"
 )
@@ -40,8 +43,10 @@ type monitor struct {
 	// limited says that lists are not for everybody, so that a refusal is none of this
 	// machine's business.
 	limited bool
-	log     *slog.Logger
-	now     func() time.Time
+	// elsewhere says that another server hands out what is published.
+	elsewhere bool
+	log       *slog.Logger
+	now       func() time.Time
 
 	mu     sync.Mutex // held for a look and a change
 	probes []probe
@@ -51,6 +56,9 @@ type monitor struct {
 type probe struct {
 	authority, what, url string
 	fault                string // empty if all is well
+	// unseen says that the fault may be this machine's, from which the other server that
+	// hands this out cannot be reached.
+	unseen bool
 }
 
 // shown is the address as people write it: a question to a responder is long, and ours.
@@ -64,7 +72,7 @@ func (p probe) shown() string {
 // monitor makes the monitor of the front.
 func (l layout) monitor(f front, log *slog.Logger) *monitor {
 	s, err := l.settings()
-	return &monitor{shelf: f.vouched, lists: l.lists(), outlet: f.outlet, limited: err == nil && listsLimited(s), log: log, now: wallClock()}
+	return &monitor{shelf: f.vouched, lists: l.lists(), outlet: f.outlet, limited: err == nil && listsLimited(s), elsewhere: err == nil && servedElsewhere(s), log: log, now: wallClock()}
 }
 
 // run probes until ctx ends.
@@ -97,7 +105,7 @@ func (m *monitor) round(ctx context.Context) {
 	}
 	now := m.now()
 	var probes []probe
-	silent := map[string]string{}
+	silent := map[string]probe{}
 	for _, a := range all {
 		if !now.Before(a.NotAfter) || a.External {
 			continue
@@ -107,14 +115,13 @@ func (m *monitor) round(ctx context.Context) {
 				break
 			}
 			host := hostAt(p.url)
-			if p.fault = silent[host]; p.fault == "" {
-				err := m.fetch(ctx, a, p)
-				if err != nil {
-					p.fault = manner(err)
-				}
+			if before, is := silent[host]; is {
+				p.fault, p.unseen = before.fault, before.unseen
+			} else if err := m.fetch(ctx, a, p); err != nil {
+				p.fault, p.unseen = manner(err), m.elsewhere && unreached(err)
 				var late interface{ Timeout() bool }
 				if errors.As(err, &late) && late.Timeout() {
-					silent[host] = p.fault
+					silent[host] = p
 				}
 			}
 			probes = append(probes, p)
@@ -225,6 +232,8 @@ func (m *monitor) keep(probes []probe) {
 	m.mu.Unlock()
 	for _, p := range probes {
 		switch was := before[p.url]; {
+		case p.unseen && was == "":
+			m.log.Info("an address cannot be asked from this machine; what lies there is published by publish.directory", "authority", p.authority, "what", p.what, "address", p.url, "fault", p.fault)
 		case p.fault != "" && was == "":
 			m.log.Error("what certificates say is at an address is not there", "authority", p.authority, "what", p.what, "address", p.url, "fault", p.fault)
 		case p.fault == "" && was != "":
@@ -240,11 +249,27 @@ func (m *monitor) probed() []probe {
 	return m.probes
 }
 
+// servedElsewhere tells whether another server hands out what is published: it is copied to a
+// directory, and pki_url names a port on which this service does not listen.
+func servedElsewhere(s config.Config) bool {
+	named, served := ports(s)
+	return s.Publish.Directory != "" && named != served
+}
+
+// unreached tells whether a server was not reached at all: its name is not known here, or no
+// way leads there. Who refuses the connection was reached, and hands out nothing.
+func unreached(err error) bool {
+	var unanswered *url.Error
+	return errors.As(err, &unanswered) && !errors.Is(err, syscall.ECONNREFUSED)
+}
+
 // checks are those of /readyz: warnings, since another node's addresses are the same.
 func (m *monitor) checks() []ca.Check {
 	out := []ca.Check{{ID: "addresses", Level: ca.Fine}, {ID: "publication", Level: ca.Fine}}
 	for _, p := range m.probed() {
-		if p.fault != "" {
+		if p.unseen {
+			out[0].Message = fmt.Sprintf("%s cannot be asked from this machine: %s", hostAt(p.url), p.fault)
+		} else if p.fault != "" {
 			out[0].Level, out[0].Message = ca.Warned, fmt.Sprintf("%s of %s is not at %s as it should be: %s", p.what, p.authority, p.shown(), p.fault)
 			break
 		}
