@@ -91,7 +91,7 @@ func (m *monitor) run(ctx context.Context) error {
 
 // next is when it is looked again.
 func (m *monitor) next() time.Duration {
-	if slices.ContainsFunc(m.probed(), func(p probe) bool { return p.fault != "" }) {
+	if slices.ContainsFunc(m.probed(), func(p probe) bool { return p.fault != "" && !p.unseen }) {
 		return probeAgain
 	}
 	return probeEvery
