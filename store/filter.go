@@ -96,8 +96,8 @@ func (q *query) add(text string, values ...any) {
 	q.text.WriteString(text)
 }
 
-// all is a condition that every row of an order meets, which its index answers.
-func all(o ca.Order) string {
+// rowsOf is a condition that every row of an order meets, which its index answers.
+func rowsOf(o ca.Order) string {
 	switch o {
 	case ca.ByEnd, ca.ByEnded:
 		return `c.kind <> 'void' AND c.not_after > 0`
@@ -212,7 +212,7 @@ func (e engine) named(q *query, f ca.Filter, crowded bool) error {
 	case infix == "" && f.Order() == ca.ByCommon:
 		q.add(e.sorted)
 	case infix == "":
-		q.add(` FROM certificate c WHERE ` + all(f.Order()))
+		q.add(` FROM certificate c WHERE ` + rowsOf(f.Order()))
 	case len([]rune(infix)) < ca.MinSearch || strings.Contains(infix, "*"):
 		return ca.Invalid(ca.E1401, ca.Show(f.Search+f.Name)+" cannot be looked up", "write a name, *.suffix, prefix*, or *part* with a part of three characters or more").At("name")
 	case f.Order() != ca.ByID:
