@@ -35,6 +35,7 @@ type Counts struct {
 	IssuerRevoked int64 `json:"issuer_revoked,omitempty"`
 	Expired       int64 `json:"expired"`
 	Revoked       int64 `json:"revoked"`
+	Held          int64 `json:"held"` // among the revoked, and may come back
 	Void          int64 `json:"void"`
 
 	Authorities int64 `json:"authorities"`

@@ -169,9 +169,13 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 	r.look(ctx)
 	checks := r.Ready(ctx)
 	s := ca.Status{Checks: checks, Version: r.o.Version, Database: r.o.Database, DatabaseID: r.o.DatabaseID, Mark: mark, Counts: counts}
-	length := r.length(ctx, mark)
+	length, full := r.length(ctx, mark), r.full()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	unwilling := r.unwilling
+	if unwilling == nil && full {
+		unwilling = diskFull()
+	}
 	s.Problem = r.problem
 	if v := r.view; v != nil {
 		for _, a := range v.authorities {
@@ -188,11 +192,11 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 		case s.Problem == nil && len(v.authorities) == 0:
 			s.Problem = noAuthority()
 		case s.Problem == nil && !s.Sealed:
-			s.Problem = r.unwilling
+			s.Problem = unwilling
 		}
 		for i := range s.Lines {
-			if r.unwilling != nil {
-				s.Lines[i].Signs, s.Lines[i].Problem = "", r.unwilling
+			if unwilling != nil {
+				s.Lines[i].Signs, s.Lines[i].Problem = "", unwilling
 			}
 		}
 	}

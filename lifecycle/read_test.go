@@ -135,6 +135,31 @@ func TestASealedSigner(t *testing.T) {
 	})
 }
 
+// IS-09: on a disk that is nearly full the status says that nothing is issued, as a request
+// is told.
+func TestIS09_TheStatusSaysThatTheDiskIsNearlyFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		defer stop()
+		synctest.Wait()
+		free := int64(171 << 20)
+		r.o.Space = func() (int64, int64, error) { return free, 420 << 20, nil }
+		q, read := wishOf(1, "")
+		if _, err := r.Submit(t.Context(), q, read); code(err) != ca.E1407 {
+			t.Errorf("Submit gave %v", err)
+		}
+		s, err := r.Status(t.Context(), hana)
+		if err != nil || s.Problem == nil || s.Problem.Code != ca.E1407 || len(s.Lines) == 0 || s.Lines[0].Problem == nil {
+			t.Errorf("the status is %+v, %v", s, err)
+		}
+		free = 400 << 20
+		if s, err := r.Status(t.Context(), hana); err != nil || s.Problem != nil {
+			t.Errorf("with room again the status is %+v, %v", s, err)
+		}
+	})
+}
+
 // TestAnIdleFrontNoticesChanges asks nothing of the signer, and still hears within
 // a second of a change of policy, of a key that was locked, and of a death.
 func TestAnIdleFrontNoticesChanges(t *testing.T) {

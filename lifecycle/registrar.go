@@ -74,7 +74,8 @@ type Options struct {
 	// where nothing is explained.
 	Past    Past
 	Archive Archive
-	// Space says how many octets the book's disk has free, and in all. It may be nil.
+	// Space says how many octets the disk has free, and in all, that book or signer will fill
+	// first. It may be nil.
 	Space func() (free, total int64, err error)
 	// Publish has lists of an authority made and published, and gives the complete one, or
 	// the delta if that was not among them. It may be nil where nothing is published.
@@ -238,7 +239,7 @@ func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR, old *rep
 		return ca.Issued{}, err
 	}
 	if r.full() {
-		return ca.Issued{}, ca.Unavailable(ca.E1407, "the database's disk is nearly full, so nothing is issued", "free space on it; revoking goes on")
+		return ca.Issued{}, diskFull()
 	}
 	rules, err := v.rules(&q)
 	if err != nil {
@@ -269,7 +270,12 @@ func (r *Registrar) submit(ctx context.Context, q ca.Request, c ca.CSR, old *rep
 	return issued, nil
 }
 
-// full tells whether the book's disk is too full to issue (security rule IS-09). A
+// diskFull is why nothing is issued while full says so.
+func diskFull() *ca.Problem {
+	return ca.Unavailable(ca.E1407, "the service's disk is nearly full, so nothing is issued", "free space on it (chancery doctor --only disk); revoking goes on")
+}
+
+// full tells whether the disk is too full to issue (security rule IS-09). A
 // disk that cannot be asked is not: the commit itself will say.
 func (r *Registrar) full() bool {
 	if r.o.Space == nil {

@@ -57,7 +57,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectByName", selectByName, []any{"a", 5}},
 		{"selectByNameOf", selectByNameOf, []any{"a", "uid:1", 5}},
 		{"selectByKey", selectByKey, []any{"cli", "uid:1", "k", at}},
-		{"selectCounts", selectCounts, []any{at, at, at, at, at, at, at}},
+		{"selectCounts", selectCounts, []any{at, at, at, at, at, at, at, at}},
 		{"selectTokenBySecret", selectTokenBySecret, []any{make([]byte, 32)}},
 		{"selectTokensOf", selectTokensOf, []any{"uid:1", at, 5}},
 		{"selectTokens", selectTokens, []any{at, 5}},

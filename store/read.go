@@ -181,8 +181,8 @@ func (s *Store) Counts(ctx context.Context, now time.Time) (ca.Counts, error) {
 	var n ca.Counts
 	var revokedSoon int64
 	at, soon := millis(now), millis(now.Add(expiringWithin))
-	err := s.reader.QueryRowContext(ctx, selectCounts, at, at, soon, at, at, at, soon).
-		Scan(&n.Valid, &n.Expiring, &n.Expired, &n.Void, &n.Revoked, &revokedSoon)
+	err := s.reader.QueryRowContext(ctx, selectCounts, at, at, soon, at, at, at, soon, at).
+		Scan(&n.Valid, &n.Expiring, &n.Expired, &n.Void, &n.Revoked, &revokedSoon, &n.Held)
 	n.Valid, n.Expiring = n.Valid-n.Revoked, n.Expiring-revokedSoon
 	return n, wrap("count the certificates", err)
 }

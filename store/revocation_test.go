@@ -88,7 +88,7 @@ func TestAHoldComesAndGoes(t *testing.T) {
 				}
 			}
 			counts, err := s.Counts(t.Context(), testNow)
-			if err != nil || counts.Valid != 1-min(1, int64(c.at)) || counts.Revoked != min(1, int64(c.at)) {
+			if err != nil || counts.Valid != 1-min(1, int64(c.at)) || counts.Revoked != min(1, int64(c.at)) || counts.Held == 1 != (c.stand == "held") {
 				t.Errorf("after step %d: %+v, %v", step, counts, err)
 			}
 			leaf, err := s.Step(t.Context(), one.Certificate.ID, step)

@@ -81,7 +81,8 @@ WHERE i.door = $1 AND i.actor = $2 AND i.door_key = $3 AND i.expires > $4`
 (SELECT COUNT(*) FROM certificate WHERE kind <> 'void' AND kind = 'end-entity' AND not_after < $4),
 (SELECT COUNT(*) FROM certificate WHERE kind = 'void' AND id > 0),
 (SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $5 AND ` + lastReason + ` <> 8),
-(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $6 AND c.not_after < $7 AND ` + lastReason + ` <> 8)`
+(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $6 AND c.not_after < $7 AND ` + lastReason + ` <> 8),
+(SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $8 AND ` + lastReason + ` = 6)`
 
 	// lastReason is how a certificate c that was ever revoked stands; 8 is removeFromCRL.
 	lastReason = `(SELECT l.reason FROM revocation l WHERE l.certificate = c.id ORDER BY l.step DESC LIMIT 1)`

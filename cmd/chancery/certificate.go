@@ -144,6 +144,30 @@ func unsigned(all []ca.LineState) (n int) {
 	return n
 }
 
+// countsText is how many certificates there are, due being how many should have been renewed.
+func countsText(n ca.Counts, due int64) string {
+	text := fmt.Sprintf("%d valid", n.Valid)
+	if n.IssuerRevoked > 0 {
+		text += fmt.Sprintf(" (%d of them below a revoked authority, to be replaced)", n.IssuerRevoked)
+	}
+	if n.Expiring > 0 {
+		text += fmt.Sprintf(", %d of them %s within 30 days, and %d of these should have been renewed", n.Expiring, agreed(n.Expiring, "ends", "end"), due)
+	}
+	text += fmt.Sprintf("; %d revoked", n.Revoked)
+	if n.Held > 0 {
+		text += fmt.Sprintf(", %d of them held", n.Held)
+	}
+	return text + fmt.Sprintf("; %d expired, %d void", n.Expired, n.Void)
+}
+
+// agreed is the verb for so many.
+func agreed(n int64, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
 // statusText is how it stands, due being how many certificates should have been renewed.
 func statusText(s ca.Status, due int64) string {
 	var b strings.Builder
@@ -160,12 +184,7 @@ func statusText(s ca.Status, due int64) string {
 	case unsigned(s.Lines) > 0:
 		state = "issuing, but not for every line of authorities"
 	}
-	below := ""
-	if n := s.Counts.IssuerRevoked; n > 0 {
-		below = fmt.Sprintf(" (%d of them below a revoked authority, to be replaced)", n)
-	}
-	fmt.Fprintf(&b, "%s\n  certificates  %d valid%s, %d of them end within 30 days, and %d of these should have been renewed; %d revoked, %d expired, %d void\n", state,
-		s.Counts.Valid, below, s.Counts.Expiring, due, s.Counts.Revoked, s.Counts.Expired, s.Counts.Void)
+	fmt.Fprintf(&b, "%s\n  certificates  %s\n", state, countsText(s.Counts, due))
 	fmt.Fprintf(&b, "  authorities   %d\n", s.Counts.Authorities)
 	for _, l := range s.Lines {
 		switch {
@@ -176,7 +195,7 @@ func statusText(s ca.Status, due int64) string {
 		}
 	}
 	for _, c := range s.Checks { // the others are told above
-		if c.Level != ca.Fine && slices.Contains([]string{"lists", "feeds", "addresses", "publication"}, c.ID) {
+		if c.Level != ca.Fine && slices.Contains([]string{"lists", "feeds", "addresses", "publication", "disk"}, c.ID) {
 			fmt.Fprintf(&b, "! %-13s %s  → chancery doctor --only %s\n", c.ID, c.Message, c.ID)
 		}
 	}

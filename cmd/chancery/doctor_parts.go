@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,9 +18,6 @@ import (
 )
 
 const (
-	// The log takes 16 MiB ahead, and revocation must find room when issuing has
-	// none; below scarce some weeks of issuing are left on a small installation.
-	exhausted, scarce = 64 << 20, 1 << 30
 	// fewInodes is where files may soon not be made, whatever room is left.
 	fewInodes = 1000
 	// stRdonly is ST_RDONLY of statfs(2).
@@ -112,19 +108,19 @@ func lookAtDisk(_ context.Context, p *patient) []finding {
 	if err := syscall.Statfs(p.layout.dir, &s); err != nil {
 		return []finding{illness("the disk's free room is not known", err)}
 	}
-	free := int64(s.Bavail) * s.Bsize
-	mib := fmt.Sprintf("%d MiB", free>>20)
+	c := p.layout.room().check()
+	hint := "free space on it, or move the installation to a larger one"
 	switch {
 	case s.Flags&stRdonly != 0:
 		return []finding{failure("mount -o remount,rw "+p.layout.dir, "%s lies on a file system that is mounted read-only: nothing can be issued", p.layout.dir)}
-	case free < exhausted:
-		return []finding{failure("make room on the file system of "+p.layout.dir, "only %s are free: issuing stops", mib)}
-	case free < scarce:
-		return []finding{warning("make room on the file system of "+p.layout.dir, "only %s are free", mib)}
+	case c.Level == ca.Failed:
+		return []finding{failure(hint, "%s", c.Message)}
+	case c.Level == ca.Warned:
+		return []finding{warning(hint, "%s", c.Message)}
 	case s.Files > 0 && s.Ffree < fewInodes:
 		return []finding{warning("remove files on the file system of "+p.layout.dir, "only %d more files can be made", s.Ffree)}
 	}
-	return []finding{ok("disk has %s free", mib)}
+	return []finding{ok("disk has %d MiB free", int64(s.Bavail)*s.Bsize>>20)}
 }
 
 // lookAtUnlock names `auto` as what it is (KY-07).

@@ -68,6 +68,7 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })
 		f.outlet.run(ctx, group)
 		group.Go(func() error { return unlessCanceled(f.monitor.run(ctx)) })
+		group.Go(func() error { return unlessCanceled(f.monitor.room.watch(ctx, log)) })
 		if f.feeds {
 			group.Go(func() error { return unlessCanceled(f.feeder.Run(ctx)) })
 		}
@@ -201,7 +202,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Leaf: signer.Leaf, Foresee: signer.Foresee, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
-		Space: space(l.front()), Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Unlisted: f.publisher.Waits, Revoked: f.revoked,
+		Space: f.monitor.room.space, Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Unlisted: f.publisher.Waits, Revoked: f.revoked,
 		PublishFeed: f.feeder.Publish, PlanFeed: f.feeder.Plan, FeedHead: f.feedHead(),
 		Watched: f.monitor.checks, Report: func(err error) { log.Error("front and signer", "error", err) },
 	})

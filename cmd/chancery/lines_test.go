@@ -31,7 +31,7 @@ func TestStatusDoctorAndReadyzSayWhichLineCannotSign(t *testing.T) {
 		}
 		return status, strings.Join(checks, " ")
 	}
-	if status, checks := ready(); status != "200" || checks != "database:ok service:ok clock:ok authorities:ok lists:ok publication:ok" {
+	if status, checks := ready(); status != "200" || checks != "database:ok service:ok clock:ok authorities:ok lists:ok publication:ok disk:ok" {
 		t.Errorf("as founded: %s %s", status, checks)
 	}
 	d.done("ca", "create", "mobile-g1", "--standby", "--yes", "--recovery-file", d.file("words"))
@@ -40,7 +40,7 @@ func TestStatusDoctorAndReadyzSayWhichLineCannotSign(t *testing.T) {
 		t.Errorf("status:\n%s", said)
 	}
 	var s ca.Status
-	if err := json.Unmarshal([]byte(d.done("status", "--json").out), &s); err != nil || len(s.Lines) != 2 || s.Lines[0].Signs != "issuing-g1" || s.Lines[1].Problem == nil || s.Lines[1].Problem.Code != ca.E3004 || len(s.Checks) != 7 {
+	if err := json.Unmarshal([]byte(d.done("status", "--json").out), &s); err != nil || len(s.Lines) != 2 || s.Lines[0].Signs != "issuing-g1" || s.Lines[1].Problem == nil || s.Lines[1].Problem.Code != ca.E3004 || len(s.Checks) != 8 {
 		t.Errorf("%+v %v", s, err)
 	}
 	if found := d.types("doctor", "--only", "authorities,service").out; !strings.Contains(found, `line "mobile" can sign`) || !strings.Contains(found, "does not issue for every line") {

@@ -103,11 +103,11 @@ func (m *metrics) service(ctx context.Context, x *exposition) {
 	x.family("chancery_up", "gauge", "Whether the database could be asked.")
 	x.truth(err == nil)
 	if err == nil {
-		x.family("chancery_certificates", "gauge", "End-entity certificates by how they stand; those that expire within 30 days are among the valid ones.")
+		x.family("chancery_certificates", "gauge", "End-entity certificates by how they stand; those that expire within 30 days are among the valid ones, held ones among the revoked.")
 		for _, one := range []struct {
 			status string
 			n      int64
-		}{{"valid", counts.Valid}, {"expiring", counts.Expiring}, {"expired", counts.Expired}, {"revoked", counts.Revoked}, {"void", counts.Void}} {
+		}{{"valid", counts.Valid}, {"expiring", counts.Expiring}, {"expired", counts.Expired}, {"revoked", counts.Revoked}, {"held", counts.Held}, {"void", counts.Void}} {
 			x.add(float64(one.n), "status", one.status)
 		}
 	}
@@ -123,6 +123,18 @@ func (m *metrics) service(ctx context.Context, x *exposition) {
 	x.add(float64(g.Unsettled))
 	x.family("chancery_log_leaves", "gauge", "Entries of the audit log, as far as the front has seen it.")
 	x.add(float64(g.Leaves))
+	x.family("chancery_disk_free_bytes", "gauge", "Free room on the file system of the front and of the signer.")
+	for _, d := range m.monitor.room {
+		if free, _, err := d.space(); err == nil {
+			x.add(float64(free), "part", d.part)
+		}
+	}
+	x.family("chancery_disk_least_bytes", "gauge", "Free room below which nothing is issued.")
+	for _, d := range m.monitor.room {
+		if _, total, err := d.space(); err == nil {
+			x.add(float64(ca.LeastRoom(total)), "part", d.part)
+		}
+	}
 	x.family("chancery_check_level", "gauge", "What /readyz looks at: 0 is well, 1 a warning, 2 a failure.")
 	for _, c := range m.registrar.Ready(ctx) {
 		x.add(map[ca.Level]float64{ca.Fine: 0, ca.Warned: 1, ca.Failed: 2}[c.Level], "check", c.ID)

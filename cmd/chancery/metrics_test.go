@@ -85,12 +85,17 @@ func TestRV08_MetricsAreForThoseWhoWatch(t *testing.T) {
 		t.Fatalf("%v\n%s", err, body)
 	}
 	for series, want := range map[string]float64{
-		"chancery_up": 1, `chancery_certificates{status="valid"}`: 1, `chancery_certificates{status="revoked"}`: 1, "chancery_issued_total": 2, "chancery_revocations_total": 1, "chancery_unsettled": 0,
+		"chancery_up": 1, `chancery_certificates{status="valid"}`: 1, `chancery_certificates{status="revoked"}`: 1, `chancery_certificates{status="held"}`: 0, `chancery_check_level{check="disk"}`: 0, "chancery_issued_total": 2, "chancery_revocations_total": 1, "chancery_unsettled": 0,
 		`chancery_crl_entries{ca="issuing-g1",kind="complete"}`: 1, `chancery_crl_entries{ca="root-g1",kind="complete"}`: 0, "chancery_crl_missing": 0, `chancery_ocsp_total{status="good"}`: r[`chancery_ocsp_total{status="good"}`],
 		`chancery_check_level{check="lists"}`: 0, `chancery_check_level{check="addresses"}`: 0, `chancery_check_level{check="publication"}`: 0, `chancery_queue{what="requests"}`: 0,
 	} {
 		if v, there := r[series]; !there || v != want {
 			t.Errorf("%s is %v, %v, want %v", series, v, there, want)
+		}
+	}
+	for _, part := range []string{"front", "signer"} {
+		if free, least := r[`chancery_disk_free_bytes{part="`+part+`"}`], r[`chancery_disk_least_bytes{part="`+part+`"}`]; free <= least || least < 256<<20 {
+			t.Errorf("the disk of the %s has %v octets free, of which %v are kept", part, free, least)
 		}
 	}
 	for _, scope := range []string{"complete", "delta"} {

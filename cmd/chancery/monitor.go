@@ -40,6 +40,7 @@ type monitor struct {
 	shelf  status.Shelf
 	lists  string // the directory
 	outlet outlet
+	room   roomCheck
 	// limited says that lists are not for everybody, so that a refusal is none of this
 	// machine's business.
 	limited bool
@@ -72,7 +73,7 @@ func (p probe) shown() string {
 // monitor makes the monitor of the front.
 func (l layout) monitor(f front, log *slog.Logger) *monitor {
 	s, err := l.settings()
-	return &monitor{shelf: f.vouched, lists: l.lists(), outlet: f.outlet, limited: err == nil && listsLimited(s), elsewhere: err == nil && servedElsewhere(s), log: log, now: wallClock()}
+	return &monitor{shelf: f.vouched, lists: l.lists(), outlet: f.outlet, room: l.room(), limited: err == nil && listsLimited(s), elsewhere: err == nil && servedElsewhere(s), log: log, now: wallClock()}
 }
 
 // run probes until ctx ends.
@@ -263,9 +264,10 @@ func unreached(err error) bool {
 	return errors.As(err, &unanswered) && !errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// checks are those of /readyz: warnings, since another node's addresses are the same.
+// checks are those of /readyz. Of addresses and copies they are warnings, since another node's
+// are the same.
 func (m *monitor) checks() []ca.Check {
-	out := []ca.Check{{ID: "addresses", Level: ca.Fine}, {ID: "publication", Level: ca.Fine}}
+	out := []ca.Check{{ID: "addresses", Level: ca.Fine}, {ID: "publication", Level: ca.Fine}, m.room.check()}
 	for _, p := range m.probed() {
 		if p.unseen {
 			out[0].Message = fmt.Sprintf("%s cannot be asked from this machine: %s", hostAt(p.url), p.fault)
