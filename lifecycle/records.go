@@ -152,6 +152,8 @@ func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, wh
 func (r *Registrar) wouldStand(c ca.Certificate, why ca.Withdrawal) (ca.Certificate, error) {
 	step, err := stepOf(c, why)
 	switch {
+	case why.InvalidSince.After(r.o.Now()):
+		return ca.Certificate{}, ca.Refused(ca.E2111, "the invalidity date is ahead", "name a day that is over").At("invalid_since")
 	case err != nil || step.Step == 0:
 		return c, err
 	case c.Revoked != nil && !why.Reason.Follows(c.Revoked.Reason):

@@ -62,7 +62,7 @@ func (q annotating) change(c ca.Certificate) (out ca.AnnotationChange) {
 }
 
 func (a *app) annotate(ctx context.Context, k *client.Client, ref string, q annotating) error {
-	one, err := theOne(ctx, k, ref)
+	one, err := theOne(ctx, k, ref, "chancery ca show")
 	if err != nil {
 		return err
 	}

@@ -93,8 +93,10 @@ func (a *app) lists(ctx context.Context, q listing, do func(context.Context, *cl
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
 		_, settled := k.Profiles(ctx) // which waits for the end of a start
 		authorities, err := k.Authorities(ctx)
-		if err != nil || len(authorities) == 0 {
-			return errors.Join(err, settled)
+		if err != nil {
+			return err
+		} else if len(authorities) == 0 {
+			return settled
 		}
 		if q.authority != "" {
 			authorities = slices.DeleteFunc(authorities, func(one ca.Authority) bool { return one.Name != q.authority })

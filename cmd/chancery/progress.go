@@ -152,6 +152,17 @@ func (p *progress) line(now time.Time) string {
 	return text
 }
 
+// say writes a line of its own, and goes on.
+func (p *progress) say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown > 0 {
+		fmt.Fprintf(p.app.err, "\r%*s\r", p.shown, "")
+		p.shown = 0
+	}
+	fmt.Fprintln(p.app.err, text)
+}
+
 // end takes the line from the terminal, and says how far it came if somebody stopped it.
 func (p *progress) end(ctx context.Context) {
 	close(p.over)

@@ -198,10 +198,10 @@ func (a *app) wouldRenew(ctx context.Context, q reissuing) error {
 // renewed is the certificate that a reference means: a name means the newest that is good.
 func renewed(ctx context.Context, k *client.Client, ref string) (ca.Certificate, error) {
 	if certificateIn(ref) != nil {
-		return theOne(ctx, k, ref)
+		return theOne(ctx, k, ref, "chancery ca renew")
 	}
 	found, err := k.Certificate(ctx, ref)
-	return found.Certificate, err
+	return found.Certificate, meant(ctx, k, ref, "chancery ca renew", err)
 }
 
 // named finds the places that were not named: nothing is overwritten, so they have the day.

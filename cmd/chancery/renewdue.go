@@ -78,7 +78,7 @@ func (a *app) renewDue(c *cobra.Command, places []string, q reissuing) error {
 		}
 		all = append(all, a.renewOne(deed, one, q))
 	}
-	if err := a.outcomes(all, map[bool]string{true: "would be renewed", false: "renewed"}[q.dry]); err != nil {
+	if err := a.outcomes(all, nil, map[bool]string{true: "would be renewed", false: "renewed"}[q.dry], ""); err != nil {
 		return err
 	}
 	return ctx.Err()
@@ -107,7 +107,7 @@ func (a *app) renewOne(ctx context.Context, one overdue, q reissuing) outcome {
 	}
 	o := went(one.path, one.Certificate, nil)
 	if q.dry {
-		o.Detail = "would be renewed"
+		o.Detail, o.told = "would be renewed", true // it was listed before
 		return o
 	}
 	o.Certificate = strings.TrimSpace(said.String())
@@ -135,7 +135,7 @@ func (a *app) dueIn(ctx context.Context, k *client.Client, paths, named []string
 			continue // which needs no call
 		}
 		seen[string(der)] = true
-		c, err := theOne(ctx, k, path)
+		c, err := theOne(ctx, k, path, "chancery ca renew")
 		var p *ca.Problem
 		switch {
 		case errors.As(err, &p) && p.Kind == ca.NotFoundKind && !slices.Contains(named, path):

@@ -25,69 +25,6 @@ const (
 	shownFirst = 10
 )
 
-// An outcome is what came of one line of many.
-type outcome struct {
-	// Line is what was asked: a file, or a serial number.
-	Line string `json:"line"`
-	Name string `json:"name,omitempty"`
-	// Certificate is the public name.
-	Certificate string `json:"certificate,omitempty"`
-	// Chain is a new certificate with its chain, in PEM, where no file holds it.
-	Chain string `json:"chain,omitempty"`
-	OK    bool   `json:"ok"`
-	// Code and Detail are those of the problem; of a dry run, Detail is what would be done.
-	Code   ca.Code `json:"code,omitempty"`
-	Detail string  `json:"detail,omitempty"`
-}
-
-// went makes the outcome of a line.
-func went(line string, c ca.Certificate, err error) outcome {
-	o := outcome{Line: line, OK: err == nil}
-	if len(c.Serial) > 0 {
-		o.Name, o.Certificate = c.Title(), c.PublicName()
-	}
-	if err != nil {
-		p := asProblem(err)
-		o.Code, o.Detail = p.Code, p.Detail
-	}
-	return o
-}
-
-// tell is a line for people.
-func (o outcome) tell(a *app) string {
-	switch {
-	case o.OK && o.Certificate == "":
-		return fmt.Sprintf("%s %s   %s\n", a.mark(fine), orNone(o.Line), o.Detail)
-	case o.OK:
-		return fmt.Sprintf("%s %s   %s\n", a.mark(fine), o.Name, o.Certificate)
-	}
-	return fmt.Sprintf("%s %s   %s %s\n", a.mark(failed), ca.Show(o.Line), o.Code, o.Detail)
-}
-
-// outcomes answers with a line each; some that failed are an error whose answer was given.
-// Those of a dry run that would go well were listed before.
-func (a *app) outcomes(all []outcome, what string) error {
-	var b strings.Builder
-	var names []string
-	bad := 0
-	for _, o := range all {
-		if !o.OK || o.Detail == "" {
-			b.WriteString(o.tell(a))
-		}
-		if o.OK {
-			names = append(names, o.Certificate)
-		} else {
-			bad++
-		}
-	}
-	fmt.Fprintf(&b, "%d %s, %d refused\n", len(all)-bad, what, bad)
-	err := a.give(answer{value: all, text: fitted(b.String(), columnsOf(a.out)), rows: all, columns: []string{"line", "name", "certificate", "ok", "code", "detail"}, names: names})
-	if err == nil && bad > 0 {
-		err = errFaults
-	}
-	return err
-}
-
 // each runs a function for each place of a list, some at once, and ends early with ctx.
 func each(ctx context.Context, n int, do func(i int)) error {
 	places := make(chan struct{}, abreast)
@@ -107,65 +44,176 @@ func each(ctx context.Context, n int, do func(i int)) error {
 	return nil
 }
 
-// many revokes what a search or a file of serial numbers names, after somebody has said
-// how many that are.
-// What is under way when somebody stops it comes to its end, and its list is published; the
-// rest is left.
+// A multitude is what many are revoked with: those that were found, those that fall with them,
+// and the lines that name nothing.
+type multitude struct {
+	withdrawing
+	found, also []ca.Certificate
+	bad         []outcome
+}
+
+// many revokes what a search or a file of serial numbers names, or takes holds back, after
+// somebody has said how many that are.
 func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 	found, bad, err := a.gathered(ctx, k, q)
 	if err != nil {
 		return err
 	}
-	goesOn := !q.dry && len(found) > 0
-	for _, o := range bad {
-		if goesOn { // otherwise the answer follows at once, and says it
-			fmt.Fprint(a.err, o.tell(a))
-		}
-	}
-	fmt.Fprintf(a.err, "%s would be revoked, reason %s:\n%s", counted(len(found), "certificate"), q.Reason, listText(found[:min(len(found), shownFirst)], time.Now(), columnsOf(a.err)))
-	if len(found) > shownFirst {
-		fmt.Fprintf(a.err, "  and %d more\n", len(found)-shownFirst)
-	}
-	if !goesOn {
-		for _, c := range found {
-			o := went(c.PublicName(), c, nil)
-			o.Detail = "would be revoked"
-			bad = append(bad, o)
-		}
-		return a.outcomes(bad, map[bool]string{true: "would be revoked", false: "revoked"}[q.dry])
-	}
-	if err := a.counted(ctx, len(found), q); err != nil {
+	m := multitude{withdrawing: q, found: a.spareService(q, found), bad: bad}
+	if m.also, err = a.companionsOf(ctx, k, q, m.found); err != nil {
 		return err
 	}
-	all := make([]outcome, len(found))
-	p := a.progress(task{what: "revoke", of: "certificates were revoked", total: int64(len(found))})
-	deed := context.WithoutCancel(ctx)
-	stopped := each(ctx, len(found), func(i int) {
-		c, err := k.Revoke(deed, found[i].PublicName(), q.Withdrawal)
+	reason := ", reason " + q.Reason.String()
+	if q.lifts() {
+		reason = ""
+	}
+	fmt.Fprintf(a.err, "%s %s%s:\n%s", counted(len(m.found), "certificate"), q.would(), reason, listText(m.found[:min(len(m.found), shownFirst)], time.Now(), columnsOf(a.err)))
+	if len(m.found) > shownFirst {
+		fmt.Fprintf(a.err, "  and %d more\n", len(m.found)-shownFirst)
+	}
+	switch {
+	case len(m.found) == 0:
+		return a.outcomes(m.bad, nil, map[bool]string{true: q.would(), false: q.did()}[q.dry], "")
+	case q.dry:
+		fmt.Fprint(a.err, consequence(m.found, q, m.also))
+		return a.judgedAll(ctx, k, m)
+	case q.confirm == "": // who is asked sees first what is not among them
+		for i := range m.bad {
+			fmt.Fprint(a.err, m.bad[i].tell(a))
+			m.bad[i].told = true
+		}
+	}
+	fmt.Fprint(a.err, consequence(m.found, q, m.also))
+	if err := a.counted(ctx, len(m.found), q); err != nil {
+		return err
+	}
+	return a.withdrawAll(ctx, k, m)
+}
+
+// judgedAll says what would become of each, as the service judges it.
+func (a *app) judgedAll(ctx context.Context, k *client.Client, m multitude) error {
+	all := make([]outcome, len(m.found))
+	p := a.progress(task{what: "judge", of: "certificates were judged, and nothing was changed", total: int64(len(m.found))})
+	err := each(ctx, len(m.found), func(i int) {
+		defer p.add(1)
+		planned, err := k.PlanRevoke(ctx, m.found[i].PublicName(), m.Withdrawal)
 		if err != nil {
-			c = found[i]
+			planned = m.found[i]
+		}
+		all[i] = went(m.found[i].PublicName(), planned, err)
+		if all[i].RevokedAt, all[i].Reason = (time.Time{}), ""; err == nil {
+			all[i].Detail, all[i].told = m.would(), true // they were listed before
+			if m.found[i].Revoked != nil && m.found[i].Revoked.Reason == m.Reason {
+				all[i].Detail = "is revoked for this reason already"
+			}
+		}
+	})
+	p.end(ctx)
+	if err != nil {
+		return err
+	}
+	rest := m.fell(all, func(c ca.Certificate) outcome {
+		o := went(c.PublicName(), c, nil)
+		o.Detail, o.told, o.RevokedAt, o.Reason = m.would()+" with its key", true, time.Time{}, ""
+		return o
+	})
+	return a.outcomes(append(m.bad, all...), rest, m.would(), "")
+}
+
+// withdrawAll takes a step of each. What is under way when somebody stops it comes to its end,
+// and its list is published; the rest is left.
+func (a *app) withdrawAll(ctx context.Context, k *client.Client, m multitude) error {
+	all := make([]outcome, len(m.found))
+	p := a.progress(task{what: "revoke", of: "certificates were " + m.did(), total: int64(len(m.found))})
+	deed := context.WithoutCancel(ctx)
+	pause := p.pause("the service takes no more than 10 000 revocations a minute: it goes on by itself within a minute, Ctrl-C stops it")
+	stopped := each(ctx, len(m.found), func(i int) {
+		var c ca.Certificate
+		err := patiently(ctx, pause, func() (err error) {
+			c, err = k.Revoke(deed, m.found[i].PublicName(), m.Withdrawal)
+			return err
+		})
+		if err != nil {
+			c = m.found[i]
 		} else {
 			p.add(1)
 		}
-		all[i] = went(found[i].PublicName(), c, err)
+		all[i] = went(m.found[i].PublicName(), c, err)
 	})
 	p.end(ctx)
-	var authorities []string
+	rest := m.fell(all, func(c ca.Certificate) outcome {
+		o := went(c.PublicName(), c, nil)
+		o.Reason, o.Detail = m.Reason.String(), "revoked with its key"
+		if again, err := k.Certificate(deed, c.PublicName()); err == nil && again.Certificate.Revoked != nil {
+			o.RevokedAt = again.Certificate.Revoked.At
+		}
+		return o
+	})
+	var touched []ca.Certificate
 	for i, o := range all {
-		if o.OK && !slices.Contains(authorities, found[i].Authority) {
-			authorities = append(authorities, found[i].Authority)
+		if o.OK {
+			touched = append(touched, m.found[i])
 		}
 	}
-	for _, name := range authorities {
-		if _, err := a.published(deed, k, name); err != nil {
-			return err
-		}
+	if len(rest) > 0 {
+		touched = append(touched, m.also...)
 	}
-	all = slices.DeleteFunc(append(bad, all...), func(o outcome) bool { return o.Line == "" }) // not begun
-	if err := a.outcomes(all, "revoked"); err != nil {
+	news, err := a.publishedAll(deed, k, touched)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(append(m.bad, all...), func(o outcome) bool { return o.Line == "" }) // not begun
+	if err := a.outcomes(all, rest, m.did(), news); err != nil {
 		return errors.Join(stopped, err)
 	}
 	return stopped
+}
+
+// fell makes outcomes of the certificates that fall with others of their keys, where one of
+// these others went well.
+func (m multitude) fell(all []outcome, tell func(ca.Certificate) outcome) (out []outcome) {
+	lost := map[ca.Digest]bool{}
+	for i, o := range all {
+		lost[m.found[i].Key] = lost[m.found[i].Key] || o.OK
+	}
+	for _, c := range m.also {
+		if lost[c.Key] {
+			out = append(out, tell(c))
+		}
+	}
+	return out
+}
+
+const (
+	// roomAfter is how long to wait before asking again whether the minute has room, and
+	// maxWaits how often: others may revoke as much beside this command.
+	roomAfter = 5 * time.Second
+	maxWaits  = 120
+)
+
+// patiently does a thing again while there are too many in a minute.
+func patiently(ctx context.Context, pause func(context.Context) error, do func() error) (err error) {
+	for range maxWaits {
+		var p *ca.Problem
+		if err = do(); !errors.As(err, &p) || p.Code != ca.E2303 || pause(ctx) != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// pause gives what waits until there may be room again, and says so the first time.
+func (p *progress) pause(why string) func(context.Context) error {
+	var once sync.Once
+	return func(ctx context.Context) error {
+		once.Do(func() { p.say(why) })
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(roomAfter):
+			return nil
+		}
+	}
 }
 
 // counted has the number of certificates said by who revokes them.
@@ -175,14 +223,18 @@ func (a *app) counted(ctx context.Context, n int, q withdrawing) error {
 		if err := a.unanswered(q.grave(), byConfirm.with(strconv.Itoa(n))); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.err, "Type the number to revoke them: ")
+		what := "revoke them"
+		if q.lifts() {
+			what = "take the holds back"
+		}
+		fmt.Fprintf(a.err, "Type the number to %s: ", what)
 		var err error
 		if typed, err = a.line(ctx, byConfirm); err != nil {
 			return err
 		}
 	}
 	if strings.TrimSpace(typed) != strconv.Itoa(n) {
-		return usage(ca.Show(typed)+" is not their number, so nothing was revoked", fmt.Sprintf("there are %d: look at them with --dry-run", n))
+		return usage(ca.Show(typed)+" is not their number, so nothing was "+q.did(), fmt.Sprintf("there are %d: look at them with --dry-run", n))
 	}
 	return nil
 }
@@ -191,6 +243,9 @@ func (a *app) counted(ctx context.Context, n int, q withdrawing) error {
 func (a *app) gathered(ctx context.Context, k *client.Client, q withdrawing) (found []ca.Certificate, bad []outcome, err error) {
 	if q.file == "" {
 		q.search.Status = "valid"
+		if q.lifts() {
+			q.search.Status = "held"
+		}
 		page, err := a.pages(ctx, k, q.search, true)
 		return slices.DeleteFunc(page.Items, func(c ca.Certificate) bool { return c.Kind != ca.EndEntity }), nil, err
 	}
@@ -199,7 +254,7 @@ func (a *app) gathered(ctx context.Context, k *client.Client, q withdrawing) (fo
 		return nil, nil, err
 	}
 	all, errs := make([]ca.Certificate, len(refs)), make([]error, len(refs))
-	p := a.progress(task{what: "look up", of: "certificates were looked up, and none was revoked", total: int64(len(refs))})
+	p := a.progress(task{what: "look up", of: "certificates were looked up, and nothing was changed", total: int64(len(refs))})
 	err = each(ctx, len(refs), func(i int) {
 		defer p.add(1)
 		issued, err := k.Certificate(ctx, refs[i])
@@ -250,6 +305,28 @@ func (a *app) refs(path string) ([]string, error) {
 	return out, nil
 }
 
+// publishedAll has the lists of all who issued some certificates published, and says which.
+func (a *app) publishedAll(ctx context.Context, k *client.Client, all []ca.Certificate) (text string, err error) {
+	var authorities []string
+	for _, c := range all {
+		if slices.Contains(authorities, c.Authority) {
+			continue
+		}
+		authorities = append(authorities, c.Authority)
+		one, err := a.published(ctx, k, c.Authority)
+		if err != nil {
+			return text, err
+		}
+		if text += one; strings.HasSuffix(text, withinSeconds) && strings.Count(text, withinSeconds) > 1 {
+			text = strings.TrimSuffix(text, withinSeconds) // once is enough
+		}
+	}
+	return text, nil
+}
+
+// withinSeconds is said to who may not publish.
+const withinSeconds = "; the service publishes the list within seconds"
+
 // published has the list of an authority published, and says what came of it. That it
 // waits is no failure of who revokes.
 func (a *app) published(ctx context.Context, k *client.Client, authority string) (string, error) {
@@ -265,7 +342,7 @@ func (a *app) published(ctx context.Context, k *client.Client, authority string)
 	case err == nil:
 		return fmt.Sprintf("; list %d of %s is published", l.Number, l.Authority), nil
 	case errors.As(err, &p) && (p.Kind == ca.ForbiddenKind || p.Kind == ca.UnauthenticatedKind): // who has no account, or none that may, needs none
-		return "; the service publishes the list within seconds", nil
+		return withinSeconds, nil
 	case errors.As(err, &p):
 		fmt.Fprintf(a.err, "%s the list of %s is not published yet: %s   → %s\n", a.mark(warned), authority, p.Detail, p.Fix)
 		return "", nil

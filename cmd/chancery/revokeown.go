@@ -43,7 +43,7 @@ func (a *app) byKey(ctx context.Context, file string, q withdrawing) error {
 		return err
 	}
 	if k, ok := x.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !k.Equal(key.signer.Public()) {
-		return ca.Refused(ca.E1309, "the key in "+q.key+" is not that of the certificate in "+file, "name the key file that belongs to it")
+		return ca.Forbidden(ca.E1309, "the key in "+q.key+" is not that of the certificate in "+file, "name the key file that belongs to it")
 	}
 	s := ca.Statement{Certificate: c.PublicName(), Reason: q.Reason, InvalidSince: q.InvalidSince, Until: time.Now().Add(statementLife).Truncate(time.Second)}
 	p, err := signedStatement(s, key.signer)
@@ -92,9 +92,9 @@ type ownWay struct {
 
 // revokeOwn says what will happen, has it confirmed, and revokes.
 func (a *app) revokeOwn(ctx context.Context, c ca.Certificate, q withdrawing, way ownWay) error {
-	fmt.Fprintf(a.err, "  %s   serial …%s\n%s", c.Title(), c.Serial.Tail(), consequence(c, q.Reason))
+	fmt.Fprintf(a.err, "  %s   serial …%s\n%s", c.Title(), c.Serial.Tail(), consequence([]ca.Certificate{c}, q, nil))
 	if q.dry {
-		return a.with(ctx, func(_ context.Context, k *client.Client) error {
+		return a.asOwner(ctx, func(_ context.Context, k *client.Client) error {
 			w, err := way.plan(k)
 			if err != nil {
 				return err
@@ -105,7 +105,7 @@ func (a *app) revokeOwn(ctx context.Context, c ca.Certificate, q withdrawing, wa
 	if err := a.confirmed(ctx, c, q); err != nil {
 		return err
 	}
-	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
+	return a.asOwner(ctx, func(ctx context.Context, k *client.Client) error {
 		w, err := way.do(k)
 		if err != nil {
 			return err
@@ -116,6 +116,18 @@ func (a *app) revokeOwn(ctx context.Context, c ca.Certificate, q withdrawing, wa
 		}
 		return a.give(answer{value: w, text: fmt.Sprintf("%s revoked since %s, for %s%s\n", a.mark(fine), atTime(w.Revoked.At), w.Revoked.Reason, list), names: []string{w.Certificate}})
 	})
+}
+
+// asOwner is with for who has a certificate, and mostly no authority: where there is none he
+// is told how to reach the one that he means.
+func (a *app) asOwner(ctx context.Context, do func(context.Context, *client.Client) error) error {
+	err := a.with(ctx, do)
+	if p, is := errors.AsType[*ca.Problem](err); is && p.Code == ca.E1001 && a.context == "" {
+		other := *p
+		other.Fix = "chancery login https://HOST:8443 --ca root.pem says where the service is (no account is needed), then the same again; or name the installation here: --dir DIR"
+		return &other
+	}
+	return err
 }
 
 // ownOf is what a certificate says of itself. Which authority's it is its own address for

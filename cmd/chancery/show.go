@@ -5,13 +5,11 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -43,7 +41,7 @@ func (a *app) showCommand() *cobra.Command {
 			return a.with(c.Context(), func(ctx context.Context, k *client.Client) error {
 				i, err := k.Certificate(ctx, args[0])
 				if err != nil {
-					return notThat(ctx, k, args[0], err)
+					return meant(ctx, k, args[0], "chancery ca show", err)
 				}
 				if request {
 					return a.giveRequest(i)
@@ -88,36 +86,17 @@ func (a *app) planned(ctx context.Context, k *client.Client, c ca.Certificate) s
 	return ""
 }
 
-// notThat says what else was meant, where nothing is called so: an authority, a server, a file.
-func notThat(ctx context.Context, k *client.Client, ref string, err error) error {
-	var p *ca.Problem
-	if !errors.As(err, &p) || p.Code != ca.E2101 {
-		return err
-	}
-	fix := ""
-	_, port, server := strings.Cut(ref, ":")
-	if _, isPort := strconv.ParseUint(port, 10, 16); strings.Contains(ref, "/") {
-		fix = "there is no such file; chancery list shows what there is"
-	} else if server && isPort == nil {
-		fix = "chancery verify " + typeable(ref) + " asks a server"
-	} else if _, missing := k.Authority(ctx, ref); missing == nil {
-		fix = "chancery ca show " + typeable(ref)
-	}
-	if fix == "" {
-		return err
-	}
-	other := *p
-	other.Fix = fix
-	return &other
-}
-
 // fileSuffixes are names that nobody certifies.
 var fileSuffixes = []string{".crl", ".csr", ".req", ".p10", ".pem", ".crt", ".cer", ".der", ".key", ".p7b", ".p7c", ".p12", ".pfx", ".jks"}
+
+func looksLikeFile(arg string) bool {
+	return slices.Contains(fileSuffixes, strings.ToLower(filepath.Ext(arg)))
+}
 
 // isFile tells a file from a name: names of certificates are no paths, and one
 // that is both is rather the file, because who has it lists the directory.
 func isFile(arg string) bool {
-	if arg == "-" || slices.Contains(fileSuffixes, strings.ToLower(filepath.Ext(arg))) {
+	if arg == "-" || looksLikeFile(arg) {
 		return true
 	}
 	info, err := os.Stat(arg)

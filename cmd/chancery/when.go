@@ -89,8 +89,11 @@ func (w *when) moment(now time.Time, span time.Duration) time.Time {
 // noTime is the one refusal of what is no time.
 func noTime(flag, text string) error {
 	forms := timeForms
-	if flag == "revoke-old" {
+	switch flag {
+	case "revoke-old":
 		forms = "write it as now, 7d or 2027-06-30"
+	case "invalid-since", "issued-since":
+		forms = "write it as 2027-06-30 or 2027-06-30T12:00:00Z, or as 90d or 12h for so long ago"
 	}
 	return usage("--"+flag+" takes a time, and got "+ca.Show(text), forms)
 }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"chancery/ca"
+	"chancery/client"
+	"chancery/policy"
+)
+
+// A withdrawing is what revoke and unhold were asked.
+type withdrawing struct {
+	ca.Withdrawal
+	confirm string
+	dry     bool
+	// key is the file of the certificate's own key, password that of its password.
+	key, password string
+	// challenge is the file of the challenge password.
+	challenge string
+	// search or file name many.
+	search ca.Filter
+	file   string
+}
+
+// many tells whether it is not about one certificate, searches whether a search finds them.
+func (q withdrawing) many() bool { return q.file != "" || q.searches() }
+
+// own tells whether it is done without an account.
+func (q withdrawing) own() bool { return q.key != "" || q.challenge != "" }
+
+func (q withdrawing) searches() bool {
+	f := q.search
+	return f.Name != "" || f.Owner != "" || f.Profile != "" || f.Authority != "" || f.Tag != ""
+}
+
+// selectors are the flags that name many.
+func (q *withdrawing) selectors(a *app, c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&q.search.Name, "name", "", "all with a name, or below one: *.lab.example")
+	f.StringVar(&q.search.Owner, "owner", "", "all of an account, such as uid:1000")
+	f.StringVar(&q.search.Profile, "profile", "", "all of a profile")
+	f.StringVar(&q.search.Authority, "ca", "", "all of an authority")
+	f.StringVar(&q.search.Tag, "tag", "", "all with this tag")
+	f.StringVar(&q.file, "file", "", "file with a serial number on each line, or - for standard input")
+	a.completeFlag(c, "profile", completeProfiles)
+	a.completeFlag(c, "ca", completeAuthorities)
+}
+
+// lifts tells whether holds are taken back.
+func (q withdrawing) lifts() bool { return q.Reason == ca.RemoveFromCRL }
+
+// would and did are what becomes of a certificate, in words.
+func (q withdrawing) would() string {
+	if q.lifts() {
+		return "would be good again"
+	}
+	return "would be revoked"
+}
+
+func (q withdrawing) did() string {
+	if q.lifts() {
+		return "taken back"
+	}
+	return "revoked"
+}
+
+// grave is why somebody has to say it twice.
+func (q withdrawing) grave() string {
+	switch {
+	case q.lifts():
+		return "whoever fetches the next list accepts again what was held"
+	case q.Reason == ca.CertificateHold:
+		return "whoever fetches the list refuses what is held"
+	}
+	return "revoking cannot be undone"
+}
+
+// A revokedOne is a certificate as it stands after a step, with what fell with it.
+type revokedOne struct {
+	ca.Certificate
+	// Also are the other certificates of a compromised key, by their public names.
+	Also []string `json:"also_revoked,omitempty"`
+}
+
+// effect says what revoking will do, before it is done.
+func effect(c ca.Certificate, q withdrawing, also []ca.Certificate) string {
+	text := fmt.Sprintf("  %s   %s   serial …%s   valid until %s\n", c.Title(), c.Profile, c.Serial.Tail(), onDay(c.NotAfter))
+	if c.Revoked != nil {
+		text += fmt.Sprintf("  It is revoked already, since %s, for %s.\n", atTime(c.Revoked.At), c.Revoked.Reason)
+		if q.Reason == c.Revoked.Reason {
+			return text + companions(also)
+		}
+	}
+	if since := q.InvalidSince; !since.IsZero() && !c.NotBefore.IsZero() && since.Before(c.NotBefore) {
+		text += fmt.Sprintf("  ! The invalidity date is before it began, %s: right only where its key is older than it.\n", atTime(c.NotBefore))
+	}
+	return text + consequence([]ca.Certificate{c}, q, also)
+}
+
+// consequence is what a step leads to, for one certificate or many.
+func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (text string) {
+	it, its, key := "the certificate", "its key is", "The key is"
+	if len(all) > 1 {
+		it, its, key = "the certificates", "their keys are", "The keys are"
+	}
+	var authorities []string
+	for _, c := range slices.Concat(all, also) {
+		if !slices.Contains(authorities, c.Authority) {
+			authorities = append(authorities, c.Authority)
+		}
+	}
+	lists := "a new list of " + strings.Join(authorities, " and of ") + " is published"
+	if q.lifts() {
+		return fmt.Sprintf("  Effect: %s. Who keeps the one before refuses %s until that one ends.\n", lists, it)
+	}
+	switch {
+	case q.Reason == ca.KeyCompromise:
+		text = "  " + key + " never certified again, and every other certificate of it is revoked too"
+		text += ".\n" + companions(also)
+	case q.Reason.Compromises():
+		text = "  From then on " + its + " never certified again.\n"
+	}
+	if !q.InvalidSince.IsZero() {
+		text += "  The list says: not to be trusted since " + atTime(q.InvalidSince) + ".\n"
+	}
+	end := "This cannot be undone."
+	if q.Reason == ca.CertificateHold {
+		end = "chancery unhold takes it back."
+	}
+	return text + fmt.Sprintf("  Effect: %s, reason %s. Who keeps the one before may accept %s\n          until that one ends. %s\n", lists, q.Reason, it, end)
+}
+
+// companions names what falls with a compromised key.
+func companions(also []ca.Certificate) string {
+	if len(also) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("  With it: %s of the same key:\n", counted(len(also), "other certificate"))
+	for _, c := range also[:min(len(also), shownFirst)] {
+		text += fmt.Sprintf("    %s   %s\n", c.Title(), c.PublicName())
+	}
+	if len(also) > shownFirst {
+		text += fmt.Sprintf("    and %d more\n", len(also)-shownFirst)
+	}
+	return text
+}
+
+// companionsOf looks for what falls with certificates that are revoked because somebody else
+// may have their keys: the others of these keys that stand, as far as the account may see them.
+func (a *app) companionsOf(ctx context.Context, k *client.Client, q withdrawing, all []ca.Certificate) (also []ca.Certificate, err error) {
+	if q.Reason != ca.KeyCompromise {
+		return nil, nil
+	}
+	known := map[ca.ID]bool{}
+	var keys []ca.Digest
+	asked := map[ca.Digest]bool{}
+	for _, c := range all {
+		if known[c.ID] = true; !asked[c.Key] {
+			asked[c.Key] = true
+			keys = append(keys, c.Key)
+		}
+	}
+	found, errs := make([][]ca.Certificate, len(keys)), make([]error, len(keys))
+	p := a.progress(task{what: "look up", of: "keys were looked up, and nothing was revoked", total: int64(len(keys))})
+	err = each(ctx, len(keys), func(i int) {
+		defer p.add(1)
+		found[i], errs[i] = liveOf(ctx, k, keys[i])
+	})
+	p.end(ctx)
+	for i := range keys {
+		if err == nil {
+			err = errs[i]
+		}
+		also = append(also, slices.DeleteFunc(found[i], func(c ca.Certificate) bool { return known[c.ID] })...)
+	}
+	return also, err
+}
+
+// liveOf gives the certificates of a key that are valid or held.
+func liveOf(ctx context.Context, k *client.Client, key ca.Digest) (all []ca.Certificate, err error) {
+	for _, status := range []string{"valid", "held"} {
+		for f := (ca.Filter{Key: key, Status: status, Limit: ca.MaxPage}); len(all) < maxRows; {
+			page, err := k.Certificates(ctx, f)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, slices.DeleteFunc(page.Items, func(c ca.Certificate) bool { return c.Kind != ca.EndEntity })...)
+			if f.After = page.Next.ID; f.After == 0 {
+				break
+			}
+		}
+	}
+	return all, nil
+}
+
+// spareService leaves the service's own certificates out of what a search found, unless it
+// asked for their profile, or for a whole name: who clears an authority does not mean to lock
+// everybody out of the service, himself included.
+func (a *app) spareService(q withdrawing, found []ca.Certificate) []ca.Certificate {
+	named := q.search.Name != "" && !strings.Contains(q.search.Name, "*")
+	if q.file != "" || q.lifts() || named || q.search.Profile == policy.ServiceProfile {
+		return found
+	}
+	return slices.DeleteFunc(found, func(c ca.Certificate) bool {
+		own := c.Profile == policy.ServiceProfile
+		if own {
+			fmt.Fprintf(a.err, "%s %s   %s   is the service's own, and is left out; to revoke it too, name it by itself\n", a.mark(warned), c.Title(), c.PublicName())
+		}
+		return own
+	})
+}
