@@ -88,7 +88,7 @@ var settings = [...]setting{
 	{"accounts.signer", func(c *Config) *string { return &c.Accounts.Signer }, faultOfAccount},
 	{"publish.directory", func(c *Config) *string { return &c.Publish.Directory }, faultOfPath},
 	{"publish.pem", func(c *Config) *string { return &c.Publish.PEM }, faultOfChoice},
-	{"publish.hook", func(c *Config) *string { return &c.Publish.Hook }, faultOfPath},
+	{"publish.hook", func(c *Config) *string { return &c.Publish.Hook }, faultOfProgram},
 	{"publish.web", func(c *Config) *string { return &c.Publish.Web }, faultOfPaths},
 	{"publish.feed", func(c *Config) *string { return &c.Publish.Feed }, faultOfChoice},
 	{"lists.allow", func(c *Config) *string { return &c.Lists.Allow }, faultOfNetworks},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -128,7 +129,40 @@ func unreadable(err error) error {
 		return fault("", 0, "the document cannot be read: "+plain(err.Error()), "correct it")
 	}
 	line, _ := d.Position()
+	if m := mismatch.FindStringSubmatch(d.Error()); m != nil {
+		key := strings.Join(d.Key(), ".")
+		wants, fix := wanted(m[1], m[2])
+		return fault(key, line, plain(key)+" is "+named(m[1])+", and takes "+wants, fix)
+	}
 	return fault(strings.Join(d.Key(), "."), line, plain(strings.TrimPrefix(d.Error(), "toml: ")), "correct the line")
+}
+
+// mismatch is what the library says of a value of another type, which names types of Go.
+var mismatch = regexp.MustCompile(`^toml: cannot decode TOML ([a-z ]+) into .*?(\S+)$`)
+
+// named is a type of TOML with its article.
+func named(kind string) string {
+	if strings.HasPrefix(kind, "i") || strings.HasPrefix(kind, "a") {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+// wanted says what a field of a type of Go takes, and how a value of a type of TOML becomes that.
+func wanted(kind, of string) (wants, fix string) {
+	switch {
+	case of == "bool":
+		return "true or false", "write true or false, without quotes"
+	case strings.HasPrefix(of, "[]"):
+		return "a list", `write it in brackets, with commas between: ["one", "two"]`
+	case strings.HasPrefix(of, "int"):
+		return "a whole number", "write digits, without quotes"
+	case kind == "boolean":
+		return "text", `write "yes" or "no", in quotes`
+	case strings.Contains(of, "."):
+		return "text, or a table", "put it in quotes; a table has a line [NAME] of its own"
+	}
+	return "text", "put it in quotes"
 }
 
 // plain escapes what a terminal would obey: messages quote the document.

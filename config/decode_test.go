@@ -232,3 +232,20 @@ func alike(a, b ca.Profile) bool {
 	second, errSecond := toml.Marshal(b)
 	return err == nil && errSecond == nil && bytes.Equal(first, second)
 }
+
+// A value of another type is told of by the words of TOML: people know no types of Go.
+func TestAValueOfAnotherTypeIsToldInTheWordsOfTheFile(t *testing.T) {
+	for document, want := range map[string]string{
+		"strict = \"yes\"\n":    "line 1: strict is a string, and takes true or false",
+		"days = \"5\"\n":        "line 1: days is a string, and takes a whole number",
+		"keys = \"rsa-2048\"\n": "line 1: keys is a string, and takes a list",
+		"[names]\nmax = true\n": "line 2: names.max is a boolean, and takes a whole number",
+		"line = false\n":        "line 1: line is a boolean, and takes text",
+	} {
+		_, err := Profile([]byte(document))
+		all := ca.Problems(err)
+		if len(all) != 1 || all[0].Detail != want || all[0].Fix == "" || all[0].Field == "" {
+			t.Errorf("%q: %v, want %q", document, err, want)
+		}
+	}
+}

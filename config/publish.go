@@ -80,6 +80,14 @@ func faultOfPath(s string) string {
 	return "is not a path such as /srv/pki, from the root and without a slash at the end"
 }
 
+// faultOfProgram takes the path of one program: it is run without a shell, which would look for it.
+func faultOfProgram(s string) string {
+	if faultOfPath(s) == "" {
+		return ""
+	}
+	return "is not the path of one program such as /usr/local/bin/push-pki, from the root and without arguments"
+}
+
 func faultOfPaths(s string) string {
 	for _, one := range List(s) {
 		if detail := faultOfPath(one); detail != "" {

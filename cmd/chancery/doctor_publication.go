@@ -33,7 +33,7 @@ func lookAtPublication(ctx context.Context, p *patient) (found []finding) {
 		return nil // lookAtSettings says it
 	}
 	if dir := s.Publish.Directory; dir != "" {
-		if err := p.layout.apart(dir); err != nil {
+		if err := p.layout.publishes(s); err != nil {
 			return append(found, illness("publish.directory", err))
 		}
 		if err := status.TrustedDirectory(dir); err != nil {

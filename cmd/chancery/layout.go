@@ -149,12 +149,22 @@ func (l layout) settings() (config.Config, error) {
 		path = ""
 	}
 	c, err := config.Load(path, os.Environ())
-	var p *ca.Problem
-	if errors.As(err, &p) && p.Why == "" && path != "" {
-		named := *p
-		return c, errors.Join(named.Because("read from "+path+", and variables over it"), err)
+	if path == "" {
+		return c, err
 	}
-	return c, err
+	all := ca.Problems(err)
+	if len(all) == 0 {
+		return c, err
+	}
+	told := make([]error, len(all))
+	for i, p := range all {
+		told[i] = p
+	}
+	if all[0].Why == "" { // once: it is the same for all
+		first := *all[0]
+		told[0] = first.Because("read from " + path + ", and variables over it")
+	}
+	return c, errors.Join(told...)
 }
 
 // writeConfig writes the settings that init chose. The file comes last in a

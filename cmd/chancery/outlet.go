@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
@@ -56,6 +57,19 @@ func (l layout) apart(dir string) error {
 	return nil
 }
 
+// publishes refuses settings of publish.directory that no time will mend: it lies in the
+// installation, or is no directory. One that is not there may be mounted later.
+func (l layout) publishes(s config.Config) error {
+	dir := s.Publish.Directory
+	if dir == "" {
+		return nil
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return ca.Invalid(ca.E1003, "publish.directory "+dir+" is no directory", "name a directory in publish.directory, such as /srv/pki")
+	}
+	return l.apart(dir)
+}
+
 // run keeps the copies up to date, and tells the hook, until ctx ends.
 func (o outlet) run(ctx context.Context, group *errgroup.Group) {
 	if o.copies != nil {
@@ -66,8 +80,8 @@ func (o outlet) run(ctx context.Context, group *errgroup.Group) {
 	}
 }
 
-// outlet is openOutlet for the front. What is wrong with it keeps nobody from issuing: it
-// is told, and nothing is copied.
+// outlet is openOutlet for the front. What became wrong since the service began keeps nobody
+// from issuing: it is told, and nothing is copied.
 func (l layout) outlet(o status.Options, log *slog.Logger) outlet {
 	s, err := l.settings()
 	if err == nil {

@@ -73,3 +73,47 @@ func TestR87_ARevocationIsCopiedAndTheHookIsTold(t *testing.T) {
 		t.Errorf("a directory within the installation: exit %d\n%s", s.code, s.out)
 	}
 }
+
+// What no time will mend refuses the start, as a setting does that cannot be read; a directory
+// that is not there may be mounted later.
+func TestR87_AStartIsRefusedWhereNothingCouldBePublished(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	file := h.write("file", "no directory")
+	for dir, says := range map[string]string{filepath.Join(h.dir, "front"): "lie in one another", file: "is no directory"} {
+		c := h.command(t.Context(), "serve", "--listen", "off", "--listen-mtls", "off", "--listen-http", "127.0.0.1:0")
+		c.Env = append(c.Env, "CHANCERY_PUBLISH_DIRECTORY="+dir)
+		if s := h.runs(c); s.code == 0 || !strings.Contains(s.err, says) || !strings.Contains(s.err, "hint: name a directory") || strings.Contains(s.err, "ready in") {
+			t.Errorf("%s: exit %d\n%s", dir, s.code, s.err)
+		}
+	}
+}
+
+// Each fault of the settings is told once, by the words of the file and not of Go.
+func TestFaultsOfSettingsAreToldOnce(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	path := filepath.Join(h.dir, "chancery.toml")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lines, says := range map[string][]string{
+		"feed = true":    {"publish.feed is a boolean, and takes text", `write "yes" or "no", in quotes`},
+		"pem = 3":        {"publish.pem is an integer, and takes text", "put it in quotes"},
+		`hook = "true"`:  {"publish.hook is not the path of one program such as /usr/local/bin/push-pki", "publish.hook is told of changes in publish.directory, which is not set"},
+		`pem = "maybe"`:  {`publish.pem is neither "yes" nor "no"`},
+		`directory = ""`: nil,
+	} {
+		overwrite(t, path, append(bytes.Clone(before), "\n[publish]\n"+lines+"\n"...))
+		s := h.types("serve", "--listen", "127.0.0.1") // which no start survives
+		for _, one := range says {
+			if strings.Count(s.err, one) != 1 {
+				t.Errorf("%s: it does not say %q once:\n%s", lines, one, s.err)
+			}
+		}
+		if len(says) > 0 && (s.code != exitUsage || !strings.Contains(s.err, "why:  read from "+path) || strings.Contains(s.err, "struct")) {
+			t.Errorf("%s: exit %d\n%s", lines, s.code, s.err)
+		}
+	}
+}

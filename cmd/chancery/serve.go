@@ -52,6 +52,9 @@ func (a *app) serve(ctx context.Context, l layout, flags listening) error {
 	if settings, err = flags.over(settings); err != nil {
 		return err
 	}
+	if err := l.publishes(settings); err != nil {
+		return err
+	}
 	lock, err := hold(ctx, l)
 	if err != nil {
 		return err
