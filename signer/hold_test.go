@@ -34,6 +34,46 @@ func invalidSince(t *testing.T, l *x509.RevocationList) time.Time {
 	return time.Time{}
 }
 
+// RV-03: while a certificate is held its key gets no other one, by a new order neither; a
+// restart knows it, and another key is judged by itself.
+func TestRV03_TheKeyOfWhatIsHeldGetsNoOtherCertificate(t *testing.T) {
+	s, _, h := founded(t)
+	p, csr := profiles(t, h)["server"], csrBy(t, "a.lab.example", p256...)
+	one := s.issued(h, wish(1, csr, p))
+	two := s.issued(h, wish(2, csr, p))
+	n := 2
+	asks := func(what string, code ca.Code) {
+		t.Helper()
+		n++
+		switch a := s.one(h, wish(n, csr, p)); {
+		case code == "" && a.Problem != nil:
+			t.Errorf("%s: %v", what, a.Problem)
+		case code != "":
+			wantProblem(t, a.Problem, code, what)
+		}
+	}
+	takes := func(a ca.Answer, step int, why ca.Reason) {
+		t.Helper()
+		if got := s.revoke(h, a, step, why); got.Problem != nil {
+			t.Fatalf("step %d, %v: %v", step, why, got.Problem)
+		}
+	}
+	takes(one, 1, ca.CertificateHold)
+	asks("held", ca.E2111)
+	if a := s.one(h, wish(100, csrBy(t, "a.lab.example", p256...), p)); a.Problem != nil {
+		t.Errorf("another key: %v", a.Problem)
+	}
+	s.stop()
+	s = start(t, s.Dir)
+	h = s.hello(0)
+	asks("held, after a restart", ca.E2111)
+	takes(two, 1, ca.CertificateHold)
+	takes(one, 2, ca.RemoveFromCRL)
+	asks("the other one held", ca.E2111)
+	takes(two, 2, ca.Superseded)
+	asks("none held", "")
+}
+
 // RV-01, RV-03: a hold is on every list until it is taken back, comes again with its own
 // date, and is raised to any reason; nothing else has a way back. A restart knows it all.
 func TestRV03_AHoldIsTheOnlyStepWithAWayBack(t *testing.T) {

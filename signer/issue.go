@@ -191,6 +191,9 @@ func (s *Signer) prepare(rules *rules, d *draftee, now time.Time) error {
 	if err := csr.Check(parsed); err != nil {
 		return err
 	}
+	if err := s.refusesHeld(parsed.CSR.Key, now); err != nil {
+		return err
+	}
 	if d.serial, err = encode.Serial(s.journal.LogNo(), now, s.Random); err != nil {
 		return err
 	}

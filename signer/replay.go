@@ -233,5 +233,5 @@ func (s *Signer) replay() error {
 	}
 	s.clock.heard(m.time)
 	s.rules.Store(m.rules)
-	return nil
+	return s.findHeld()
 }

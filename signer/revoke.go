@@ -107,6 +107,7 @@ func (s *Signer) take(steps []stepping, more ...journal.Entry) error {
 		t.at, t.leaf = placed[i].Leaf.Time/1000, placed[i].Index
 		s.revokedOf(t.issuer).put(t.step)
 		s.condemn(t.key, ca.Reason(t.reason))
+		s.holds(t.key, t.step)
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func explained(p ca.Provenance, now time.Time) string {
 	case p.Problem != nil:
 		say("today", "it would be refused: %s  %s", p.Problem.Code, p.Problem.Detail)
 	case p.Today != nil:
-		say("today", "the same request would be signed, with %s, until %s", counted(len(p.Today.Draft.Names), "name"), onDay(p.Today.Draft.NotAfter))
+		say("today", "a new order with the same request would be signed, with %s, until %s", counted(len(p.Today.Draft.Names), "name"), onDay(p.Today.Draft.NotAfter))
 	}
 	for _, u := range p.Unknown {
 		say("unknown", "%s", u)

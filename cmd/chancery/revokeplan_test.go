@@ -108,6 +108,30 @@ func TestR84_ManyAreJudgedHeldAndTakenBackTogether(t *testing.T) {
 	}
 }
 
+// RV-03: what is said of asking once more is so: a repeated order is refused, a new one is not,
+// unless a certificate of the key is held.
+func TestRV03_ANewOrderForTheSameKeyIsJudgedByItself(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
+	csr := h.request("re.lab.example")
+	serial := strings.TrimSpace(h.done("sign", csr, "-q").out)
+	held := []string{"revoke", serial, "--reason", "certificateHold", "--confirm", "re.lab.example"}
+	h.done(held...)
+	h.refused("E2111", "sign", csr)
+	h.refused("E2111", "issue", "re.lab.example", "--key-file", h.file("re.lab.example.key"), "--out", h.file("re2.pem"))
+	saysAll(t, "of what is held", h.done("explain", serial).out, "it would be refused: E2111")
+	h.done("unhold", serial)
+	h.done("revoke", serial, "--reason", "superseded", "--confirm", "re.lab.example")
+	saysAll(t, "of what was revoked", h.done("explain", serial).out, "a new order with the same request would be signed")
+	h.done("sign", csr)
+	h.done("issue", "re.lab.example", "--key-file", h.file("re.lab.example.key"), "--out", h.file("re3.pem"))
+	h.done("issue", "again.lab.example", "--out", h.file("again.pem"), "--key-file", h.file("again.key"))
+	h.done("revoke", h.file("again.pem"), "--reason", "superseded", "--confirm", "again.lab.example")
+	h.refused("E2111", "issue", "again.lab.example", "--out", h.file("again2.pem"), "--key-file", h.file("again.key"))
+}
+
 // SG-11: more than a minute takes waits for the next one, and whoever stops it is told so.
 func TestSG11_RevokingManyGoesOnAfterTheMinute(t *testing.T) {
 	full := ca.Busy(ca.E2303, "too many", "later")
