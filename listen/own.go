@@ -70,8 +70,9 @@ type Own struct {
 	o Owned
 	// now is what is shown; nil before there is one.
 	now atomic.Pointer[tls.Certificate]
-	// told is what was said last to keep it from coming.
+	// told is what was said last to keep it from coming, and way the way out of that.
 	told ca.Code
+	way  string
 	// noted says that there may be a note of that.
 	noted bool
 }
@@ -133,27 +134,24 @@ func (own *Own) Run(ctx context.Context) error {
 
 // complain tells what keeps the certificate from coming, once for each reason.
 func (own *Own) complain(err error) {
-	code := ca.E9000
-	var p *ca.Problem
-	if errors.As(err, &p) {
-		code = p.Code
-	}
+	p := problemOf(err)
 	switch {
-	case own.told == code:
+	case own.told == p.Code && own.way == p.Fix:
 		return
+	case own.told == p.Code: // a generation waits to be activated by now
 	case own.now.Load() != nil:
 		own.o.Log.Warn("the listeners' certificate cannot be renewed or looked up; the one there is stays", "error", err)
 	default:
 		own.o.Told(err)
 	}
 	own.note(err)
-	own.told = code
+	own.told, own.way = p.Code, p.Fix
 }
 
 // content is that nothing keeps a certificate from coming.
 func (own *Own) content() {
 	own.note(nil)
-	own.told = ""
+	own.told, own.way = "", ""
 }
 
 // look has a new certificate made if one is due.

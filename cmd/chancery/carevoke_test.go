@@ -71,6 +71,9 @@ func TestBK06_AnAuthorityWhoseKeyWasStolen(t *testing.T) {
 	if out := h.trustedRoot("one"); !strings.Contains(out, "certificate revoked") {
 		t.Errorf("after: %s", out)
 	}
+	if s := h.types("verify", h.file("one.pem")); s.code != exitFaults || strings.Contains(s.out, "stays good") || strings.Count(s.out, "is revoked since") != 1 {
+		t.Errorf("verify, exit %d:\n%s", s.code, s.out)
+	}
 	if s := h.done("ca", "list"); !strings.Contains(s.out, "retired, revoked") {
 		t.Errorf("%s", s.out)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"chancery/ca"
 	"chancery/config"
 	"chancery/listen"
 	"chancery/policy"
@@ -29,6 +30,9 @@ func lookAtListeners(ctx context.Context, p *patient) []finding {
 	}
 	var found []finding
 	refused := listen.Refused(p.layout.serviceKey())
+	if refused != nil && refused.Code == ca.E3004 && p.allSign(ctx) {
+		refused = nil // the service has not tried since: it asks again within seconds
+	}
 	if lacksServiceProfile(ctx, p) {
 		// An earlier version founded without it, or somebody took it away.
 		found = append(found, warning("chancery profile set "+policy.ServiceProfile+" --shipped",
@@ -57,6 +61,12 @@ func lookAtListeners(ctx context.Context, p *patient) []finding {
 		found = append(found, ok("certificate of the listeners over TLS, for %s, until %s", host, day))
 	}
 	return found
+}
+
+// allSign tells whether each line of authorities has one that signs.
+func (p *patient) allSign(ctx context.Context) bool {
+	c := p.chronicle(ctx)
+	return c.err == nil && len(c.authorities) > 0 && len(lookAtLines(c.authorities, p.now)) == 0
 }
 
 // lacksServiceProfile tells whether the policy in force has no profile for the service's own

@@ -179,7 +179,7 @@ func andRoot(name string) string {
 	if name == "root" {
 		return "the account root"
 	}
-	return "the account " + name + ", root"
+	return "the account " + name + " and root"
 }
 
 // accountName is an account's name, or its number if it has none.

@@ -130,7 +130,7 @@ func lookAtUnlock(_ context.Context, p *patient) []finding {
 		return []finding{ok("the signing keys open by a passphrase at each start")}
 	}
 	return []finding{warning("keep the directory out of others' backups; chancery init --unlock prompt founds with a passphrase",
-		"unlock is auto: whoever can read %s can sign, which is %s, and every copy of the directory", path, andRoot(accountName(os.Geteuid())))}
+		"unlock is auto: whoever can read %s can sign: %s, and whoever has a copy of the directory", path, andRoot(accountName(os.Geteuid())))}
 }
 
 // lookAtSeparation says what the log's own checkpoints say.

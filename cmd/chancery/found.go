@@ -177,8 +177,8 @@ func (a *app) made(l layout, p plan, f foundation) string {
 func (a *app) cautions(l layout, p plan, opened string) string {
 	var b strings.Builder
 	if p.unlock == "auto" {
-		fmt.Fprintf(&b, "! whoever can read %s can sign, which is the account %s, root, and every copy of the directory: --unlock prompt asks at each start instead\n",
-			filepath.Join(l.keys(), "auto.key"), accountName(os.Geteuid()))
+		fmt.Fprintf(&b, "! whoever can read %s can sign: %s, and whoever has a copy of the directory; --unlock prompt asks at each start instead\n",
+			filepath.Join(l.keys(), "auto.key"), andRoot(accountName(os.Geteuid())))
 	}
 	if host := hostOf(p.pki); !strings.Contains(host, ".") && !strings.Contains(host, ":") {
 		fmt.Fprintf(&b, "! certificates carry %s: only machines that know the name %s find the lists there (--hostname, --pki-url)\n", p.pki, host)

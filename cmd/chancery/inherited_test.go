@@ -139,3 +139,19 @@ func TestTheDoctorLooksAtTheListenersCertificate(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+// A refusal of before is none any more once an authority signs: the service asks again soon.
+func TestTheDoctorHoldsARefusalAgainstWhoSignsNow(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	path := layout{dir: h.dir}.serviceKey()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for code, told := range map[ca.Code]bool{ca.E3004: false, ca.E2114: true} {
+		overwrite(t, path+".refused", []byte(`{"code":"`+string(code)+`","detail":"no authority of line issuing can sign","hint":"chancery ca create"}`))
+		if found, _ := h.examined("--only", "listeners"); strings.Contains(found[0].Message, "get no new certificate") != told {
+			t.Errorf("%s: %+v", code, found)
+		}
+	}
+}

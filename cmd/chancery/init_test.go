@@ -111,7 +111,7 @@ func TestT07_InitSaysWhoCouldReadTheKey(t *testing.T) {
 			line += l
 		}
 	}
-	for _, want := range []string{"! whoever can read ", "can sign", "the account " + accountName(os.Geteuid()), "root", "every copy"} {
+	for _, want := range []string{"! whoever can read ", "can sign", "the account " + accountName(os.Geteuid()), "root", "whoever has a copy", "can sign: " + andRoot(accountName(os.Geteuid())) + ", and"} {
 		if !strings.Contains(line, want) || strings.Count(line, "\n") != 1 {
 			t.Errorf("it does not say %q in one line:\n%s", want, s.out)
 		}

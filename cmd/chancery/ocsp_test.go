@@ -46,7 +46,7 @@ func TestR90_OCSPCheckAsksLikeAClient(t *testing.T) {
 	if got := asked(exitFaults, "revoked", "nas.lab.example"); got.Reason != "certificateHold" || got.RevokedAt.IsZero() {
 		t.Errorf("held: %+v", got)
 	}
-	if s := h.runs(h.command(t.Context(), "verify", "nas/fullchain.pem", "--fetch")); s.code != exitFaults || !strings.Contains(s.out, "says OCSP") {
+	if s := h.runs(h.command(t.Context(), "verify", "nas/fullchain.pem", "--fetch")); s.code != exitFaults || !strings.Contains(s.out, "for certificateHold, by list and OCSP") || strings.Count(s.out, "is revoked since") != 1 || !strings.Contains(s.out, "1 failure, ") {
 		t.Errorf("verify: exit %d\n%s", s.code, s.out)
 	}
 	h.done("unhold", "nas.lab.example")

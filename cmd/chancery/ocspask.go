@@ -116,6 +116,10 @@ func spokenOf(ctx context.Context, path []*x509.Certificate) (found []finding) {
 	return found
 }
 
+// isRevoked and saysOCSP are the words about a revoked certificate; the former are those of
+// package verify too.
+const isRevoked, saysOCSP = " is revoked since ", ", says OCSP"
+
 func spoken(ctx context.Context, c, issuer *x509.Certificate) finding {
 	serial, err := serialIn(c)
 	var a ocspAnswer
@@ -129,7 +133,7 @@ func spoken(ctx context.Context, c, issuer *x509.Certificate) finding {
 	case a.Status == ca.OCSPGood:
 		return ok("%s is not revoked, says OCSP of %s, good until %s", title, atTime(a.ThisUpdate), atTime(a.NextUpdate))
 	case a.Status == ca.OCSPRevoked:
-		return failure("have a new one issued, for a new key", "%s is revoked since %s, for %s, says OCSP", title, atTime(a.RevokedAt), a.Reason)
+		return failure("have a new one issued, for a new key", "%s", title+isRevoked+atTime(a.RevokedAt)+", for "+a.Reason.String()+saysOCSP)
 	}
 	return failure("ask who issued it", "OCSP does not know %s", title)
 }

@@ -211,11 +211,28 @@ func (a *app) answerOf(ctx context.Context, q verify.Question, i inquiry) (v ver
 	if err != nil {
 		return v, nil, err
 	}
-	if i.fetch {
-		path := verify.Check(q).Path
-		met = append(append(met, fetchLists(ctx, &q, path)...), spokenOf(ctx, path)...)
+	if !i.fetch {
+		return verify.Check(q), met, nil
 	}
-	return verify.Check(q), met, nil
+	path := verify.Check(q).Path
+	met = append(met, fetchLists(ctx, &q, path)...)
+	v = verify.Check(q)
+	return v, append(met, differing(spokenOf(ctx, path), v)...), nil
+}
+
+// differing leaves out what OCSP says and a list said as well: one revocation is one fault.
+func differing(spoken []finding, v verify.Verdict) []finding {
+	return slices.DeleteFunc(spoken, func(f finding) bool {
+		title, rest, is := strings.Cut(f.Message, isRevoked)
+		_, why, _ := strings.Cut(strings.TrimSuffix(rest, saysOCSP), ", for ")
+		for i, one := range v.Findings {
+			if is && one.Level == verify.Failure && strings.HasPrefix(one.Message, title+isRevoked) && strings.HasSuffix(one.Message, ", for "+why) {
+				v.Findings[i].Message += ", by list and OCSP"
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // hostPort takes an address apart; without a port it is that of HTTPS.

@@ -208,7 +208,7 @@ func (a *app) ownRoots(ctx context.Context, q *verify.Question) (met []finding, 
 			if !is {
 				continue
 			}
-			if one.State == ca.Retired {
+			if one.State == ca.Retired && !one.RevokedByParent() { // the list says that
 				met = append(met, retiredOn(one))
 			}
 			for _, scope := range []ca.ListScope{ca.CompleteList, ca.DeltaList} {
