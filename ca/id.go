@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -85,6 +87,31 @@ func ParseSerial(s string) (Serial, error) {
 		return "", Invalid(E2101, "this is not a serial number", "write it in hex, as `chancery list` prints it")
 	}
 	return SerialFromBytes(b)
+}
+
+// maxDecimal is how many digits a number of 20 octets has in decimal.
+const maxDecimal = 49
+
+// TypedSerials are the serial numbers that somebody may mean, the likeliest first: in
+// hexadecimal as ParseSerial takes it, also behind the words of OpenSSL (serial=, Serial
+// Number:), and where there are decimal digits alone, in decimal as PostgreSQL's client_serial
+// has it. It is empty if the text is no number.
+func TypedSerials(text string) (all []Serial) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	for _, word := range []string{"serial number:", "serial="} {
+		text = strings.TrimSpace(strings.TrimPrefix(text, word))
+	}
+	if s, err := ParseSerial(text); err == nil {
+		all = append(all, s)
+	}
+	if text == "" || len(text) > maxDecimal || strings.Trim(text, "0123456789") != "" {
+		return all
+	}
+	n, _ := new(big.Int).SetString(text, 10)
+	if s, err := SerialFromBytes(n.Bytes()); err == nil && !slices.Contains(all, s) {
+		all = append(all, s)
+	}
+	return all
 }
 
 // ParseFingerprint reads the SHA-256 of a certificate as people copy it out of browsers and

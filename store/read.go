@@ -131,9 +131,9 @@ func (s *Store) Find(ctx context.Context, ref, owner string) ([]ca.Certificate, 
 
 // bySerial finds by a whole serial, or else by its end.
 func (s *Store) bySerial(ctx context.Context, ref, owner string) ([]ca.Certificate, error) {
-	whole, err := ca.ParseSerial(ref)
+	wholes := ca.TypedSerials(ref)
 	var tails []string
-	if err == nil {
+	for _, whole := range wholes {
 		tails = append(tails, whole.Tail())
 	}
 	end := strings.NewReplacer(":", "", " ", "", "…", "").Replace(strings.ToLower(ref))
@@ -154,9 +154,9 @@ func (s *Store) bySerial(ctx context.Context, ref, owner string) ([]ca.Certifica
 		})
 		for _, c := range found {
 			switch {
-			case c.Serial == whole:
+			case slices.Contains(wholes, c.Serial):
 				// A whole serial beats the end of another.
-				return slices.DeleteFunc(found, func(c ca.Certificate) bool { return c.Serial != whole }), nil
+				return slices.DeleteFunc(found, func(other ca.Certificate) bool { return other.Serial != c.Serial }), nil
 			case end != "" && strings.HasSuffix(string(c.Serial), end):
 				ends = append(ends, c)
 			}

@@ -6,7 +6,8 @@
 //	GET /, GET /trust                  how to make a device trust the root
 //	GET /lookup                        a form for a serial number, a fingerprint or a certificate
 //	POST /lookup                       what was pasted there
-//	GET /c/{generation}-{serial}       how that certificate stands; /c/{serial} if one has it
+//	GET /c/{generation}-{serial}       how that certificate stands; /c/{serial} if one has it,
+//	                                   and /c/ leads to the form
 //	GET /web/style.css                 how pages look
 //
 // Pages are made here and not in the browser; they need no script, and nothing from

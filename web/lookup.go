@@ -52,9 +52,12 @@ type Found struct {
 	// Issuer is the generation; IssuerSubject its name as certificates have it.
 	Issuer        string `json:"issuer"`
 	IssuerSubject string `json:"issuer_subject"`
-	// Status is valid, revoked, held, expired, not yet valid, or unknown: the last where it
-	// cannot be said at this moment.
+	// Status is valid, revoked, held, expired, not yet valid, or issuer revoked; unavailable
+	// where it cannot be said at this moment, and unknown where OCSP says so.
 	Status string `json:"status"`
+	// IssuerRevoked is the revoked authority that issued it, or is above that one: whoever
+	// checks the whole chain does not take it, whatever OCSP says of itself.
+	IssuerRevoked string `json:"issuer_revoked,omitempty"`
 	// RevokedAt and Reason stand with revoked and held.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	Reason    string    `json:"reason,omitempty"`
@@ -91,17 +94,16 @@ func (p *pages) find(ctx context.Context, asked string) (Found, error) {
 	}
 	if at := strings.LastIndexByte(asked, '-'); at > 0 {
 		i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == asked[:at] })
-		serial, err := ca.ParseSerial(asked[at+1:])
-		if i < 0 || err != nil {
+		if i < 0 {
 			return Found{}, nothing()
 		}
-		return p.of(ctx, all[i], serial)
+		return p.alone(ctx, all[i:i+1], all, ca.TypedSerials(asked[at+1:]))
 	}
-	serial, err := ca.ParseSerial(asked)
-	if err != nil {
+	serials := ca.TypedSerials(asked)
+	if len(serials) == 0 {
 		return Found{}, ca.Invalid(ca.E1401, "this is no serial number, no fingerprint and no certificate", "type the serial number in hexadecimal digits, or paste the certificate in PEM")
 	}
-	return p.alone(ctx, all, serial)
+	return p.alone(ctx, all, all, serials)
 }
 
 // printed finds the certificate with a fingerprint.
@@ -114,28 +116,30 @@ func (p *pages) printed(ctx context.Context, all []ca.Authority, sum ca.Digest) 
 	if !there || i < 0 {
 		return Found{}, nothing()
 	}
-	return p.of(ctx, all[i], row.Serial)
+	return p.of(ctx, all, all[i], row.Serial)
 }
 
-// alone finds a serial number of whichever issuer. One that several have is not said.
-func (p *pages) alone(ctx context.Context, all []ca.Authority, serial ca.Serial) (Found, error) {
-	var by []ca.Authority
-	for _, a := range all[:min(len(all), maxAuthorities)] {
-		_, there, err := p.o.Book.Serial(ctx, a.Key, serial)
-		if err != nil {
-			return Found{}, err
+// alone finds a serial number of whichever of some issuers. One that several have is not said.
+func (p *pages) alone(ctx context.Context, some, all []ca.Authority, serials []ca.Serial) (Found, error) {
+	for _, serial := range serials {
+		var by []ca.Authority
+		for _, a := range some[:min(len(some), maxAuthorities)] {
+			_, there, err := p.o.Book.Serial(ctx, a.Key, serial)
+			if err != nil {
+				return Found{}, err
+			}
+			if there {
+				by = append(by, a)
+			}
 		}
-		if there {
-			by = append(by, a)
+		if len(by) == 1 {
+			return p.of(ctx, all, by[0], serial)
+		}
+		if len(by) > 1 {
+			return Found{}, ca.Conflict(ca.E2101, "several authorities have issued a certificate with this serial number", "say which: "+by[0].Name+"-"+string(serial))
 		}
 	}
-	switch len(by) {
-	case 0:
-		return Found{}, nothing()
-	case 1:
-		return p.of(ctx, by[0], serial)
-	}
-	return Found{}, ca.Conflict(ca.E2101, "several authorities have issued a certificate with this serial number", "say which: "+by[0].Name+"-"+string(serial))
+	return Found{}, nothing()
 }
 
 // pasted finds the certificate that somebody has, and sees that it is the same.
@@ -163,14 +167,14 @@ func (p *pages) pasted(ctx context.Context, all []ca.Authority, text string) (Fo
 		case there && !bytes.Equal(row.DER, block.Bytes):
 			return Found{}, errForged
 		case there:
-			return p.of(ctx, a, serial)
+			return p.of(ctx, all, a, serial)
 		}
 	}
 	return Found{}, nothing()
 }
 
 // of is what everybody may know of the certificate with a serial number.
-func (p *pages) of(ctx context.Context, issuer ca.Authority, serial ca.Serial) (Found, error) {
+func (p *pages) of(ctx context.Context, all []ca.Authority, issuer ca.Authority, serial ca.Serial) (Found, error) {
 	row, there, err := p.o.Book.Serial(ctx, issuer.Key, serial)
 	if err != nil {
 		return Found{}, err
@@ -179,7 +183,7 @@ func (p *pages) of(ctx context.Context, issuer ca.Authority, serial ca.Serial) (
 		return Found{}, nothing()
 	}
 	f := Found{Name: issuer.Name + "-" + string(serial), Serial: serial, Issuer: issuer.Name, IssuerSubject: subjectOf(issuer.Certificate),
-		NotBefore: row.NotBefore.UTC(), NotAfter: row.NotAfter.UTC()}
+		NotBefore: row.NotBefore.UTC(), NotAfter: row.NotAfter.UTC(), IssuerRevoked: ca.FallenNames(all)[issuer.Name]}
 	sum := sha256.Sum256(row.DER)
 	f.SHA256 = hex.EncodeToString(sum[:])
 	if p.o.Names {
@@ -216,12 +220,16 @@ func (p *pages) stands(ctx context.Context, f *Found, issuer ca.Authority) error
 		}
 	case now.After(f.NotAfter):
 		f.Status = "expired"
+	case f.IssuerRevoked != "": // nobody who looks further takes it, good or not
+		f.Status = "issuer revoked"
+	case err != nil:
+		f.Status = "unavailable"
+	case said.Status != ca.OCSPGood:
+		f.Status = "unknown"
 	case now.Before(f.NotBefore):
 		f.Status = "not yet valid"
-	case err == nil && said.Status == ca.OCSPGood:
-		f.Status = "valid"
 	default:
-		f.Status = "unknown"
+		f.Status = "valid"
 	}
 	return nil
 }

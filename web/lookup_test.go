@@ -148,6 +148,10 @@ func TestR88_ACertificateIsFoundByIssuerAndSerial(t *testing.T) {
 		{"with colons, in capitals", "33:01", 200},
 		{"a serial of two", "1111", 409},
 		{"one of the two", "issuing-g2-1111", 200},
+		{"as openssl x509 -serial has it", "serial=2201", 200},
+		{"as openssl x509 -text has it", "Serial Number: 22:01", 200},
+		{"in decimal, as PostgreSQL's client_serial", "8705", 200},
+		{"in decimal, behind its issuer", "issuing-g2-8705", 200},
 		{"a serial of nobody", "abcdef", 404},
 		{"the end of a serial", "01", 404},
 		{"an issuer of nobody", "issuing-g9-2200", 404},
@@ -193,13 +197,52 @@ func TestR88_HowItStandsIsWhatOCSPSays(t *testing.T) {
 	d.said["2201"] = ca.OCSPSingle{Status: ca.OCSPRevoked, RevokedAt: at, Reason: ca.CertificateHold}
 	d.said["3300"] = ca.OCSPSingle{Status: ca.OCSPUnknown}
 	delete(d.said, "3301")
-	for serial, want := range map[string]string{"2200": "revoked", "2201": "held", "3300": "unknown", "3301": "unknown", "issuing-g1-1111": "valid", "4400": "expired"} {
+	// That nothing can be said has a word of its own: unknown is OCSP's for never issued.
+	for serial, want := range map[string]string{"2200": "revoked", "2201": "held", "3300": "unknown", "3301": "unavailable", "issuing-g1-1111": "valid", "4400": "expired"} {
 		f := d.found("/c/" + serial)
 		if f.Status != want || f.RevokedAt.IsZero() == (want == "revoked" || want == "held") {
 			t.Errorf("%s: %+v, want %s", serial, f, want)
 		}
 		if page := d.get("/c/" + serial).Body.String(); !strings.Contains(page, "</span> "+want) {
 			t.Errorf("%s: the page does not say %s", serial, want)
+		}
+	}
+}
+
+// Where the issuer is revoked, or who is above it, that is said first: OCSP says good.
+func TestR88_ThatTheIssuerIsRevokedIsSaid(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, false, false)
+	d.all = append(d.all, ca.Authority{Name: "middle-g1", Parent: "middle-g1", Revoked: []ca.AuthorityRevocation{{By: "middle-g1", Reason: ca.CACompromise}}})
+	d.all[0].Parent = "middle-g1"
+	at := d.now.AddDate(0, 0, -3)
+	d.said["2200"] = ca.OCSPSingle{Status: ca.OCSPRevoked, RevokedAt: at, Reason: ca.KeyCompromise}
+	delete(d.said, "3300")
+	for name, want := range map[string]string{"issuing-g1-1111": "issuer revoked", "2200": "revoked", "3300": "issuer revoked", "4400": "expired", "2201": "valid"} {
+		f, page := d.found("/c/"+name), d.get("/c/"+name).Body.String()
+		below := name != "2201"
+		if f.Status != want || (f.IssuerRevoked == "middle-g1") != below || strings.Contains(page, "is revoked. Whoever checks") != below || strings.Contains(page, "is-good") == below {
+			t.Errorf("%s: %+v, want %s\n%s", name, f, want, page)
+		}
+	}
+}
+
+// A program that names no certificate is told so, and gets no form to read.
+func TestR88_AProgramGetsNoForm(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, false, false)
+	for path, want := range map[string]int{"/lookup": 400, "/lookup?serial=2200": 400, "/lookup?q=": 400, "/lookup?q=2200": 200} {
+		w := d.asks(httptest.NewRequest(http.MethodGet, path, nil), "application/json")
+		if w.Code != want || !strings.Contains(w.Header().Get("Content-Type"), "json") {
+			t.Errorf("%s: %d %v\n%s", path, w.Code, w.Header(), w.Body)
+		}
+	}
+	if w := d.get("/lookup?serial=2200"); w.Code != 400 || !strings.Contains(w.Body.String(), "not said which certificate") {
+		t.Errorf("a page: %d\n%s", w.Code, w.Body)
+	}
+	for _, path := range []string{"/c", "/c/"} {
+		if w := d.get(path); w.Code != 303 || w.Header().Get("Location") != "/lookup" {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
 		}
 	}
 }
@@ -237,10 +280,14 @@ func TestR88_APastedCertificateIsComparedOctetByOctet(t *testing.T) {
 	if w := posts("q="+url.QueryEscape(good), form); w.Code != 200 || !strings.Contains(w.Body.String(), "issuing-g2-2201") || strings.Contains(w.Body.String(), "BEGIN CERTIFICATE-----\n") {
 		t.Errorf("%d\n%s", w.Code, w.Body)
 	}
-	if w := posts(good, "application/x-pem-file"); w.Code != 200 {
-		t.Errorf("as a body: %d", w.Code)
-	}
 	block, _ := pem.Decode([]byte(good))
+	for _, media := range []string{"", form, "application/x-pem-file", "application/pkix-cert", "text/plain"} { // curl says form if not told otherwise
+		for name, body := range map[string]string{"PEM": good, "DER": string(block.Bytes), "what openssl x509 -text prints": "Certificate:\n    Data: 100%\n" + good} {
+			if w := posts(body, media); w.Code != 200 || !strings.Contains(w.Body.String(), "issuing-g2-2201") {
+				t.Errorf("%s as %q: %d\n%s", name, media, w.Code, w.Body)
+			}
+		}
+	}
 	block.Bytes[len(block.Bytes)-1] ^= 1
 	if w := posts(string(pem.EncodeToMemory(block)), ""); w.Code != 404 || !strings.Contains(w.Body.String(), "another one") {
 		t.Errorf("an altered one: %d\n%s", w.Code, w.Body)

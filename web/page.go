@@ -6,14 +6,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"embed"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -82,6 +85,8 @@ func New(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /lookup", p.form)
 	mux.HandleFunc("POST /lookup", p.posted)
 	mux.HandleFunc("GET /c/{name}", p.certificate)
+	mux.Handle("GET /c/{$}", http.RedirectHandler("/lookup", http.StatusSeeOther))
+	mux.Handle("GET /c", http.RedirectHandler("/lookup", http.StatusSeeOther))
 	mux.HandleFunc("GET /web/style.css", p.style)
 	return mux, nil
 }
@@ -99,7 +104,7 @@ func Beside(pages, rest http.Handler) http.Handler {
 
 // Path tells whether a path is one of the pages'.
 func Path(path string) bool {
-	return path == "/" || path == "/trust" || path == "/lookup" || strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/web/")
+	return path == "/" || path == "/trust" || path == "/lookup" || path == "/c" || strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/web/")
 }
 
 // A view is what a template shows.
@@ -133,26 +138,33 @@ func (v view) Heading() string {
 
 // form is the empty form, or the answer to ?q=.
 func (p *pages) form(w http.ResponseWriter, r *http.Request) {
-	if q := r.URL.Query().Get("q"); q != "" {
+	q := r.URL.Query().Get("q")
+	switch {
+	case q != "":
 		p.answer(w, r, q)
-		return
+	case r.URL.RawQuery != "" || accepted(r) == asJSON: // a form is no answer to a program
+		p.refuse(w, r, view{page: lookupPage}, ca.Invalid(ca.E1401, "it is not said which certificate is meant", "ask for /lookup?q= and a serial number or fingerprint"))
+	default:
+		p.show(w, r, http.StatusOK, view{page: lookupPage})
 	}
-	p.show(w, r, http.StatusOK, view{page: lookupPage})
 }
 
-// posted answers a form with a certificate in it, which no address could hold.
+// posted answers a form with a certificate in it, which no address could hold, and a program
+// that sends the certificate itself. What it is its octets say: curl declares every body a form.
 func (p *pages) posted(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxAsked)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAsked))
+	asked := string(body)
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	var asked string
-	var err error
-	if strings.TrimSpace(media) == "application/x-www-form-urlencoded" {
-		err = r.ParseForm()
-		asked = r.PostForm.Get("q")
-	} else { // a program sends the certificate itself
-		var body []byte
-		body, err = io.ReadAll(r.Body)
-		asked = string(body)
+	_, notDER := x509.ParseCertificate(body)
+	switch {
+	case err != nil:
+	case notDER == nil:
+		asked = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: body}))
+	case strings.Contains(asked, "-----BEGIN "): // a form has a plus for the blank
+	case strings.TrimSpace(media) == "application/x-www-form-urlencoded":
+		var form url.Values
+		form, err = url.ParseQuery(asked)
+		asked = form.Get("q")
 	}
 	if err != nil {
 		p.refuse(w, r, view{page: lookupPage}, ca.Invalid(ca.E1401, "this is too long, or not as a form sends it", "paste one certificate in PEM"))
@@ -201,6 +213,18 @@ func (p *pages) refuse(w http.ResponseWriter, r *http.Request, v view, err error
 	p.show(w, r, status, v)
 }
 
+// asJSON is the form for programs.
+const asJSON = "application/json"
+
+// accepted is the form of the answer that somebody wants: a page, if not told otherwise.
+func accepted(r *http.Request) string {
+	form, err := respond.Accept(r, "text/html", asJSON)
+	if err != nil {
+		return "text/html"
+	}
+	return form
+}
+
 // show answers with a page, or with JSON for a program.
 func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, v view) {
 	h := w.Header()
@@ -209,21 +233,18 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, v view)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Vary", "Accept")
-	form, err := respond.Accept(r, "text/html", "application/json")
-	if err != nil {
-		form = "text/html"
-	}
-	if form == "application/json" && v.Problem != nil {
-		respond.Fail(w, r, p.o.Log, &respond.Refusal{Status: status, Problem: v.Problem})
-		return
-	}
-	if form == "application/json" && v.Found != nil {
-		respond.JSON(w, p.o.Log, status, v.Found)
-		return
-	}
-	if form == "application/json" && v.Trust != nil {
-		respond.JSON(w, p.o.Log, status, v.Trust)
-		return
+	if accepted(r) == asJSON {
+		switch {
+		case v.Problem != nil:
+			respond.Fail(w, r, p.o.Log, &respond.Refusal{Status: status, Problem: v.Problem})
+			return
+		case v.Found != nil:
+			respond.JSON(w, p.o.Log, status, v.Found)
+			return
+		case v.Trust != nil:
+			respond.JSON(w, p.o.Log, status, v.Trust)
+			return
+		}
 	}
 	v.Title, v.Now, v.PKI, v.Secure = p.o.Title, p.o.Now().UTC(), p.o.PKI, p.o.Secure
 	if strings.Contains(v.Asked, "-----") {
@@ -283,9 +304,9 @@ func mark(status string) string {
 	switch status {
 	case "valid":
 		return "✓"
-	case "revoked":
+	case "revoked", "issuer revoked":
 		return "✗"
-	case "unknown":
+	case "unknown", "unavailable":
 		return "?"
 	}
 	return "!"
