@@ -148,6 +148,7 @@ func TestTheDoctorHoldsARefusalAgainstWhoSignsNow(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	overwrite(t, path, nil) // the service listened over TLS once
 	for code, told := range map[ca.Code]bool{ca.E3004: false, ca.E2114: true} {
 		overwrite(t, path+".refused", []byte(`{"code":"`+string(code)+`","detail":"no authority of line issuing can sign","hint":"chancery ca create"}`))
 		if found, _ := h.examined("--only", "listeners"); strings.Contains(found[0].Message, "get no new certificate") != told {
