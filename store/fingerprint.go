@@ -23,8 +23,9 @@ const (
 	// by one, which takes 50 ms: anybody may ask for it.
 	maxWaiting = 4096
 
-	selectWaiting = `SELECT c.id, c.der FROM certificate c WHERE c.kind <> 'void' AND c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
-	takeHeads     = `INSERT INTO fingerprint (head, certificate) SELECT unhex(value ->> 'head'), value ->> 'id' FROM json_each($1)`
+	// Void rows are among them, which have no certificate: whoever counts what waits counts them.
+	selectWaiting = `SELECT c.id, c.der FROM certificate c WHERE c.id IN (SELECT p.certificate FROM name_pending p WHERE p.certificate > 0 ORDER BY p.certificate LIMIT $1)`
+	takeHeads     = `INSERT OR IGNORE INTO fingerprint (head, certificate) SELECT unhex(value ->> 'head'), value ->> 'id' FROM json_each($1)`
 )
 
 // Fingerprint gives the certificate with a SHA-256, false if there is none. The Problem is
@@ -67,23 +68,24 @@ func (s *Store) waiting(ctx context.Context, sum ca.Digest) (found ca.ID, more b
 	}
 	all, err := collect(rows, scanHead)
 	for _, one := range all {
-		if one.sum == sum {
+		if one.there && one.sum == sum {
 			found = one.id
 		}
 	}
 	return found, len(all) > maxWaiting, wrap("look for new certificates", s.note(err))
 }
 
-// A printed is a certificate with its fingerprint.
+// A printed is a certificate with its fingerprint; a void row's is not there.
 type printed struct {
-	id  ca.ID
-	sum ca.Digest
+	id    ca.ID
+	sum   ca.Digest
+	there bool
 }
 
 func scanHead(row scanner) (p printed, err error) {
 	var der []byte
 	err = row.Scan(&p.id, &der)
-	p.sum = sha256.Sum256(der)
+	p.sum, p.there = sha256.Sum256(der), len(der) > 0
 	return p, err
 }
 
@@ -101,9 +103,11 @@ func takePrints(ctx context.Context, tx *sql.Tx) error {
 		Head string `json:"head"`
 		ID   ca.ID  `json:"id"`
 	}
-	heads := make([]head, len(all))
-	for i, p := range all {
-		heads[i] = head{hex.EncodeToString(p.sum[:headOctets]), p.id}
+	heads := make([]head, 0, len(all))
+	for _, p := range all {
+		if p.there {
+			heads = append(heads, head{hex.EncodeToString(p.sum[:headOctets]), p.id})
+		}
 	}
 	list, err := json.Marshal(heads)
 	if err != nil {
