@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,6 +103,32 @@ func (c *Client) unreachable(err error) error {
 	return ca.Unavailable(ca.E1201, "no service answers on "+c.socket, "chancery serve").Because(err.Error())
 }
 
+// lost is unreachable for a call that somebody listened to: where the connection broke before
+// the answer, what was asked for may be done, and the same again is no second deed. Nobody is
+// told to start a service that is starting again by itself.
+func (c *Client) lost(q call, err error) error {
+	why := c.unreachable(err)
+	var p *ca.Problem
+	var dialed *net.OpError
+	if !errors.As(why, &p) || p.Code != ca.E1201 || errors.As(err, &dialed) && dialed.Op == "dial" {
+		return why
+	}
+	if q.repeatable() {
+		return ca.Unavailable(ca.E1201, "the service went away before it answered: it may have been done, or not", "the same again, in a moment: what was done already is not done twice").Because(p.Why)
+	}
+	return ca.Unavailable(ca.E1201, "the service went away before it answered: it may have been done, or not", "look whether it was done before you do it again: chancery list, chancery status").Because(p.Why)
+}
+
+// repeatable tells whether a call that is made again does nothing more: it only reads or says
+// what would be done, revokes, publishes, or is a batch, whose key is made of what it has.
+func (q call) repeatable() bool {
+	if q.method != http.MethodPost || q.query.Get("dry_run") == "true" {
+		return true
+	}
+	deed, _, _ := strings.Cut(q.path, "/")
+	return slices.Contains([]string{"revocations", "crls", "feeds", "requests:batch"}, deed)
+}
+
 // send sends a call to where the service is.
 func (c *Client) send(r *http.Request) (*http.Response, error) {
 	if c.base != nil {
@@ -134,11 +161,11 @@ func do[T any](ctx context.Context, c *Client, q call) (T, error) {
 	}
 	answer, err := c.send(request)
 	if err != nil {
-		return v, c.unreachable(err)
+		return v, c.lost(q, err)
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	if err := errors.Join(err, answer.Body.Close()); err != nil {
-		return v, c.unreachable(err)
+		return v, c.lost(q, err)
 	}
 	if len(body) > maxAnswer {
 		return v, fmt.Errorf("the service's answer is larger than %d octets", maxAnswer)

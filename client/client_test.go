@@ -305,6 +305,27 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+// A service that went away in the midst is told apart from one that is not there, and whoever
+// may type the same again is told so.
+func TestAServiceThatWentAwayInTheMidst(t *testing.T) {
+	c := dial(t, serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })))
+	revoke := func() error { _, err := c.Revoke(t.Context(), "nas", ca.Withdrawal{}); return err }
+	for name, one := range map[string]struct {
+		do  func() error
+		fix string
+	}{
+		"revoking":   {revoke, "the same again"},
+		"publishing": {func() error { _, err := c.PublishDue(t.Context(), "issuing-g1"); return err }, "the same again"},
+		"reading":    {func() error { _, err := c.Authorities(t.Context()); return err }, "the same again"},
+		"signing":    {func() error { _, err := c.Issue(t.Context(), Order{Key: "once"}); return err }, "look whether it was done"},
+	} {
+		var p *ca.Problem
+		if err := one.do(); !errors.As(err, &p) || p.Code != ca.E1201 || !strings.Contains(p.Detail, "went away") || !strings.Contains(p.Fix, one.fix) || strings.Contains(p.Fix, "serve") {
+			t.Errorf("%s: %+v", name, err)
+		}
+	}
+}
+
 func TestALinkToTheSocketIsFollowed(t *testing.T) {
 	path := serve(t, http.NotFoundHandler())
 	long := filepath.Join(t.TempDir(), strings.Repeat("l", 150))

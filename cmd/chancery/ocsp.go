@@ -111,14 +111,11 @@ func (a *app) chainOf(ctx context.Context, q ocspInquiry) (chain []*x509.Certifi
 		if chain != nil {
 			return nil
 		}
-		i, err := k.Certificate(ctx, q.target)
-		if err != nil {
-			return err
+		der, err := askedAbout(ctx, k, q.target, all)
+		if err == nil {
+			chain, err = parsed([][]byte{der})
 		}
-		if chain, err = parsed([][]byte{i.Certificate.DER}); err != nil {
-			return err
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -127,6 +124,25 @@ func (a *app) chainOf(ctx context.Context, q ocspInquiry) (chain []*x509.Certifi
 		return []*x509.Certificate{chain[0], found}, nil
 	}
 	return nil, ca.NotFound(ca.E2101, "the certificate of "+ca.Show(ca.EncodedName(chain[0].RawIssuer))+", which issued it, is not here", "name a file with it: --issuer FILE")
+}
+
+// askedAbout is the certificate that a reference means: one that was handed out, or an
+// authority's by its name.
+func askedAbout(ctx context.Context, k *client.Client, ref string, all []ca.Authority) ([]byte, error) {
+	i, err := k.Certificate(ctx, ref)
+	if err == nil {
+		return i.Certificate.DER, nil
+	}
+	for _, one := range all {
+		switch {
+		case one.Name != ref:
+		case one.Parent == one.Name:
+			return nil, usage("nobody is asked about a root: it is trusted by itself, or not at all", "chancery ca show "+one.Name+"; one that is not to be trusted any more is taken out of the trust stores")
+		default:
+			return one.Certificate, nil
+		}
+	}
+	return nil, meant(ctx, k, ref, "chancery ca show", err)
 }
 
 // certificatesIn are those of a file, one at least.

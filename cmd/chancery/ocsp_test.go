@@ -54,6 +54,11 @@ func TestR90_OCSPCheckAsksLikeAClient(t *testing.T) {
 	if s := h.done("ocsp", "check", "nas.lab.example"); !strings.HasPrefix(s.out, "✓ good\n") || !strings.Contains(s.out, ", until ") {
 		t.Errorf("it says\n%s", s.out)
 	}
+	if got := asked(0, "good", "issuing-g1"); !strings.HasSuffix(got.Signer, "CN=OCSP root-g1") { // by the name of an authority
+		t.Errorf("the issuing authority: %+v", got)
+	}
+	saysAll(t, "of a root", h.refused("E1101", "ocsp", "check", "root-g1").err, "nobody is asked about a root")
+	saysAll(t, "of a slip", h.refused("E2101", "ocsp", "check", "nas.lab.exampel").err, "did you mean nas.lab.example?")
 	h.refused("E1101", "ocsp", "check", "root.pem", "--issuer", root) // which names no responder
 	h.refused("E1201", "ocsp", "check", "nas.lab.example", "--url", "http://"+freePort(t)+"/ocsp")
 	h.refused("E1201", "ocsp", "check", "nas.lab.example", "--url", "http://"+at+"/pki/bundle.pem")

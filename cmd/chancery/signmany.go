@@ -177,6 +177,7 @@ func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking], 
 		return usage("many certificates need a place", "name a directory: --out certs/; or have each in its line: -o jsonl")
 	}
 	good, bad := 0, 0
+	distinct := map[string]bool{}
 	deed := context.WithoutCancel(ctx)
 	err := a.with(deed, func(_ context.Context, k *client.Client) error {
 		ctx, cancel := context.WithCancel(ctx)
@@ -188,6 +189,9 @@ func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking], 
 			for _, o := range <-g.done {
 				if o.OK {
 					good++
+					if len(distinct) <= maxRows { // beyond that nobody counts: memory stays bounded
+						distinct[o.Certificate] = true
+					}
 				} else {
 					bad++
 				}
@@ -209,11 +213,19 @@ func (a *app) signMany(ctx context.Context, q signing, source iter.Seq[asking], 
 	if good+bad == 0 {
 		return ca.Invalid(ca.E2203, "there came no request", "chancery sign --batch FILE, with requests in PEM")
 	}
-	fmt.Fprintf(a.err, "%d out of %d %s\n", good, good+bad, what)
+	fmt.Fprintf(a.err, "%d out of %d %s%s\n", good, good+bad, what, sameAgain(good, len(distinct), q.dry))
 	if bad > 0 {
 		return errFaults
 	}
 	return nil
+}
+
+// sameAgain says how many certificates so many answers are, if the same request came twice.
+func sameAgain(answers, certificates int, dry bool) string {
+	if dry || certificates > maxRows || certificates == answers {
+		return ""
+	}
+	return fmt.Sprintf(": %s, as %d had been made for the same request", counted(certificates, "certificate"), answers-certificates)
 }
 
 // begun starts some calls at once, and none any more when ctx has ended: those that were

@@ -15,8 +15,26 @@ import (
 	"strings"
 	"testing"
 
+	"chancery/client"
 	"chancery/internal/csr"
 )
+
+// R60: who sends one request many times learns how many certificates came of it.
+func TestR60_TheSameRequestManyTimesIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	one, err := os.ReadFile(h.request("same.lab.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := 2 * client.MaxBatch // two calls that are alike
+	file := h.write("same.pem", strings.Repeat(string(one), many))
+	s := h.done("sign", "--batch", file, "-o", "jsonl")
+	saysAll(t, "it", s.err, fmt.Sprintf("%d out of %d certified: %d certificates, as %d had been made for the same request", many, many, many/2, many/2))
+	s = h.done("sign", "--batch", file, "--dry-run")
+	saysAll(t, "a dry run", s.err, fmt.Sprintf("%d out of %d would be certified\n", many, many))
+}
 
 // R60: many requests are signed in one go, each with its line; bad ones stop no other. With
 // CHANCERY_SOAK as many as a fleet has.
