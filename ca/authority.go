@@ -94,6 +94,9 @@ type Authority struct {
 	Fields Subject `json:"-"`
 	// Until is the earliest end in its chain, if the one who loads it read that too.
 	Until time.Time `json:"-"`
+	// OCSPByItself says that its own key signs its OCSP answers, by the policy in force, if
+	// the one who loads it read that too.
+	OCSPByItself bool `json:"-"`
 	// Fallen is FallenOf its chain, if the one who loads it read that too: while it is set
 	// it signs no certificate.
 	Fallen string `json:"-"`

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"chancery/ca"
@@ -140,7 +141,7 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 	for _, a := range session.Authorities {
 		known[a.Name] = a
 	}
-	r.o.Vouched.hear(maps.Clone(known))
+	r.o.Vouched.hear(spoken(known, rules))
 	r.tokens.hear(session.Tokens)
 	r.obey(rules)
 	s := settling{book: r.o.Book, shelf: r.o.Shelf, records: r.o.Records, log: r.o.Log, session: session, mark: mark, known: known, waits: r.waits, decided: r.decisions()}
@@ -156,7 +157,7 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 	if v.profiles, err = r.o.Bundle(session.Policy); err != nil {
 		return nil, fmt.Errorf("read the profiles in force: %w", err)
 	}
-	r.o.Vouched.hear(known)
+	r.o.Vouched.hear(spoken(known, rules))
 	r.o.Vouched.judge(rows)
 	all := inOrder(known, rows)
 	for _, a := range all {
@@ -166,6 +167,17 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 		v.authorities = append(v.authorities, bound)
 	}
 	return v, nil
+}
+
+// spoken are authorities with who signs their OCSP answers: those that are kept by who shows
+// authorities go when that changes.
+func spoken(known map[string]ca.Authority, rules policy.Bundle) map[string]ca.Authority {
+	all := maps.Clone(known)
+	for name, a := range all {
+		a.OCSPByItself = slices.Contains(rules.OCSPByAuthority, name)
+		all[name] = a
+	}
+	return all
 }
 
 // answer tells the requesters of lost wishes what the book says after settling.

@@ -43,9 +43,12 @@ func (k *known) authority(name string) (ca.Authority, bool) {
 	return k.all[i], true
 }
 
-// same tells whether nothing has changed: each change of a generation counts it up.
+// same tells whether nothing has changed: each change of a generation counts it up, but for
+// who signs its OCSP answers, which is the policy's.
 func (k *known) same(all []ca.Authority) bool {
-	return slices.EqualFunc(k.all, all, func(a, b ca.Authority) bool { return a.Name == b.Name && a.Version == b.Version })
+	return slices.EqualFunc(k.all, all, func(a, b ca.Authority) bool {
+		return a.Name == b.Name && a.Version == b.Version && a.OCSPByItself == b.OCSPByItself
+	})
 }
 
 // made answers with a bundle or a chain.

@@ -237,7 +237,7 @@ func (o *OCSP) look(ctx context.Context) {
 	if err == nil && len(all) > 0 { // generations are never taken out of the book
 		if n := o.named.Load(); n == nil || !(&known{all: n.all}).same(all) {
 			n = newIssuers(all)
-			o.kept.clear(n) // the certificate of an authority may have been revoked
+			o.kept.clear(n) // the certificate of an authority may have been revoked, or another key signs its answers
 			o.named.Store(n)
 		}
 	}

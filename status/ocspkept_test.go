@@ -398,3 +398,32 @@ func TestPlacesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Another key signs the answers of an authority from now on: what the one before signed is
+// not said again, though it is good for half a day yet.
+func TestKeptAnswersGoWithWhoSignedThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, "ecdsa-p256", "ecdsa-p384")
+		d.opened(t)
+		der := request(t, d.a, nil, "01")
+		d.get(der)
+		before := d.signed()
+		d.get(der)
+		if d.signed() != before {
+			t.Fatal("it is not kept")
+		}
+		own := d.a
+		own.OCSPByItself = true
+		d.o.Shelf.(*shelf).all = []ca.Authority{d.root, own}
+		d.look(t.Context())
+		d.get(der)
+		if d.signed() != before+1 {
+			t.Error("the answer of the key before is said again")
+		}
+		d.look(t.Context())
+		d.get(der)
+		if d.signed() != before+1 {
+			t.Error("the new one is not kept")
+		}
+	})
+}

@@ -125,3 +125,34 @@ func TestR90_OCSPIsAnsweredAlone(t *testing.T) {
 	h.serving()
 	within("new", "good")
 }
+
+// Who signs is changed for every answer, those included that the service keeps; and it is said
+// before anybody is asked to agree.
+func TestPolicyOCSPTakesHoldOfKeptAnswers(t *testing.T) {
+	t.Parallel()
+	h := hand{t, filepath.Join(t.TempDir(), "data")}
+	at := freePort(t)
+	h.done("init", "--names", "lab.example", "--pki-url", "http://"+at, "--recovery-file", h.file("words"))
+	h.serving("CHANCERY_LISTEN_HTTP=" + at)
+	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
+	for _, tt := range []struct{ by, from, to, signer string }{
+		{"authority", "its responder", "its own key", ", its issuer"}, {"responder", "its own key", "its responder", ", until "},
+	} {
+		h.done("ocsp", "check", h.file("nas.pem")) // it is kept from now on
+		plan := "OCSP answers of issuing-g1   signed by " + tt.from + " → by " + tt.to
+		for _, last := range []string{"--dry-run", "--yes"} {
+			if s := h.done("policy", "ocsp", "issuing-g1", "--by", tt.by, last); !strings.Contains(s.err, plan) {
+				t.Errorf("%s does not say what it changes:\n%s%s", last, s.out, s.err)
+			}
+		}
+		said := ""
+		for range 100 { // the service looks once a second, and each question takes some of it
+			if said = h.done("ocsp", "check", h.file("nas.pem")).out; strings.Contains(said, tt.signer) {
+				break
+			}
+		}
+		if !strings.Contains(said, tt.signer) {
+			t.Fatalf("by the %s:\n%s", tt.by, said)
+		}
+	}
+}

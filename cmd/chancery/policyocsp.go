@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,9 @@ func (a *app) policyOCSP() *cobra.Command {
 		Use: "ocsp AUTHORITY", Short: "Say whose key signs the OCSP answers of an authority",
 		Long: "Puts a policy in force in which an authority signs its OCSP answers with its own key, or has a responder sign them again, as all do\n" +
 			"unless told otherwise. A responder has a key and a certificate of its own for a month, which replace themselves. The authority's own key is for\n" +
-			"clients that know no responders; it is used for every answer then, and each signature is verified before it leaves, which takes longer.",
+			"clients that know no responders; it is used for every answer then, and each signature is verified before it leaves, which takes longer.\n\n" +
+			"The service gives answers by the new key within some seconds, and forgets those that it kept. A process of chancery ocsp serve goes on with\n" +
+			"those that it kept for up to a day: start it anew. What clients, servers that staple and caches have is good until it ends, a day at most.",
 		Example: "  chancery policy ocsp issuing-g1 --by authority\n  chancery policy ocsp issuing-g1 --by responder",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 || q.by != byAuthority && q.by != byResponder {
@@ -65,10 +68,13 @@ func (c *ceremony) speaks(ctx context.Context, q speaking) error {
 	}
 	b.OCSPByAuthority = slices.DeleteFunc(slices.Clone(b.OCSPByAuthority), func(name string) bool { return name == one.Name })
 	text := "a responder signs the OCSP answers of " + one.Name
+	from, to := "its own key", "its responder"
 	if q.by == byAuthority {
 		b.OCSPByAuthority = append(b.OCSPByAuthority, one.Name)
 		slices.Sort(b.OCSPByAuthority)
 		text = one.Name + " signs its OCSP answers itself"
+		from, to = to, from
 	}
+	fmt.Fprintf(c.err, "  ~ OCSP answers of %s   signed by %s → by %s\n", one.Name, from, to)
 	return c.putInForce(ctx, b, q.consent, answer{value: one, text: text, names: []string{one.Name}})
 }

@@ -85,6 +85,7 @@ func (c *ceremony) refuseKeys(ctx context.Context, q refusal, keys []ca.Digest) 
 	if changed == 0 {
 		return ca.NotFound(ca.E2101, "nothing of this changes the list of refused keys", "chancery policy show")
 	}
+	fmt.Fprintf(c.err, "  ~ refused keys   %d → %d\n", had, len(b.RefusedKeys))
 	x := answer{value: b.RefusedKeys, text: fmt.Sprintf("%s now %s, %d in all", counted(changed, "key"), what, len(b.RefusedKeys))}
 	for _, k := range b.RefusedKeys {
 		x.names = append(x.names, k.String())
