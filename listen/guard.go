@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"chancery/ca"
@@ -22,9 +21,6 @@ import (
 
 // maxQuery is how many parameters a call may have (security rule WB-03).
 const maxQuery = 32
-
-// readyAge is how old the answer of /readyz may be, readyWait how long it may take.
-const readyAge, readyWait = time.Second, 2 * time.Second
 
 // maxFailures is how many calls of one source may fail to sign in within a minute. A program
 // with a wrong token notices after the first. maxStrange is how many calls a minute a source
@@ -64,15 +60,12 @@ type guard struct {
 	// failures are calls that did not sign in, strangers those that need not (security rule
 	// WB-04).
 	failures, strangers socket.Rate
-
-	mu    sync.Mutex // held while it is asked
-	last  []ca.Check // of Ready
-	asked time.Time
+	health              *Health
 }
 
 // Guard makes the handler of a listener over TLS.
 func Guard(o Guarded) http.Handler {
-	return &guard{Guarded: o, failures: socket.Rate{Most: maxFailures}, strangers: socket.Rate{Most: maxStrange}}
+	return &guard{Guarded: o, failures: socket.Rate{Most: maxFailures}, strangers: socket.Rate{Most: maxStrange}, health: NewHealth(o.Gate.Ready, o.Log, o.Now)}
 }
 
 // ServeHTTP answers what needs no sign-in, and lets in who has signed in.
@@ -81,7 +74,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(respond.RequestIDHeader, string(g.NewID()))
 	switch r.URL.Path {
 	case "/healthz", "/readyz": // for probes, which know an address and no name
-		g.health(w, r)
+		g.health.ServeHTTP(w, r)
 		return
 	}
 	if !slices.Contains(g.Hosts, hostOf(r.Host)) {
@@ -198,46 +191,6 @@ func (g *guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 func (g *guard) fail(w http.ResponseWriter, r *http.Request, err error) {
 	respond.Fail(w, r, g.Log, err)
-}
-
-// health answers /healthz, whether the process lives, and /readyz, whether it is of use.
-// Both are for everybody, so they say no more than ids of checks, and codes.
-func (g *guard) health(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		g.fail(w, r, &respond.Refusal{Status: http.StatusMethodNotAllowed, Problem: ca.Invalid(ca.E1401, "this path does not take that method", "use GET")})
-		return
-	}
-	answer := struct {
-		Status string `json:"status"`
-		// Code is that of the first check that failed.
-		Code   ca.Code    `json:"code,omitempty"`
-		Checks []ca.Check `json:"checks,omitempty"`
-	}{Status: "ok"}
-	status := http.StatusOK
-	if r.URL.Path == "/readyz" {
-		for _, c := range g.ready(r.Context()) {
-			c.Message = ""
-			answer.Checks = append(answer.Checks, c)
-			if c.Level == ca.Failed && status == http.StatusOK {
-				status, answer.Status, answer.Code = http.StatusServiceUnavailable, "not ready", c.Code
-			}
-		}
-	}
-	respond.JSON(w, g.Log, status, answer)
-}
-
-// ready asks at most once in readyAge, however many strangers ask, since the answer is
-// looked for in the database.
-func (g *guard) ready(ctx context.Context) []ca.Check {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if now := g.Now(); now.Sub(g.asked).Abs() >= readyAge {
-		ctx, cancel := context.WithTimeout(ctx, readyWait)
-		defer cancel()
-		g.last, g.asked = g.Gate.Ready(ctx), now
-	}
-	return g.last
 }
 
 // hostOf is the host of a Host header, without its port, as names are compared.

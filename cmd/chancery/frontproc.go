@@ -23,6 +23,7 @@ import (
 	"chancery/config"
 	"chancery/internal/csr"
 	"chancery/lifecycle"
+	"chancery/listen"
 	"chancery/policy"
 	"chancery/signer/wire"
 	"chancery/status"
@@ -62,7 +63,9 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 		group.Go(func() error { return unlessCanceled(f.ocsp.Run(ctx)) })
 	}
 	if public != nil {
-		group.Go(func() error { return status.Serve(ctx, public, f.ocsp.Beside(f.open), log, stopWait/2) })
+		group.Go(func() error {
+			return status.Serve(ctx, public, f.ocsp.Beside(f.health.Beside(f.open)), log, stopWait/2)
+		})
 		// Lists are kept fresh where somebody can fetch them; a command that is alone
 		// publishes when it is told to.
 		group.Go(func() error { return unlessCanceled(f.publisher.Run(ctx)) })
@@ -79,7 +82,7 @@ func runFront(ctx context.Context, l layout, fds inherited, log *slog.Logger) (e
 	}
 	if numbers != nil {
 		group.Go(func() error {
-			return status.Serve(ctx, numbers, f.metrics.beside(http.NotFoundHandler()), log, stopWait/2)
+			return status.Serve(ctx, numbers, f.metrics.beside(f.health.Beside(http.NotFoundHandler())), log, stopWait/2)
 		})
 	}
 	// What was planned ends whatever door is open: a service may have none on TCP.
@@ -104,7 +107,7 @@ func (f front) door(log *slog.Logger) http.Handler {
 
 // serveDoor answers on admin.sock until ctx ends, and finishes what is under way.
 func serveDoor(ctx context.Context, l net.Listener, f front, log *slog.Logger) error {
-	server := api.Server(f.metrics.beside(f.door(log)), log)
+	server := api.Server(f.metrics.beside(f.health.Beside(f.door(log))), log)
 	done := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait/2)
@@ -129,6 +132,7 @@ type front struct {
 	outlet    outlet
 	monitor   *monitor
 	metrics   *metrics
+	health    *listen.Health
 	feeder    *status.Feeder
 	feeds     bool // whether it keeps them by itself
 }
@@ -210,6 +214,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		return f, errors.Join(err, f.book.Close())
 	}
 	f.metrics.registrar = f.registrar
+	f.health = listen.NewHealth(f.registrar.Ready, log, wallClock())
 	if f.open, err = l.limited(f, log); err != nil {
 		return f, errors.Join(err, f.book.Close())
 	}

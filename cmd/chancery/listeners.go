@@ -99,6 +99,35 @@ func (f *family) doors(c config.Config) string {
 	return b.String()
 }
 
+// beside says what else the settings have the service do, in the words of serve.
+func (f *family) beside(c config.Config) string {
+	var b strings.Builder
+	line := func(what, format string, values ...any) {
+		fmt.Fprintf(&b, "  %-20s %s\n", what, fmt.Sprintf(format, values...))
+	}
+	line("OCSP, pages", "there too: /ocsp, /lookup, /trust")
+	if at := f.at["metrics"]; at != "" {
+		line("metrics", "http://%s/metrics", at)
+	}
+	if c.Publish.Directory != "" && c.Publish.Hook != "" {
+		line("copies", "%s, and %s is told", c.Publish.Directory, c.Publish.Hook)
+	} else if c.Publish.Directory != "" {
+		line("copies", "%s", c.Publish.Directory)
+	}
+	if c.Publish.Feed == config.Yes {
+		line("compact feeds", "each hour, and after a revocation")
+	}
+	switch {
+	case c.Lists.Allow != "" && c.Lists.Clients == config.Yes:
+		line("lists are for", "%s, and whoever has a certificate of ours", c.Lists.Allow)
+	case c.Lists.Allow != "":
+		line("lists are for", "%s", c.Lists.Allow)
+	case c.Lists.Clients == config.Yes:
+		line("lists are for", "whoever has a certificate of ours")
+	}
+	return b.String()
+}
+
 // serveTLS answers on the listeners over TLS that were inherited, if any, with the
 // service's own certificate. It says whether there are any.
 func (f front) serveTLS(ctx context.Context, group *errgroup.Group, l layout, fds inherited, log *slog.Logger) (open bool, err error) {

@@ -112,6 +112,17 @@ func TestRV08_MetricsAreForThoseWhoWatch(t *testing.T) {
 			t.Errorf("%s stands in metrics", name)
 		}
 	}
+	// A balancer of load asks where it looks anyway.
+	for _, base := range []string{"http://" + at, "http://" + numbers} {
+		for _, path := range []string{"/healthz", "/readyz"} {
+			if code, _, body := got(t, base+path); code != 200 || !strings.Contains(string(body), `"status":"ok"`) || strings.Contains(string(body), "message") {
+				t.Errorf("%s%s: %d %s", base, path, code, body)
+			}
+		}
+	}
+	if ready, err := exec.CommandContext(t.Context(), "curl", "-sS", "--unix-socket", filepath.Join(h.dir, "run", "admin.sock"), "http://localhost/readyz").Output(); err != nil || !strings.Contains(string(ready), `"id":"lists","level":"ok"`) {
+		t.Errorf("on admin.sock: %s %v", ready, err)
+	}
 	sock, err := exec.CommandContext(t.Context(), "curl", "-sS", "--unix-socket", filepath.Join(h.dir, "run", "admin.sock"), "http://localhost/metrics").Output()
 	if err != nil || string(sock) != string(body) { // within 15 seconds it is the same answer
 		if _, err := parseMetrics(string(sock)); err != nil {

@@ -65,11 +65,15 @@ func (a *app) serve(ctx context.Context, l layout, flags listening) error {
 		return err
 	}
 	defer done()
-	return f.run(ctx, func() {
-		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands             %s\n%s  lists of revocation  %s, in certificates as %s\nready in %.1f s - stop with Ctrl-C\n",
-			version(), l.dir, l.socket("admin"), f.doors(settings), f.at["http"], settings.PKIURL, time.Since(began).Seconds())
+	err = f.run(ctx, func() {
+		fmt.Fprintf(a.err, "chancery %s  data %s\n  commands             %s\n%s  lists of revocation  %s, in certificates as %s\n%sready in %.1f s - stop with Ctrl-C\n",
+			version(), l.dir, l.socket("admin"), f.doors(settings), f.at["http"], settings.PKIURL, f.beside(settings), time.Since(began).Seconds())
 		a.beginsWith(ctx, l, settings)
 	})
+	if err == nil {
+		fmt.Fprintln(a.err, "stopped; what was under way is finished")
+	}
+	return err
 }
 
 // closeSocket ends a listener; its path goes with it.
