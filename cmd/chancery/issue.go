@@ -32,6 +32,8 @@ type issuing struct {
 	key     string
 	encrypt bool
 	dry     bool
+	// wary says that a key which lies there is taken up only if nobody else can know it.
+	wary bool
 	// ask has the key certified.
 	ask func(context.Context, *client.Client, crypto.Signer) (ca.Issued, error)
 }
@@ -133,6 +135,11 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 		key, made, err := a.keyAt(ctx, q.key, q.outputs, secret, q.encrypt)
 		if err != nil {
 			return err
+		}
+		if !made && q.wary {
+			if err := key.ours(); err != nil {
+				return err
+			}
 		}
 		if !made {
 			fmt.Fprintf(a.err, "note: the key in %s was there, and is used\n", q.key)

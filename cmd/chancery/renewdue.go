@@ -96,6 +96,7 @@ func (a *app) renewOne(ctx context.Context, one overdue, q reissuing) outcome {
 			q.key = filepath.Join(dir, base+".key")
 		}
 	}
+	q.wary = true
 	// What one says for people would be in the way of the lines, and there is nobody to ask
 	// between them.
 	var said, notes bytes.Buffer
@@ -196,8 +197,8 @@ func certificateFiles(places []string) (paths []string, err error) {
 			if err != nil {
 				return unreadable(path, err)
 			}
-			depth := strings.Count(strings.TrimPrefix(path, filepath.Clean(place)), string(filepath.Separator))
-			if e.IsDir() && depth > 1 {
+			below, err := filepath.Rel(place, path)
+			if err != nil || e.IsDir() && strings.Contains(below, string(filepath.Separator)) {
 				return fs.SkipDir
 			}
 			if !e.IsDir() && slices.Contains([]string{".pem", ".crt", ".cer"}, filepath.Ext(path)) {

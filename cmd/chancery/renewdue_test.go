@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -91,6 +92,54 @@ func TestWhatCannotBeRenewedCostsItselfAlone(t *testing.T) {
 	for _, line := range []string{"renew --due", "renew --due x.pem --out y.pem", "renew --due nowhere"} {
 		if s := h.after(0, strings.Fields(line)...); s.code != exitUsage && s.code != exitNotFound || !strings.Contains(s.err, "hint: ") {
 			t.Errorf("%s: exit %d\n%s", line, s.code, s.err)
+		}
+	}
+}
+
+// Whoever can write into a directory puts no key of his there for a certificate of somebody
+// else's name; a key that an earlier try has left is taken up.
+func TestAKeyOfOthersIsNotCertifiedUnseen(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
+	h.done("issue", "other.lab.example", "--out", h.file("other.pem"), "--key-file", h.file("other.key"))
+	key := h.file("nas.lab.example-" + time.Now().AddDate(0, 0, 65).Format(time.DateOnly) + ".key")
+	if err := os.Rename(h.file("other.key"), key); err != nil {
+		t.Fatal(err)
+	}
+	plant := func() error { return os.Chmod(key, 0o640) }
+	if os.Geteuid() == 0 {
+		plant = func() error { return os.Chown(key, 65534, -1) }
+	}
+	if err := plant(); err != nil {
+		t.Fatal(err)
+	}
+	s := h.after(65, "renew", "--due", h.file("nas.pem"))
+	if s.code != exitFaults || !strings.Contains(s.out, "may be known to others") {
+		t.Errorf("exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	if err := errors.Join(os.Chown(key, os.Geteuid(), -1), os.Chmod(key, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if s := h.after(65, "renew", "--due", h.file("nas.pem")); s.code != 0 || !strings.Contains(s.out, "1 renewed") {
+		t.Errorf("exit %d\n%s%s", s.code, s.out, s.err)
+	}
+}
+
+// A directory is looked through with those in it, and no deeper, however it is called.
+func TestDueFilesAreLookedForOneDirectoryDown(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{"a.pem", "b/c.crt", "b/d/e.pem", "b/note.txt"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, path)), 0o700), os.WriteFile(filepath.Join(dir, path), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	for _, place := range []string{".", "./", dir, dir + "/", "b/.."} {
+		paths, err := certificateFiles([]string{place})
+		if err != nil || len(paths) != 2 || filepath.Base(paths[0]) != "a.pem" || filepath.Base(paths[1]) != "c.crt" {
+			t.Errorf("%s has %q, %v", place, paths, err)
 		}
 	}
 }
