@@ -51,9 +51,10 @@ func (r *Registrar) knowsChallenge(ctx context.Context, by ca.Actor, g ca.Guess)
 	if err := r.guesses.enter(by, g.Certificate, r.o.Now()); err != nil {
 		return who, c, err
 	}
+	busy := r.guesses.busy(by)
 	select {
-	case r.guesses.busy <- struct{}{}:
-		defer func() { <-r.guesses.busy }()
+	case busy <- struct{}{}:
+		defer func() { <-busy }()
 	case <-ctx.Done():
 		return who, c, gaveUp()
 	}

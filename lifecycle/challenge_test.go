@@ -140,10 +140,13 @@ func TestGuessesAreBounded(t *testing.T) {
 			kept++
 		}
 	}
-	if kept > 15 { // by chance: a cell that five others share
+	if kept > 5 { // by chance: a cell that five others share
 		t.Errorf("%d of 100 are kept out", kept)
 	}
-	if n := len(g.own.until) + len(g.near.until) + len(g.all.until); n > 3*budgetCells {
+	if g.known.until != nil { // no chance that an account is
+		t.Error("strangers spend what is for accounts")
+	}
+	if n := len(g.own.until) + len(g.near.until) + len(g.all.until) + len(g.known.until); n > 4*budgetCells {
 		t.Errorf("%d cells", n)
 	}
 }
@@ -169,6 +172,11 @@ func TestKY06_WhoMayNotGuessHasNothingRead(t *testing.T) {
 			_, err := r.RevokeByChallenge(t.Context(), who, guess)
 			codes[code(err)]++
 		}
+		r.guesses.strangers <- struct{}{} // and they are at it
+		if _, err := r.RevokeByChallenge(t.Context(), ca.Actor{ID: "uid:1005", Method: ca.MethodPeer, UID: 1005}, guess); code(err) != ca.E1309 {
+			t.Errorf("an account is told %v", err) // and waits for no stranger
+		}
+		before++
 		if codes[ca.E1309] != ownGuesses || codes[ca.E1307] != 50-ownGuesses || w.reads-before != ownGuesses {
 			t.Errorf("the answers were %v, and %d leaves were read", codes, w.reads-before)
 		}

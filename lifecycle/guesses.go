@@ -34,22 +34,34 @@ const (
 // guesses counts wrong challenge passwords by who gave them and the name that was called,
 // whether or not there is such a certificate: who guesses must not learn that.
 type guesses struct {
-	// busy has room for the one guess that is made, whose memory is the price
-	// (policy.ChallengeKey), so that nobody gets ahead of what is counted by guessing in
-	// parallel either.
-	busy chan struct{}
+	// strangers has room for the one guess that is made by somebody without an account, whose
+	// memory is the price (policy.ChallengeKey), so that nobody gets ahead of what is counted
+	// by guessing in parallel either. accounts has it for who has one: many strangers can keep
+	// the other taken.
+	strangers, accounts chan struct{}
 
-	mu             sync.Mutex
-	own, near, all budget
+	mu sync.Mutex
+	// known is own for accounts: so many strangers can guess that some would share a cell.
+	own, known, near, all budget
 }
 
 func newGuesses() *guesses {
 	return &guesses{
-		busy: make(chan struct{}, 1),
-		own:  budget{most: ownGuesses, every: ownPause, seed: maphash.MakeSeed()},
-		near: budget{most: nearGuesses, every: nearPause, seed: maphash.MakeSeed()},
-		all:  budget{most: allGuesses, every: allPause, seed: maphash.MakeSeed()},
+		strangers: make(chan struct{}, 1),
+		accounts:  make(chan struct{}, 1),
+		own:       budget{most: ownGuesses, every: ownPause, seed: maphash.MakeSeed()},
+		known:     budget{most: ownGuesses, every: ownPause, seed: maphash.MakeSeed()},
+		near:      budget{most: nearGuesses, every: nearPause, seed: maphash.MakeSeed()},
+		all:       budget{most: allGuesses, every: allPause, seed: maphash.MakeSeed()},
 	}
+}
+
+// busy is where somebody's guess is made.
+func (g *guesses) busy(who ca.Actor) chan struct{} {
+	if who.Method == ca.MethodEvidence {
+		return g.strangers
+	}
+	return g.accounts
 }
 
 // enter says whether somebody may guess at a name now. It reads nothing, so that whoever may
@@ -87,11 +99,11 @@ type count struct {
 // counted are the budgets of a guess. Accounts have their own alone: what strangers do must
 // not keep them out.
 func (g *guesses) counted(who ca.Actor, name string) []count {
-	out := []count{{&g.own, who.ID + "\x00" + name}}
-	if who.Method == ca.MethodEvidence {
-		out = append(out, count{&g.near, around(who) + "\x00" + name}, count{&g.all, name})
+	own := who.ID + "\x00" + name
+	if who.Method != ca.MethodEvidence {
+		return []count{{&g.known, own}}
 	}
-	return out
+	return []count{{&g.own, own}, {&g.near, around(who) + "\x00" + name}, {&g.all, name}}
 }
 
 // around is the wider network of a stranger's address.
@@ -108,10 +120,10 @@ func around(who ca.Actor) string {
 }
 
 // budgetCells are how many names a budget tells apart. Two that share a cell share what may be
-// spent, and which do nobody can find out who does not know the seed. So memory is bounded
-// without a table that strangers could fill: one guess takes so long (policy.ChallengeKey)
-// that all that are made in an hour touch few of the cells.
-const budgetCells = 1 << 16
+// spent, and which do nobody can find out who does not know the seed. So memory is bounded, two
+// megabytes each, without a table that strangers could fill: one guess takes so long
+// (policy.ChallengeKey) that all that are made in an hour leave one or none in most cells.
+const budgetCells = 1 << 18
 
 // A budget counts tries by name: most at once, and one more every so often.
 type budget struct {
