@@ -32,13 +32,8 @@ type ceremony struct {
 
 func ceremonial(t testing.TB) *ceremony {
 	t.Helper()
-	s := start(t, t.TempDir())
-	f := founding(t)
-	made, err := s.Found(f, os.Getuid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &ceremony{site: s, words: f.Words, all: map[string]ca.Authority{}, lists: made.Lists}
+	s, made, words := started(t)
+	c := &ceremony{site: s, words: words, all: map[string]ca.Authority{}, lists: made.Lists}
 	for _, a := range made.Authorities {
 		c.all[a.Name] = a
 	}

@@ -88,11 +88,7 @@ func founding(t testing.TB) signer.Founding {
 // founded gives a signer with an installation, its authorities and a session.
 func founded(t testing.TB) (*site, signer.Founded, ca.Session) {
 	t.Helper()
-	s := start(t, t.TempDir())
-	f, err := s.Found(founding(t), os.Getuid())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, f, _ := started(t)
 	return s, f, s.hello(0)
 }
 
