@@ -74,6 +74,28 @@ func TestRV03_TheKeyOfWhatIsHeldGetsNoOtherCertificate(t *testing.T) {
 	asks("none held", "")
 }
 
+// SG-11: more steps than a minute takes are refused with a code that says so.
+func TestSG11_MoreStepsThanAMinuteTakesAreRefused(t *testing.T) {
+	s, _, h := founded(t)
+	for n := 0; ; n += signer.MaxBatch {
+		all := make([]ca.Revoking, signer.MaxBatch)
+		for i := range all {
+			all[i] = ca.Revoking{ID: ca.NewID(h.LogNo, int64(1<<40+n+i)), Step: 1, Reason: ca.Superseded, By: "uid:1"}
+		}
+		_, err := s.Revoke(h.Number, all)
+		if n+signer.MaxBatch <= 10_000 {
+			if err != nil {
+				t.Fatalf("after %d: %v", n, err)
+			}
+			continue
+		}
+		if !isCode(err, ca.E2303) {
+			t.Errorf("after %d: %v, want E2303", n, err)
+		}
+		return
+	}
+}
+
 // RV-01, RV-03: a hold is on every list until it is taken back, comes again with its own
 // date, and is raised to any reason; nothing else has a way back. A restart knows it all.
 func TestRV03_AHoldIsTheOnlyStepWithAWayBack(t *testing.T) {

@@ -61,8 +61,10 @@ type Found struct {
 	// RevokedAt and Reason stand with revoked and held.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	Reason    string    `json:"reason,omitempty"`
-	NotBefore time.Time `json:"not_before"`
-	NotAfter  time.Time `json:"not_after"`
+	// InvalidSince is the invalidity date that the list has beside it (RFC 5280 §5.3.2).
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
+	NotBefore    time.Time `json:"not_before"`
+	NotAfter     time.Time `json:"not_after"`
 	// Names are those it is for, where names are public.
 	Names []string `json:"names,omitempty"`
 	// SHA256 is the fingerprint; PEM and Text the certificate itself, where that is public.
@@ -201,6 +203,9 @@ func (p *pages) of(ctx context.Context, all []ca.Authority, issuer ca.Authority,
 		}
 	}
 	err = p.stands(ctx, &f, issuer)
+	if v := row.Revoked; v != nil && f.Reason != "" { // OCSP has no place for it
+		f.InvalidSince = v.InvalidSince.UTC()
+	}
 	return f, err
 }
 

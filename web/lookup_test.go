@@ -209,6 +209,30 @@ func TestR88_HowItStandsIsWhatOCSPSays(t *testing.T) {
 	}
 }
 
+// RFC 5280 §5.3.2: the invalidity date is on the list for everybody, and so on the page.
+func TestR88_TheInvalidityDateIsShown(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, false, false)
+	since := time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)
+	for at, row := range d.rows {
+		if row.Serial == "2200" || row.Serial == "3300" {
+			row.Revoked = &ca.Revoked{At: d.now, Reason: ca.KeyCompromise, InvalidSince: since}
+			d.rows[at] = row
+		}
+	}
+	d.said["2200"] = ca.OCSPSingle{Status: ca.OCSPRevoked, RevokedAt: d.now, Reason: ca.KeyCompromise}
+	if f := d.found("/c/2200"); !f.InvalidSince.Equal(since) {
+		t.Errorf("%+v", f)
+	}
+	if page := d.get("/c/2200").Body.String(); !strings.Contains(page, "Not to be trusted since") || !strings.Contains(page, "2026-12-24") {
+		t.Errorf("the page does not say it:\n%s", page)
+	}
+	// What OCSP calls good has none, whatever the database says.
+	if f := d.found("/c/3300"); !f.InvalidSince.IsZero() {
+		t.Errorf("%+v", f)
+	}
+}
+
 // Where the issuer is revoked, or who is above it, that is said first: OCSP says good.
 func TestR88_ThatTheIssuerIsRevokedIsSaid(t *testing.T) {
 	t.Parallel()

@@ -145,6 +145,9 @@ func TestR95_TheCommandRevokesByKeyWithoutAnAccount(t *testing.T) {
 	if s := away("login", "https://"+d.api, "--ca", d.file("root.pem")); s.code != 0 {
 		t.Fatalf("login: %s", s.err)
 	}
+	if s := away("crl", "show"); s.code != exitForbidden || strings.Count(s.err, "error:") != 1 { // one problem, said once
+		t.Errorf("without a token: exit %d\n%s", s.code, s.err)
+	}
 	for _, name := range []string{"a.lab.example", "b.lab.example", "c.lab.example"} {
 		d.made(name, "ed25519")
 	}

@@ -106,9 +106,9 @@ func effect(c ca.Certificate, q withdrawing, also []ca.Certificate) string {
 
 // consequence is what a step leads to, for one certificate or many.
 func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (text string) {
-	it, its, key := "the certificate", "its key is", "The key is"
+	it, its, key, of := "the certificate", "its key is", "The key is", "it"
 	if len(all) > 1 {
-		it, its, key = "the certificates", "their keys are", "The keys are"
+		it, its, key, of = "the certificates", "their keys are", "The keys are", "them"
 	}
 	var authorities []string
 	for _, c := range slices.Concat(all, also) {
@@ -122,8 +122,7 @@ func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (te
 	}
 	switch {
 	case q.Reason == ca.KeyCompromise:
-		text = "  " + key + " never certified again, and every other certificate of it is revoked too"
-		text += ".\n" + companions(also)
+		text = "  " + key + " never certified again, and every other certificate of " + of + " is revoked too.\n" + companions(also)
 	case q.Reason.Compromises():
 		text = "  From then on " + its + " never certified again.\n"
 	}
