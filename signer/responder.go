@@ -325,6 +325,17 @@ func (s *Signer) lockResponders() {
 	}
 }
 
+// answering has the authority of each responder's key, by its id.
+func (s *Signer) answering() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := map[string]string{}
+	for name, one := range s.responders {
+		of[one.KeyID] = name
+	}
+	return of
+}
+
 // retireResponders removes the keys of responders that others have replaced, and those
 // that a crash left without a certificate. The caller holds responding.
 func (s *Signer) retireResponders() error {

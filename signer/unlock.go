@@ -58,6 +58,8 @@ type KeyStates struct {
 	Keys      []softkey.Info `json:"keys"`
 	// Unopened says why the key of a generation is not at hand while the others are.
 	Unopened map[string]string `json:"unopened,omitempty"`
+	// Responders are the authorities for which keys answer OCSP, by the id of the key.
+	Responders map[string]string `json:"responders,omitempty"`
 }
 
 // seal makes the init key, which signs policy bundles while the assurance is solo.
@@ -284,7 +286,7 @@ func (s *Signer) keyStates() (KeyStates, error) {
 		return KeyStates{}, err
 	}
 	infos, err := s.keys.List()
-	states := KeyStates{Sealed: s.keys.Sealed(), Automatic: auto, Keys: infos, Unopened: map[string]string{}}
+	states := KeyStates{Sealed: s.keys.Sealed(), Automatic: auto, Keys: infos, Unopened: map[string]string{}, Responders: s.answering()}
 	for _, a := range s.rules.Load().authorities {
 		if a.unopened != nil {
 			states.Unopened[a.Name] = a.unopened.Error()

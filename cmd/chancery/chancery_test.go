@@ -279,7 +279,7 @@ func TestKeysAreListedLockedAndUnlocked(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	h.serve()
-	if s := h.done("key", "list"); !strings.Contains(s.out, "root-g1") {
+	if s := h.done("key", "list"); !strings.Contains(s.out, "root-g1") || !strings.Contains(s.out, "ocsp of root-g1") || !strings.Contains(s.out, "ocsp of issuing-g1") {
 		t.Errorf("key list:\n%s", s.out)
 	}
 	h.done("key", "lock")

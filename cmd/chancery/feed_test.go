@@ -201,6 +201,14 @@ func (d device) commands(t *testing.T, issuing string, serials map[string]ca.Ser
 		return found
 	}
 	says(t, examined(), "feeds", fine, "of issuing-g1 is published")
+	for _, name := range []string{"issuing-g1", "root-g1"} { // whichever are published are judged
+		_, err := os.Stat(filepath.Join(h.dir, "front", "pki", name+".delta.feed"))
+		if told := strings.Contains(fmt.Sprint(examined()), "of "+name+" is published"); told != (err == nil) {
+			t.Errorf("the feed of %s is told of: %t, %v", name, told, err)
+		}
+	}
+	h.done("feed", "publish", "--ca", "root-g1")
+	says(t, examined(), "feeds", fine, "of root-g1 is published")
 	found, _ := h.examined("--only", "feeds")
 	says(t, found, "feeds", fine, "switched off")
 	if err := os.Remove(filepath.Join(h.dir, "front", "pki", "issuing-g1.delta.feed")); err != nil {

@@ -53,7 +53,11 @@ func lookAtFeeds(ctx context.Context, p *patient) (found []finding) {
 		return unread("the compact feeds")
 	}
 	for _, a := range c.authorities {
-		if a.Kind == ca.Issuing && a.Lists(p.now) {
+		if !a.Lists(p.now) {
+			continue
+		}
+		// Of a sealed key there may be none: its responder may have ended.
+		if _, err := status.FeedHead(p.layout.lists(), a.Name, true); a.Kind == ca.Issuing || !errors.Is(err, fs.ErrNotExist) {
 			found = append(found, p.feed(a))
 		}
 	}

@@ -43,7 +43,8 @@ func (a *app) issueCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "issue NAME...", Short: "Make a key here and get its certificate",
 		Long: "Makes a key here and gets its certificate, with the chain that a server sends: the authorities between it and the root.\n" +
-			"--out with a directory writes key.pem, cert.pem, chain.pem, fullchain.pem and key-cert.pem into it.",
+			"--out with a directory, one that is there or a name that ends in a slash, writes key.pem, cert.pem, chain.pem, fullchain.pem\n" +
+			"and key-cert.pem into it.",
 		Example: "  chancery issue nas.lab.example\n  chancery issue nas.lab.example 10.0.0.7 --key-file nas.key --out nas.pem\n" +
 			"  chancery issue nas.lab.example --out nas/\n  chancery issue hana@lab.example --profile email --p12 hana.p12 --password-file secret",
 		RunE: func(c *cobra.Command, names []string) error {

@@ -189,7 +189,11 @@ func keyTable(s signer.KeyStates, columns int) string {
 		for i, m := range k.Methods {
 			methods[i] = string(m)
 		}
-		g.row(k.KeyID, k.Purpose, k.KeyType, strings.Join(methods, ", "), keyState(s, k))
+		purpose := string(k.Purpose)
+		if of := s.Responders[k.KeyID]; of != "" {
+			purpose += " of " + of
+		}
+		g.row(k.KeyID, purpose, k.KeyType, strings.Join(methods, ", "), keyState(s, k))
 	}
 	var b strings.Builder
 	b.WriteString(g.text(columns))
