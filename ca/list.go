@@ -122,16 +122,6 @@ func (a Authority) ListAddress(s ListScope) string {
 	return base + "/" + ListName(a.Name, s) + ".crl"
 }
 
-// ListPoint is the address of the list that a certificate of this serial number names: its
-// shard's, or the complete list's.
-func (a Authority) ListPoint(serial Serial) string {
-	n := a.Sharded()
-	if n == 0 {
-		return a.CRL
-	}
-	return a.ListAddress(ShardList(ShardOf(serial.Bytes(), n)))
-}
-
 // ShardOf is the shard of a serial number among n: its last eight octets, which are
 // random bits in every number made here, modulo n. So no shard fills before the others,
 // and nobody chooses his.

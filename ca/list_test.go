@@ -40,7 +40,7 @@ func TestTheShardOfACertificateFollowsFromItsSerialNumber(t *testing.T) {
 		"01":                                     "http://ca.example/pki/issuing-g1.s1.crl",
 		"800000000000000011":                     "http://ca.example/pki/issuing-g1.s1.crl",
 	} {
-		if got := a.ListPoint(serial); got != want {
+		if got := a.ListAddress(ShardList(ShardOf(serial.Bytes(), a.Sharded()))); got != want {
 			t.Errorf("%s names %s, not %s", serial, got, want)
 		}
 	}
@@ -56,8 +56,8 @@ func TestTheShardOfACertificateFollowsFromItsSerialNumber(t *testing.T) {
 		{Name: "issuing-g1", Kind: Issuing, CRL: "http://old.example/crl.pem", Shards: 16},
 		{Name: "issuing-g1", Kind: Issuing, Shards: 16},
 	} {
-		if got := one.ListPoint("01"); got != one.CRL || one.Sharded() != 0 || len(one.ListScopes()) != 2 {
-			t.Errorf("%+v names %s, and has the lists %v", one, got, one.ListScopes())
+		if one.Sharded() != 0 || len(one.ListScopes()) != 2 {
+			t.Errorf("%+v has the lists %v", one, one.ListScopes())
 		}
 	}
 	root := Authority{Name: "root-g1", Kind: Root, CRL: "http://ca.example/pki/root-g1.crl", Shards: 1}

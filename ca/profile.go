@@ -18,7 +18,7 @@ func ProfileDigest(document []byte) Digest {
 
 // A Profile is a closed list of what may be asked for: what is not named is
 // refused (security rule PF-01). Its document is TOML; the tags are its keys,
-// and those of its JSON. policy.Check says whether one is sound.
+// and those of its JSON. policy.Sound says whether one is sound.
 type Profile struct {
 	// Schema fixes the meaning of defaults; 1 is the only one.
 	Schema int `toml:"schema" json:"schema"`

@@ -13,21 +13,10 @@ import (
 	"chancery/ca"
 )
 
-// NeverCA is the last look at the bytes that a key on the front's socket is
+// neverCA is the last look at the bytes that a key on the front's socket is
 // about to sign (security rule SG-02). It asks no draft: it refuses CA:TRUE,
 // keyCertSign, cRLSign, anyExtendedKeyUsage, and any extension that no
 // end-entity certificate of ours has, whatever anybody said.
-func NeverCA(tbs []byte) error {
-	c, err := parse(tbs)
-	if err == nil {
-		err = neverCA(c)
-	}
-	if err != nil {
-		return fmt.Errorf("check that it is no CA certificate: %w", err)
-	}
-	return nil
-}
-
 func neverCA(c *certificate) error {
 	for _, e := range c.extensions {
 		var err error
@@ -139,8 +128,7 @@ func authorityExtensions(c *certificate, d *ca.AuthorityDraft, own []byte, signe
 	return c.extensionsAre(list)
 }
 
-// below holds a CA certificate against its issuer, and what is known of the
-// issuer against the issuer's own certificate.
+// below holds a CA certificate against its issuer.
 func below(c *certificate, d *ca.AuthorityDraft) error {
 	a := d.Issuer
 	if a.Kind != ca.Root && a.Kind != ca.Intermediate {
@@ -149,20 +137,7 @@ func below(c *certificate, d *ca.AuthorityDraft) error {
 	if d.Hash != "" {
 		return errors.New("the draft has a hash of its own, and its issuer's signs it")
 	}
-	if c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.End()) {
-		return errors.New("the validity is not within its own")
-	}
-	up, err := open(a.Certificate)
-	if err != nil {
-		return fmt.Errorf("its certificate: %w", err)
-	}
-	id := up.find(oidSubjectKeyID)
-	if !bytes.Equal(up.subject, a.Subject) || !bytes.Equal(up.spki, a.SPKI) ||
-		!up.notBefore.Equal(a.NotBefore) || !up.notAfter.Equal(a.NotAfter) ||
-		id == nil || subjectKeyIDIs(a.SKI)(id.value) != nil {
-		return errors.New("its certificate says something else")
-	}
-	limit, err := signsCertificates(up)
+	limit, err := under(c, a)
 	if err != nil {
 		return err
 	}
@@ -170,6 +145,25 @@ func below(c *certificate, d *ca.AuthorityDraft) error {
 		return fmt.Errorf("its path length %d leaves no room for %d", limit, d.PathLen)
 	}
 	return nil
+}
+
+// under holds a certificate against the time of its issuer, and what is known of the
+// issuer against the issuer's own certificate, whose path length it gives, -1 if it has none.
+func under(c *certificate, a *ca.Authority) (pathLen int, err error) {
+	if c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.End()) {
+		return -1, errors.New("the validity is not within its own")
+	}
+	up, err := open(a.Certificate)
+	if err != nil {
+		return -1, fmt.Errorf("its certificate: %w", err)
+	}
+	id := up.find(oidSubjectKeyID)
+	if !bytes.Equal(up.subject, a.Subject) || !bytes.Equal(up.spki, a.SPKI) ||
+		!up.notBefore.Equal(a.NotBefore) || !up.notAfter.Equal(a.NotAfter) ||
+		id == nil || subjectKeyIDIs(a.SKI)(id.value) != nil {
+		return -1, errors.New("its certificate says something else")
+	}
+	return signsCertificates(up)
 }
 
 // PathLen gives the path length constraint of a CA certificate in DER, -1 if it has

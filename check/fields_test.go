@@ -230,15 +230,16 @@ func authorityFields(t *testing.T) map[string]field[ca.Authority] {
 		// What is in force is policy's matter; the bytes show only what a new CA's draft says.
 		"Constraints": {turns: turns{func(a *ca.Authority) { a.Constraints = []ca.NameConstraints{everyConstraint(t)} }}, unwritten: true, unread: true},
 		// Nor is what becomes of a generation after its certificate was signed.
-		"Version":   {turns: turns{func(a *ca.Authority) { a.Version++ }}, unwritten: true, unread: true},
-		"Activated": {turns: turns{func(a *ca.Authority) { a.Activated++ }}, unwritten: true, unread: true},
-		"External":  {turns: turns{func(a *ca.Authority) { a.External = true }}, unwritten: true, unread: true},
-		"Earlier":   {turns: turns{func(a *ca.Authority) { a.Earlier = [][]byte{{1}} }}, unwritten: true, unread: true},
-		"Fields":    {turns: turns{func(a *ca.Authority) { a.Fields = ca.Subject{{OID: "1.2"}} }}, unwritten: true, unread: true},
-		"Revoked":   {turns: turns{func(a *ca.Authority) { a.Revoked = []ca.AuthorityRevocation{{By: "root-g2"}} }}, unwritten: true, unread: true},
-		"Fallen":    {turns: turns{func(a *ca.Authority) { a.Fallen = "root-g1" }}, unwritten: true, unread: true},
-		"Past":      {turns: turns{func(a *ca.Authority) { a.Past = &ca.Past{Awaited: true} }}, unwritten: true, unread: true},
-		"Cross":     {turns: turns{func(a *ca.Authority) { a.Cross = []ca.CrossCertificate{{By: "root-g2"}} }}, unwritten: true, unread: true},
+		"Version":      {turns: turns{func(a *ca.Authority) { a.Version++ }}, unwritten: true, unread: true},
+		"Activated":    {turns: turns{func(a *ca.Authority) { a.Activated++ }}, unwritten: true, unread: true},
+		"External":     {turns: turns{func(a *ca.Authority) { a.External = true }}, unwritten: true, unread: true},
+		"Earlier":      {turns: turns{func(a *ca.Authority) { a.Earlier = [][]byte{{1}} }}, unwritten: true, unread: true},
+		"Fields":       {turns: turns{func(a *ca.Authority) { a.Fields = ca.Subject{{OID: "1.2"}} }}, unwritten: true, unread: true},
+		"Revoked":      {turns: turns{func(a *ca.Authority) { a.Revoked = []ca.AuthorityRevocation{{By: "root-g2"}} }}, unwritten: true, unread: true},
+		"OCSPByItself": {turns: turns{func(a *ca.Authority) { a.OCSPByItself = true }}, unwritten: true, unread: true},
+		"Fallen":       {turns: turns{func(a *ca.Authority) { a.Fallen = "root-g1" }}, unwritten: true, unread: true},
+		"Past":         {turns: turns{func(a *ca.Authority) { a.Past = &ca.Past{Awaited: true} }}, unwritten: true, unread: true},
+		"Cross":        {turns: turns{func(a *ca.Authority) { a.Cross = []ca.CrossCertificate{{By: "root-g2"}} }}, unwritten: true, unread: true},
 	}
 }
 

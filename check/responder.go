@@ -53,7 +53,7 @@ func responder(tbs []byte, d *ca.ResponderDraft) error {
 	if bytes.Equal(c.spki, d.Issuer.SPKI) {
 		return errors.New("the public key is its issuer's, which signs answers without a certificate like this")
 	}
-	if err := answersFor(c, d.Issuer); err != nil {
+	if _, err := under(c, d.Issuer); err != nil {
 		return fmt.Errorf("issuer %q: %w", d.Issuer.Name, err)
 	}
 	signer, err := identifierOf(d.Issuer, d.Issuer.AKI)
@@ -73,24 +73,4 @@ func responder(tbs []byte, d *ca.ResponderDraft) error {
 			return nil
 		}},
 	})
-}
-
-// answersFor holds a responder's certificate against its issuer, and what is known of
-// the issuer against the issuer's own certificate.
-func answersFor(c *certificate, a *ca.Authority) error {
-	if c.notBefore.Before(a.NotBefore) || c.notAfter.After(a.End()) {
-		return errors.New("the validity is not within its own")
-	}
-	up, err := open(a.Certificate)
-	if err != nil {
-		return fmt.Errorf("its certificate: %w", err)
-	}
-	id := up.find(oidSubjectKeyID)
-	if !bytes.Equal(up.subject, a.Subject) || !bytes.Equal(up.spki, a.SPKI) ||
-		!up.notBefore.Equal(a.NotBefore) || !up.notAfter.Equal(a.NotAfter) ||
-		id == nil || subjectKeyIDIs(a.SKI)(id.value) != nil {
-		return errors.New("its certificate says something else")
-	}
-	_, err = signsCertificates(up)
-	return err
 }

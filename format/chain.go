@@ -99,15 +99,3 @@ func WithoutRoot(chain [][]byte) [][]byte {
 	}
 	return chain[:len(chain)-1]
 }
-
-// Bundle is the certificates of several lists, oldest list first, each certificate
-// once, at its first place (R7): what trusted before stays where it was.
-func Bundle(lists ...[][]byte) [][]byte {
-	var out [][]byte
-	for _, der := range slices.Concat(lists...) {
-		if !slices.ContainsFunc(out, func(have []byte) bool { return bytes.Equal(have, der) }) {
-			out = append(out, der)
-		}
-	}
-	return out
-}

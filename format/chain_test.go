@@ -81,13 +81,3 @@ func TestServersGetNoRoot(t *testing.T) {
 		}
 	}
 }
-
-// TestBundlesKeepTheOldFirst: R7.
-func TestBundlesKeepTheOldFirst(t *testing.T) {
-	t.Parallel()
-	w := the()
-	got := Bundle([][]byte{w.root, w.middle}, [][]byte{w.leaves["rsa"], w.root}, nil, [][]byte{w.middle, w.leaves["p256"]})
-	if want := [][]byte{w.root, w.middle, w.leaves["rsa"], w.leaves["p256"]}; !slices.EqualFunc(got, want, bytes.Equal) {
-		t.Errorf("%d certificates, want 4 in their first places", len(got))
-	}
-}

@@ -16,5 +16,5 @@
 // (docs/adr/0013-reading-key-stores.md).
 //
 // Start at Read; the writers are PEM, P7B, PKCS12, TrustStore, JKS and EncryptedKey;
-// Chain, WithoutRoot and Bundle say what goes into a file and in which order.
+// Chain and WithoutRoot say what goes into a file and in which order.
 package format

@@ -5,6 +5,7 @@ package format
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/pem"
 	"os"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestOpenSSLReadsP7B(t *testing.T) {
 	w, dir := the(), t.TempDir()
 	der := must(P7B([][]byte{w.leaves["rsa"], w.middle, w.root}, [][]byte{w.list}))
 	put(t, dir, "all.p7b", der)
-	put(t, dir, "all.pem", P7BInPEM(der))
+	put(t, dir, "all.pem", pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: der}))
 	for _, words := range [][]string{{"-inform", "DER", "-in", "all.p7b"}, {"-in", "all.pem"}} {
 		out := tool(t, dir, append([]string{"openssl", "pkcs7", "-print_certs"}, words...)...)
 		c, err := Read(out, nil)

@@ -3,8 +3,6 @@
 package format
 
 import (
-	"encoding/pem"
-
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -39,9 +37,6 @@ func P7B(certificates, lists [][]byte) ([]byte, error) {
 	})
 	return b.Bytes()
 }
-
-// P7BInPEM puts armour around what P7B gives.
-func P7BInPEM(der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: der}) }
 
 // addSet writes an optional set of whole elements.
 func addSet(b *cryptobyte.Builder, tag asn1.Tag, ders [][]byte) {

@@ -129,3 +129,9 @@ func draft(t *testing.T, change func(*wish)) (ca.Draft, []string) {
 func says(notices []string, text string) bool {
 	return slices.ContainsFunc(notices, func(n string) bool { return strings.Contains(n, text) })
 }
+
+// Check says why a profile is not sound.
+func Check(p ca.Profile) error {
+	_, err := Sound(p)
+	return err
+}

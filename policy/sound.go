@@ -72,12 +72,6 @@ func within(field, other string) bool {
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// Check says whether a profile is sound; see Sound.
-func Check(p ca.Profile) error {
-	_, err := Sound(p)
-	return err
-}
-
 // Sound fills in the defaults of the profile's schema and checks it. The error
 // joins a ca.Problem (E1003) for each fault. What must never be granted has no
 // word to grant it: any purpose, CA certificates, OCSP signing (PF-01, PF-09).

@@ -33,10 +33,11 @@ func BundleFile(b ca.Bundle, form, password string) ([]byte, error) {
 	if len(b.Members) == 0 {
 		return nil, ca.NotFound(ca.E2101, "there is no authority for the bundle of "+ca.Show(b.Line), "chancery ca list")
 	}
-	entries := make([]format.Entry, len(b.Members))
+	trusted := make([]format.Item, len(b.Members))
 	for i, a := range b.Members {
-		entries[i] = format.Entry{Name: a.Name, Certificates: [][]byte{a.Certificate}}
+		trusted[i] = format.Item{DER: a.Certificate, Name: a.Name}
 	}
+	entries := format.Trusted(trusted)
 	switch form {
 	case "pem":
 		return bundlePEM(b)

@@ -130,11 +130,10 @@ func (w *world) ders() (all [][]byte) {
 	return all
 }
 
-// bundle is every authority, once and with a head of text, though named for two
-// lines.
+// bundle is every authority, with a head of text.
 func (w *world) bundle() []byte {
 	w.t.Helper()
-	items := format.Items(format.Bundle(w.ders(), w.ders()[:2])...)
+	items := format.Items(w.ders()...)
 	text, err := format.PEM(format.Contents{Certificates: items}, func(der []byte) (string, error) {
 		return fmt.Sprintf("# one of %d, of %d octets\n", len(items), len(der)), nil
 	})
