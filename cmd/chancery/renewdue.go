@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,10 +25,43 @@ import (
 // in several places.
 const maxDue = 10_000
 
-// An overdue is a certificate that is to be renewed, and the file that it was found in.
+// An overdue is a certificate that is to be renewed, the file that it was found in, and how the
+// names of the new ones begin.
 type overdue struct {
-	path string
+	path, stem string
 	ca.Certificate
+}
+
+// besideOthers tells whether a file is one of a directory with each form.
+func besideOthers(path string) bool {
+	return slices.Contains([]string{"cert.pem", "fullchain.pem", "key-cert.pem"}, filepath.Base(path))
+}
+
+// stemOf says how the names of new files begin. That of a renewal which was cut off goes on:
+// its key is there, and the certificate is not, which may have been signed. The service has a
+// newer one then, and whoever believed it would be left without.
+func (a *app) stemOf(path string, c ca.Certificate) (stem string, begun bool) {
+	dir, key, certificate := filepath.Dir(path), ".key", ".pem"
+	if besideOthers(path) {
+		dir, key, certificate = filepath.Dir(dir), "/key.pem", "/cert.pem"
+	}
+	name := strings.Replace(filepath.Base(c.Title()), "*", "_", 1) + "-"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		entries = nil // then nothing can be made there either, which is said later
+	}
+	for _, e := range slices.Backward(entries) {
+		day, named := strings.CutPrefix(strings.TrimSuffix(e.Name(), key), name)
+		if _, err := time.Parse(time.DateOnly, day); !named || err != nil {
+			continue
+		}
+		stem := filepath.Join(dir, name+day)
+		_, isKey := os.Lstat(stem + key)
+		if _, err := os.Lstat(stem + certificate); isKey == nil && errors.Is(err, fs.ErrNotExist) {
+			return stem, true
+		}
+	}
+	return filepath.Join(dir, name+onDay(a.now())), false
 }
 
 // renewDue renews whatever is due of the certificates in some places.
@@ -86,14 +120,12 @@ func (a *app) renewDue(c *cobra.Command, places []string, q reissuing) error {
 
 // renewOne renews one, with its files beside the old ones.
 func (a *app) renewOne(ctx context.Context, one overdue, q reissuing) outcome {
-	base := strings.Replace(filepath.Base(one.Title()), "*", "_", 1) + "-" + onDay(a.now())
-	dir := filepath.Dir(one.path)
-	if slices.Contains([]string{"cert.pem", "fullchain.pem", "key-cert.pem"}, filepath.Base(one.path)) {
-		q.out = filepath.Join(filepath.Dir(dir), base) + "/" // as it was: a directory with each form
+	if besideOthers(one.path) { // as it was
+		q.out = one.stem + "/"
 	} else {
-		q.out = filepath.Join(dir, base+".pem")
+		q.out = one.stem + ".pem"
 		if !q.resign {
-			q.key = filepath.Join(dir, base+".key")
+			q.key = one.stem + ".key"
 		}
 	}
 	q.wary = true
@@ -147,24 +179,25 @@ func (a *app) dueIn(ctx context.Context, k *client.Client, paths, named []string
 		case err != nil:
 			return nil, nil, err
 		}
-		due, err := a.isDue(ctx, k, c)
+		stem, begun := a.stemOf(path, c)
+		due, err := a.isDue(ctx, k, c, begun)
 		if err != nil {
 			return nil, nil, err
 		}
 		if due {
-			found = append(found, overdue{path, c})
+			found = append(found, overdue{path, stem, c})
 		}
 	}
 	return found, bad, nil
 }
 
-// isDue judges as list --status expiring does.
-func (a *app) isDue(ctx context.Context, k *client.Client, c ca.Certificate) (bool, error) {
+// isDue judges as list --status expiring does, and goes on with what was begun.
+func (a *app) isDue(ctx context.Context, k *client.Client, c ca.Certificate, begun bool) (bool, error) {
 	now := a.now()
 	if !c.Due(now) || c.Standing(now) != "valid" {
 		return false, nil
 	}
-	if c.Common == "" {
+	if c.Common == "" || begun {
 		return true, nil
 	}
 	for f := (ca.Filter{Name: c.Common, Profile: c.Profile, Owner: c.Owner, Status: "valid", Limit: ca.MaxPage}); ; {

@@ -143,3 +143,36 @@ func TestDueFilesAreLookedForOneDirectoryDown(t *testing.T) {
 		}
 	}
 }
+
+// A renewal that was cut off between the signature and the file goes on, also on another day:
+// the service has a newer certificate, and nobody else has it.
+func TestADueRenewalThatWasCutOffGoesOn(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	h.done("issue", "nas.lab.example", "--days", "80", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
+	h.done("issue", "web.lab.example", "--days", "80", "--out", h.file("web")+"/")
+	places := []string{"renew", "--due", h.file("nas.pem"), h.file("web")}
+	if s := h.after(65, places...); s.code != 0 || !strings.Contains(s.out, "2 renewed") {
+		t.Fatalf("exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	day := time.Now().AddDate(0, 0, 65).Format(time.DateOnly)
+	for _, lost := range []string{"nas.lab.example-" + day + ".pem", "web.lab.example-" + day + "/cert.pem"} {
+		was := h.first(h.file(lost))
+		dir, name := filepath.Split(h.file(lost))
+		for _, one := range []string{name, "fullchain.pem", "chain.pem", "key-cert.pem"} {
+			if err := os.Remove(dir + one); err != nil && (one == name || !errors.Is(err, os.ErrNotExist)) {
+				t.Fatal(err)
+			}
+		}
+		if s := h.after(66, places...); s.code != 0 || !strings.Contains(s.out, "1 renewed") {
+			t.Fatalf("exit %d\n%s%s", s.code, s.out, s.err)
+		}
+		if is := h.first(h.file(lost)); !bytes.Equal(was.Raw, is.Raw) {
+			t.Errorf("%s was signed twice, as %x and %x", lost, was.SerialNumber, is.SerialNumber)
+		}
+	}
+	if s := h.after(66, append(places, "--detailed-exitcode")...); s.code != exitNotDue {
+		t.Errorf("exit %d\n%s%s", s.code, s.out, s.err)
+	}
+}
