@@ -192,6 +192,13 @@ func Describe(begin []byte) (about ca.Feed, issuer ca.Digest, err error) {
 	return about, ca.Digest(begin[atIssuer:atNumber]), nil
 }
 
+// Whole tells whether a file is one feed from its first octet to its last, as a device reads
+// it; nothing vouches for it, and a delta is read without its base.
+func Whole(file []byte) error {
+	_, err := parse(file)
+	return err
+}
+
 // parse reads a file by itself.
 func parse(file []byte) (*Feed, error) {
 	f, signature, err := read(file)

@@ -28,6 +28,8 @@ const reachWait = 3 * time.Second
 // A published is a list as it lies at its address.
 type published struct {
 	ca.List
+	// Kind is complete, delta, arl or shard:N.
+	Kind string `json:"kind"`
 	// Address is where it is for everybody.
 	Address string `json:"address"`
 	// Reach says what is wrong with the address; empty where it answers, or was not asked.
@@ -55,10 +57,13 @@ func (a *app) crlShow() *cobra.Command {
 		Example: "  chancery crl show\n  chancery crl show --ca issuing-g1 -o pem > issuing.crl.pem\n  chancery crl show --kind delta",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.lists(c.Context(), q, func(ctx context.Context, _ *client.Client, all []published) error {
+				if a.form() == asDER && len(all) > 1 && !a.quiet {
+					return usage(fmt.Sprintf("DER holds one list, and there are %d", len(all)), "chancery crl show --ca "+all[len(all)-1].Authority+" -o der > FILE, or -o pem for all of them")
+				}
 				if form := a.form(); form != asPEM && form != asDER {
 					reach(ctx, all)
 				}
-				x := answer{value: all, text: crlText(all, wallClock()()), rows: all, columns: []string{"authority", "number", "this_update", "next_update", "entries"}, label: crlLabel}
+				x := answer{value: all, text: crlText(all, wallClock()()), rows: all, columns: []string{"authority", "kind", "number", "this_update", "next_update", "entries", "size", "reasons"}, label: crlLabel}
 				x.long = func(w io.Writer) error {
 					for _, one := range all {
 						if err := format.ListText(w, one.der); err != nil {
@@ -134,7 +139,7 @@ func fetchList(ctx context.Context, k *client.Client, of ca.Authority, scope ca.
 	}
 	p := published{
 		List: ca.List{Authority: of.Name, Scope: scope, Number: l.Number.Int64(), Base: baseOf(l), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: len(l.RevokedCertificateEntries)},
-		Size: len(der), Address: of.ListAddress(scope), Reasons: map[string]int{}, der: der,
+		Kind: scope.String(), Size: len(der), Address: of.ListAddress(scope), Reasons: map[string]int{}, der: der,
 	}
 	for _, e := range l.RevokedCertificateEntries {
 		p.Reasons[ca.Reason(e.ReasonCode).String()]++

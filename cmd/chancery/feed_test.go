@@ -187,6 +187,13 @@ func (d device) commands(t *testing.T, issuing string, serials map[string]ca.Ser
 		t.Errorf("it says\n%s", s.out)
 	}
 	h.refused("E2501", "feed", "show", issuing)
+	file := h.read("base.feed")
+	for _, part := range []string{file[:300], file[:len(file)-1], file + "x"} {
+		h.refused("E2501", "feed", "show", h.write("part.feed", part))
+	}
+	if s := h.done("feed", "show", base); !strings.Contains(s.out, "not verified: chancery feed check") {
+		t.Errorf("it says\n%s", s.out)
+	}
 	h.refused("E1201", "feed", "show", "http://"+d.at+"/pki/nobody.feed")
 	h.refused("E1102", "feed", "show", "nothing.feed")
 	// doctor sees them where they are switched on.

@@ -5,7 +5,9 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,42 +38,46 @@ type stated struct {
 	Serial  ca.Serial `json:"serial"`
 	Issuer  string    `json:"issuer"`
 	Address string    `json:"address"`
-	Status  string    `json:"status"`
+	// Status is good, revoked or unknown; no-answer where Problem says why there is none.
+	Status  string      `json:"status"`
+	Problem *ca.Problem `json:"problem,omitempty"`
 	// RevokedAt and Reason stand with revoked only.
 	RevokedAt  time.Time `json:"revoked_at,omitzero"`
 	Reason     string    `json:"reason,omitempty"`
-	ProducedAt time.Time `json:"produced_at"`
-	ThisUpdate time.Time `json:"this_update"`
-	NextUpdate time.Time `json:"next_update"`
+	ProducedAt time.Time `json:"produced_at,omitzero"`
+	ThisUpdate time.Time `json:"this_update,omitzero"`
+	NextUpdate time.Time `json:"next_update,omitzero"`
 	// Signer is who signed it: the issuer, or its responder, whose certificate ends then.
 	Signer    string    `json:"signer"`
-	SignerEnd time.Time `json:"signer_end"`
+	SignerEnd time.Time `json:"signer_end,omitzero"`
 	Delegated bool      `json:"delegated"`
 }
 
 func (a *app) ocspCheck() *cobra.Command {
 	var q ocspInquiry
 	c := &cobra.Command{
-		Use: "check NAME|SERIAL|FILE", Short: "Ask our responder how a certificate stands, over HTTP as a client would",
+		Use: "check NAME|SERIAL|FILE ...", Short: "Ask our responder how a certificate stands, over HTTP as a client would",
 		Long: "Asks the responder that the certificate names how it stands, verifies the answer as a client would, and shows who signed\n" +
-			"it. Exit code 9 means that the certificate is revoked, or not known there.",
-		Example:           "  chancery ocsp check nas.lab.example\n  chancery ocsp check nas.pem --issuer issuing.pem --url http://127.0.0.1:8080/ocsp\n  chancery ocsp check 1e77a0c3 --nonce",
+			"it. Of several each gets a line; one about which there is no answer keeps no other from it. Exit code 9 means that one is\n" +
+			"revoked, or not known there.",
+		Example:           "  chancery ocsp check nas.lab.example\n  chancery ocsp check nas.pem --issuer issuing.pem --url http://127.0.0.1:8080/ocsp\n  chancery ocsp check 1e77a0c3 --nonce\n  chancery ocsp check nas/cert.pem www/cert.pem -o csv",
 		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage("ocsp check takes one name, serial or file", "chancery ocsp check nas.lab.example")
+			if len(args) == 0 || len(args) > maxStaples {
+				return usage(fmt.Sprintf("ocsp check takes 1 to %d names, serials or files", maxStaples), "chancery ocsp check nas.lab.example")
 			}
-			q.target = args[0]
-			if err := a.canGive(answer{value: stated{}}); err != nil {
+			if err := a.canGive(answer{value: stated{}, rows: []stated{}}); err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), verifyWait)
-			defer cancel()
-			chain, err := a.chainOf(ctx, q)
+			if len(args) > 1 {
+				return a.checkMany(c.Context(), q, args)
+			}
+			q.target = args[0]
+			s, err := a.standingOf(c.Context(), q)
 			if err != nil {
 				return err
 			}
-			return a.standingOf(ctx, q, chain[0], chain[1])
+			return a.checked([]stated{s}, s, a.standingText(s))
 		},
 	}
 	f := c.Flags()
@@ -167,43 +173,103 @@ func issuerAmong(c *x509.Certificate, pool []*x509.Certificate) *x509.Certificat
 	return nil
 }
 
-// standingOf asks, and answers.
-func (a *app) standingOf(ctx context.Context, q ocspInquiry, c, issuer *x509.Certificate) error {
+// standingOf asks about one certificate.
+func (a *app) standingOf(ctx context.Context, q ocspInquiry) (s stated, err error) {
+	ctx, cancel := context.WithTimeout(ctx, verifyWait)
+	defer cancel()
+	chain, err := a.chainOf(ctx, q)
+	if err != nil {
+		return s, err
+	}
+	c, issuer := chain[0], chain[1]
 	address := q.url
 	if address == "" && len(c.OCSPServer) > 0 {
 		address = c.OCSPServer[0]
 	}
 	if address == "" {
-		return usage("the certificate names no responder", "chancery ocsp check "+q.target+" --url http://HOST:8080/ocsp")
+		return s, usage("the certificate names no responder", "chancery ocsp check "+q.target+" --url http://HOST:8080/ocsp")
 	}
 	serial, err := serialIn(c)
 	if err != nil {
-		return err
+		return s, err
 	}
 	said, err := askOCSP(ctx, address, issuer, serial, q.nonce)
 	if err != nil {
-		return ca.Unavailable(ca.E1201, "the responder at "+ca.Show(address)+" gave no answer that a client would take", "chancery doctor").Because(manner(err))
+		return s, ca.Unavailable(ca.E1201, "the responder at "+ca.Show(address)+" gave no answer that a client would take", "chancery doctor").Because(manner(err))
 	}
-	s := stated{Target: q.target, Serial: serial, Issuer: ca.EncodedName(issuer.RawSubject), Address: address, Status: said.Status.String(), RevokedAt: said.RevokedAt,
+	s = stated{Target: q.target, Serial: serial, Issuer: ca.EncodedName(issuer.RawSubject), Address: address, Status: said.Status.String(), RevokedAt: said.RevokedAt,
 		ProducedAt: said.ProducedAt, ThisUpdate: said.ThisUpdate, NextUpdate: said.NextUpdate, Signer: ca.EncodedName(said.Signer.RawSubject), SignerEnd: said.Signer.NotAfter, Delegated: !said.Signer.Equal(issuer)}
-	verdict, since := a.mark(fine)+" good", ""
-	if said.Status != ca.OCSPGood {
-		verdict = a.mark(failed) + " " + s.Status
-	}
 	if said.Status == ca.OCSPRevoked {
 		s.Reason = said.Reason.String()
-		since = fmt.Sprintf("since %s, for %s", atTime(s.RevokedAt), s.Reason)
 	}
+	return s, nil
+}
+
+// since says when and why a certificate was revoked, if it was.
+func (s stated) since() string {
+	if s.Reason == "" {
+		return ""
+	}
+	return fmt.Sprintf("since %s, for %s", atTime(s.RevokedAt), s.Reason)
+}
+
+// verdict is how it stands, with a sign.
+func (a *app) verdict(s stated) string {
+	switch {
+	case s.Problem != nil:
+		return a.mark(warned) + " " + s.Status
+	case s.Status != ca.OCSPGood.String():
+		return a.mark(failed) + " " + s.Status
+	}
+	return a.mark(fine) + " " + s.Status
+}
+
+// standingText is what is said of one certificate.
+func (a *app) standingText(s stated) string {
 	signer := s.Signer + ", its issuer"
 	if s.Delegated {
 		signer = s.Signer + ", until " + atTime(s.SignerEnd)
 	}
-	text := verdict + "\n" + table([][2]string{{"serial", string(serial)}, {"revoked", since}, {"issuer", s.Issuer}, {"asked", address}, {"said", atTime(s.ThisUpdate)}, {"good until", atTime(s.NextUpdate)}, {"signed by", signer}})
-	if err := a.give(answer{value: s, text: text, names: []string{s.Status}}); err != nil {
-		return err
+	return a.verdict(s) + "\n" + table([][2]string{{"serial", string(s.Serial)}, {"revoked", s.since()}, {"issuer", s.Issuer}, {"asked", s.Address}, {"said", atTime(s.ThisUpdate)}, {"this answer holds until", atTime(s.NextUpdate)}, {"signed by", signer}})
+}
+
+// checkMany asks about several certificates, one after the other.
+func (a *app) checkMany(ctx context.Context, q ocspInquiry, targets []string) error {
+	var all []stated
+	var b strings.Builder
+	for _, q.target = range targets {
+		s, err := a.standingOf(ctx, q)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		about := s.since()
+		if err != nil {
+			s = stated{Target: q.target, Status: "no-answer", Problem: asProblem(err)}
+			about = strings.TrimSuffix(s.Problem.Detail+": "+s.Problem.Why, ": ")
+		} else if about == "" {
+			about = "this answer holds until " + atTime(s.NextUpdate)
+		}
+		all = append(all, s)
+		named := q.target
+		if !ca.PlainText(named) {
+			named = ca.Show(named)
+		}
+		fmt.Fprintf(&b, "%s  %s  %s\n", a.verdict(s), named, about)
 	}
-	if said.Status != ca.OCSPGood {
-		return errFaults
+	return a.checked(all, all, b.String())
+}
+
+// checked gives the answer of ocsp check; value is that in JSON.
+func (a *app) checked(all []stated, value any, text string) (err error) {
+	x := answer{value: value, text: text, columns: []string{"target", "status", "revoked_at", "reason", "next_update", "serial", "problem"}}
+	if form := a.form(); len(all) > 1 || form == asCSV || form == asLines {
+		x.rows = all
 	}
-	return nil
+	for _, s := range all {
+		x.names = append(x.names, s.Status)
+		if s.Status != ca.OCSPGood.String() {
+			err = errFaults
+		}
+	}
+	return errors.Join(a.give(x), err)
 }

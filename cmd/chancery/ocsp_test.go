@@ -54,6 +54,28 @@ func TestR90_OCSPCheckAsksLikeAClient(t *testing.T) {
 	if s := h.done("ocsp", "check", "nas.lab.example"); !strings.HasPrefix(s.out, "✓ good\n") || !strings.Contains(s.out, ", until ") {
 		t.Errorf("it says\n%s", s.out)
 	}
+	h.done("issue", "lost.lab.example", "--out", "lost/")
+	h.done("revoke", "lost.lab.example", "--reason", "superseded", "--confirm", "lost.lab.example")
+	if s := h.types("ocsp", "check", "lost.lab.example"); s.code != exitFaults || strings.Contains(s.out, "good") || !strings.Contains(s.out, "this answer holds until") {
+		t.Errorf("of a revoked one: exit %d\n%s", s.code, s.out)
+	}
+	both := h.types("ocsp", "check", "nas.lab.example", "lost/cert.pem", "nobody.lab.example")
+	saysAll(t, "of three", both.out, "✓ good  nas.lab.example  this answer holds until ", "✗ revoked  lost/cert.pem  since ", ", for superseded\n", "! no-answer  nobody.lab.example  nothing here is called")
+	var three []stated
+	s := h.types("ocsp", "check", "nas.lab.example", "lost/cert.pem", "nobody.lab.example", "--json")
+	if err := json.Unmarshal([]byte(s.out), &three); err != nil || len(three) != 3 || three[1].Reason != "superseded" || three[2].Problem == nil || s.code != exitFaults || both.code != exitFaults {
+		t.Errorf("%v\n%s%s", err, s.out, s.err)
+	}
+	if s := h.done("ocsp", "check", "nas.lab.example", "-o", "csv"); !strings.HasPrefix(s.out, "target,status,") || !strings.Contains(s.out, "nas.lab.example,good,") {
+		t.Errorf("it says\n%s", s.out)
+	}
+	saysAll(t, "of four lists", h.refused("E1101", "crl", "show", "-o", "der").err, "DER holds one list, and there are 2", "chancery crl show --ca issuing-g1 -o der")
+	if s := h.done("crl", "show", "-o", "csv"); !strings.HasPrefix(s.out, "authority,kind,number,this_update,next_update,entries,size,reasons\n") || !strings.Contains(s.out, ",1 superseded\n") || !strings.Contains(s.out, "issuing-g1,complete,") {
+		t.Errorf("it says\n%s", s.out)
+	}
+	if s := h.done("crl", "show", "-o", "wide"); strings.Contains(s.out, "{") {
+		t.Errorf("it says\n%s", s.out)
+	}
 	if got := asked(0, "good", "issuing-g1"); !strings.HasSuffix(got.Signer, "CN=OCSP root-g1") { // by the name of an authority
 		t.Errorf("the issuing authority: %+v", got)
 	}

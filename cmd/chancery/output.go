@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -333,6 +334,7 @@ func (f field) cell() string {
 	var named []ca.Name
 	var words []string
 	var problem ca.Problem
+	var counts map[string]int
 	switch {
 	case string(f.value) == "null":
 		return ""
@@ -348,6 +350,12 @@ func (f field) cell() string {
 		return strings.Join(words, " ")
 	case json.Unmarshal(f.value, &problem) == nil && problem.Code != "" && problem.Detail != "":
 		return string(problem.Code) + " " + problem.Detail
+	case json.Unmarshal(f.value, &counts) == nil:
+		var parts []string
+		for _, what := range slices.Sorted(maps.Keys(counts)) {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[what], what))
+		}
+		return strings.Join(parts, ", ")
 	}
 	return string(f.value)
 }

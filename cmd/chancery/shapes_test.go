@@ -48,7 +48,7 @@ var others = []struct{ line, schema string }{
 // beside are what verbs say of their own beyond a resource: what they read out of its
 // certificate or list, and what they know of it from another one.
 var beside = map[string][]string{
-	"ca list": {"list"}, "crl show": {"address", "entries", "reasons", "size"}, "feed show": {"authority", "kind", "issuer", "size"},
+	"ca list": {"list"}, "crl show": {"address", "kind", "entries", "reasons", "size"}, "feed show": {"authority", "kind", "issuer", "size"},
 	"ca show": {"fingerprint_sha256", "key_state", "private_part", "public_part", "serial", "set_in", "subject_name"},
 }
 
