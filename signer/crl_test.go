@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -282,10 +283,11 @@ func TestSG11RV05_AnEntryStaysUntilAListAfterItsEnd(t *testing.T) {
 	if a := s.revoke(h, one, 1, ca.Superseded); a.Problem != nil {
 		t.Fatal(a.Problem)
 	}
-	dir, off := s.Dir, time.Duration(0)
+	var off atomic.Int64 // of the clock
+	dir := s.Dir
 	s.stop()
 	next := unopened(dir)
-	next.Now = func() time.Time { return time.Now().Add(off) }
+	next.Now = func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
 	if err := next.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -298,11 +300,11 @@ func TestSG11RV05_AnEntryStaysUntilAListAfterItsEnd(t *testing.T) {
 		}
 	}
 	entries(1, "before its end")
-	off = 26 * time.Hour
+	off.Store(int64(26 * time.Hour))
 	entries(1, "first after its end")
-	off = 27 * time.Hour
+	off.Store(int64(27 * time.Hour))
 	entries(0, "then")
-	off = 0
+	off.Store(0)
 	if _, err := s.ResetTime(os.Getuid()); err != nil {
 		t.Fatal(err)
 	}

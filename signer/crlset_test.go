@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,9 +62,9 @@ func TestRV04_ADeltaTellsWhatChangedSinceItsBase(t *testing.T) {
 	}
 	s.revoke(h, issued[0], 2, ca.RemoveFromCRL)
 	s.stop()
-	off := time.Duration(0)
+	var off atomic.Int64 // of the clock
 	next := unopened(dir)
-	next.Now = func() time.Time { return time.Now().Add(off) }
+	next.Now = func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
 	if err := next.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +82,9 @@ func TestRV04_ADeltaTellsWhatChangedSinceItsBase(t *testing.T) {
 	if !slices.Equal(reasons, []int{int(ca.Superseded), int(ca.RemoveFromCRL)}) {
 		t.Errorf("the delta has the reasons %v", reasons)
 	}
-	off = 25 * time.Hour
+	off.Store(int64(25 * time.Hour))
 	all = s.set(h, ca.ListWish{Authority: "issuing-g1"})
-	off = 50 * time.Hour
+	off.Store(int64(50 * time.Hour))
 	later := s.set(h, ca.ListWish{Authority: "issuing-g1"})
 	if got := later[1]; got.Base != all[0].Number || len(got.list.RevokedCertificateEntries) != 0 {
 		t.Errorf("two days later the delta is %+v", got.ListBody)
@@ -106,11 +107,10 @@ func TestRV04_ADeltaStandsOnAListThatWasPublished(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, off := s.Dir, time.Duration(0)
-	again := func(later time.Duration) {
+	dir := s.Dir
+	again := func(off time.Duration) {
 		t.Helper()
 		s.stop()
-		off = later
 		next := unopened(dir)
 		next.Now = func() time.Time { return time.Now().Add(off) }
 		if err := next.Open(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"chancery/ca"
@@ -22,9 +23,10 @@ func TestIS09_AFullDiskStopsIssuingAndNotRevoking(t *testing.T) {
 	dir := s.Dir
 	s.stop()
 
-	free, total := int64(10<<30), int64(100<<30)
+	var free atomic.Int64
+	free.Store(10 << 30)
 	next := unopened(dir)
-	next.Space = func() (int64, int64, error) { return free, total, nil }
+	next.Space = func() (int64, int64, error) { return free.Load(), 100 << 30, nil }
 	if err := next.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +36,7 @@ func TestIS09_AFullDiskStopsIssuingAndNotRevoking(t *testing.T) {
 		t.Fatalf("the reserve: %v, %v", st, err)
 	}
 	h = s.hello(0)
-	free = 2<<30 - 1 // 5 % of it would be 5 GiB; 2 GiB are enough
+	free.Store(2<<30 - 1) // 5 % of it would be 5 GiB; 2 GiB are enough
 	if _, err := s.Issue(h.Number, []ca.Request{wish(2, csr, p)}); !isCode(err, ca.E1407) {
 		t.Errorf("issued on a full disk: %v", err)
 	}
@@ -44,14 +46,14 @@ func TestIS09_AFullDiskStopsIssuingAndNotRevoking(t *testing.T) {
 	if _, err := os.Stat(reserve); err != nil {
 		t.Errorf("the reserve was spent too early: %v", err)
 	}
-	free = 1 << 20
+	free.Store(1 << 20)
 	if _, l := s.crl(h, 0); len(l.RevokedCertificateEntries) != 1 {
 		t.Error("the list lacks the entry")
 	}
 	if _, err := os.Stat(reserve); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the reserve was not spent: %v", err)
 	}
-	free = 3 << 30
+	free.Store(3 << 30)
 	if a := s.one(h, wish(2, csr, p)); a.Problem != nil {
 		t.Errorf("not issued with room again: %+v", a.Problem)
 	}
