@@ -66,12 +66,10 @@ func (d *door) made(w http.ResponseWriter, r *http.Request, name string) {
 		notPublished(w)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", f.media)
 	if f.bundle != "" {
-		h.Set("Chancery-Bundle", f.bundle)
+		w.Header().Set("Chancery-Bundle", f.bundle)
 	}
-	served(w, r, maxBundleAge, time.Time{}, f.body)
+	served(w, r, f, maxBundleAge, time.Time{})
 }
 
 // A recipe makes a file of the authorities; without a body if there is nothing to make.

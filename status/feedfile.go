@@ -10,11 +10,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"chancery/ca"
 	"chancery/feed"
-	"chancery/internal/whole"
 )
 
 // The ends of a feed's file, and of its address.
@@ -101,34 +101,22 @@ func readFeed(dir, authority string) (file []byte, about ca.Feed, err error) {
 }
 
 // placeFeed puts a feed into a directory, in one step. A newer one stays.
-func placeFeed(dir, authority string, delta bool, file io.ReadSeeker) error {
-	begin := make([]byte, feed.HeadSize)
-	if _, err := io.ReadFull(file, begin); err != nil {
-		return fmt.Errorf("publish a feed of %s: %w", authority, err)
-	}
-	about, _, err := feed.Describe(begin)
+func placeFeed(dir, authority string, delta bool, file io.Reader) error {
+	err := put(feedPath(dir, authority, delta), file, func(f io.ReaderAt, _ int64) error {
+		begin := make([]byte, feed.HeadSize)
+		if _, err := f.ReadAt(begin, 0); err != nil {
+			return err
+		}
+		about, _, err := feed.Describe(begin)
+		if err != nil {
+			return err
+		}
+		if before, err := FeedHead(dir, authority, delta); err == nil && before.Number >= about.Number {
+			return fmt.Errorf("the signer gave number %d, and number %d is published", about.Number, before.Number)
+		}
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("publish a feed of %s: %w", authority, err)
-	}
-	if before, err := FeedHead(dir, authority, delta); err == nil && before.Number >= about.Number {
-		return fmt.Errorf("the signer gave feed %d of %s, and feed %d is published", about.Number, authority, before.Number)
-	}
-	// A restore may have left the folder out: what it holds can be made again.
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the folder of feeds: %w", err)
-	}
-	f, err := whole.Beside(feedPath(dir, authority, delta), 0o600)
-	if err != nil {
-		return fmt.Errorf("make the file of a feed: %w", err)
-	}
-	_, err = file.Seek(0, io.SeekStart)
-	if err == nil {
-		_, err = io.Copy(f, file)
-	}
-	if err == nil {
-		err = f.Replace()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("publish a feed of %s: %w", authority, err)
 	}
 	return nil
@@ -150,11 +138,7 @@ func (d *door) feed(w http.ResponseWriter, r *http.Request, file string) {
 		return
 	}
 	defer f.Close()
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(maxListAge.Seconds())))
-	h.Set("ETag", fmt.Sprintf("\"%d\"", about.Number))
-	h.Set("X-Content-Type-Options", "nosniff")
+	cacheable(w.Header(), "application/octet-stream", maxListAge, strconv.FormatInt(about.Number, 10))
 	http.ServeContent(w, r, "", about.ThisUpdate, f)
 }
 

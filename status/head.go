@@ -29,9 +29,9 @@ type head struct {
 type span struct{ from, size int64 }
 
 // errNoList says that a file is not a list of the form that we publish.
-var errNoList = errors.New("not a complete revocation list in DER")
+var errNoList = errors.New("not a whole revocation list in DER")
 
-// readHead reads what surrounds the entries of a complete list (RFC 5280 §5.1), and
+// readHead reads what surrounds the entries of a list of any kind (RFC 5280 §5.1), and
 // skips the entries, however many there are. It does not check the signature.
 func readHead(r io.ReaderAt, size int64) (h head, err error) {
 	defer func() {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -125,18 +126,23 @@ func (d *door) certificate(w http.ResponseWriter, r *http.Request, name string) 
 		notPublished(w)
 		return
 	}
-	w.Header().Set("Content-Type", "application/pkix-cert")
-	served(w, r, maxAge, one.NotBefore, one.Certificate)
+	served(w, r, file{media: "application/pkix-cert", body: one.Certificate}, maxAge, one.NotBefore)
 }
 
 // served answers with octets whose name is their hash; at is when they were made, if
 // they tell.
-func served(w http.ResponseWriter, r *http.Request, age time.Duration, at time.Time, body []byte) {
-	h := w.Header()
+func served(w http.ResponseWriter, r *http.Request, f file, age time.Duration, at time.Time) {
+	cacheable(w.Header(), f.media, age, fmt.Sprintf("%x", sha256.Sum256(f.body)))
+	http.ServeContent(w, r, "", at, bytes.NewReader(f.body))
+}
+
+// cacheable says what a file is, and how long it may be kept by caches. Another tag is another
+// file.
+func cacheable(h http.Header, media string, age time.Duration, tag string) {
+	h.Set("Content-Type", media)
 	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(age.Seconds())))
-	h.Set("ETag", fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(body))))
+	h.Set("ETag", `"`+tag+`"`)
 	h.Set("X-Content-Type-Options", "nosniff")
-	http.ServeContent(w, r, "", at, bytes.NewReader(body))
 }
 
 // list answers with a revocation list. It asks the book nothing: a list is good
@@ -156,11 +162,7 @@ func (d *door) list(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.Close()
-	h := w.Header()
-	h.Set("Content-Type", "application/pkix-crl")
-	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(maxListAge.Seconds())))
-	h.Set("ETag", fmt.Sprintf("\"%d\"", about.number))
-	h.Set("X-Content-Type-Options", "nosniff")
+	cacheable(w.Header(), "application/pkix-crl", maxListAge, strconv.FormatInt(about.number, 10))
 	http.ServeContent(w, r, "", about.this, f)
 }
 

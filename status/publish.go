@@ -308,31 +308,41 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, e
 // ceremonies may bring theirs in another order than they were made: one that is older than
 // what is there is refused (security rule RV-04).
 func Place(dir, name string, list io.Reader) error {
-	// A restore may have left the folder out: what it holds can be made again.
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the folder of lists: %w", err)
-	}
-	f, err := whole.Beside(listPath(dir, name), 0o600)
-	if err != nil {
-		return fmt.Errorf("make the file of a list: %w", err)
-	}
-	size, err := io.Copy(f, list)
-	var h, before head
-	if err == nil {
-		h, err = readHead(f, size) // what is not whole does not end in a number
-	}
-	if err == nil {
-		if before, _ = headOf(dir, name); before.number > h.number { // what cannot be read is replaced
-			err = fmt.Errorf("it is number %d, and number %d is there", h.number, before.number)
+	err := put(listPath(dir, name), list, func(f io.ReaderAt, size int64) error {
+		h, err := readHead(f, size) // what is not whole does not end in a number
+		if err != nil {
+			return err
 		}
+		if before, _ := headOf(dir, name); before.number > h.number { // what cannot be read is replaced
+			return fmt.Errorf("it is number %d, and number %d is there", h.number, before.number)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("publish the list of %s: %w", name, err)
+	}
+	return nil
+}
+
+// put writes a file of what is published, and has it take its place in one step if it
+// passes: a reader sees the one before or all of it.
+func put(path string, content io.Reader, passes func(f io.ReaderAt, size int64) error) error {
+	// A restore may have left the folder out: what it holds can be made again.
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the folder of what is published: %w", err)
+	}
+	f, err := whole.Beside(path, 0o600)
+	if err != nil {
+		return err
+	}
+	size, err := io.Copy(f, content)
+	if err == nil {
+		err = passes(f, size)
 	}
 	if err == nil {
 		err = f.Replace()
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("publish the list of %s: %w", name, err)
-	}
-	return nil
+	return errors.Join(err, f.Close())
 }
 
 func listPath(dir, name string) string { return filepath.Join(dir, name+".crl") }

@@ -37,11 +37,10 @@ func (d *door) trust(w http.ResponseWriter, r *http.Request) {
 		notPublished(w)
 		return
 	}
-	w.Header().Set("Content-Type", f.media)
 	if slices.Contains(r.URL.Query()["dl"], "1") {
 		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	}
-	served(w, r, maxBundleAge, time.Time{}, f.body)
+	served(w, r, f, maxBundleAge, time.Time{})
 }
 
 func trustFile(all []ca.Authority, name string) ([]byte, error) {
