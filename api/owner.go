@@ -25,15 +25,18 @@ type Owner interface {
 }
 
 // TakesEvidence gives what tells whether a call needs no sign-in, since it brings what proves
-// that its caller may. All others do.
+// that its caller may. All others do, but for methods that the path of such a call does not
+// have: who signs in would be told no more than that (405).
 func TakesEvidence() func(method, path string) bool {
-	calls := map[string]bool{}
+	open, closed := map[string]bool{}, map[string]bool{}
 	for _, o := range operations() {
 		if o.evident {
-			calls[o.method+" "+root+o.path] = true
+			open[root+o.path] = true
+		} else {
+			closed[o.method+" "+root+o.path] = true
 		}
 	}
-	return func(method, path string) bool { return calls[method+" "+path] }
+	return func(method, path string) bool { return open[path] && !closed[method+" "+path] }
 }
 
 func ownerOperations() []operation {
@@ -67,8 +70,16 @@ type keyRevocation struct {
 
 // revokeByKey answers POST /revocations/by-key.
 func (c *call) revokeByKey(body keyRevocation) (ca.Withdrawn, error) {
-	if !slices.Contains(ca.StatementAlgorithms(), body.Algorithm) {
-		err := ca.Invalid(ca.E1401, "the statement is signed in a way that is not taken here", "sign it with SHA-256 or better: docs/revocation.md").At("algorithm")
+	var err error
+	switch {
+	case len(body.Statement) == 0:
+		err = ca.Invalid(ca.E1401, "there is no statement", "send statement, algorithm and signature: docs/revocation.md").At("statement")
+	case !slices.Contains(ca.StatementAlgorithms(), body.Algorithm):
+		err = ca.Invalid(ca.E1401, "the statement is signed in a way that is not taken here", "sign it with SHA-256 or better: docs/revocation.md").At("algorithm")
+	case len(body.Signature) == 0:
+		err = ca.Invalid(ca.E1401, "the statement is not signed", "send the signature by the certificate's key: docs/revocation.md").At("signature")
+	}
+	if err != nil {
 		c.o.Submitter.Refuse(c.who(), err)
 		return ca.Withdrawn{}, err
 	}

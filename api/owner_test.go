@@ -15,18 +15,27 @@ import (
 // RO-05: two calls need no sign-in, by their method and exact path.
 func TestRO05_OnlyEvidenceNeedsNoSignIn(t *testing.T) {
 	takes := TakesEvidence()
-	var open []string
+	var free []string
 	for _, o := range operations() {
 		if takes(o.method, root+o.path) {
-			open = append(open, o.id)
+			free = append(free, o.id)
 		}
 	}
-	if !slices.Equal(open, []string{"revokeByKey", "revokeByChallenge"}) {
-		t.Errorf("without a sign-in: %v", open)
+	if !slices.Equal(free, []string{"revokeByKey", "revokeByChallenge"}) {
+		t.Errorf("without a sign-in: %v", free)
 	}
 	for _, path := range []string{"", "/", root, root + "revocations", root + "revocations/by-key/", root + "revocations//by-key", root + "Revocations/by-key", "revocations/by-key"} {
-		if takes(http.MethodPost, path) || takes(http.MethodGet, root+"revocations/by-key") {
+		if takes(http.MethodPost, path) {
 			t.Errorf("%q needs no sign-in", path)
+		}
+	}
+	// Of other methods of these paths nobody learns more than that there are none.
+	b := open(t)
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodPatch} {
+		for _, path := range []string{"revocations/by-key", "revocations/by-challenge"} {
+			if a := b.send(method, "/api/v1/"+path, ""); !takes(method, root+path) || a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != http.MethodPost {
+				t.Errorf("%s %s: %d %v", method, path, a.status, a.header)
+			}
 		}
 	}
 }
@@ -48,7 +57,7 @@ func TestR95_EvidenceArrivesWhole(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	for path, bodies := range map[string][]string{
-		"by-key":       {strings.Replace(body, "ed25519", "rsa-sha1", 1), strings.Replace(body, "ed25519", "", 1), strings.Replace(body, "AQI=", "%", 1), `{`, ``},
+		"by-key":       {strings.Replace(body, "ed25519", "rsa-sha1", 1), strings.Replace(body, "ed25519", "", 1), strings.Replace(body, "AQI=", "%", 1), `{`, ``, `{}`, strings.Replace(body, "AQI=", "", 1)},
 		"by-challenge": {`{"certificate":"","password":"x","reason":"superseded"}`, `{"certificate":"a-01","password":"","reason":"superseded"}`, `{"certificate":"a-01","password":"` + strings.Repeat("x", 256) + `","reason":"superseded"}`, `{"certificate":"a-01","password":"x","reason":"none"}`},
 	} {
 		for _, body := range bodies {
@@ -57,7 +66,17 @@ func TestR95_EvidenceArrivesWhole(t *testing.T) {
 			}
 		}
 	}
-	if len(b.proofs) != 1 || len(b.guesses) != 1 || len(b.refused) != 9 {
+	if len(b.proofs) != 1 || len(b.guesses) != 1 || len(b.refused) != 11 {
 		t.Errorf("%d proofs, %d guesses, %d refusals", len(b.proofs), len(b.guesses), len(b.refused))
+	}
+}
+
+// What is missing is named: a statement that is not there was not signed in a wrong way.
+func TestWhatAProofLacksIsNamed(t *testing.T) {
+	b := open(t)
+	for body, field := range map[string]string{`{}`: "#/statement", `{"statement":"AQI="}`: "#/algorithm", `{"statement":"AQI=","algorithm":"ed25519"}`: "#/signature"} {
+		if a := b.send(http.MethodPost, "/api/v1/revocations/by-key", body); a.status != http.StatusBadRequest || !strings.Contains(string(a.body), field+`"`) {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
 	}
 }
