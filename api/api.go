@@ -81,7 +81,7 @@ type Options struct {
 	Reader    Reader
 	Recorder  Recorder
 	Revoker   Revoker
-	Feeder    Feeder
+	Publisher Publisher
 	Owner     Owner
 	Officer   Officer
 	Keeper    Keeper

@@ -255,7 +255,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Owner: b.desk, Revoker: b.desk, Feeder: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := Server(New(Options{Submitter: b.desk, Reader: b.desk, Recorder: b.desk, Rehearser: b.desk, Explainer: b.desk, Keeper: b.desk, Owner: b.desk, Revoker: b.desk, Publisher: b.desk, Officer: b.desk, Clerk: b.desk, Lists: b.desk, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, r.URL.String(), http.StatusNotFound) // and says what was asked for
 	}), Log: log, Now: func() time.Time { return clock }}), log)
 	done := make(chan error, 1)

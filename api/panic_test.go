@@ -34,7 +34,7 @@ func (p trap) Find(ctx context.Context, who ca.Actor, ref string) (ca.Issued, er
 func TestPR07_APanicCostsItsOwnCallOnly(t *testing.T) {
 	var log bytes.Buffer
 	d := &desk{}
-	h := New(Options{Submitter: d, Reader: trap{d}, Revoker: d, Feeder: d, Officer: d, Lists: d, Public: http.NotFoundHandler(), Log: slog.New(slog.NewTextHandler(&log, nil)), Now: func() time.Time { return clock }})
+	h := New(Options{Submitter: d, Reader: trap{d}, Revoker: d, Publisher: d, Officer: d, Lists: d, Public: http.NotFoundHandler(), Log: slog.New(slog.NewTextHandler(&log, nil)), Now: func() time.Time { return clock }})
 	ask := func(path string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(socket.AsPeer(t.Context(), 1000), http.MethodGet, path, nil)
 		w := httptest.NewRecorder()

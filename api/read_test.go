@@ -218,7 +218,7 @@ func TestAnErrorOfOursIsLoggedOnceAndNotShown(t *testing.T) {
 
 func TestWhoIsNotProvenIsRefused(t *testing.T) {
 	d := &desk{}
-	h := New(Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Explainer: d, Owner: d, Revoker: d, Feeder: d, Officer: d, Lists: d, Public: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }})
+	h := New(Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Explainer: d, Owner: d, Revoker: d, Publisher: d, Officer: d, Lists: d, Public: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }})
 	for name, ctx := range map[string]context.Context{
 		"no ConnContext":     context.Background(),
 		"not a Unix socket":  socket.WithPeer(context.Background(), nil),

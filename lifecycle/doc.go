@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lifecycle holds the verbs: submit, issue, settle, read. Every door
+// Package lifecycle holds the verbs: submit, issue, renew, revoke, settle, read. Every door
 // meets the same Registrar, so a rule stands in one place whatever the protocol,
 // and so does the question who may do it (rights.go).
 //
@@ -10,5 +10,6 @@
 // docs/recovery.md, which settle.go carries out.
 //
 // Start reading at Registrar.Submit, then shift.run in pipeline.go, then
-// settling.run in settle.go; Run, in run.go, ties them together.
+// settling.run in settle.go; Run, in run.go, ties them together. Registrar.Revoke, and
+// shift.revoke beside it, are the way of a revocation.
 package lifecycle

@@ -101,7 +101,7 @@ func unlessCanceled(err error) error {
 // door is the API, whoever proves who asks.
 func (f front) door(log *slog.Logger) http.Handler {
 	return api.New(api.Options{
-		Submitter: f.registrar, Reader: f.registrar, Recorder: f.registrar, Revoker: f.registrar, Feeder: f.registrar, Owner: f.registrar, Officer: f.registrar, Clerk: f.registrar, Keeper: f.registrar, Rehearser: f.registrar, Explainer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
+		Submitter: f.registrar, Reader: f.registrar, Recorder: f.registrar, Revoker: f.registrar, Publisher: f.registrar, Owner: f.registrar, Officer: f.registrar, Clerk: f.registrar, Keeper: f.registrar, Rehearser: f.registrar, Explainer: f.registrar, Lists: f.publisher, Public: f.public, Log: log, Now: wallClock(),
 	})
 }
 
