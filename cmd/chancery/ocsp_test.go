@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -178,3 +180,38 @@ func TestPolicyOCSPTakesHoldOfKeptAnswers(t *testing.T) {
 		}
 	}
 }
+
+// Whoever runs ocsp serve learns from its log that there is no signer, and that there is one.
+func TestOCSPServeSaysThatNoSignerAnswers(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "sign.sock")
+	said := make(chan string, 8)
+	log := slog.New(slog.NewTextHandler(lineWriter(said), nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { seesSigner(ctx, socket, time.Millisecond, log); close(over) }()
+	for range 2 {
+		if line := <-said; !strings.Contains(line, "level=WARN") || !strings.Contains(line, "no signer answers") {
+			t.Error(line)
+		}
+		l, err := net.Listen("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line := <-said; !strings.Contains(line, "the signer answers again") {
+			t.Error(line)
+		}
+		_ = l.Close()
+	}
+	<-said
+	cancel()
+	<-over
+	if len(said) > 0 {
+		t.Errorf("it is said more than once: %s", <-said)
+	}
+}
+
+// A lineWriter sends each line that is written.
+type lineWriter chan string
+
+func (w lineWriter) Write(b []byte) (int, error) { w <- string(b); return len(b), nil }

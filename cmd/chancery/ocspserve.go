@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -26,7 +27,8 @@ func (a *app) ocspServe() *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "Answer OCSP by a process of its own, until Ctrl-C",
 		Long: "Answers OCSP by a process of its own, on a port of its own, beside a service that may be busy or starting again. It reads the\n" +
-			"database, and has answers signed by the signer of this directory; it takes nothing, and holds no key.",
+			"database, and has answers signed by the signer of this directory; it takes nothing, and holds no key. While no signer answers it\n" +
+			"says so in its log, and says what was signed as long as that is valid; who asks for anything else is told to try later.",
 		Example: "  chancery ocsp serve\n  chancery ocsp serve --listen 127.0.0.1:8081",
 		RunE: func(c *cobra.Command, _ []string) error {
 			l, err := a.founded()
@@ -65,10 +67,41 @@ func (a *app) answers(ctx context.Context, l layout, address string) (err error)
 	fmt.Fprintf(a.err, "chancery %s  data %s\n  OCSP                 %s\nready in %.1f s - stop with Ctrl-C\n", version(), l.dir, listener.Addr(), time.Since(began).Seconds())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return unlessCanceled(door.Run(ctx)) })
+	group.Go(func() error { seesSigner(ctx, l.socket("sign"), signerEvery, log); return nil })
 	group.Go(func() error {
 		return status.Serve(ctx, listener, door.Beside(http.NotFoundHandler()), log, stopWait/2)
 	})
 	return group.Wait()
+}
+
+// signerEvery is how often it is looked whether the signer is there.
+const signerEvery = 2 * time.Second
+
+// seesSigner says when there is no signer, and when there is one again, until ctx ends. It is
+// there from the start of this process, perhaps, or comes with a service that starts later:
+// who watches this log must not have to ask a question to learn of it.
+func seesSigner(ctx context.Context, socket string, every time.Duration, log *slog.Logger) {
+	away := false
+	for {
+		c, err := (&net.Dialer{Timeout: every}).DialContext(ctx, "unix", dialPath(socket))
+		if err == nil {
+			_ = c.Close() // it was only knocked at
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !away:
+			log.Warn("no signer answers: what it signed is said as long as it is valid, and all else is told to try later (start the service: chancery serve)", "error", err)
+		case err == nil && away:
+			log.Info("the signer answers again")
+		}
+		away = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+	}
 }
 
 // besideBook opens the database to read it beside the front.
