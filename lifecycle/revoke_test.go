@@ -250,6 +250,7 @@ func TestARevocationDuringALongStallIsAnswered(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		leaves := len(w.leaves)
 		if c, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.Superseded}); err != nil || c.Revoked == nil || len(w.leaves) != leaves {
 			t.Errorf("asked again: %+v, %v, %d new leaves", c.Revoked, err, len(w.leaves)-leaves)
