@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"chancery/ca"
 	"chancery/signer"
@@ -25,6 +26,21 @@ type announced struct {
 
 // maxHead bounds a head's JSON, which names an authority and says a few numbers.
 const maxHead = 4 << 10
+
+// listsWait is how long a set of lists may take from the call to its last octet: a hundred
+// shards of millions on a small machine, which other calls need not wait for. By the time of
+// these no such authority would ever have a list.
+const listsWait = 10 * time.Minute
+
+// unhurried gives an answer listsWait instead of the time of other calls, until it is stopped.
+func unhurried(w http.ResponseWriter) (stop func()) {
+	c := http.NewResponseController(w)
+	if c.SetWriteDeadline(time.Time{}) != nil {
+		return func() {} // a writer without a connection
+	}
+	over := time.AfterFunc(listsWait, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) }) // ends the writing, or finds nobody there
+	return func() { over.Stop() }
+}
 
 // headsOf are the heads of lists, and how long these are with them.
 func headsOf(all signer.Lists) (heads [][]byte, octets int64, err error) {
@@ -68,7 +84,9 @@ func (c *Client) PlanList(ctx context.Context, session int64, q ca.ListWish) (ca
 // which reads it to its end. An error while reading means that the list is not whole; so
 // does any but a Problem of the ones that Lists gives.
 func (c *Client) Lists(ctx context.Context, session int64, q ca.ListWish, take func(ca.List, io.Reader) error) error {
-	reply, err := c.post(ctx, "crl", listing{Session: session, ListWish: q})
+	ctx, cancel := context.WithTimeout(ctx, listsWait)
+	defer cancel()
+	reply, err := (&Client{http.Client{Transport: c.http.Transport}}).post(ctx, "crl", listing{Session: session, ListWish: q})
 	if err != nil {
 		return err
 	}

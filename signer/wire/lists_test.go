@@ -4,6 +4,7 @@ package wire_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -52,6 +53,38 @@ func TestListsPassTheSocketOneAfterAnother(t *testing.T) {
 	}
 	if l, err := c.PlanList(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}); err != nil || l.Number == 0 {
 		t.Errorf("planned: %+v, %v", l, err)
+	}
+}
+
+// Lists may take longer than other calls may, on either side: else an authority with so many
+// revocations that they do would never have a list again.
+func TestListsTakeLongerThanOtherCallsMay(t *testing.T) {
+	r, h := founded(t)
+	path := filepath.Join(filepath.Dir(r.sign), "hurried.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.server.Hurried(ctx, l, time.Nanosecond) }()
+	c := wire.Dial(path)
+	c.Hasten(time.Nanosecond)
+	lists := 0
+	err = c.Lists(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}, func(_ ca.List, body io.Reader) error {
+		lists++
+		_, err := io.Copy(io.Discard, body)
+		return err
+	})
+	if err != nil || lists != 2 {
+		t.Errorf("%d lists, %v", lists, err)
+	}
+	if _, err := c.PlanList(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}); !errors.Is(err, wire.ErrUnknown) {
+		t.Errorf("a call that is slow: %v", err)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
 	}
 }
 

@@ -105,6 +105,7 @@ func (s *Server) lists(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, l, err)
 		return
 	}
+	defer unhurried(w)()
 	all, err := s.Signer.MakeLists(q.Session, q.ListWish)
 	if err != nil {
 		s.answer(w, nil, err)

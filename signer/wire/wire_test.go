@@ -42,6 +42,7 @@ type rig struct {
 	fatal          chan error
 	panics         *atomic.Bool // whether reading a profile does
 	log            *logged
+	server         *wire.Server
 }
 
 // logged is what the process has written to its log.
@@ -79,8 +80,9 @@ func newRig(t testing.TB, uid int) rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rig{t, filepath.Join(short, "sign.sock"), filepath.Join(short, "ceremony.sock"), make(chan error, 100), panics, &logged{}}
-	server := &wire.Server{Signer: s, UID: uid, Log: slog.New(slog.NewTextHandler(r.log, nil)), Fatal: func(err error) { r.fatal <- err }}
+	r := rig{t, filepath.Join(short, "sign.sock"), filepath.Join(short, "ceremony.sock"), make(chan error, 100), panics, &logged{}, &wire.Server{Signer: s, UID: uid}}
+	server := r.server
+	server.Log, server.Fatal = slog.New(slog.NewTextHandler(r.log, nil)), func(err error) { r.fatal <- err }
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 3)
 	for path, serve := range map[string]func(context.Context, net.Listener) error{r.sign: server.Sign, r.ceremony: server.Ceremony} {
