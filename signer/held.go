@@ -5,48 +5,55 @@ package signer
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"chancery/audit"
 	"chancery/ca"
 )
 
-// A holding is a certificate that is held, of a key that gets no other one meanwhile: what is
-// being looked into would be gone round by asking once more (security rule RV-03).
-type holding struct {
-	serial [20]byte
-	ends   int64 // the certificate's, in seconds since 1970: nobody is held for longer
-}
+// A holding has the certificates of a key that are held, with their ends in seconds since 1970:
+// nobody is held for longer. The key gets no other certificate meanwhile, since what is being
+// looked into would be gone round by asking once more (security rule RV-03). One key may have as
+// many as the front likes, so that none of these functions goes through all.
+type holding map[[20]byte]int64
 
 // holds enters a step of a certificate of a key: it is held from then on, or not any more.
 func (s *Signer) holds(key ca.Digest, t step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rest := slices.DeleteFunc(s.onHold[key], func(h holding) bool { return h.serial == t.serial })
-	if ca.Reason(t.reason) == ca.CertificateHold {
-		rest = append(rest, holding{t.serial, t.ends})
-	}
-	if s.onHold[key] = rest; len(rest) == 0 {
-		delete(s.onHold, key)
+	all := s.onHold[key]
+	switch {
+	case ca.Reason(t.reason) != ca.CertificateHold:
+		if delete(all, t.serial); len(all) == 0 {
+			delete(s.onHold, key)
+		}
+	case all == nil:
+		s.onHold[key] = holding{t.serial: t.ends}
+	default:
+		all[t.serial] = t.ends
 	}
 }
 
-// refusesHeld refuses a key of which a certificate is held.
+// refusesHeld refuses a key of which a certificate is held. Those that have ended are dropped
+// on the way to one that has not, so that they are met once.
 func (s *Signer) refusesHeld(key ca.Digest, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !slices.ContainsFunc(s.onHold[key], func(h holding) bool { return h.ends > now.Unix() }) {
-		return nil
+	for serial, ends := range s.onHold[key] {
+		if ends > now.Unix() {
+			return ca.Refused(ca.E2111, "a certificate of this key is held, and the key gets no other meanwhile", "chancery unhold takes the hold back; a request with a new key is judged by itself").
+				Because("a new certificate would be a way around the hold (security rule RV-03)")
+		}
+		delete(s.onHold[key], serial)
 	}
-	return ca.Refused(ca.E2111, "a certificate of this key is held, and the key gets no other meanwhile", "chancery unhold takes the hold back; a request with a new key is judged by itself").
-		Because("a new certificate would be a way around the hold (security rule RV-03)")
+	delete(s.onHold, key)
+	return nil
 }
 
 // findHeld makes onHold from what was revoked. A step does not know its key, and few are held, so
 // the key is read from the step's leaf.
 func (s *Signer) findHeld() error {
-	s.onHold = map[ca.Digest][]holding{}
+	s.onHold = map[ca.Digest]holding{}
 	elsewhere := map[int64]bool{} // leaves that are lists from elsewhere, with many steps each and no keys
 	for _, r := range s.revoked {
 		for one := range r.steps() {

@@ -57,7 +57,7 @@ func (s *Signer) openOn(disk journal.FS) error {
 	s.revoked, s.lists, s.abandoned = map[ca.Digest]*revoked{}, map[string]ca.ListBody{}, map[int64]bool{}
 	s.made, s.feeds, s.airborne = map[string]bool{}, map[ca.Digest]fed{}, map[*flight]struct{}{}
 	s.listPaces, s.feedPaces, s.feedLeaves = map[ca.Digest]*pace{}, map[ca.Digest]*pace{}, map[fedKind]int64{}
-	s.compromised, s.onHold = map[ca.Digest]bool{}, map[ca.Digest][]holding{}
+	s.compromised, s.onHold = map[ca.Digest]bool{}, map[ca.Digest]holding{}
 	s.tokens, s.responders = tokens{}, map[string]*responder{}
 	s.boot, s.clock = newBoot(), newClock(s.Now, s.Since)
 	if err := s.begun(filepath.Join(s.Dir, "keys")); err != nil {

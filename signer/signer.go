@@ -133,7 +133,7 @@ type Signer struct {
 	// compromised are the keys that were revoked for keyCompromise: for ever (RV-03).
 	compromised map[ca.Digest]bool
 	// onHold are the certificates that are held, by their keys.
-	onHold map[ca.Digest][]holding
+	onHold map[ca.Digest]holding
 	// abandoned are the revocations whose place in the book another one has.
 	abandoned map[int64]bool
 	// policies are the leaves of all policies that ever were in force, in order.
