@@ -63,7 +63,7 @@ func (a *app) crlShow() *cobra.Command {
 				if form := a.form(); form != asPEM && form != asDER {
 					reach(ctx, all)
 				}
-				x := answer{value: all, text: crlText(all, wallClock()()), rows: all, columns: []string{"authority", "kind", "number", "this_update", "next_update", "entries", "size", "reasons"}, label: crlLabel}
+				x := answer{value: all, text: fitted(crlText(all, wallClock()()), columnsOf(a.out)), rows: all, columns: []string{"authority", "kind", "number", "this_update", "next_update", "entries", "size", "reasons"}, label: crlLabel}
 				x.long = func(w io.Writer) error {
 					for _, one := range all {
 						if err := format.ListText(w, one.der); err != nil {

@@ -60,10 +60,10 @@ func (a *app) feedShow() *cobra.Command {
 			if about.Base != 0 {
 				s.Kind, base = "delta", fmt.Sprint(about.Base)
 			}
-			return a.give(answer{value: s, names: []string{fmt.Sprint(s.Number)}, text: table([][2]string{
+			return a.give(answer{value: s, names: []string{fmt.Sprint(s.Number)}, text: fitted(table([][2]string{
 				{"kind", s.Kind}, {"number", fmt.Sprint(s.Number)}, {"base", base}, {"made", atTime(s.ThisUpdate)}, {"good until", atTime(s.NextUpdate)},
 				{"live", fmt.Sprint(s.Live)}, {"revoked", fmt.Sprint(s.Revoked)}, {"octets", fmt.Sprint(s.Size)}, {"issuer key", issuer.String()}, {"signature", "not verified: chancery feed check"},
-			})})
+			}), columnsOf(a.out))})
 		},
 	}
 }
@@ -214,7 +214,7 @@ func (a *app) feedSays(ctx context.Context, q feedInquiry, issuer *x509.Certific
 		fmt.Fprintf(&b, "%s %s: %s\n", a.mark(sign), target, v.Status)
 	}
 	fmt.Fprintf(&b, "by feed %d of %s, good until %s\n", f.Number, atTime(f.ThisUpdate), atTime(f.NextUpdate))
-	if err := a.give(answer{value: all, rows: all, text: b.String(), names: names}); err != nil {
+	if err := a.give(answer{value: all, rows: all, text: fitted(b.String(), columnsOf(a.out)), names: names}); err != nil {
 		return err
 	}
 	if doubt {
@@ -297,5 +297,5 @@ func (a *app) publishFeeds(ctx context.Context, k *client.Client, name string, d
 	if dry {
 		b.WriteString("nothing was published\n")
 	}
-	return a.give(answer{value: feeds, text: b.String(), rows: feeds, names: names})
+	return a.give(answer{value: feeds, text: fitted(b.String(), columnsOf(a.out)), rows: feeds, names: names})
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,16 +47,19 @@ func TestAWideTableLeavesOutWhatNobodyReads(t *testing.T) {
 func TestTablesFitATerminalOfFortyColumns(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
-	h.serve()
+	_, at, _ := strings.Cut(h.serve(), "lists of revocation  ")
+	at, _, _ = strings.Cut(at, ",")
 	h.done("issue", "nas.lab.example")
 	h.done("token", "create", "--name", "ci", "--role", "requester")
-	for _, line := range []string{"list", "list -o wide", "ca list", "ca list -o wide", "profile list", "token list", "token list -o wide", "key list", "list --fields serial,names,profile,not_after"} {
+	for _, line := range []string{"list", "list -o wide", "ca list", "ca list -o wide", "profile list", "token list", "token list -o wide", "key list", "list --fields serial,names,profile,not_after",
+		"status", "crl show", "feed publish --ca issuing-g1", "feed show " + filepath.Join(h.dir, "front", "pki", "issuing-g1.feed"), "revoke nas.lab.example --dry-run",
+		"ocsp check nas.lab.example --url http://" + at + "/ocsp"} {
 		d := newDesk(t)
 		if err := unix.IoctlSetWinsize(int(d.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: 40, Row: 24}); err != nil {
 			t.Fatal(err)
 		}
 		c := h.command(t.Context(), strings.Fields(line)...)
-		c.Stdout = d.far
+		c.Env, c.Stdout, c.Stderr = append(c.Env, "NO_COLOR=1"), d.far, d.far
 		if err := c.Run(); err != nil {
 			t.Fatal(line, err)
 		}

@@ -33,17 +33,25 @@ func fitted(text string, columns int) string {
 	return b.String()
 }
 
-// broken writes one line as several.
+// broken writes one line as several. A label keeps its column, and what is said stays in its own.
 func broken(b *strings.Builder, line, indent string, columns int) {
+	begin, hang := indent, len(indent)+hanging
+	if label := labelled(line); label != "" && utf8.RuneCountInString(label) <= columns*2/3 {
+		begin, line, hang = label, line[len(label):], utf8.RuneCountInString(label)
+	}
 	at := 0
 	for i, word := range units(line) {
 		switch n := utf8.RuneCountInString(word); {
 		case i == 0:
-			b.WriteString(indent + word)
-			at = len(indent) + n
+			b.WriteString(begin + word)
+			at = utf8.RuneCountInString(begin) + n
 		case at+1+n > columns:
-			b.WriteString("\n" + indent + strings.Repeat(" ", hanging) + word)
-			at = len(indent) + hanging + n
+			under := hang
+			if hang+n > columns { // what must stay whole has more room further left
+				under = min(hang, len(indent)+hanging)
+			}
+			b.WriteString("\n" + strings.Repeat(" ", under) + word)
+			at = under + n
 		default:
 			b.WriteString(" " + word)
 			at += 1 + n
@@ -52,6 +60,17 @@ func broken(b *strings.Builder, line, indent string, columns int) {
 	if at > 0 {
 		b.WriteByte('\n')
 	}
+}
+
+// labelled is the begin of a line up to its second column, if it has one: a word or a few, and
+// two spaces at least.
+func labelled(line string) string {
+	said := strings.TrimLeft(line, " ")
+	label, rest, is := strings.Cut(said, "  ")
+	if !is || label == "" {
+		return ""
+	}
+	return line[:len(line)-len(strings.TrimLeft(rest, " "))]
 }
 
 // units are the words of a line; a command of ours is one, up to the end of its clause, and

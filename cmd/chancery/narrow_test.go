@@ -25,6 +25,9 @@ func TestLinesFitATerminalOfFortyColumnsAndCommandsStayWhole(t *testing.T) {
 			t.Errorf("%q is not whole:\n%s", whole, text)
 		}
 	}
+	if whole := "  certificates  408 valid, 12 of them\n                end within 30 days;"; !strings.Contains(text, whole) { // a column stays one
+		t.Errorf("%q is not in its columns:\n%s", whole, text)
+	}
 	const flags = "--password-file FILE --recovery-file FILE --yes"
 	if text := fitted("  hint: the same again with "+flags+", or not\n", 40); !strings.Contains(text, flags+",\n") {
 		t.Errorf("flags are torn apart:\n%s", text)

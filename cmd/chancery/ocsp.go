@@ -261,7 +261,7 @@ func (a *app) checkMany(ctx context.Context, q ocspInquiry, targets []string) er
 
 // checked gives the answer of ocsp check; value is that in JSON.
 func (a *app) checked(all []stated, value any, text string) (err error) {
-	x := answer{value: value, text: text, columns: []string{"target", "status", "revoked_at", "reason", "next_update", "serial", "problem"}}
+	x := answer{value: value, text: fitted(text, columnsOf(a.out)), columns: []string{"target", "status", "revoked_at", "reason", "next_update", "serial", "problem"}}
 	if form := a.form(); len(all) > 1 || form == asCSV || form == asLines {
 		x.rows = all
 	}

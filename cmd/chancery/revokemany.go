@@ -75,7 +75,7 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 	case len(m.found) == 0:
 		return a.outcomes(m.bad, nil, map[bool]string{true: q.would(), false: q.did()}[q.dry], "")
 	case q.dry:
-		fmt.Fprint(a.err, consequence(m.found, q, m.also))
+		fmt.Fprint(a.err, fitted(consequence(m.found, q, m.also), columnsOf(a.err)))
 		return a.judgedAll(ctx, k, m)
 	case q.confirm == "": // who is asked sees first what is not among them
 		for i := range m.bad {
@@ -83,7 +83,7 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 			m.bad[i].told = true
 		}
 	}
-	fmt.Fprint(a.err, consequence(m.found, q, m.also))
+	fmt.Fprint(a.err, fitted(consequence(m.found, q, m.also), columnsOf(a.err)))
 	if err := a.counted(ctx, len(m.found), q); err != nil {
 		return err
 	}
