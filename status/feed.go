@@ -219,12 +219,7 @@ func (f *Feeder) Plan(ctx context.Context, authority string) (ca.Feed, error) {
 	if err != nil {
 		return ca.Feed{}, err
 	}
-	base := f.base(a, g)
-	body, err := f.body(in, base)
-	if err == nil && base != nil && tooLarge(body, base) {
-		base = nil
-		body, err = f.body(in, nil)
-	}
+	body, base, err := f.next(in, f.base(a, g))
 	if err != nil {
 		return ca.Feed{}, err
 	}
@@ -264,17 +259,11 @@ func (f *Feeder) make(ctx context.Context, a ca.Authority) (ca.Feed, error) {
 	if err != nil {
 		return ca.Feed{}, err
 	}
-	base := f.base(a, g)
-	var body []byte
-	if base != nil {
-		if body, err = f.body(in, base); err != nil {
-			return ca.Feed{}, err
-		}
+	body, base, err := f.next(in, f.base(a, g))
+	if err != nil {
+		return ca.Feed{}, err
 	}
-	if base == nil || tooLarge(body, base) {
-		if body, err = f.body(in, nil); err != nil {
-			return ca.Feed{}, err
-		}
+	if base == nil {
 		if _, base, err = f.signed(ctx, a, body, nil); err != nil {
 			return ca.Feed{}, err
 		}
@@ -284,6 +273,18 @@ func (f *Feeder) make(ctx context.Context, a ca.Authority) (ca.Feed, error) {
 	}
 	about, _, err := f.signed(ctx, a, body, base)
 	return about, err
+}
+
+// next builds the body of the feed that is to be signed next: a delta, and gives its base
+// again, or a complete one without a base, where there is none or the delta had grown too
+// large.
+func (f *Feeder) next(in feed.Input, base []byte) (body, on []byte, err error) {
+	body, err = f.body(in, base)
+	if err == nil && base != nil && tooLarge(body, base) {
+		base = nil
+		body, err = f.body(in, nil)
+	}
+	return body, base, err
 }
 
 // body builds a feed, a delta if it is given the file of its base. The seed is another one
