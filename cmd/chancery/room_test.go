@@ -45,3 +45,13 @@ func TestIS09_WhatStopsForWantOfRoomIsTold(t *testing.T) {
 		}
 	}
 }
+
+// What went wrong may be said in many lines, as by a hook; among others it takes one.
+func TestAFaultAmongOthersTakesOneLine(t *testing.T) {
+	if got := inLine("one\r\ntwo\n"); got != "one; two" {
+		t.Errorf("%q", got)
+	}
+	if got := inLine(strings.Repeat("é", 4096)); len(got) > maxInLine+5 || !strings.HasSuffix(got, "é …") {
+		t.Errorf("%d octets: %q", len(got), got)
+	}
+}
