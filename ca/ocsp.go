@@ -14,7 +14,7 @@ const (
 // A CertID names a certificate by its issuer and serial number (RFC 6960 §4.1.1), as
 // whoever asks wrote it: an answer repeats it.
 type CertID struct {
-	// Hash is that of both digests: "sha1", "sha256", "sha384" or "sha512".
+	// Hash is that of both digests, one of CertIDHashes.
 	Hash     string `json:"hash"`
 	NameHash []byte `json:"name_hash"`
 	KeyHash  []byte `json:"key_hash"`
@@ -24,6 +24,10 @@ type CertID struct {
 	// Serial is positive, 20 octets at most.
 	Serial Serial `json:"serial"`
 }
+
+// CertIDHashes are the names of the hashes that a CertID can have, in the order of how often
+// clients use them.
+func CertIDHashes() []string { return []string{"sha1", "sha256", "sha384", "sha512"} }
 
 // An OCSPStatus is what is said of a certificate (RFC 6960 §4.2.1).
 type OCSPStatus int

@@ -153,7 +153,7 @@ func TestOpenSSLReadsOCSP(t *testing.T) {
 			if keyType == responder {
 				responder = "ed25519"
 			}
-			for i, hash := range []string{"sha1", "sha256", "sha384", "sha512"} {
+			for i, hash := range ca.CertIDHashes() {
 				signs, certificates := keyType, [][]byte(nil)
 				if i%2 == 1 {
 					signs, certificates = responder, [][]byte{responderOf(t, a, responder)}

@@ -55,27 +55,6 @@ func (s *Signer) feedPaced(a *authority, delta bool, now time.Time) error {
 	return err
 }
 
-// A flight is a batch under way.
-type flight struct{ began time.Time }
-
-// takeOff reads the clock for a batch, and has FeedGround know of it until land is called,
-// when its intents are on the log. The clock is read while mu is held, so that no look
-// comes between the reading and the entry.
-func (s *Signer) takeOff() (now time.Time, land func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now, err = s.clock.read(); err != nil {
-		return now, nil, err
-	}
-	f := &flight{began: now}
-	s.airborne[f] = struct{}{}
-	return now, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.airborne, f)
-	}, nil
-}
-
 // FeedGround gives what a feed of an authority is to be made on: what the signer knows
 // of its key's certificates that are revoked, held, or void, in ascending order, and up to
 // when the book has the others.
@@ -105,24 +84,6 @@ func (s *Signer) FeedGround(session int64, authority string) (g ca.FeedGround, r
 	}
 	g.Revoked = len(revoked)
 	return g, revoked, nil
-}
-
-// horizon is the second up to which everything that this signer numbered is on the log,
-// below a leaf. It lies behind by what the clock may be set back: a later certificate must
-// not have an earlier second.
-func (s *Signer) horizon() (now, horizon time.Time, leaves int64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now, err = s.clock.read(); err != nil {
-		return now, now, 0, err
-	}
-	first := now
-	for f := range s.airborne {
-		if f.began.Before(first) {
-			first = f.began
-		}
-	}
-	return now, first.UTC().Truncate(time.Second).Add(-time.Second - maxBehind), s.numbered, nil
 }
 
 // standing are the steps by which something is revoked that ends at a time or later.

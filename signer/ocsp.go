@@ -203,7 +203,7 @@ type issuerID struct{ name, key []byte }
 // issuerIDs are an authority's, by the name of the hash (RFC 6960 §4.1.1).
 func issuerIDs(a ca.Authority) (map[string]issuerID, error) {
 	out := map[string]issuerID{}
-	for _, hash := range []string{"sha1", "sha256", "sha384", "sha512"} {
+	for _, hash := range ca.CertIDHashes() {
 		name, err := encode.NameHash(a.Subject, hash)
 		key, too := encode.KeyHash(a.SPKI, hash)
 		if err := errors.Join(err, too); err != nil {

@@ -54,6 +54,24 @@ func paced(all map[ca.Digest]*pace, a *authority, news bool, n int, now time.Tim
 	return nil
 }
 
+// A window counts what happens within a minute.
+type window struct {
+	began time.Time
+	count int
+}
+
+// take counts n more, unless that passes most.
+func (w *window) take(n, most int, now time.Time) bool {
+	if now.Sub(w.began).Abs() >= time.Minute {
+		*w = window{began: now}
+	}
+	if w.count+n > most {
+		return false
+	}
+	w.count += n
+	return true
+}
+
 // since tells whether one of some steps was taken at a leaf or later.
 func since(steps iter.Seq[step], leaf int64) bool {
 	for one := range steps {

@@ -184,21 +184,3 @@ func sinceOf(t time.Time) uint32 {
 	}
 	return uint32(min(max(t.Unix(), 1), math.MaxUint32)) //nolint:gosec // bounded
 }
-
-// A window counts what happens within a minute.
-type window struct {
-	began time.Time
-	count int
-}
-
-// take counts n more, unless that passes most.
-func (w *window) take(n, most int, now time.Time) bool {
-	if now.Sub(w.began).Abs() >= time.Minute {
-		*w = window{began: now}
-	}
-	if w.count+n > most {
-		return false
-	}
-	w.count += n
-	return true
-}

@@ -25,7 +25,7 @@ func newIssuers(all []ca.Authority) *issuers {
 		if a.External {
 			continue
 		}
-		for _, hash := range ocsp.Hashes() {
+		for _, hash := range ca.CertIDHashes() {
 			if id, err := ocsp.CertID(hash, a.Subject, a.SPKI, "01"); err == nil {
 				n.by[string(id.NameHash)+string(id.KeyHash)] = i
 			}
@@ -77,7 +77,7 @@ func keyFor(by int, form byte, serial ca.Serial) key {
 
 // keyOf is the key of what is asked of an authority.
 func keyOf(by int, id *ca.CertID) key {
-	form := byte(slices.Index(ocsp.Hashes(), id.Hash)) << 1
+	form := byte(slices.Index(ca.CertIDHashes(), id.Hash)) << 1
 	if id.Parameters {
 		form |= 1
 	}

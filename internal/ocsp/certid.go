@@ -16,10 +16,6 @@ import (
 	"chancery/ca"
 )
 
-// Hashes are the names of those that a CertID can have, in the order of how often
-// clients use them.
-func Hashes() []string { return []string{"sha1", "sha256", "sha384", "sha512"} }
-
 // CertID names a certificate by its issuer's name and SubjectPublicKeyInfo, both in DER,
 // with an explicit NULL as most clients write it.
 func CertID(hash string, subject, spki []byte, serial ca.Serial) (ca.CertID, error) {

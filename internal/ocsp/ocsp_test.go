@@ -45,7 +45,7 @@ func asked(t testing.TB, a ca.Authority, nonce int, serials ...ca.Serial) ocsp.R
 	t.Helper()
 	var r ocsp.Request
 	for i, s := range serials {
-		r.IDs = append(r.IDs, id(t, a, ocsp.Hashes()[i%4], s))
+		r.IDs = append(r.IDs, id(t, a, ca.CertIDHashes()[i%4], s))
 		r.IDs[i].Parameters = i%3 == 0
 	}
 	if nonce > 0 {
