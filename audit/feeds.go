@@ -116,26 +116,11 @@ func (f *Feeds) leaf(r Record) error {
 	}
 	switch r.Leaf.Kind {
 	case Authority:
-		var body ca.Authority
-		if err := json.Unmarshal(r.Body, &body); err == nil && body.Name != "" {
-			f.byKey[body.Key] = f.of(body.Name)
+		if a, ok := authorityOf(r); ok {
+			f.byKey[a.Key] = f.of(a.Name)
 		}
-	case Revoked:
-		var body ca.RevokedBody
-		if json.Unmarshal(r.Body, &body) != nil {
-			return nil
-		}
-		return f.revoked(r, missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter}, body.Reason)
-	case Earlier:
-		var body ca.EarlierBody
-		if json.Unmarshal(r.Body, &body) != nil {
-			return nil
-		}
-		for _, e := range body.Entries {
-			if err := f.revoked(r, missed{r.Leaf.Index, e.Serial, ca.Never()}, ca.Unspecified); err != nil {
-				return err
-			}
-		}
+	case Revoked, Earlier:
+		return revocations(r, func(one missed, why ca.Reason) error { return f.revoked(r, one, why) })
 	case Feed:
 		f.feed(r)
 	}

@@ -150,32 +150,39 @@ func (l *Lists) leaf(r Record) error {
 	}
 	switch r.Leaf.Kind {
 	case Authority:
-		var body ca.Authority
-		if err := json.Unmarshal(r.Body, &body); err == nil && body.Name != "" {
-			l.byKey[body.Key] = l.of(body.Name)
+		if a, ok := authorityOf(r); ok {
+			l.byKey[a.Key] = l.of(a.Name)
 		}
-	case Revoked:
-		var body ca.RevokedBody
-		if json.Unmarshal(r.Body, &body) != nil {
-			return nil
-		}
-		return l.revoked(r, missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter}, body.Reason)
-	case Earlier:
-		return l.earlier(r)
+	case Revoked, Earlier:
+		return revocations(r, func(one missed, why ca.Reason) error { return l.revoked(r, one, why) })
 	case CRL:
 		l.list(r)
 	}
 	return nil
 }
 
-// earlier holds what was revoked elsewhere against the published list.
-func (l *Lists) earlier(r Record) error {
+// authorityOf is what an AUTHORITY leaf is about, if it says so.
+func authorityOf(r Record) (a ca.Authority, ok bool) {
+	err := json.Unmarshal(r.Body, &a)
+	return a, err == nil && a.Name != ""
+}
+
+// revocations are what a REVOKED leaf revokes, or an EARLIER one that was revoked elsewhere.
+// A body that cannot be read names none.
+func revocations(r Record, each func(one missed, why ca.Reason) error) error {
+	if r.Leaf.Kind == Revoked {
+		var body ca.RevokedBody
+		if json.Unmarshal(r.Body, &body) != nil {
+			return nil
+		}
+		return each(missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter}, body.Reason)
+	}
 	var body ca.EarlierBody
 	if json.Unmarshal(r.Body, &body) != nil {
 		return nil
 	}
 	for _, e := range body.Entries {
-		if err := l.revoked(r, missed{r.Leaf.Index, e.Serial, ca.Never()}, ca.Unspecified); err != nil {
+		if err := each(missed{r.Leaf.Index, e.Serial, ca.Never()}, ca.Unspecified); err != nil {
 			return err
 		}
 	}
