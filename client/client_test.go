@@ -204,7 +204,7 @@ func dial(t *testing.T, path string) *Client {
 func open(t *testing.T) (*Client, *desk) {
 	t.Helper()
 	d := new(desk)
-	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Owner: d, Revoker: d, Feeder: d, Officer: d, Clerk: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
+	return dial(t, serve(t, api.New(api.Options{Submitter: d, Reader: d, Recorder: d, Rehearser: d, Owner: d, Revoker: d, Publisher: d, Officer: d, Clerk: d, Lists: d, Public: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock }}))), d
 }
 
 func request(t *testing.T) []byte {
