@@ -92,7 +92,7 @@ type ownWay struct {
 
 // revokeOwn says what will happen, has it confirmed, and revokes.
 func (a *app) revokeOwn(ctx context.Context, c ca.Certificate, q withdrawing, way ownWay) error {
-	fmt.Fprintf(a.err, "  %s   serial …%s\n%s", c.Title(), c.Serial.Tail(), consequence([]ca.Certificate{c}, q, nil))
+	fmt.Fprint(a.err, fitted(fmt.Sprintf("  %s   serial …%s\n%s", c.Title(), c.Serial.Tail(), consequence([]ca.Certificate{c}, q, nil)), columnsOf(a.err)))
 	if q.dry {
 		return a.asOwner(ctx, func(_ context.Context, k *client.Client) error {
 			w, err := way.plan(k)

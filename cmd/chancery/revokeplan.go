@@ -99,7 +99,7 @@ func effect(c ca.Certificate, q withdrawing, also []ca.Certificate) string {
 		}
 	}
 	if since := q.InvalidSince; !since.IsZero() && !c.NotBefore.IsZero() && since.Before(c.NotBefore) {
-		text += fmt.Sprintf("  ! The invalidity date is before it began, %s: right only where its key is older than it.\n", atTime(c.NotBefore))
+		text += fmt.Sprintf("  ! The invalidity date is before it began, %s:\n    right only where its key is older than it.\n", atTime(c.NotBefore))
 	}
 	return text + consequence([]ca.Certificate{c}, q, also)
 }
@@ -118,7 +118,7 @@ func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (te
 	}
 	lists := "a new list of " + strings.Join(authorities, " and of ") + " is published"
 	if q.lifts() {
-		return fmt.Sprintf("  Effect: %s. Who keeps the one before refuses %s until that one ends.\n", lists, it)
+		return fmt.Sprintf("  Effect: %s.\n          Who keeps the list before refuses %s until that ends.\n", lists, it)
 	}
 	switch {
 	case q.Reason == ca.KeyCompromise:
@@ -133,7 +133,7 @@ func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (te
 	if q.Reason == ca.CertificateHold {
 		end = "chancery unhold takes it back."
 	}
-	return text + fmt.Sprintf("  Effect: %s, reason %s. Who keeps the one before may accept %s\n          until that one ends. %s\n", lists, q.Reason, it, end)
+	return text + fmt.Sprintf("  Effect: %s, reason %s.\n          Who keeps the list before may accept %s until that ends.\n          %s\n", lists, q.Reason, it, end)
 }
 
 // companions names what falls with a compromised key.
@@ -210,7 +210,7 @@ func (a *app) spareService(q withdrawing, found []ca.Certificate) []ca.Certifica
 	return slices.DeleteFunc(found, func(c ca.Certificate) bool {
 		own := c.Profile == policy.ServiceProfile
 		if own {
-			fmt.Fprintf(a.err, "%s %s   %s   is the service's own, and is left out; to revoke it too, name it by itself\n", a.mark(warned), c.Title(), c.PublicName())
+			fmt.Fprint(a.err, fitted(fmt.Sprintf("%s %s   %s\n  is the service's own, and is left out; to revoke it too, name it by itself\n", a.mark(warned), c.Title(), c.PublicName()), columnsOf(a.err)))
 		}
 		return own
 	})
