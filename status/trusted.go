@@ -26,6 +26,7 @@ func TrustedProgram(path string) error {
 // TrustedDirectory says why nothing is published to a directory: what lies there people take
 // for ours, bundles of roots too, which nobody has signed. The error is as TrustedProgram's.
 func TrustedDirectory(path string) error {
+	path = filepath.Clean(path) // as the files in it are named by it
 	return trusted(path, "people take what is published for the authority's, roots too, which nobody signs", fs.FileMode.IsDir)
 }
 
@@ -33,7 +34,7 @@ func TrustedDirectory(path string) error {
 // may change a name on the way, or what is at its end. A directory on the way that others write
 // is good if it is root's and sticky, as /tmp is: what is ours in it stays ours.
 func trusted(path, why string, kind func(fs.FileMode) bool) error {
-	rest, at := strings.Split(filepath.Clean(path), "/")[1:], "/"
+	rest, at := strings.Split(path, "/"), "/"
 	for links := 0; ; {
 		info, err := os.Lstat(at)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -51,13 +52,14 @@ func trusted(path, why string, kind func(fs.FileMode) bool) error {
 			if links++; err != nil || links > maxLinks {
 				return fmt.Errorf("follow %s: %w", at, errors.Join(err, syscall.ELOOP))
 			}
-			if !filepath.IsAbs(to) {
-				to = filepath.Join(filepath.Dir(at), to)
+			at = filepath.Dir(at)
+			if filepath.IsAbs(to) {
+				at = "/"
 			}
-			rest, at = append(strings.Split(filepath.Clean(to), "/")[1:], rest...), "/"
+			rest = append(strings.Split(to, "/"), rest...)
 			continue
 		}
-		for len(rest) > 0 && rest[0] == "" { // the root itself
+		for len(rest) > 0 && (rest[0] == "" || rest[0] == ".") {
 			rest = rest[1:]
 		}
 		sticky := len(rest) > 0 && owner == 0 && mode&fs.ModeSticky != 0
@@ -70,6 +72,8 @@ func trusted(path, why string, kind func(fs.FileMode) bool) error {
 			}
 			return nil
 		}
+		// Behind a link .. is above where that leads, and not above the link: no path is made
+		// shorter by its text. at has no links.
 		at, rest = filepath.Join(at, rest[0]), rest[1:]
 	}
 }

@@ -42,6 +42,13 @@ func TestR87_WhatOthersCanChangeIsNeitherRunNorPublishedTo(t *testing.T) {
 		{"a link to itself", func(dir string) error {
 			return errors.Join(os.Remove(dir+"/way/end"), os.Symlink("end", dir+"/way/end"))
 		}, "too many levels"},
+		{"a link that goes up behind another", func(dir string) error {
+			return errors.Join(os.MkdirAll(dir+"/open/sub", 0o700), os.Chmod(dir+"/open", 0o777), os.Rename(dir+"/way/end", dir+"/open/end"), os.Symlink(dir+"/open/sub", dir+"/link"),
+				os.Symlink("../link/../end", dir+"/way/end"), os.Mkdir(dir+"/end", 0o700))
+		}, "/open, on the way to "},
+		{"a link that goes up to what is good", func(dir string) error {
+			return errors.Join(os.Rename(dir+"/way/end", dir+"/real"), os.Mkdir(dir+"/way/sub", 0o700), os.Symlink("./sub/..//../real", dir+"/way/end"))
+		}, ""},
 		{"below root's sticky directory", func(dir string) error { return os.Chmod(dir+"/way", 0o777|fs.ModeSticky) }, "sticky"},
 		{"nothing is there", func(dir string) error { return os.Remove(dir + "/way/end") }, "is not there"},
 	} {
