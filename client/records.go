@@ -12,64 +12,6 @@ import (
 	"chancery/ca"
 )
 
-// MaxBatch is how many orders IssueMany takes.
-const MaxBatch = 256
-
-// A Result is what came of one order of many.
-type Result struct {
-	// Index is the order's place, Status the HTTP status that it would have had alone.
-	Index  int `json:"index"`
-	Status int `json:"status"`
-	// Issued is the certificate, Plan what would be; one of them is set, or Problem.
-	Issued  *ca.Issued  `json:"issued"`
-	Plan    *ca.Plan    `json:"plan"`
-	Problem *ca.Problem `json:"problem"`
-}
-
-// IssueMany asks for up to MaxBatch certificates in one call of at most 1 MiB, and gives a
-// result for each, in order: a bad order costs itself alone. With a key the same call gives
-// the same certificates for 24 hours; the orders' own keys are not used. With plan nothing
-// is signed or stored.
-func (c *Client) IssueMany(ctx context.Context, all []Order, key string, plan bool) ([]Result, error) {
-	bodies := make([]any, len(all))
-	for i, o := range all {
-		bodies[i] = o.call(false).body
-	}
-	q := call{method: http.MethodPost, path: "requests:batch", key: key, body: struct {
-		Items []any `json:"items"`
-	}{bodies}}
-	if plan {
-		q.query = url.Values{"dry_run": {"true"}}
-	}
-	list, err := do[items[Result]](ctx, c, q)
-	return list.Items, err
-}
-
-// A Request is what became of a request.
-type Request struct {
-	ID ca.RequestID `json:"id"`
-	// State is issued, or void: its issuing was given up.
-	State   string  `json:"state"`
-	Door    ca.Door `json:"door"`
-	Owner   string  `json:"owner"`
-	Profile string  `json:"profile"`
-	// Authority is the line that was asked for, NotAfter the end; empty if none was.
-	Authority string    `json:"authority"`
-	NotAfter  time.Time `json:"not_after"`
-	At        time.Time `json:"at"`
-	// CSR is the request (PKCS#10) in DER.
-	CSR         []byte         `json:"csr"`
-	Certificate ca.Certificate `json:"certificate"`
-}
-
-// Request gives a request that was submitted: E2101 if there is none.
-func (c *Client) Request(ctx context.Context, id ca.RequestID) (Request, error) {
-	if id == "" {
-		return Request{}, ca.NotFound(ca.E2101, "no request was named", "take the id of the answer to the request")
-	}
-	return do[Request](ctx, c, call{method: http.MethodGet, path: "requests/" + segment(string(id))})
-}
-
 // A Line is a succession of authorities.
 type Line struct {
 	Line string `json:"line"`

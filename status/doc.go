@@ -10,6 +10,7 @@
 //	GET /pki/{generation}.delta.crl
 //	                             what changed since the base of the day (§5.2.4); .arl.crl
 //	                             the list of CA certificates, .s0.crl and so on the shards
+//	GET /pki/{generation}.feed   the compact feed (docs/feed.md), .delta.feed what changed since
 //	GET /pki/bundle.pem          what to trust, old and new; of a line, and in other
 //	                             forms: see addressed
 //	GET /pki/{generation}.chain.pem
@@ -19,5 +20,6 @@
 //
 // Nothing can be enrolled here, nothing is asked of the reader, and what was known
 // once is answered though the database is gone: status outlives everything else.
-// Start at New, then Publisher and OCSP.
+// An Outlet copies all of it but OCSP into a directory, for another server to hand out.
+// Start at New, then Publisher, Feeder and OCSP.
 package status
