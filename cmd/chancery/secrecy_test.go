@@ -126,13 +126,26 @@ func writesFile(f *ast.FuncDecl) (writes bool) {
 			return true
 		}
 		if s, is := call.Fun.(*ast.SelectorExpr); is {
-			if of, is := s.X.(*ast.Ident); is && slices.Contains(calls[of.Name], s.Sel.Name) {
+			if of, is := s.X.(*ast.Ident); is && slices.Contains(calls[of.Name], s.Sel.Name) && !onlyReads(call) {
 				writes = true
 			}
 		}
 		return true
 	})
 	return writes
+}
+
+// onlyReads tells whether a call opens a file with O_RDONLY among its flags.
+func onlyReads(call *ast.CallExpr) (reads bool) {
+	for _, arg := range call.Args {
+		ast.Inspect(arg, func(n ast.Node) bool {
+			if flag, is := n.(*ast.SelectorExpr); is && flag.Sel.Name == "O_RDONLY" {
+				reads = true
+			}
+			return true
+		})
+	}
+	return reads
 }
 
 // R41: no verb writes a secret where everybody may fetch it, and each writes what is public
