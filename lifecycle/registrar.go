@@ -28,8 +28,7 @@ const (
 	callTime = 30 * time.Second
 )
 
-// Options are what a Registrar works with. All but Promiser, Weak, Foresee, Past, Archive, Space,
-// Publish, PlanList, Revoked, Published and Report must be set.
+// Options are what a Registrar works with. What may be left out says so; all else must be set.
 type Options struct {
 	Book    Book
 	Shelf   Shelf
