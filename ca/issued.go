@@ -33,10 +33,12 @@ type Counts struct {
 	Expiring int64 `json:"expiring"` // ends within 30 days
 	// IssuerRevoked are below a revoked authority, and are to be replaced.
 	IssuerRevoked int64 `json:"issuer_revoked,omitempty"`
-	Expired       int64 `json:"expired"`
-	Revoked       int64 `json:"revoked"`
-	Held          int64 `json:"held"` // among the revoked, and may come back
-	Void          int64 `json:"void"`
+	// IssuerRevokedMore says that there may be more of these: only the newest are counted.
+	IssuerRevokedMore bool  `json:"issuer_revoked_more,omitempty"`
+	Expired           int64 `json:"expired"`
+	Revoked           int64 `json:"revoked"`
+	Held              int64 `json:"held"` // among the revoked, and may come back
+	Void              int64 `json:"void"`
 
 	Authorities int64 `json:"authorities"`
 }

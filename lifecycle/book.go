@@ -44,8 +44,9 @@ type Shelf interface {
 	Asked(ctx context.Context, profile string, below ca.ID, now time.Time, limit int) ([]ca.Asked, error)
 	// CSR gives the request in DER that a row names; nil if it is not here.
 	CSR(ctx context.Context, id ca.RequestID) ([]byte, error)
-	// Counts says how many certificates stand where at a moment.
-	Counts(ctx context.Context, now time.Time) (ca.Counts, error)
+	// Counts says how many certificates stand where at a moment, and, as far as is quickly
+	// told, how many of the valid are of some authorities.
+	Counts(ctx context.Context, now time.Time, fallen []string) (ca.Counts, error)
 }
 
 // An Issuer turns cleared drafts into certificates. Sign is called by at most two

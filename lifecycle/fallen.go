@@ -4,6 +4,8 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"chancery/ca"
 )
@@ -29,15 +31,26 @@ func (r *Registrar) fallen(ctx context.Context) (map[string]string, error) {
 	return ca.FallenNames(all), err
 }
 
-// countBelow counts the valid certificates that are below a revoked authority.
-func (r *Registrar) countBelow(ctx context.Context) (n int64, err error) {
-	fallen, err := r.fallen(ctx)
-	for name := range fallen {
-		one, failed := r.o.Records.Count(ctx, ca.Filter{Authority: name, Status: "valid", Now: r.o.Now()})
-		if failed != nil {
-			return 0, failed
-		}
-		n += one
+// counts are those of the book at now. That nobody can say just then who is below a revoked
+// authority costs that number alone: it is when status is asked for most.
+func (r *Registrar) counts(ctx context.Context, now time.Time) (ca.Counts, error) {
+	if !r.o.Vouched.isMet() {
+		return r.o.Shelf.Counts(ctx, now, nil)
 	}
+	all, failed := r.o.Vouched.Authorities(ctx)
+	n, err := r.o.Shelf.Counts(ctx, now, toReplace(all, now))
+	n.IssuerRevokedMore = n.IssuerRevokedMore || failed != nil
 	return n, err
+}
+
+// toReplace are the generations below which certificates are to be replaced, newest first.
+// Whatever is below one that has ended has ended with it.
+func toReplace(all []ca.Authority, now time.Time) (names []string) {
+	fallen := ca.FallenNames(all)
+	for _, a := range slices.Backward(all) {
+		if fallen[a.Name] != "" && !a.NotAfter.Before(now) {
+			names = append(names, a.Name)
+		}
+	}
+	return names
 }

@@ -155,11 +155,8 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 	if err := r.allow(ctx, who, access.Status); err != nil {
 		return ca.Status{}, err
 	}
-	counts, err := r.o.Shelf.Counts(ctx, r.o.Now())
+	counts, err := r.counts(ctx, r.o.Now())
 	if err != nil {
-		return ca.Status{}, err
-	}
-	if counts.IssuerRevoked, err = r.countBelow(ctx); err != nil {
 		return ca.Status{}, err
 	}
 	mark, err := r.o.Book.Mark(ctx)

@@ -548,7 +548,7 @@ func (w *world) CSR(_ context.Context, id ca.RequestID) ([]byte, error) {
 }
 
 // Counts implements Shelf.
-func (w *world) Counts(context.Context, time.Time) (ca.Counts, error) {
+func (w *world) Counts(context.Context, time.Time, []string) (ca.Counts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return ca.Counts{Valid: int64(len(w.rows))}, nil

@@ -58,6 +58,7 @@ func plannedQueries(t *testing.T, e engine) []planned {
 		{"selectByNameOf", selectByNameOf, []any{"a", "uid:1", 5}},
 		{"selectByKey", selectByKey, []any{"cli", "uid:1", "k", at}},
 		{"selectCounts", selectCounts, []any{at, at, at, at, at, at, at, at}},
+		{"selectFallen", selectFallen, []any{at, "a", 5}},
 		{"selectTokenBySecret", selectTokenBySecret, []any{make([]byte, 32)}},
 		{"selectTokensOf", selectTokensOf, []any{"uid:1", at, 5}},
 		{"selectTokens", selectTokens, []any{at, 5}},

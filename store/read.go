@@ -20,6 +20,8 @@ const (
 	maxFound = 100
 	// tailDigits is the least of a serial's end that finds it.
 	tailDigits = 8
+	// maxFallen certificates are read within some twenty milliseconds.
+	maxFallen = 10_000
 	// expiringWithin is what ca.Counts calls expiring.
 	expiringWithin = 30 * 24 * time.Hour
 )
@@ -176,15 +178,35 @@ func searched(name string) string {
 }
 
 // Counts counts the book's end-entity certificates as they stand at now. The end of a
-// certificate still belongs to its validity (RFC 5280 §4.1.2.5).
-func (s *Store) Counts(ctx context.Context, now time.Time) (ca.Counts, error) {
+// certificate still belongs to its validity (RFC 5280 §4.1.2.5). Of the revoked authorities in
+// fallen it reads the newest maxFallen certificates, and what cannot be read costs their number
+// alone.
+func (s *Store) Counts(ctx context.Context, now time.Time, fallen []string) (ca.Counts, error) {
 	var n ca.Counts
 	var revokedSoon int64
 	at, soon := millis(now), millis(now.Add(expiringWithin))
 	err := s.reader.QueryRowContext(ctx, selectCounts, at, at, soon, at, at, at, soon, at).
 		Scan(&n.Valid, &n.Expiring, &n.Expired, &n.Void, &n.Revoked, &revokedSoon, &n.Held)
 	n.Valid, n.Expiring = n.Valid-n.Revoked, n.Expiring-revokedSoon
-	return n, wrap("count the certificates", err)
+	if err != nil {
+		return n, wrap("count the certificates", err)
+	}
+	n.IssuerRevoked, n.IssuerRevokedMore = s.below(ctx, now, fallen, maxFallen)
+	return n, nil
+}
+
+// below counts the valid certificates among the newest of some authorities, the first ones'
+// first; more says that there may be others.
+func (s *Store) below(ctx context.Context, now time.Time, authorities []string, left int64) (n int64, more bool) {
+	for _, name := range authorities {
+		var read, valid int64
+		err := s.reader.QueryRowContext(ctx, selectFallen, millis(now), name, left).Scan(&read, &valid)
+		if n += valid; err != nil || read == left {
+			return n, true
+		}
+		left -= read
+	}
+	return n, false
 }
 
 // one gives the row of a query that has at most one.

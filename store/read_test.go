@@ -200,7 +200,7 @@ func TestListsFilterAndPageNewestFirst(t *testing.T) {
 		if _, err := s.Certificates(t.Context(), ca.Filter{Status: "fine"}); !errors.As(err, &p) || p.Field != "status" {
 			t.Errorf("an unknown status gives %v", err)
 		}
-		n, err := s.Counts(t.Context(), testNow)
+		n, err := s.Counts(t.Context(), testNow, nil)
 		if want := (ca.Counts{Valid: 5, Expiring: 1, Expired: 1, Void: 1}); err != nil || n != want {
 			t.Errorf("counts %+v, %v; want %+v", n, err, want)
 		}

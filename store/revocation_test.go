@@ -44,7 +44,7 @@ func TestARevocationIsSeenWithItsCertificate(t *testing.T) {
 				t.Errorf("status %s: %+v, %v, want %s", status, page, err, name)
 			}
 		}
-		counts, err := s.Counts(t.Context(), testNow)
+		counts, err := s.Counts(t.Context(), testNow, nil)
 		if err != nil || counts.Valid != 1 || counts.Revoked != 1 {
 			t.Errorf("counts: %+v, %v", counts, err)
 		}
@@ -87,7 +87,7 @@ func TestAHoldComesAndGoes(t *testing.T) {
 					t.Errorf("after step %d %d rows are %s, want %d (%v)", step, len(page), status, want, err)
 				}
 			}
-			counts, err := s.Counts(t.Context(), testNow)
+			counts, err := s.Counts(t.Context(), testNow, nil)
 			if err != nil || counts.Valid != 1-min(1, int64(c.at)) || counts.Revoked != min(1, int64(c.at)) || counts.Held == 1 != (c.stand == "held") {
 				t.Errorf("after step %d: %+v, %v", step, counts, err)
 			}

@@ -84,6 +84,10 @@ WHERE i.door = $1 AND i.actor = $2 AND i.door_key = $3 AND i.expires > $4`
 (SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $6 AND c.not_after < $7 AND ` + lastReason + ` <> 8),
 (SELECT COUNT(*) FROM revocation v CROSS JOIN certificate c WHERE v.id > 0 AND v.step = 1 AND c.id = v.certificate AND c.kind = 'end-entity' AND c.not_after >= $8 AND ` + lastReason + ` = 6)`
 
+	// The limit is of what is read: who has a million to replace waits no longer for it.
+	selectFallen = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN c.kind = 'end-entity' AND c.not_after >= $1 AND COALESCE(` + lastReason + `, 8) = 8 THEN 1 ELSE 0 END), 0)
+FROM (SELECT id, kind, not_after FROM certificate WHERE authority = $2 ORDER BY id DESC LIMIT $3) c`
+
 	// lastReason is how a certificate c that was ever revoked stands; 8 is removeFromCRL.
 	lastReason = `(SELECT l.reason FROM revocation l WHERE l.certificate = c.id ORDER BY l.step DESC LIMIT 1)`
 )

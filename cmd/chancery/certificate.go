@@ -147,7 +147,12 @@ func unsigned(all []ca.LineState) (n int) {
 // countsText is how many certificates there are, due being how many should have been renewed.
 func countsText(n ca.Counts, due int64) string {
 	text := fmt.Sprintf("%d valid", n.Valid)
-	if n.IssuerRevoked > 0 {
+	switch {
+	case n.IssuerRevokedMore && n.IssuerRevoked > 0:
+		text += fmt.Sprintf(" (%d of them or more below a revoked authority, to be replaced)", n.IssuerRevoked)
+	case n.IssuerRevokedMore:
+		text += " (some of them may be below a revoked authority, to be replaced)"
+	case n.IssuerRevoked > 0:
 		text += fmt.Sprintf(" (%d of them below a revoked authority, to be replaced)", n.IssuerRevoked)
 	}
 	if n.Expiring > 0 {

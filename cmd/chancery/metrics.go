@@ -99,7 +99,7 @@ func (m *metrics) text(ctx context.Context) []byte {
 func (m *metrics) service(ctx context.Context, x *exposition) {
 	x.family("chancery_build_info", "gauge", "Always 1; the version is a label.")
 	x.add(1, "version", version(), "go", runtime.Version())
-	counts, err := m.book.Counts(ctx, m.now())
+	counts, err := m.book.Counts(ctx, m.now(), nil)
 	x.family("chancery_up", "gauge", "Whether the database could be asked.")
 	x.truth(err == nil)
 	if err == nil {
