@@ -154,7 +154,8 @@ func (s *Signer) promiseLate(m *moment, all Lists) error {
 }
 
 // signLate signs a list that is on the log, if its key is still open: once it is locked,
-// nothing is signed any more. Then the list was made and lost.
+// nothing is signed any more. Then the list was made and lost, and whoever asked must not take
+// it for refused.
 func (s *Signer) signLate(name string, c *CRL) error {
 	hash, message, err := c.message()
 	if err != nil {
@@ -163,6 +164,10 @@ func (s *Signer) signLate(name string, c *CRL) error {
 	s.flights.RLock()
 	defer s.flights.RUnlock()
 	a, err := s.lister(name)
+	var why *ca.Problem
+	if errors.As(err, &why) {
+		return ca.Unavailable(ca.E2301, "the key of "+name+" was locked after its lists were put on the log, before they were signed", why.Fix)
+	}
 	if err != nil {
 		return err
 	}
@@ -331,10 +336,17 @@ func (s *Signer) spool(m *moment, scope ca.ListScope) (c *CRL, err error) {
 		}
 		return errors.Join(f.Close(), err)
 	}}
+	_, hash, err := encode.SignatureAlgorithm(c.algorithm)
+	if err != nil {
+		return c, err
+	}
 	list := encode.List{Issuer: m.of.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
 		Base: l.Base, Point: m.point(scope), Authorities: scope == ca.AuthorityList, Freshest: m.freshest(scope)}
 	if c.size, err = list.TBS(&appending{file: f}, lines); err != nil {
 		return c, unlistable(m.of.Name, err)
+	}
+	if hash == 0 && c.size > maxListMessage {
+		return c, ca.Refused(ca.E2112, "the list is too long for an Ed25519 key", "use another key type for authorities of this size")
 	}
 	want := check.List{Issuer: m.of.Authority, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: int64(l.Entries), Revoked: lines(),
 		Base: l.Base, Point: m.point(scope), Authorities: scope == ca.AuthorityList, Freshest: m.freshest(scope)}
@@ -355,15 +367,12 @@ func (c *CRL) message() (hash crypto.Hash, message []byte, err error) {
 	}
 	own := sha256.New()
 	all := io.NewSectionReader(c.file, 0, c.size)
-	switch {
-	case hash == 0 && c.size > maxListMessage:
-		return 0, nil, ca.Refused(ca.E2112, "the list is too long for an Ed25519 key", "use another key type for authorities of this size")
-	case hash == 0:
+	if hash == 0 {
 		message = make([]byte, c.size)
 		if _, err = io.ReadFull(io.TeeReader(all, own), message); err != nil {
 			return 0, nil, fmt.Errorf("read the list: %w", err)
 		}
-	default:
+	} else {
 		h := hash.New()
 		if _, err = io.Copy(io.MultiWriter(own, h), all); err != nil {
 			return 0, nil, fmt.Errorf("read the list: %w", err)

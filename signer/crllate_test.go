@@ -3,6 +3,7 @@
 package signer_test
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -15,24 +16,57 @@ import (
 	"chancery/signer/journal"
 )
 
-// A stuckDisk keeps whoever begins to write a list until it is let go.
+// A stuckDisk keeps whoever begins to write a list until it is let go; or, late, whoever reads
+// it for the second time, which is to sign it.
 type stuckDisk struct {
 	journal.FS
 	begun, goOn chan struct{}
-	stuck       atomic.Bool
+	stuck, late atomic.Bool
 }
 
 func (d *stuckDisk) OpenFile(name string, mode journal.Mode) (journal.File, error) {
-	if mode == journal.Create && name == "state/list-issuing-g1.tbs" && d.stuck.CompareAndSwap(true, false) {
+	if mode != journal.Create || name != "state/list-issuing-g1.tbs" {
+		return d.FS.OpenFile(name, mode)
+	}
+	if !d.late.Load() {
+		d.wait()
+	}
+	f, err := d.FS.OpenFile(name, mode)
+	return &lateFile{File: f, disk: d}, err
+}
+
+func (d *stuckDisk) wait() {
+	if d.stuck.CompareAndSwap(true, false) {
 		close(d.begun)
 		<-d.goOn
 	}
-	return d.FS.OpenFile(name, mode)
+}
+
+type lateFile struct {
+	journal.File
+	disk  *stuckDisk
+	begun int // how often its first octet was read
+}
+
+func (f *lateFile) ReadAt(b []byte, at int64) (int, error) {
+	if at == 0 {
+		f.begun++
+	}
+	if f.begun == 2 {
+		f.disk.wait()
+	}
+	return f.File.ReadAt(b, at)
 }
 
 // listing begins to make lists of the issuing authority on a disk that holds them up, runs
 // what is to happen meanwhile, and gives what came of them.
 func listing(t *testing.T, meanwhile func(s *site, h ca.Session)) (s *site, all signer.Lists, err error) {
+	t.Helper()
+	return listingUntil(t, false, meanwhile)
+}
+
+// listingUntil is listing; late, they are on the log when the disk holds them up.
+func listingUntil(t *testing.T, late bool, meanwhile func(s *site, h ca.Session)) (s *site, all signer.Lists, err error) {
 	t.Helper()
 	dir := t.TempDir()
 	disk, err := journal.OS(dir)
@@ -50,6 +84,7 @@ func listing(t *testing.T, meanwhile func(s *site, h ca.Session)) (s *site, all 
 		t.Fatal(err)
 	}
 	h := s.hello(0)
+	stuck.late.Store(late)
 	stuck.stuck.Store(true)
 	made := make(chan struct{})
 	go func() {
@@ -133,6 +168,25 @@ func TestAListIsNotSignedOverWhatChanged(t *testing.T) {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// Lists that are on the log, and whose key is locked before they are signed, are not refused:
+// whoever asked must ask for all again, since the signer makes no shard twice of the same.
+func TestListsThatAreLostAreNotRefused(t *testing.T) {
+	before := 0
+	s, _, err := listingUntil(t, true, func(s *site, _ ca.Session) {
+		before = s.count(audit.CRL)
+		if _, err := s.Lock(); err != nil {
+			t.Error(err)
+		}
+	})
+	var why *ca.Problem
+	if !errors.As(err, &why) || why.Code != ca.E2301 || why.Kind != ca.UnavailableKind {
+		t.Errorf("%+v", err)
+	}
+	if before != 6 || s.count(audit.CRL) != before {
+		t.Errorf("%d leaves of lists as the key was locked, want 6; %d in the end", before, s.count(audit.CRL))
 	}
 }
 

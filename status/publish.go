@@ -39,7 +39,8 @@ const (
 	// tryAgain is when a list is tried again that could not be made: its key may be
 	// locked, or the signer away.
 	tryAgain = 15 * time.Second
-	// soon is when it is tried again while front and signer come to terms.
+	// soon is when it is tried again while front and signer come to terms, or the signer is
+	// busy with another set.
 	soon = 200 * time.Millisecond
 	// maxList bounds what is taken from the signer, in octets.
 	maxList = 1 << 30
@@ -72,10 +73,18 @@ type Publisher struct {
 // News are what an authority's lists lack.
 type news struct {
 	// fresh says that a delta and the shards lack something, complete when the complete
-	// list must be made; zero is never. lost says that lists were made that may not have
-	// arrived: the signer does not make a shard again because nobody has it.
-	fresh, lost bool
-	complete    time.Time
+	// list must be made; zero is never. all says that every list must be made: some may have
+	// been and did not arrive, and the signer does not make a shard again because nobody has
+	// it.
+	fresh, all bool
+	complete   time.Time
+}
+
+// due notes that a delta and the shards are due, the complete list by a time.
+func (n *news) due(by time.Time) {
+	if n.fresh = true; n.complete.IsZero() || by.Before(n.complete) {
+		n.complete = by
+	}
 }
 
 // NewPublisher makes a publisher that keeps o.Lists.
@@ -112,9 +121,7 @@ func (p *Publisher) mark(authority string, by time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.news[authority]
-	if n.fresh = true; n.complete.IsZero() || by.Before(n.complete) {
-		n.complete = by
-	}
+	n.due(by)
 	p.news[authority] = n
 }
 
@@ -150,22 +157,32 @@ func (p *Publisher) take(authority string, part ca.ListPart) {
 		n.complete = time.Time{}
 	}
 	if part == ca.AllLists {
-		n.lost = false
+		n.all = false
 	}
 	if p.news[authority] = n; n == (news{}) {
 		delete(p.news, authority)
 	}
 }
 
-// untaken notes that lists are due again, since an error came in the place of some: those
-// before it may be on the signer's log.
-func (p *Publisher) untaken(authority string) {
-	p.mark(authority, p.o.Now())
+// untaken notes that lists of a part are due again, since an error came in the place of some.
+// Those before it may be on the signer's log, unless it refused them: then no more is due than
+// was, or whoever says hello again and again would have every list made each time.
+func (p *Publisher) untaken(authority string, part ca.ListPart, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.news[authority]
-	n.lost = true
+	if n.fresh = true; part != ca.NewsLists {
+		n.due(p.o.Now())
+	}
+	n.all = n.all || part == ca.AllLists || !refused(err)
 	p.news[authority] = n
+}
+
+// refused tells whether the signer put no list on its log. What is unavailable may have been
+// promised and lost.
+func refused(err error) bool {
+	var why *ca.Problem
+	return errors.As(err, &why) && why.Kind != ca.UnavailableKind
 }
 
 // wants says which lists of an authority are due, if any.
@@ -177,7 +194,7 @@ func (p *Publisher) wants(authority string) (part ca.ListPart, due bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.news[authority]
-	if n.lost {
+	if n.all {
 		return ca.AllLists, true
 	}
 	if !n.complete.IsZero() && !now.Before(n.complete) {
@@ -236,12 +253,12 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 	return next
 }
 
-// later says when a list is tried again. A session that a newer one closed, as at
-// every start, and a key that is locked, are no faults.
+// later says when a list is tried again. A session that a newer one closed, as at every
+// start, an authority that was changed meanwhile, and a key that is locked, are no faults.
 func (p *Publisher) later(authority string, err error) time.Duration {
 	var why *ca.Problem
 	switch {
-	case errors.As(err, &why) && why.Code == ca.E1402:
+	case errors.As(err, &why) && (why.Code == ca.E1402 || why.Code == ca.E2301 && why.Kind == ca.BusyKind):
 		return soon
 	case errors.As(err, &why) && why.Code == ca.E3006:
 		p.o.Log.Info("a revocation list waits, since many were made", "authority", authority)
@@ -285,7 +302,7 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, e
 	p.take(q.Authority, q.Part)
 	defer func() {
 		if err != nil {
-			p.untaken(q.Authority)
+			p.untaken(q.Authority, q.Part, err)
 		}
 		p.tried(q.Authority, err)
 	}()

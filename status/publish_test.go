@@ -398,6 +398,69 @@ func TestRV02_ListsThatDidNotArriveAreMadeAgain(t *testing.T) {
 	publish(third, ca.ChangedLists)
 }
 
+// What the signer refuses is asked for again, and no more than that: who says hello again and
+// again, and so ends sessions, has no list made that was not due. What it may have made and lost
+// has all made.
+func TestRV02_ListsThatAreRefusedHaveNoOthersMade(t *testing.T) {
+	busy := ca.Busy(ca.E2301, "issuing-g1 was changed while its list was made", "ask again")
+	lost := ca.Unavailable(ca.E2301, "the key was locked before its lists were signed", "")
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMaker(t)
+		p := m.publisher(dir)
+		m.fails(ca.Conflict(ca.E1402, "another session", ""))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx) }()
+		asked := func(what string, want ...ca.ListPart) {
+			t.Helper()
+			synctest.Wait()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if !slices.Equal(m.parts, want) {
+				t.Fatalf("%s: the parts %q were asked for, not %q", what, m.parts, want)
+			}
+			m.parts = nil
+		}
+		time.Sleep(time.Second)
+		asked("before front and signer have come to terms")
+		m.mu.Lock()
+		m.err, m.padding = nil, bigList
+		m.mu.Unlock()
+		time.Sleep(2 * soon)
+		asked("at the start", ca.AllLists)
+		for name, err := range map[string]error{"hello": ca.Conflict(ca.E1402, "another session", ""), "often": ca.Busy(ca.E3006, "often", ""), "locked": ca.Locked(ca.E3001, "locked", ""), "busy": busy} {
+			p.Revoked("issuing-g1", ca.Superseded)
+			m.fails(err)
+			time.Sleep(time.Minute)
+			m.fails(nil)
+			time.Sleep(tryAgain)
+			asked(name+", a delta", ca.NewsLists)
+			m.fails(err)
+			time.Sleep(gather)
+			m.fails(nil)
+			time.Sleep(tryAgain)
+			asked(name+", the complete list", ca.ChangedLists)
+		}
+		m.fails(busy)
+		p.Revoked("issuing-g1", ca.Superseded)
+		time.Sleep(settleDown + soon)
+		m.fails(nil)
+		time.Sleep(soon)
+		asked("soon after it was busy", ca.NewsLists)
+		m.fails(lost)
+		p.Revoked("issuing-g1", ca.Superseded)
+		time.Sleep(time.Minute)
+		m.fails(nil)
+		time.Sleep(tryAgain)
+		asked("after some were lost", ca.AllLists)
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
 // BK-05, R2: a generation that was just made has its list soon, also as standby, and
 // one that is retiring or retired keeps it; one that has ended or is somebody else's is
 // not asked for.
