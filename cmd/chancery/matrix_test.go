@@ -204,7 +204,7 @@ func (m *matrix) everybody(op operationOf, r ruling) {
 }
 
 // spelled calls an operation about a certificate by whatever its number can be written as:
-// hex in any spelling means it, and nothing else means another.
+// hex in any spelling means it, and decimal; nothing else means another.
 func (m *matrix) spelled(op operationOf, r ruling) {
 	m.t.Helper()
 	of := m.objects[r.objects][0]
@@ -214,7 +214,7 @@ func (m *matrix) spelled(op operationOf, r ruling) {
 	for spelling, there := range map[string]bool{
 		serial: true, strings.ToUpper(serial): true, "0x" + serial: true, strings.Join(pairs, ":"): true, strings.Join(pairs, " "): true, "0000" + serial: true,
 		serial[len(serial)-8:]: true, "…" + serial[len(serial)-8:]: true, "issuing-g1-" + strings.ToUpper(serial): true,
-		number.String(): false, "-" + serial: false, "+" + serial: false, serial + "00": false, serial[:len(serial)-2]: false, serial + strings.Repeat("0", 80): false,
+		number.String(): true, "-" + serial: false, "+" + serial: false, serial + "00": false, serial[:len(serial)-2]: false, serial + strings.Repeat("0", 80): false,
 		strings.Repeat("0", 2000) + serial: false, "issuing-g2-" + serial: false, "ISSUING-G1-" + serial: false, "issuing-g1-" + serial + "\x00": false,
 		"../certificates/" + serial: false, "..": false, "%2e%2e": false, "%2e%2e%2f" + serial: false, "..%2f" + serial: false, `..\` + serial: false, serial + "\u202e": false,
 		serial[len(serial)-7:]: false, "issuing-g1-": false, "*": false, "%": false, "' OR 1=1 --": false,

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +51,7 @@ func (a *app) stemOf(path string, c ca.Certificate) (stem string, begun bool) {
 	}
 	for _, e := range slices.Backward(entries) {
 		day, named := strings.CutPrefix(strings.TrimSuffix(e.Name(), key), name)
-		if _, err := time.Parse(time.DateOnly, day); !named || err != nil {
+		if !named || !isDay(day) {
 			continue
 		}
 		stem := filepath.Join(dir, name+day)

@@ -147,7 +147,7 @@ func TestANameMeansItsNewestCertificateAndTheOthersAreCounted(t *testing.T) {
 			t.Errorf("show lacks %s:\n%s", want, s.out)
 		}
 	}
-	for ref, want := range map[string]string{"root-g1": "chancery ca show root-g1", "localhost:18443": "chancery verify localhost:18443", "certs/none": "no such file"} {
+	for ref, want := range map[string]string{"root-g1": "chancery ca show root-g1", "localhost:18443": "chancery verify localhost:18443", "certs/none": "there is no file"} {
 		if s := h.refused("E2101", "show", ref); !strings.Contains(s.err, want) {
 			t.Errorf("show %s:\n%s", ref, s.err)
 		}

@@ -142,7 +142,7 @@ func (h hand) noKeyAt(base, copies string) {
 	for _, path := range paths {
 		for _, accept := range []string{"*/*", "application/json"} {
 			code, _, body := got(h.t, base+path, "Accept", accept)
-			if code != 200 {
+			if code != 200 && (path != "/lookup" || accept == "*/*") { // a program must say what it looks for
 				h.t.Errorf("%s: %d", path, code)
 			}
 			found, err := format.Read(body, func() ([]byte, error) { return []byte("changeit"), nil })

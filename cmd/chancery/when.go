@@ -23,6 +23,9 @@ type when struct {
 // timeForms are shown wherever a time is not understood.
 const timeForms = "write it as 90d, 12h, 2027-06-30 or 2027-06-30T12:00:00Z"
 
+// pastForms are the same for times that are over.
+const pastForms = "write it as 2027-06-30 or 2027-06-30T12:00:00Z, or as 90d or 12h for so long ago"
+
 // maxSpan is more than anything here lives, and less than what a duration holds.
 const maxSpan = 36525 * 24 * time.Hour
 
@@ -93,7 +96,7 @@ func noTime(flag, text string) error {
 	case "revoke-old":
 		forms = "write it as now, 7d or 2027-06-30"
 	case "invalid-since", "issued-since":
-		forms = "write it as 2027-06-30 or 2027-06-30T12:00:00Z, or as 90d or 12h for so long ago"
+		forms = pastForms
 	}
 	return usage("--"+flag+" takes a time, and got "+ca.Show(text), forms)
 }
@@ -101,3 +104,9 @@ func noTime(flag, text string) error {
 // onDay and atTime are how people read times: those of where they are. JSON has UTC.
 func onDay(t time.Time) string  { return t.Local().Format(time.DateOnly) }
 func atTime(t time.Time) string { return t.Local().Format(time.DateTime + " MST") }
+
+// isDay tells whether a text is a day as onDay writes it.
+func isDay(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
+}
