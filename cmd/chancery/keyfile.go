@@ -12,12 +12,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"chancery/ca"
 	"chancery/format"
@@ -80,16 +77,11 @@ func (a *app) keyAt(ctx context.Context, path string, o outputs, secret []byte, 
 // looked at what was read: were it done before, the file could be another one by then.
 func (k *keyFile) ours() error {
 	foreign := ca.Refused(ca.E1102, "the key in "+k.path+" may be known to others", "move it away; or, if it is yours, renew this one by itself: --key-file "+k.path)
-	f, err := os.OpenFile(k.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	data, err := aloneIn(k.path)
 	if err != nil {
-		return foreign.Because(reason(err).Error())
+		return foreign.Because(err.Error())
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || ownerOf(info) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
-		return foreign.Because("it is no file of this account alone")
-	}
-	if data, err := io.ReadAll(io.LimitReader(f, format.MaxFile+1)); err != nil || !bytes.Equal(data, k.pem) {
+	if !bytes.Equal(data, k.pem) {
 		return foreign.Because("it is another one than a moment ago")
 	}
 	return nil

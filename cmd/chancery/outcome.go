@@ -21,7 +21,8 @@ type outcome struct {
 	// Chain is a new certificate with its chain, in PEM, where no file holds it.
 	Chain string `json:"chain,omitempty"`
 	OK    bool   `json:"ok"`
-	// Code and Detail are those of the problem; of a dry run, Detail is what would be done.
+	// Code and Detail are those of the problem; of a dry run, Detail is what would be done, and
+	// of a renewal what was not.
 	Code   ca.Code `json:"code,omitempty"`
 	Detail string  `json:"detail,omitempty"`
 	// RevokedAt and Reason are how a certificate stands that was revoked.
@@ -29,6 +30,8 @@ type outcome struct {
 	Reason    string    `json:"reason,omitempty"`
 	// told says that a line for people was written before the answer.
 	told bool
+	// remark ends the line for people of what went well.
+	remark string
 }
 
 // went makes the outcome of a line.
@@ -53,7 +56,7 @@ func (o outcome) tell(a *app) string {
 	case o.OK && o.Certificate == "":
 		return fmt.Sprintf("%s %s   %s\n", a.mark(fine), orNone(o.Line), o.Detail)
 	case o.OK:
-		return fmt.Sprintf("%s %s   %s\n", a.mark(fine), o.Name, o.Certificate)
+		return fmt.Sprintf("%s %s   %s%s\n", a.mark(fine), o.Name, o.Certificate, o.remark)
 	}
 	return fmt.Sprintf("%s %s   %s %s\n", a.mark(failed), ca.Show(o.Line), o.Code, o.Detail)
 }

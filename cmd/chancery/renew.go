@@ -46,7 +46,9 @@ func (a *app) renewCommand() *cobra.Command {
 			"The old certificate stays good until its end. With --revoke-old now it is revoked in one act with the new one, with --revoke-old 7d after seven days.\n" +
 			"With --due it renews what is due of the certificates in files and directories: two thirds of the life are over, the end is within 30 days, and\n" +
 			"its owner has no newer one of that name and profile, as list --status expiring has it. A directory is looked through with those in it. New files lie\n" +
-			"beside the old ones, with the day in their names; each certificate has a line in the answer, and some that failed give exit code 9.",
+			"beside the old ones, with the day in their names; each certificate has a line in the answer, and some that failed give exit code 9.\n" +
+			"There --revoke-old revokes what has its own key beside it, in a file of this account alone, and says of each other one that it stays: NAME.key, or\n" +
+			"key.pem in the directory; one that is encrypted is opened with --password-file.",
 		Example: "  chancery renew nas.lab.example\n  chancery renew nas.pem --key-file nas.key --reuse-key --out nas-2027.pem\n" +
 			"  chancery renew nas.pem --if-due --detailed-exitcode\n  chancery renew nas.lab.example --resign --revoke-old now --out nas-2027.pem\n" +
 			"  chancery renew --due /etc/ssl/lab --dry-run\n  chancery renew --due /etc/ssl/lab --detailed-exitcode",

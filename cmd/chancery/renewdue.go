@@ -128,6 +128,10 @@ func (a *app) renewOne(ctx context.Context, one overdue, q reissuing) outcome {
 		}
 	}
 	q.wary = true
+	kept := q.overlap != nil && !a.holdsOld(ctx, one, q.password)
+	if kept {
+		q.overlap = nil
+	}
 	// What one says for people would be in the way of the lines, and there is nobody to ask
 	// between them.
 	var said, notes bytes.Buffer
@@ -140,10 +144,17 @@ func (a *app) renewOne(ctx context.Context, one overdue, q reissuing) outcome {
 	o := went(one.path, one.Certificate, nil)
 	if q.dry {
 		o.Detail, o.told = "would be renewed", true // it was listed before
+		if kept {
+			o.Detail += "; " + oldStays
+			o.remark, o.told = "   "+oldStays, false
+		}
 		return o
 	}
 	o.Certificate = strings.TrimSpace(said.String())
 	o.Name += "   " + q.out
+	if kept {
+		o.Detail, o.remark = oldStays, "   "+oldStays
+	}
 	return o
 }
 

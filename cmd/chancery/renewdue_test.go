@@ -176,3 +176,42 @@ func TestADueRenewalThatWasCutOffGoesOn(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", s.code, s.out, s.err)
 	}
 }
+
+// Whoever may write into a directory has no certificate revoked by putting a copy there: the old
+// one falls where its own key lies beside it, for this account alone.
+func TestACopyOfACertificateHasNothingRevoked(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	if err := os.Mkdir(h.file("ssl"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"own", "copy", "swapped", "open", "linked"} {
+		h.done("issue", name+".lab.example", "--out", h.file("ssl/"+name+".pem"), "--key-file", h.file("ssl/"+name+".key"))
+	}
+	h.done("issue", "web.lab.example", "--out", h.file("ssl/web")+"/")
+	h.write("pass", "correct horse\n")
+	h.done("issue", "sealed.lab.example", "--out", h.file("ssl/sealed.pem"), "--key-file", h.file("ssl/sealed.key"), "--encrypt-key", "--password-file", h.file("pass"))
+	if err := errors.Join(os.Rename(h.file("ssl/copy.key"), h.file("elsewhere.key")), os.Rename(h.file("ssl/linked.key"), h.file("linked.key")),
+		os.Symlink(h.file("linked.key"), h.file("ssl/linked.key")), os.Chmod(h.file("ssl/open.key"), 0o640),
+		os.WriteFile(h.file("ssl/swapped.key"), []byte(h.read("ssl/own.key")), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	sealed := []string{"renew", "--due", h.file("ssl/sealed.pem"), "--revoke-old", "now", "--dry-run", "--encrypt-key", "--password-file", h.file("pass")}
+	if s := h.after(65, sealed...); s.code != 0 || strings.Contains(s.out, oldStays) {
+		t.Errorf("with the password: exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	s := h.after(65, "renew", "--due", h.file("ssl"), "--revoke-old", "now", "--dry-run")
+	if s.code != 0 || strings.Count(s.out, oldStays) != 5 || strings.Contains(s.out, "own.lab.example") {
+		t.Errorf("a dry run: exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	s = h.after(65, "renew", "--due", h.file("ssl"), "--revoke-old", "now")
+	if s.code != 0 || !strings.Contains(s.out, "7 renewed, 0 refused") || strings.Count(s.out, oldStays) != 5 {
+		t.Fatalf("exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	for old, revoked := range map[string]bool{"own.pem": true, "web/cert.pem": true, "copy.pem": false, "swapped.pem": false, "open.pem": false, "linked.pem": false, "sealed.pem": false} {
+		if s := h.done("show", h.first(h.file("ssl/"+old)).SerialNumber.Text(16)); strings.Contains(s.out, "superseded") != revoked {
+			t.Errorf("%s revoked: want %v\n%s", old, revoked, s.out)
+		}
+	}
+}
