@@ -120,14 +120,14 @@ func (f *Feeds) leaf(r Record) error {
 			f.byKey[a.Key] = f.of(a.Name)
 		}
 	case Revoked, Earlier:
-		return revocations(r, func(one missed, why ca.Reason) error { return f.revoked(r, one, why) })
+		return revocations(r, func(one missed) error { return f.revoked(r, one) })
 	case Feed:
 		f.feed(r)
 	}
 	return nil
 }
 
-func (f *Feeds) revoked(r Record, one missed, why ca.Reason) error {
+func (f *Feeds) revoked(r Record, one missed) error {
 	of := f.byKey[r.Leaf.Issuer]
 	if of == nil {
 		return nil
@@ -136,7 +136,7 @@ func (f *Feeds) revoked(r Record, one missed, why ca.Reason) error {
 		if l.published.Has == nil {
 			continue
 		}
-		if err := l.revoked(one, why); err != nil {
+		if err := l.revoked(one); err != nil {
 			return err
 		}
 	}
@@ -158,23 +158,20 @@ func (f *Feeds) feed(r Record) {
 	}
 	of.number, of.leaf = max(of.number, body.Number), r.Leaf.Index
 	for _, l := range of.published {
+		l.settle(body.Leaves)
 		if l.met || l.published.Damage != nil || l.published.Number != body.Number || l.name != ca.FeedName(body.Authority, body.Base != 0) {
 			continue
 		}
 		l.met = true
+		lacks := l.judged(body.Leaves)
 		if l.published.TBS != r.Leaf.Digest {
 			f.out.add(Difference{Leaf: r.Leaf.Index, What: fmt.Sprintf("%s, feed %d, is published, and is not the one that was made: the SHA-256 of what is signed is not %s", l.name, body.Number, r.Leaf.Digest)})
 			continue
 		}
-		l.later(body.Leaves)
-		for _, m := range l.held {
-			l.miss(m)
-		}
-		for _, m := range l.missing {
+		for _, m := range lacks {
 			if m.ends.Unix() >= body.ThisUpdate.Unix() {
 				f.out.add(Difference{Leaf: m.index, Serial: m.serial, What: fmt.Sprintf("it is revoked, and not so by feed %d (%s), which was made later (leaf %d)", body.Number, l.name, r.Leaf.Index)})
 			}
 		}
-		l.missing, l.held = nil, nil
 	}
 }

@@ -68,6 +68,21 @@ func TestR95_PublishedFeedsAreHeldAgainstTheLog(t *testing.T) {
 			s.feeds(6, 5, 9, 2)
 			return []PublishedFeed{fedWith(5, false, "41", "43"), fedWith(6, true, "43")}
 		}},
+		"many were revoked while it was made that lacks one": {says: []string{"serial 41: it is revoked, and not so by feed 5"}, tell: func(s *listing) []PublishedFeed {
+			s.revokes("41", 20)
+			leaves := int64(len(s.frames))
+			s.crowds(25)
+			s.feeds(5, 0, leaves, 2)
+			return []PublishedFeed{fedWith(5, false)}
+		}},
+		"it lacks one that was held, and good again while it was made": {says: []string{"serial 41: it is revoked, and not so by feed 6"}, tell: func(s *listing) []PublishedFeed {
+			s.steps("41", ca.CertificateHold, 20)
+			s.feeds(5, 0, 1, 2)
+			leaves := int64(len(s.frames))
+			s.steps("41", ca.RemoveFromCRL, 20)
+			s.feeds(6, 5, leaves, 2)
+			return []PublishedFeed{fedWith(6, true)}
+		}},
 		"nobody made it":           {says: []string{"feed 7, is published, and is not on the log, whose newest is 5"}, tell: func(s *listing) []PublishedFeed { s.feeds(5, 0, 1, 2); return []PublishedFeed{fedWith(7, false)} }},
 		"a delta in its place":     {says: []string{"is not on the log"}, tell: func(s *listing) []PublishedFeed { s.feeds(5, 0, 1, 2); return []PublishedFeed{fedWith(5, true)} }},
 		"a number twice":           {says: []string{"feed 5 of issuing-g1 follows feed 5: numbers must rise"}, tell: func(s *listing) []PublishedFeed { s.feeds(5, 0, 1, 2); s.feeds(5, 5, 1, 2); return nil }},

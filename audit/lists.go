@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -40,8 +39,8 @@ type PublishedList struct {
 //     certificate had ended before the list before it was made: an entry stays until it
 //     has been on one list after that (RV-05; RFC 5280 §3.3).
 //
-// The memory is a few numbers for each authority, at most MaxDifferences serials, and those
-// that are held at one time and on no list.
+// The memory is a few numbers for each authority, at most MaxDifferences serials and maxLate
+// steps, and those that are held at one time and on no list.
 type Lists struct {
 	byName map[string]*listed
 	byKey  map[ca.Digest]*listed
@@ -80,6 +79,9 @@ type listed struct {
 	// published is held against the log until its leaf was met.
 	published *PublishedList
 	met       bool
+	// late are steps of serials that the published list lacks, since the newest list: the leaf
+	// of the next one shows which of them were taken while it was made.
+	late []missed
 	// missing are serials that the published list lacks. Those whose certificates end
 	// last are kept: when the list's leaf comes, it shows how early an end excuses.
 	missing []missed
@@ -87,12 +89,17 @@ type listed struct {
 	held map[ca.Serial]missed
 }
 
-// A missed is a serial that is not on a list.
+// A missed is a step of a serial that is not on a list.
 type missed struct {
 	index  int64
 	serial ca.Serial
 	ends   time.Time
+	why    ca.Reason
 }
+
+// maxLate bounds the steps that may have been taken while a list was made: the signer takes
+// 10 000 in a minute, and nobody reads a list that took more than ten.
+const maxLate = 100_000
 
 // NewLists makes Lists of what is published, of each name once; without any, the
 // log alone is looked at.
@@ -154,7 +161,7 @@ func (l *Lists) leaf(r Record) error {
 			l.byKey[a.Key] = l.of(a.Name)
 		}
 	case Revoked, Earlier:
-		return revocations(r, func(one missed, why ca.Reason) error { return l.revoked(r, one, why) })
+		return revocations(r, func(one missed) error { return l.revoked(r, one) })
 	case CRL:
 		l.list(r)
 	}
@@ -169,20 +176,20 @@ func authorityOf(r Record) (a ca.Authority, ok bool) {
 
 // revocations are what a REVOKED leaf revokes, or an EARLIER one that was revoked elsewhere.
 // A body that cannot be read names none.
-func revocations(r Record, each func(one missed, why ca.Reason) error) error {
+func revocations(r Record, each func(one missed) error) error {
 	if r.Leaf.Kind == Revoked {
 		var body ca.RevokedBody
 		if json.Unmarshal(r.Body, &body) != nil {
 			return nil
 		}
-		return each(missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter}, body.Reason)
+		return each(missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter, body.Reason})
 	}
 	var body ca.EarlierBody
 	if json.Unmarshal(r.Body, &body) != nil {
 		return nil
 	}
 	for _, e := range body.Entries {
-		if err := each(missed{r.Leaf.Index, e.Serial, ca.Never()}, ca.Unspecified); err != nil {
+		if err := each(missed{r.Leaf.Index, e.Serial, ca.Never(), ca.Unspecified}); err != nil {
 			return err
 		}
 	}
@@ -191,22 +198,18 @@ func revocations(r Record, each func(one missed, why ca.Reason) error) error {
 
 // revoked holds a serial that a leaf revokes against the published list, if that was
 // made later.
-func (l *Lists) revoked(r Record, one missed, why ca.Reason) error {
+func (l *Lists) revoked(r Record, one missed) error {
 	a := l.byKey[r.Leaf.Issuer]
 	if a == nil || a.published == nil || a.published.Damage != nil {
 		return nil
 	}
-	return a.revoked(one, why)
+	return a.revoked(one)
 }
 
 // revoked holds a serial that a leaf revokes against what is published, if that was not
 // met yet.
-func (a *listed) revoked(one missed, why ca.Reason) error {
+func (a *listed) revoked(one missed) error {
 	if a.met {
-		return nil
-	}
-	delete(a.held, one.serial)
-	if why == ca.RemoveFromCRL {
 		return nil
 	}
 	has, err := a.published.Has(one.serial)
@@ -216,15 +219,47 @@ func (a *listed) revoked(one missed, why ca.Reason) error {
 	if has {
 		return nil
 	}
-	if why == ca.CertificateHold {
+	if a.late = append(a.late, one); len(a.late) > maxLate {
+		a.take(a.late[0])
+		a.late = a.late[1:]
+	}
+	return nil
+}
+
+// settle takes the steps that a list was made of, below a leaf. The next list has the others.
+func (a *listed) settle(leaves int64) {
+	n := 0
+	for ; n < len(a.late) && a.late[n].index < leaves; n++ {
+		a.take(a.late[n])
+	}
+	a.late = slices.Delete(a.late, 0, n)
+}
+
+// judged are the serials that the published list lacks, once its leaf has settled which steps
+// it was made of. What was revoked while it was made is not among them; nor does it hide any,
+// though few are kept.
+func (a *listed) judged(leaves int64) []missed {
+	for _, m := range a.held {
+		a.miss(m)
+	}
+	all := slices.DeleteFunc(a.missing, func(m missed) bool { return m.index >= leaves })
+	a.late, a.missing, a.held = nil, nil, nil
+	return all
+}
+
+// take takes a step into account that came before the list.
+func (a *listed) take(one missed) {
+	delete(a.held, one.serial)
+	switch one.why {
+	case ca.RemoveFromCRL:
+	case ca.CertificateHold:
 		if a.held == nil {
 			a.held = map[ca.Serial]missed{}
 		}
 		a.held[one.serial] = one
-		return nil
+	default:
+		a.miss(one)
 	}
-	a.miss(one)
-	return nil
 }
 
 // miss notes a serial that the published list lacks.
@@ -254,35 +289,27 @@ func (l *Lists) list(r Record) {
 	if body.Number <= a.number {
 		l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s follows list %d: numbers must rise (RV-04)", body.Number, a.name, a.number)})
 	}
-	if body.Leaves > 0 {
-		a.later(body.Leaves)
+	leaves := body.Leaves
+	if leaves <= 0 {
+		leaves = index
 	}
+	a.settle(leaves)
 	if p := a.published; p != nil && !a.met && p.Number == body.Number {
 		a.met = true
+		lacks := a.judged(leaves)
 		if p.TBS == r.Leaf.Digest {
-			l.lacks(a, index) // what is on the others is on the complete one
+			l.lacks(a, lacks, index) // what is on the others is on the complete one
 		} else {
 			l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s is published, and is not the one that was made: its SHA-256 is not %s", p.Number, a.name, r.Leaf.Digest)})
 		}
-		a.missing, a.held = nil, nil
 	}
 	a.number, a.leaf, a.this = max(a.number, body.Number), index, body.ThisUpdate
 }
 
-// later forgets the serials that were revoked while a list was made: the next one has
-// them, and it is held against the log when it is published.
-func (a *listed) later(leaves int64) {
-	a.missing = slices.DeleteFunc(a.missing, func(m missed) bool { return m.index >= leaves })
-	maps.DeleteFunc(a.held, func(_ ca.Serial, m missed) bool { return m.index >= leaves })
-}
-
 // lacks judges the serials that are not on the published list, whose leaf this is.
 // Before the first list nothing is excused.
-func (l *Lists) lacks(a *listed, index int64) {
-	for _, m := range a.held {
-		a.miss(m)
-	}
-	for _, m := range a.missing {
+func (l *Lists) lacks(a *listed, all []missed, index int64) {
+	for _, m := range all {
 		if a.number == 0 || m.ends.Unix() >= a.this.Unix() {
 			l.out.add(Difference{Leaf: m.index, Serial: m.serial, What: fmt.Sprintf("it is revoked, and not on list %d of %s, which was made later (leaf %d; RV-05)", a.published.Number, a.name, index)})
 		}

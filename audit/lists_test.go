@@ -33,8 +33,18 @@ func (s *listing) json(l Leaf, body any) int64 {
 }
 
 // revokes is a REVOKED leaf of a certificate that ends on a day.
-func (s *listing) revokes(serial ca.Serial, end int) {
-	s.json(Leaf{Kind: Revoked, Issuer: digestOf(1), Serial: serial, Step: 1}, ca.RevokedBody{Intent: 1, Reason: ca.Superseded, NotAfter: day(end)})
+func (s *listing) revokes(serial ca.Serial, end int) { s.steps(serial, ca.Superseded, end) }
+
+// steps is a REVOKED leaf with a reason.
+func (s *listing) steps(serial ca.Serial, why ca.Reason, end int) {
+	s.json(Leaf{Kind: Revoked, Issuer: digestOf(1), Serial: serial, Step: 1}, ca.RevokedBody{Intent: 1, Reason: why, NotAfter: day(end)})
+}
+
+// crowds are many revocations of certificates that end on a day.
+func (s *listing) crowds(end int) {
+	for i := range 10 * MaxDifferences {
+		s.revokes(intentSerial(int64(1000+i)), end)
+	}
 }
 
 // inherits is an EARLIER leaf: certificates that were revoked before their issuer was here.
@@ -99,6 +109,40 @@ func TestRV04_RV05_PublishedListsAreHeldAgainstTheLog(t *testing.T) {
 			s.revokes("42", 20)
 			s.makesOther(ca.CompleteList, 5, leaves)
 			s.publishes(5, "41")
+		}},
+		"revoked while the list before was made, and missing (RV-05)": {says: []string{"serial 41: it is revoked, and not on list 5"}, tell: func(s *listing) {
+			leaves := int64(len(s.frames))
+			s.revokes("41", 20)
+			s.makesOther(ca.CompleteList, 4, leaves)
+			s.makesOther(ca.CompleteList, 5, int64(len(s.frames)))
+			s.publishes(5)
+		}},
+		"many were revoked while a list was made that lacks one (RV-05)": {says: []string{"serial 41: it is revoked, and not on list 5"}, tell: func(s *listing) {
+			s.revokes("41", 20)
+			leaves := int64(len(s.frames))
+			s.crowds(25)
+			s.makesOther(ca.CompleteList, 5, leaves)
+			s.publishes(5)
+		}},
+		"held, and good again": {tell: func(s *listing) {
+			s.steps("41", ca.CertificateHold, 20)
+			s.steps("41", ca.RemoveFromCRL, 20)
+			s.makes(5, 1)
+			s.publishes(5)
+		}},
+		"held, missing, and good again while the list was made (RV-05)": {says: []string{"serial 41: it is revoked, and not on list 5"}, tell: func(s *listing) {
+			s.steps("41", ca.CertificateHold, 20)
+			leaves := int64(len(s.frames))
+			s.steps("41", ca.RemoveFromCRL, 20)
+			s.makesOther(ca.CompleteList, 5, leaves)
+			s.publishes(5)
+		}},
+		"held, missing, and revoked while the list was made (RV-05)": {says: []string{"serial 41: it is revoked, and not on list 5"}, tell: func(s *listing) {
+			s.steps("41", ca.CertificateHold, 20)
+			leaves := int64(len(s.frames))
+			s.revokes("41", 20)
+			s.makesOther(ca.CompleteList, 5, leaves)
+			s.publishes(5)
 		}},
 		"a delta and shards of the same moment": {tell: func(s *listing) {
 			s.revokes("41", 20)
@@ -179,6 +223,28 @@ func TestRV05_OneThatIsMissingIsFoundAmongManyThatHaveEnded(t *testing.T) {
 	}
 	if want := (NewestList{"issuing-g1", 5, 5}); a.Made != 2 || len(a.Newest) != 1 || a.Newest[0] != want {
 		t.Errorf("%+v", a)
+	}
+}
+
+// However many are revoked, the memory of those that a list lacks is bounded, and one that it
+// had to have is found.
+func TestRV05_OneThatIsMissingIsFoundBeforeMoreThanAreKept(t *testing.T) {
+	a := &listed{published: &PublishedList{Has: func(ca.Serial) (bool, error) { return false, nil }}}
+	for n := range int64(maxLate + 1000) {
+		ends := day(5)
+		if n == 500 {
+			ends = day(20)
+		}
+		if err := a.revoked(missed{index: n, serial: intentSerial(n), ends: ends, why: ca.Superseded}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(a.late) != maxLate || len(a.missing) != MaxDifferences {
+		t.Errorf("%d steps and %d serials are kept", len(a.late), len(a.missing))
+	}
+	a.settle(1000)
+	if all := a.judged(1000); len(all) == 0 || all[0].index != 500 || a.late != nil {
+		t.Errorf("it lacks %v", all)
 	}
 }
 
