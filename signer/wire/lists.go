@@ -32,6 +32,21 @@ const maxHead = 4 << 10
 // these no such authority would ever have a list.
 const listsWait = 10 * time.Minute
 
+// maxUnread bounds the sets of lists that are made, or were and are not read to their end: each
+// holds the files of all its lists, for as long as listsWait. One is left behind by a front that
+// went away, and the next need not wait for it.
+const maxUnread = 2
+
+// unread has a set counted until it is done, unless maxUnread are. The Problem is E2301.
+func (s *Server) unread() (done func(), err error) {
+	if s.sets.Add(1) > maxUnread {
+		s.sets.Add(-1)
+		return nil, ca.Busy(ca.E2301, "other lists are being made, or are not read to their end", "ask again in a moment").
+			Because(fmt.Sprintf("%d sets are made and handed out at once", maxUnread))
+	}
+	return func() { s.sets.Add(-1) }, nil
+}
+
 // unhurried gives an answer listsWait instead of the time of other calls, until it is stopped.
 func unhurried(w http.ResponseWriter) (stop func()) {
 	c := http.NewResponseController(w)

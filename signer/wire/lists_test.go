@@ -7,14 +7,18 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"chancery/audit"
 	"chancery/ca"
 	"chancery/signer/wire"
 )
@@ -85,6 +89,71 @@ func TestListsTakeLongerThanOtherCallsMay(t *testing.T) {
 	cancel()
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		t.Error(err)
+	}
+}
+
+// A stuckReader takes nothing of an answer until it is let go.
+type stuckReader struct {
+	http.ResponseWriter
+	begun, goOn chan struct{}
+}
+
+func (w stuckReader) Write(b []byte) (int, error) {
+	select {
+	case w.begun <- struct{}{}:
+	case <-w.goOn:
+	}
+	<-w.goOn
+	return w.ResponseWriter.Write(b)
+}
+
+// PR-04: a front that asks for lists and does not read them holds the files of two sets at
+// most. Others are refused until it has read them, before anything is made; one that is not
+// read to its end keeps nobody from the next.
+func TestPR04_ListsThatNobodyReadsAreFew(t *testing.T) {
+	r, h := founded(t)
+	c := wire.Dial(r.sign)
+	ask := func() error {
+		return c.Lists(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}, func(_ ca.List, body io.Reader) error {
+			_, err := io.Copy(io.Discard, body)
+			return err
+		})
+	}
+	goOn, ended := make(chan struct{}), make(chan *httptest.ResponseRecorder)
+	for n := range 2 {
+		if err := ask(); err != nil {
+			t.Fatalf("beside %d sets that are not read: %v", n, err)
+		}
+		begun := make(chan struct{})
+		go func() {
+			w := httptest.NewRecorder()
+			q := httptest.NewRequest(http.MethodPost, "/v1/crl", strings.NewReader(fmt.Sprintf(`{"session":%d,"authority":"issuing-g1"}`, h.Number)))
+			r.server.AnswerLists(stuckReader{w, begun, goOn}, q)
+			ended <- w
+		}()
+		<-begun
+	}
+	leaves := r.count(audit.CRL)
+	for range 100 {
+		var why *ca.Problem
+		if err := ask(); !errors.As(err, &why) || why.Code != ca.E2301 || why.Kind != ca.BusyKind {
+			t.Fatalf("beside two sets that are not read: %v", err)
+		}
+	}
+	if n := r.count(audit.CRL); n != leaves {
+		t.Errorf("%d lists were made and refused", n-leaves)
+	}
+	if _, err := c.PlanList(t.Context(), h.Number, ca.ListWish{Authority: "issuing-g1"}); err != nil {
+		t.Errorf("a plan, which makes nothing: %v", err)
+	}
+	close(goOn)
+	for range 2 {
+		if w := <-ended; w.Code != http.StatusOK || w.Body.Len() == 0 {
+			t.Errorf("a set that was read late: %d, %d octets", w.Code, w.Body.Len())
+		}
+	}
+	if err := ask(); err != nil {
+		t.Errorf("after they were read: %v", err)
 	}
 }
 

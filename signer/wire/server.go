@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chancery/ca"
@@ -48,6 +49,8 @@ type Server struct {
 
 	// feeding is held while a feed is taken and signed.
 	feeding sync.Mutex
+	// sets counts the sets of lists that are made or read.
+	sets atomic.Int32
 }
 
 // Sign serves sign.sock, the front's, until ctx ends.
@@ -105,6 +108,12 @@ func (s *Server) lists(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, l, err)
 		return
 	}
+	done, err := s.unread()
+	if err != nil {
+		s.answer(w, nil, err)
+		return
+	}
+	defer done()
 	defer unhurried(w)()
 	all, err := s.Signer.MakeLists(q.Session, q.ListWish)
 	if err != nil {
