@@ -170,7 +170,7 @@ func (a *app) listsOf(ctx context.Context, k *client.Client, members []ca.Author
 			if one.CRL != "" {
 				where = one.CRL
 			}
-			fmt.Fprintf(a.err, "note: the list of %s is not in this file, since its key is elsewhere: %s\n", one.Name, where)
+			a.note("the list of %s is not in this file, since its key is elsewhere: %s", one.Name, where)
 			continue
 		} else if missing {
 			fmt.Fprintf(a.err, "%s there is no list of %s: servers that read lists from this file refuse what is below it   → %s\n", a.mark(warned), one.Name, a.says("crl publish --ca "+one.Name))

@@ -31,7 +31,7 @@ func (a *app) caExport() *cobra.Command {
 			}
 			q.name = args[0]
 			if c.Flags().Changed("days") {
-				fmt.Fprintln(a.err, "note: --days has no effect: whoever signs the request says how long the certificate lives")
+				a.note("--days has no effect: whoever signs the request says how long the certificate lives")
 			}
 			sample := answer{value: signer.Requested{}, der: [][]byte{nil}, label: requestLabel}
 			return a.ceremonialAs(c.Context(), sample, func(ctx context.Context, t *ceremony) error { return t.export(ctx, q) })

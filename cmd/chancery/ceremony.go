@@ -191,7 +191,7 @@ func (c *ceremony) entered(ctx context.Context, one ca.Authority) {
 func (c *ceremony) told(notices []string) {
 	for _, n := range notices {
 		if !slices.Contains(c.said, n) {
-			fmt.Fprintf(c.err, "note: %s\n", n)
+			c.note("%s", n)
 			c.said = append(c.said, n)
 		}
 	}

@@ -24,7 +24,7 @@ func (a *app) compared(asked []ca.Name, i ca.Issued) error {
 	if err != nil {
 		return fmt.Errorf("read the names of the new certificate: %w", err)
 	}
-	fmt.Fprint(a.err, comparison(asked, got, i.Notices))
+	fmt.Fprint(a.err, fitted(comparison(asked, got, i.Notices), columnsOf(a.err)))
 	return nil
 }
 

@@ -83,7 +83,7 @@ func TestErrorsFitATerminalOfFortyColumns(t *testing.T) {
 	h.serve()
 	h.request("www.bank.example")
 	h.request("nas.lab.example")
-	for _, line := range []string{"sign www.bank.example.csr", "sign nas.lab.example.csr --dry-run", "sign nas.lab.example.csr www.bank.example.csr --dry-run", "show nobody.lab.example", "issue web.lab.example --days 9000"} {
+	for _, line := range []string{"sign www.bank.example.csr", "sign nas.lab.example.csr --dry-run", "sign nas.lab.example.csr www.bank.example.csr --dry-run", "show nobody.lab.example", "issue web.lab.example --days 9000", "issue note.lab.example"} {
 		d := newDesk(t)
 		if err := unix.IoctlSetWinsize(int(d.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: 40, Row: 24}); err != nil {
 			t.Fatal(err)

@@ -67,7 +67,7 @@ func (a *app) initCommand() *cobra.Command {
 				return err
 			}
 			if p.elsewhere && c.Flags().Changed("days") {
-				fmt.Fprintln(a.err, "note: --days has no effect: whoever signs the request says how long the certificate lives")
+				a.note("--days has no effect: whoever signs the request says how long the certificate lives")
 			}
 			return a.found(c.Context(), p)
 		},
@@ -211,7 +211,7 @@ func (a *app) advise(f signer.Founding) {
 	for _, g := range generations(f) {
 		_, notices := policy.Stagger(policy.Span{Now: time.Now(), Days: g.Days, Given: true})
 		for _, n := range notices {
-			fmt.Fprintf(a.err, "note: %s: %s\n", g.Name, n)
+			a.note("%s: %s", g.Name, n)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 			}
 		}
 		if !made {
-			fmt.Fprintf(a.err, "note: the key in %s was there, and is used\n", q.key)
+			a.note("the key in %s was there, and is used", q.key)
 		}
 		issued, err := q.ask(ctx, k, key.signer)
 		var p *ca.Problem
@@ -155,7 +155,7 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 			}
 			return err
 		case err != nil && !known:
-			fmt.Fprintf(a.err, "note: the key stays in %s; the same command again takes it up, and nothing is signed twice\n", q.key)
+			a.note("the key stays in %s; the same command again takes it up, and nothing is signed twice", q.key)
 		}
 		if err != nil {
 			return err
@@ -259,7 +259,7 @@ func commonFor(ctx context.Context, k *client.Client, profile string, names []st
 // on, key and certificate are good.
 func (a *app) issued(q issuing, m material) error {
 	for _, n := range m.Notices {
-		fmt.Fprintf(a.err, "note: %s\n", n)
+		a.note("%s", n)
 	}
 	paths, err := a.writeOutputs(q.outputs, m)
 	if err != nil {
@@ -279,9 +279,9 @@ func (a *app) issued(q issuing, m material) error {
 }
 
 // handedOut tells which files hold a certificate.
-func handedOut(i ca.Issued, paths []string) answer {
-	return answer{value: i, names: []string{i.Certificate.PublicName()},
-		text: fmt.Sprintf("✓ %s   until %s   serial …%s\n", made(paths), onDay(i.Certificate.NotAfter), i.Certificate.Serial.Tail())}
+func (a *app) handedOut(i ca.Issued, paths []string) answer {
+	text := fmt.Sprintf("✓ %s   until %s   serial …%s\n", made(paths), onDay(i.Certificate.NotAfter), i.Certificate.Serial.Tail())
+	return answer{value: i, names: []string{i.Certificate.PublicName()}, text: fitted(text, columnsOf(a.out))}
 }
 
 // requestFor makes a request with all names as subject alternative names. It is

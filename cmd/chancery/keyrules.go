@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"chancery/ca"
 	"chancery/client"
@@ -27,7 +26,7 @@ func (a *app) obey(ctx context.Context, k *client.Client, q *issuing, fresh bool
 			return err
 		}
 		if p.KeyEncryption == "required" && !q.encrypt {
-			fmt.Fprintf(a.err, "note: profile %s wants the file of the key encrypted\n", p.Name)
+			a.note("profile %s wants the file of the key encrypted", p.Name)
 			q.encrypt = true
 		}
 	}
@@ -50,6 +49,6 @@ func (a *app) mayMake(p ca.Profile, fresh bool) error {
 // madeHere says of a key that was made that it lies where few should.
 func (a *app) madeHere() {
 	if _, away, err := a.remote(); err == nil && !away {
-		fmt.Fprintln(a.err, "note: the key was made on the authority's own machine; one for another machine is better made there: chancery sign FILE.csr")
+		a.note("the key was made on the authority's own machine; one for another machine is better made there: chancery sign FILE.csr")
 	}
 }

@@ -46,7 +46,7 @@ func (a *app) renewCommand() *cobra.Command {
 			"The old certificate stays good until its end. With --revoke-old now it is revoked in one act with the new one, with --revoke-old 7d after seven days.\n" +
 			"With --due it renews what is due of the certificates in files and directories: two thirds of the life are over, the end is within 30 days, and\n" +
 			"its owner has no newer one of that name and profile, as list --status expiring has it. A directory is looked through with those in it. New files lie\n" +
-			"beside the old ones, with the day in their names; each certificate has a line in the answer, and some that failed give exit code 9.\n" +
+			"beside the old ones, with the day in their names, and a number where two have one title; each certificate has a line in the answer, and some that failed give exit code 9.\n" +
 			"There --revoke-old revokes what has its own key beside it, in a file of this account alone, and says of each other one that it stays: NAME.key, or\n" +
 			"key.pem in the directory; one that is encrypted is opened with --password-file.",
 		Example: "  chancery renew nas.lab.example\n  chancery renew nas.pem --key-file nas.key --reuse-key --out nas-2027.pem\n" +
@@ -172,7 +172,7 @@ func (a *app) displaced(q reissuing, err error) error {
 	if *q.overlap > 0 {
 		when = "will be revoked on " + onDay(time.Now().AddDate(0, 0, *q.overlap))
 	}
-	fmt.Fprintf(a.err, "note: the old certificate, serial …%s, %s as superseded\n", q.old.Certificate.Serial.Tail(), when)
+	a.note("the old certificate, serial …%s, %s as superseded", q.old.Certificate.Serial.Tail(), when)
 	return nil
 }
 

@@ -31,38 +31,6 @@ type overdue struct {
 	ca.Certificate
 }
 
-// besideOthers tells whether a file is one of a directory with each form.
-func besideOthers(path string) bool {
-	return slices.Contains([]string{"cert.pem", "fullchain.pem", "key-cert.pem"}, filepath.Base(path))
-}
-
-// stemOf says how the names of new files begin. That of a renewal which was cut off goes on:
-// its key is there, and the certificate is not, which may have been signed. The service has a
-// newer one then, and whoever believed it would be left without.
-func (a *app) stemOf(path string, c ca.Certificate) (stem string, begun bool) {
-	dir, key, certificate := filepath.Dir(path), ".key", ".pem"
-	if besideOthers(path) {
-		dir, key, certificate = filepath.Dir(dir), "/key.pem", "/cert.pem"
-	}
-	name := strings.Replace(filepath.Base(c.Title()), "*", "_", 1) + "-"
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		entries = nil // then nothing can be made there either, which is said later
-	}
-	for _, e := range slices.Backward(entries) {
-		day, named := strings.CutPrefix(strings.TrimSuffix(e.Name(), key), name)
-		if !named || !isDay(day) {
-			continue
-		}
-		stem := filepath.Join(dir, name+day)
-		_, isKey := os.Lstat(stem + key)
-		if _, err := os.Lstat(stem + certificate); isKey == nil && errors.Is(err, fs.ErrNotExist) {
-			return stem, true
-		}
-	}
-	return filepath.Join(dir, name+onDay(a.now())), false
-}
-
 // renewDue renews whatever is due of the certificates in some places.
 func (a *app) renewDue(c *cobra.Command, places []string, q reissuing) error {
 	for _, flag := range []string{"key-file", "out", "reuse-key", "if-due", "p12", "format", "text", "legacy"} {
@@ -102,7 +70,7 @@ func (a *app) renewDue(c *cobra.Command, places []string, q reissuing) error {
 	}
 	fmt.Fprintf(a.err, "%s due:\n", map[bool]string{true: "1 certificate is", false: fmt.Sprintf("%d certificates are", len(found))}[len(found) == 1])
 	for _, one := range found {
-		fmt.Fprintf(a.err, "  ~ %s   %s, until %s   %s\n", one.Title(), one.Profile, onDay(one.NotAfter), one.path)
+		fmt.Fprint(a.err, fitted(fmt.Sprintf("  ~ %s   %s, until %s   %s\n", one.Title(), one.Profile, onDay(one.NotAfter), one.path), columnsOf(a.err)))
 	}
 	deed := context.WithoutCancel(ctx)
 	for _, one := range found {
@@ -161,7 +129,7 @@ func (a *app) renewOne(ctx context.Context, one overdue, q reissuing) outcome {
 // dueIn finds what is due, each once, and the files that cannot be judged. What is of
 // another authority, or an authority's, is passed over, unless its file was named.
 func (a *app) dueIn(ctx context.Context, k *client.Client, paths, named []string) (found []overdue, bad []outcome, err error) {
-	seen := map[string]bool{}
+	seen, used := map[string]bool{}, map[string]bool{}
 	for _, path := range paths {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
@@ -189,12 +157,16 @@ func (a *app) dueIn(ctx context.Context, k *client.Client, paths, named []string
 		case err != nil:
 			return nil, nil, err
 		}
-		stem, begun := a.stemOf(path, c)
+		stem, begun := a.stemOf(path, c, used)
 		due, err := a.isDue(ctx, k, c, begun)
 		if err != nil {
 			return nil, nil, err
 		}
 		if due {
+			if !begun {
+				stem = freeStem(ctx, k, stem, overdue{path, stem, c}, used)
+			}
+			used[stem] = true
 			found = append(found, overdue{path, stem, c})
 		}
 	}

@@ -215,3 +215,53 @@ func TestACopyOfACertificateHasNothingRevoked(t *testing.T) {
 		}
 	}
 }
+
+// Two of one title that are due in one directory have files of their own: with a number, where
+// they are renewed at once, and where one was renewed before on that day.
+func TestTwoOfOneTitleAreRenewedOnOneDay(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.serve()
+	for name, profile := range map[string]string{"a": "server", "b": "device"} {
+		h.done("issue", "nas.lab.example", "--profile", profile, "--days", "80", "--out", h.file(name+".pem"), "--key-file", h.file(name+".key"))
+		h.done("issue", "web.lab.example", "--profile", profile, "--days", "80", "--out", h.file(name)+"/")
+	}
+	day := time.Now().AddDate(0, 0, 65).Format(time.DateOnly)
+	due := func(want string, names ...string) {
+		t.Helper()
+		line := []string{"renew", "--due"}
+		for _, name := range names {
+			line = append(line, h.file(name))
+		}
+		if s := h.after(65, line...); s.code != 0 || !strings.Contains(s.out, want) {
+			t.Fatalf("exit %d\n%s%s", s.code, s.out, s.err)
+		}
+	}
+	due("3 renewed, 0 refused", "a.pem", "b.pem", "a")
+	second := h.file("nas.lab.example-" + day + "-2.pem")
+	lost := h.first(second)
+	if err := os.Remove(second); err != nil { // as if it was cut off
+		t.Fatal(err)
+	}
+	due("2 renewed, 0 refused", "b.pem", "b")
+	if again := h.first(second); !bytes.Equal(again.Raw, lost.Raw) {
+		t.Errorf("it was signed twice, as %x and %x", again.SerialNumber, lost.SerialNumber)
+	}
+	due("nothing is due", "a.pem", "b.pem", "a", "b")
+	for old, renewed := range map[string]string{"a.pem": "nas.lab.example-" + day + ".pem", "b.pem": "nas.lab.example-" + day + "-2.pem",
+		"a/cert.pem": "web.lab.example-" + day + "/cert.pem", "b/cert.pem": "web.lab.example-" + day + "-2/cert.pem"} {
+		if was, is := h.first(h.file(old)), h.first(h.file(renewed)); !slices.Equal(was.ExtKeyUsage, is.ExtKeyUsage) || was.Subject.CommonName != is.Subject.CommonName {
+			t.Errorf("%s is not %s once more: %v, %v", renewed, old, is.Subject, is.ExtKeyUsage)
+		}
+	}
+}
+
+func TestANumberStandsBehindADay(t *testing.T) {
+	for text, want := range map[string]bool{
+		"2027-06-30": true, "2027-06-30-2": true, "2027-06-30-12": true, "2027-06-30-1": false, "2027-06-30-": false, "2027-06-30x": false, "2027-06-31": false, "2027": false, "": false,
+	} {
+		if got := isNumberedDay(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

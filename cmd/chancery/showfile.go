@@ -42,7 +42,7 @@ func (a *app) showFile(ctx context.Context, path, password string) error {
 	first := slices.IndexFunc(all, func(h heap) bool { return len(h.items) > 0 })
 	for _, other := range all[first+1:] {
 		if n := len(other.items); n > 0 {
-			fmt.Fprintf(a.err, "note: not shown: %d × %s\n", n, other.what)
+			a.note("not shown: %d × %s", n, other.what)
 		}
 	}
 	return all[first].give(all[first].items)

@@ -184,7 +184,7 @@ func (a *app) sign(ctx context.Context, q signing) error {
 			return err
 		}
 		for _, n := range m.Notices {
-			fmt.Fprintf(a.err, "note: %s\n", n)
+			a.note("%s", n)
 		}
 		return a.signed(q, m)
 	})
@@ -234,7 +234,7 @@ func (a *app) signed(q signing, m material) error {
 // hold, or answers in a form of -o.
 func (a *app) answered(o outputs, i ca.Issued, paths []string) error {
 	if !o.prints() {
-		return a.give(handedOut(i, paths))
+		return a.give(a.handedOut(i, paths))
 	}
 	if a.form() != "" || a.quiet || len(a.fields) > 0 {
 		return a.give(chainAnswer(i))

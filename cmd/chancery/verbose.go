@@ -39,6 +39,11 @@ func (a *app) verbosity(c *cobra.Command) {
 // explain says with -v what a command does that nobody sees.
 func (a *app) explain(format string, values ...any) {
 	if a.verbose > 0 || a.debug {
-		fmt.Fprintf(a.err, "note: "+format+"\n", values...)
+		a.note(format, values...)
 	}
+}
+
+// note says what is worth knowing besides the answer, in lines that fit, as errors do.
+func (a *app) note(format string, values ...any) {
+	fmt.Fprint(a.err, fitted("note: "+fmt.Sprintf(format, values...)+"\n", columnsOf(a.err)))
 }
