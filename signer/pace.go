@@ -19,9 +19,13 @@ const (
 	maxNews = 6000
 	// maxCalm is how often some are made at once while nothing was: restarts, and commands
 	// in a loop. One more is made every calmPause. The service itself asks once a day for
-	// lists, and once an hour for feeds.
+	// lists, at each start for every one, and once an hour for feeds.
 	maxCalm   = 60
 	calmPause = time.Minute
+	// calmShards are as many shards as count as one more, or a front could have a hundred
+	// leaves made where others have two. With 100 shards there are five sets at once, enough
+	// for some starts in a row, and then one every eleven minutes.
+	calmShards = 10
 )
 
 // A pace is what was made of one key's lists, or of its feeds. The caller holds the lock of
@@ -43,14 +47,16 @@ func paced(all map[ca.Digest]*pace, a *authority, news bool, n int, now time.Tim
 		return nil
 	}
 	const whole = maxCalm * calmPause
+	// A complete list and a delta are as much as a feed.
+	spent := calmPause * time.Duration(1+max(0, n-2)/calmShards)
 	if left := p.calm.Sub(now); left < 0 || left > whole { // the clock was set back
 		p.calm = now
 	}
-	if p.calm.Sub(now) > whole-calmPause {
-		return ca.Busy(ca.E3006, "lists or feeds of "+a.Name+" are asked for too often", "wait a minute; what was published goes on being good").
-			Because(fmt.Sprintf("%d may be made at once, and then one a minute, while nothing is revoked", maxCalm))
+	if wait := p.calm.Sub(now) - (whole - spent); wait > 0 {
+		return ca.Busy(ca.E3006, "lists or feeds of "+a.Name+" are asked for too often", "wait "+(wait.Truncate(time.Second)+time.Second).String()+"; what was published goes on being good").
+			Because(fmt.Sprintf("%d may be made at once, and then one a minute, while nothing is revoked; %d shards count as one more", maxCalm, calmShards))
 	}
-	p.calm = p.calm.Add(calmPause)
+	p.calm = p.calm.Add(spent)
 	return nil
 }
 

@@ -126,6 +126,44 @@ func TestSG11_ListsOfRevocationsAreBounded(t *testing.T) {
 	}
 }
 
+// SG-11: a set with many shards counts for as much more as it has leaves, and yet a front that
+// starts some times in a row, and asks once a day, has every list each time.
+func TestSG11_SetsWithShardsAreFewer(t *testing.T) {
+	a, minutes := ca.Digest{1}, 24*60
+	for shards, want := range map[int]struct{ atOnce, pause int }{0: {60, 1}, 9: {60, 1}, 10: {30, 2}, 100: {5, 11}, ca.MaxShards: {4, 13}} {
+		all, now, lists := map[ca.Digest]*signer.Pace{}, time.Unix(1_800_000_000, 0), 2+shards
+		sets := func() (made int) {
+			for signer.Paced(all, a, false, lists, now) == nil {
+				made++
+			}
+			return made
+		}
+		made := sets()
+		if made != want.atOnce {
+			t.Errorf("%d shards: %d sets at once, want %d", shards, made, want.atOnce)
+		}
+		for range minutes { // a front that asks without end
+			now = now.Add(time.Minute)
+			made += sets()
+		}
+		if most := 60/want.pause + minutes/want.pause + 1; made > most || made < most-2 || made*lists > 12*(60+minutes) {
+			t.Errorf("%d shards: %d sets in a day, want %d; with %d leaves", shards, made, most, made*lists)
+		}
+		for day := range 10 {
+			now = now.Add(24 * time.Hour)
+			for start := range 4 {
+				if err := signer.Paced(all, a, false, lists, now); err != nil {
+					t.Errorf("%d shards, day %d, start %d: %v", shards, day, start, err)
+				}
+			}
+		}
+		sets()
+		if err := signer.Paced(all, a, true, lists, now); err != nil {
+			t.Errorf("%d shards: a revocation after all that: %v", shards, err)
+		}
+	}
+}
+
 // SG-11: the same of feeds.
 func TestSG11_FeedsThatNothingAsksForAreFew(t *testing.T) {
 	s, h, _, pass := slowly(t)
