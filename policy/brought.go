@@ -101,9 +101,5 @@ func (h Hierarchy) above(b Bringing, chain []Link) (out []ca.Authority, parent s
 // free tells whether one above an imported authority can have a name, which is that
 // of its line too.
 func (h Hierarchy) free(name string, n Newcomer) bool {
-	taken := name == n.Name || name == n.Line || !NamesGeneration(name) || h[name].Name != ""
-	for _, s := range h {
-		taken = taken || s.Line == name
-	}
-	return !taken
+	return name != n.Name && name != n.Line && NamesGeneration(name) && h[name].Name == "" && !h.hasLine(name) && !slices.Contains(unaddressable, name)
 }

@@ -21,6 +21,11 @@ const (
 // reserved are names of keys that are no authority's.
 var reserved = []string{"init", "log", "kek", "auto"}
 
+// unaddressable are names that no line gets: /pki/roots.bundle.pem has the roots of all lines,
+// and /pki/bundle.pem is no line's. One that was made with such a name before goes on, and only
+// its own bundle has no address.
+var unaddressable = []string{"roots", "bundle"}
+
 // A Newcomer is a generation that is to be, whoever signs it.
 type Newcomer struct {
 	Name, Line string
@@ -71,7 +76,20 @@ func (h Hierarchy) Admits(n Newcomer) error {
 			return unmakeable(fmt.Sprintf("the line %s is of another kind: %s", n.Line, s.Kind), "choose another --line")
 		}
 	}
+	if slices.Contains(unaddressable, n.Line) && !h.hasLine(n.Line) {
+		return unmakeable("a line cannot be called "+n.Line, "choose another: --line "+n.Line+"-one").
+			Because("the address of its bundle, /pki/" + n.Line + ".bundle.pem, is not its own")
+	}
 	return livesFor(n.Days, "chancery ca create --days 1825")
+}
+
+func (h Hierarchy) hasLine(line string) bool {
+	for _, s := range h {
+		if s.Line == line {
+			return true
+		}
+	}
+	return false
 }
 
 // livesFor refuses a lifetime out of bounds.

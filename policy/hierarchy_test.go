@@ -104,6 +104,9 @@ func TestSG04_WhatANewGenerationMayBe(t *testing.T) {
 		{"the name of another key", lab(), func(n *Newcomer) { n.Name = "kek" }, ca.E2601, "cannot be the name"},
 		{"a line of another kind", lab(), func(n *Newcomer) { n.Line = "root" }, ca.E2601, "of another kind"},
 		{"a line whose key is elsewhere", changed("issuing-g1", func(s *Standing) { s.External = true }), func(n *Newcomer) { n.Line = "issuing" }, ca.E2601, "of another kind"},
+		{"a line whose bundle has the address of all roots", lab(), func(n *Newcomer) { n.Line = "roots" }, ca.E2601, "cannot be called roots"},
+		{"a line whose bundle has no address", lab(), func(n *Newcomer) { n.Line = "bundle" }, ca.E2601, "cannot be called bundle"},
+		{"the next of such a line that was made before", changed("issuing-g1", func(s *Standing) { s.Line = "roots" }), func(n *Newcomer) { n.Line = "roots" }, "", ""},
 		{"no kind", lab(), func(n *Newcomer) { n.Kind = "leaf" }, ca.E2601, "a root, an intermediate"},
 		{"a life of no day", lab(), func(n *Newcomer) { n.Days = 0 }, ca.E2601, "a life of 0 days"},
 		{"a life of more than a century", lab(), func(n *Newcomer) { n.Days = maxLife + 1 }, ca.E2601, "a life of"},
@@ -278,4 +281,14 @@ func named(all []ca.Authority) (out []string) {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// One above an authority from elsewhere has a line of its own name.
+func TestOneAboveHasANameWhoseLineHasAnAddress(t *testing.T) {
+	of := Newcomer{Name: "users-g1", Line: "users"}
+	for name, want := range map[string]bool{"world": true, "users": false, "users-g1": false, "issuing": false, "issuing-g1": false, "kek": false, "roots": false, "bundle": false} {
+		if got := lab().free(name, of); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }

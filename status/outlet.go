@@ -328,7 +328,8 @@ func (t *Outlet) offers(ctx context.Context) ([]offer, error) {
 	return all, fault
 }
 
-// bundleNames are the files of bundles, of all lines and of each.
+// bundleNames are the files of bundles, of all lines and of each that has an address: a line
+// called roots or bundle, which no new one is, has not all of them.
 func bundleNames(lines []string) (names []string) {
 	slices.Sort(lines)
 	for _, of := range append([]string{""}, slices.Compact(lines)...) {
@@ -339,7 +340,8 @@ func bundleNames(lines []string) (names []string) {
 			names = append(names, of+"bundle."+form, of+"roots.bundle."+form)
 		}
 	}
-	return names
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return addressed(name) == nil })
 }
 
 func made(name string, body []byte) offer {

@@ -107,6 +107,21 @@ func TestR87_WhatIsPublishedIsCopiedUnderTheSameNames(t *testing.T) {
 }
 
 // RV-04: also where somebody else put the newer one.
+// A line that was called as other addresses are, before it was refused, keeps nothing back.
+func TestR87_EachBundleIsCopiedOnceAndHasAnAddress(t *testing.T) {
+	names := bundleNames([]string{"users", "roots", "bundle", "roots"})
+	for i, name := range names {
+		if addressed(name) == nil || slices.Contains(names[:i], name) {
+			t.Errorf("%s is there twice, or at no address", name)
+		}
+	}
+	for _, name := range []string{"bundle.pem", "roots.bundle.pem", "roots.roots.bundle.pem", "users.bundle.pem", "users.roots.bundle.pem"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s is missing in %v", name, names)
+		}
+	}
+}
+
 func TestR87_AnOlderListNeverTakesTheCopysPlace(t *testing.T) {
 	t.Parallel()
 	o := newOutfit(t, nil)
