@@ -59,11 +59,7 @@ func policyText(b policy.Bundle) string {
 		fmt.Fprintf(w, "  refused keys\t%d\n", n)
 	}
 	for _, s := range b.SignIns {
-		of := "key " + s.Key.String()[:8] + "…"
-		if s.Key.IsZero() {
-			of = "certificate …" + s.Serial.Tail()
-		}
-		fmt.Fprintf(w, "  sign-in by %s\taccount %d\n", of, s.UID)
+		fmt.Fprintf(w, "  sign-in by %s\taccount %d\n", signsInBy(s), s.UID)
 	}
 	if len(b.OCSPByAuthority) > 0 {
 		fmt.Fprintf(w, "  OCSP by the authority itself\t%s\n", strings.Join(b.OCSPByAuthority, ", "))

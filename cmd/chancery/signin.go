@@ -66,13 +66,20 @@ func (c *ceremony) signIn(ctx context.Context, q signInChange) error {
 	if err != nil {
 		return err
 	}
-	before := len(b.SignIns)
+	var before []policy.SignIn
 	b.SignIns = slices.DeleteFunc(b.SignIns, func(s policy.SignIn) bool {
-		return s.Key == sha256.Sum256(certificate.RawSubjectPublicKeyInfo) || s.Issuer == one.Issuer && s.Serial == one.Serial
+		is := s.Key == sha256.Sum256(certificate.RawSubjectPublicKeyInfo) || s.Issuer == one.Issuer && s.Serial == one.Serial
+		if is {
+			before = append(before, s)
+		}
+		return is
 	})
-	text := "the certificate signs nobody in"
+	text, plan := "the certificate signs nobody in", ""
+	for _, s := range before {
+		plan += fmt.Sprintf("  - sign-in by %s   account %d, as %s\n", signsInBy(s), s.UID, rolesText(b.Accounts[s.UID]))
+	}
 	switch {
-	case q.remove && len(b.SignIns) == before:
+	case q.remove && len(before) == 0:
 		return ca.NotFound(ca.E2101, "this certificate signs nobody in", "chancery policy show --json")
 	case !q.remove:
 		if one.UID, err = numberOf(q.account); err != nil {
@@ -83,8 +90,18 @@ func (c *ceremony) signIn(ctx context.Context, q signInChange) error {
 		}
 		b.SignIns = append(b.SignIns, one)
 		text = fmt.Sprintf("the certificate acts for account %d, as %s", one.UID, rolesText(b.Accounts[one.UID]))
+		plan += fmt.Sprintf("  + sign-in by %s   account %d, as %s\n", signsInBy(one), one.UID, rolesText(b.Accounts[one.UID]))
 	}
+	fmt.Fprint(c.err, fitted(plan, columnsOf(c.err)))
 	return c.putInForce(ctx, b, q.consent, answer{value: one, text: text, names: []string{strconv.Itoa(one.UID)}})
+}
+
+// signsInBy says by what somebody signs in.
+func signsInBy(s policy.SignIn) string {
+	if s.Key.IsZero() {
+		return "certificate …" + s.Serial.Tail()
+	}
+	return "key " + s.Key.String()[:8] + "…"
 }
 
 // signInOf names a certificate of ours, by the authority whose key signed it.

@@ -444,7 +444,11 @@ func TestAN02_ACertificateSignsInForTheAccountThatThePolicySays(t *testing.T) {
 		d.write(name+".pem", d.done("sign", "--profile", "client", d.request(name+".lab.example")).out)
 	}
 	d.write("server.pem", d.done("sign", d.request("server.lab.example")).out)
-	d.done("policy", "sign-in", d.file("one.pem"), "--account", me, "--yes")
+	for _, mode := range []string{"--dry-run", "--yes"} { // what is agreed to is shown before
+		if s := d.done("policy", "sign-in", d.file("one.pem"), "--account", me, mode); !strings.Contains(s.err, "  + sign-in by certificate …") || !strings.Contains(s.err, "account "+me+", as ") {
+			t.Errorf("the plan, %s:\n%s", mode, s.err)
+		}
+	}
 	d.done("policy", "sign-in", d.file("two.pem"), "--account", me, "--by-key", "--yes")
 	if s := d.done("policy", "show"); strings.Count(s.out, "sign-in by") != 2 {
 		t.Errorf("policy show:\n%s", s.out)
@@ -463,7 +467,12 @@ func TestAN02_ACertificateSignsInForTheAccountThatThePolicySays(t *testing.T) {
 	if s := d.types("policy", "sign-in", d.file("three.pem"), "--account", "65432", "--yes"); s.code == 0 {
 		t.Error("an account without a role signs in")
 	}
-	d.done("policy", "sign-in", d.file("one.pem"), "--remove", "--yes")
+	if s := d.done("policy", "sign-in", d.file("two.pem"), "--account", me, "--dry-run"); strings.Count(s.err, "  - sign-in by key ")+strings.Count(s.err, "  + sign-in by certificate …") != 2 {
+		t.Errorf("the plan of another way:\n%s", s.err)
+	}
+	if s := d.done("policy", "sign-in", d.file("one.pem"), "--remove", "--yes"); !strings.Contains(s.err, "  - sign-in by certificate …") || strings.Contains(s.err, "  + ") {
+		t.Errorf("the plan:\n%s", s.err)
+	}
 	if status, _ := present("one", "/api/v1/status"); status != "403" {
 		t.Errorf("one that was taken out again: %s", status)
 	}
