@@ -454,6 +454,13 @@ func TestRV02_ListsThatAreRefusedHaveNoOthersMade(t *testing.T) {
 		m.fails(nil)
 		time.Sleep(tryAgain)
 		asked("after some were lost", ca.AllLists)
+		m.fails(busy)
+		if _, err := p.Publish(ctx, ca.ListWish{Authority: "issuing-g1"}); err == nil { // as at a start
+			t.Error("published while the signer is busy")
+		}
+		m.fails(nil)
+		time.Sleep(time.Minute)
+		asked("after all were refused", ca.AllLists)
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Error(err)
