@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"chancery/ca"
 	"chancery/client"
@@ -56,7 +55,8 @@ func (a *app) stemOf(path string, c ca.Certificate, used map[string]bool) (stem 
 
 // isNumberedDay knows what stands behind the title: a day, or a day and the number of one more.
 func isNumberedDay(text string) bool {
-	day, number := text[:min(len(text), len(time.DateOnly))], text[min(len(text), len(time.DateOnly)):]
+	at := min(len(text), dayLength)
+	day, number := text[:at], text[at:]
 	if digits, is := strings.CutPrefix(number, "-"); is {
 		n, err := strconv.Atoi(digits)
 		return err == nil && n > 1 && isDay(day)

@@ -105,6 +105,9 @@ func noTime(flag, text string) error {
 func onDay(t time.Time) string  { return t.Local().Format(time.DateOnly) }
 func atTime(t time.Time) string { return t.Local().Format(time.DateTime + " MST") }
 
+// dayLength is how long a day is as onDay writes it.
+const dayLength = len(time.DateOnly)
+
 // isDay tells whether a text is a day as onDay writes it.
 func isDay(text string) bool {
 	_, err := time.Parse(time.DateOnly, text)
