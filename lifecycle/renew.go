@@ -103,6 +103,10 @@ func (r *Registrar) renewable(ctx context.Context, who ca.Actor, q ca.Renewing) 
 			Because("whoever chooses the key can act as its owner (security rule PF-08)")
 	case old.Kind == ca.CACertificate:
 		return old, ca.Refused(ca.E2127, "this is the certificate of an authority", "chancery ca renew NAME, with the recovery words")
+	case old.Standing(r.o.Now()) == "held": // asking anew with its key is refused too, so it is no way out
+		return old, ca.Refused(ca.E2127, "this certificate is held, and renews nothing",
+			"chancery unhold "+old.PublicName()+"; or ask for a new one with a new key: chancery issue "+old.Title()+" --key-file FILE --out FILE").
+			Because("a renewal is for what is still good (security rule PF-08)")
 	case old.Standing(r.o.Now()) != "valid":
 		return old, ca.Refused(ca.E2127, "this certificate is "+old.Standing(r.o.Now())+", and renews nothing", "ask for a new one: chancery issue "+old.Title()).
 			Because("a renewal is for what is still good (security rule PF-08)")

@@ -4,6 +4,8 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +70,10 @@ func TestPF08_WhoMayRenewWhat(t *testing.T) {
 		other := renewal(old)
 		other.Days = 3
 		refused("one that is held", hana, other, ca.E2127)
+		var p *ca.Problem
+		if _, err := r.Renew(t.Context(), hana, "request-c", other); !errors.As(err, &p) || !strings.Contains(p.Fix, "chancery unhold "+old.PublicName()) || !strings.Contains(p.Fix, "--key-file") {
+			t.Errorf("the way out of a hold: %v", err)
+		}
 	})
 }
 
