@@ -34,7 +34,7 @@ func lists(b *testing.B, n int, part ca.ListPart) {
 	h := c.hello(0)
 	c.set(h, ca.ListWish{Authority: "issuing-g2"}) // the base of the delta
 	c.Grow("issuing-g2", n)
-	c.set(h, ca.ListWish{Authority: "issuing-g2"})
+	c.set(h, ca.ListWish{Authority: "issuing-g2", Published: c.Newest("issuing-g2")})
 	runtime.GC()
 	var before, during runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -43,7 +43,7 @@ func lists(b *testing.B, n int, part ca.ListPart) {
 	for b.Loop() {
 		c.Touch("issuing-g2")
 		c.Rest()
-		all, err := c.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g2", Part: part})
+		all, err := c.MakeLists(h.Number, ca.ListWish{Authority: "issuing-g2", Part: part, Published: c.Newest("issuing-g2")})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -199,6 +199,7 @@ func BenchmarkHello(b *testing.B) {
 	c.Grow("issuing-g2", 1_000_000)
 	var took []time.Duration
 	for b.Loop() {
+		c.Rest()
 		h, made := c.hello(0), make(chan struct{})
 		go func() {
 			defer close(made)
