@@ -25,6 +25,8 @@ type outcome struct {
 	// of a renewal what was not.
 	Code   ca.Code `json:"code,omitempty"`
 	Detail string  `json:"detail,omitempty"`
+	// Hint is what to do about the problem.
+	Hint string `json:"hint,omitempty"`
 	// RevokedAt and Reason are how a certificate stands that was revoked.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	Reason    string    `json:"reason,omitempty"`
@@ -45,7 +47,7 @@ func went(line string, c ca.Certificate, err error) outcome {
 	}
 	if err != nil {
 		p := asProblem(err)
-		o.Code, o.Detail = p.Code, p.Detail
+		o.Code, o.Detail, o.Hint = p.Code, p.Detail, p.Fix
 	}
 	return o
 }
@@ -58,7 +60,11 @@ func (o outcome) tell(a *app) string {
 	case o.OK:
 		return fmt.Sprintf("%s %s   %s%s\n", a.mark(fine), o.Name, o.Certificate, o.remark)
 	}
-	return fmt.Sprintf("%s %s   %s %s\n", a.mark(failed), ca.Show(o.Line), o.Code, o.Detail)
+	text := fmt.Sprintf("%s %s   %s %s", a.mark(failed), ca.Show(o.Line), o.Code, o.Detail)
+	if o.Hint != "" {
+		text += "  → " + a.pasteable(o.Hint)
+	}
+	return text + "\n"
 }
 
 // outcomes answers with a line each, also of what fell with them; some that failed are an

@@ -99,6 +99,7 @@ func (a *app) revokeOne(ctx context.Context, k *client.Client, ref string, q wit
 	if err != nil {
 		return err
 	}
+	q.locked = keysLocked(ctx, k)
 	fmt.Fprint(a.err, fitted(effect(c, q, also), columnsOf(a.err)))
 	if q.dry {
 		return a.give(answer{value: revokedOne{planned, publicNames(also)}, text: "nothing was revoked\n", names: []string{c.PublicName()}})

@@ -103,7 +103,7 @@ func TestRV02_RevokedWhileTheKeysAreLocked(t *testing.T) {
 	h.serve()
 	h.done("key", "lock")
 	s := h.done("revoke", "nas.lab.example", "--confirm", "nas.lab.example")
-	if !strings.Contains(s.err, "is not published yet") || !strings.Contains(s.err, "key unlock") {
+	if !strings.Contains(s.err, "is published once the keys are unlocked") || !strings.Contains(s.err, "is not published yet") || !strings.Contains(s.err, "key unlock") {
 		t.Errorf("it says %s%s", s.out, s.err)
 	}
 	if s := h.done("list", "--status", "revoked"); !strings.Contains(s.out, "nas.lab.example") {

@@ -55,6 +55,7 @@ type multitude struct {
 // many revokes what a search or a file of serial numbers names, or takes holds back, after
 // somebody has said how many that are.
 func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
+	q.locked = keysLocked(ctx, k)
 	found, bad, err := a.gathered(ctx, k, q)
 	if err != nil {
 		return err
@@ -63,21 +64,15 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 	if m.also, err = a.companionsOf(ctx, k, q, m.found); err != nil {
 		return err
 	}
-	reason := ", reason " + q.Reason.String()
-	if q.lifts() {
-		reason = ""
-	}
-	fmt.Fprintf(a.err, "%s %s%s:\n%s", counted(len(m.found), "certificate"), q.would(), reason, listText(m.found[:min(len(m.found), shownFirst)], time.Now(), columnsOf(a.err)))
-	if len(m.found) > shownFirst {
-		fmt.Fprintf(a.err, "  and %d more\n", len(m.found)-shownFirst)
-	}
 	switch {
 	case len(m.found) == 0:
+		a.announce(nil, q)
 		return a.outcomes(m.bad, nil, map[bool]string{true: q.would(), false: q.did()}[q.dry], "")
 	case q.dry:
-		fmt.Fprint(a.err, fitted(consequence(m.found, q, m.also), columnsOf(a.err)))
-		return a.judgedAll(ctx, k, m)
-	case q.confirm == "": // who is asked sees first what is not among them
+		return a.wouldAll(ctx, k, m)
+	}
+	a.announce(m.found, q)
+	if q.confirm == "" { // who is asked sees first what is not among them
 		for i := range m.bad {
 			fmt.Fprint(a.err, m.bad[i].tell(a))
 			m.bad[i].told = true
@@ -90,8 +85,50 @@ func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 	return a.withdrawAll(ctx, k, m)
 }
 
-// judgedAll says what would become of each, as the service judges it.
-func (a *app) judgedAll(ctx context.Context, k *client.Client, m multitude) error {
+// announce says how many a step is about, and which are the first.
+func (a *app) announce(all []ca.Certificate, q withdrawing) {
+	reason := ", reason " + q.Reason.String()
+	if q.lifts() {
+		reason = ""
+	}
+	end := "\n"
+	if len(all) > 0 {
+		end = ":\n" + listText(all[:min(len(all), shownFirst)], time.Now(), columnsOf(a.err))
+	}
+	fmt.Fprintf(a.err, "%s %s%s%s", counted(len(all), "certificate"), q.would(), reason, end)
+	if len(all) > shownFirst {
+		fmt.Fprintf(a.err, "  and %d more\n", len(all)-shownFirst)
+	}
+}
+
+// wouldAll says what would become of each. They are judged first: an effect that is announced
+// is one that would be.
+func (a *app) wouldAll(ctx context.Context, k *client.Client, m multitude) error {
+	all, err := a.judgedAll(ctx, k, m)
+	if err != nil {
+		return err
+	}
+	var likely []ca.Certificate
+	for i, o := range all {
+		if o.OK {
+			likely = append(likely, m.found[i])
+		}
+	}
+	m.also = m.fell(all)
+	if a.announce(likely, m.withdrawing); len(likely) > 0 {
+		fmt.Fprint(a.err, fitted(consequence(likely, m.withdrawing, m.also), columnsOf(a.err)))
+	}
+	var rest []outcome
+	for _, c := range m.also {
+		o := went(c.PublicName(), c, nil)
+		o.Detail, o.told, o.RevokedAt, o.Reason = m.would()+" with its key", true, time.Time{}, ""
+		rest = append(rest, o)
+	}
+	return a.outcomes(append(m.bad, all...), rest, m.would(), "")
+}
+
+// judgedAll gives what would become of each that was found, as the service judges it.
+func (a *app) judgedAll(ctx context.Context, k *client.Client, m multitude) ([]outcome, error) {
 	all := make([]outcome, len(m.found))
 	p := a.progress(task{what: "judge", of: "certificates were judged, and nothing was changed", total: int64(len(m.found))})
 	err := each(ctx, len(m.found), func(i int) {
@@ -102,22 +139,14 @@ func (a *app) judgedAll(ctx context.Context, k *client.Client, m multitude) erro
 		}
 		all[i] = went(m.found[i].PublicName(), planned, err)
 		if all[i].RevokedAt, all[i].Reason = (time.Time{}), ""; err == nil {
-			all[i].Detail, all[i].told = m.would(), true // they were listed before
+			all[i].Detail, all[i].told = m.would(), true // they are listed by themselves
 			if m.found[i].Revoked != nil && m.found[i].Revoked.Reason == m.Reason {
 				all[i].Detail = "is revoked for this reason already"
 			}
 		}
 	})
 	p.end(ctx)
-	if err != nil {
-		return err
-	}
-	rest := m.fell(all, func(c ca.Certificate) outcome {
-		o := went(c.PublicName(), c, nil)
-		o.Detail, o.told, o.RevokedAt, o.Reason = m.would()+" with its key", true, time.Time{}, ""
-		return o
-	})
-	return a.outcomes(append(m.bad, all...), rest, m.would(), "")
+	return all, err
 }
 
 // withdrawAll takes a step of each. What is under way when somebody stops it comes to its end,
@@ -141,14 +170,15 @@ func (a *app) withdrawAll(ctx context.Context, k *client.Client, m multitude) er
 		all[i] = went(m.found[i].PublicName(), c, err)
 	})
 	p.end(ctx)
-	rest := m.fell(all, func(c ca.Certificate) outcome {
+	var rest []outcome
+	for _, c := range m.fell(all) {
 		o := went(c.PublicName(), c, nil)
 		o.Reason, o.Detail = m.Reason.String(), "revoked with its key"
 		if again, err := k.Certificate(deed, c.PublicName()); err == nil && again.Certificate.Revoked != nil {
 			o.RevokedAt = again.Certificate.Revoked.At
 		}
-		return o
-	})
+		rest = append(rest, o)
+	}
 	var touched []ca.Certificate
 	for i, o := range all {
 		if o.OK {
@@ -169,19 +199,14 @@ func (a *app) withdrawAll(ctx context.Context, k *client.Client, m multitude) er
 	return stopped
 }
 
-// fell makes outcomes of the certificates that fall with others of their keys, where one of
-// these others went well.
-func (m multitude) fell(all []outcome, tell func(ca.Certificate) outcome) (out []outcome) {
+// fell gives the certificates that fall with others of their keys, where one of these others
+// went well.
+func (m multitude) fell(all []outcome) (out []ca.Certificate) {
 	lost := map[ca.Digest]bool{}
 	for i, o := range all {
 		lost[m.found[i].Key] = lost[m.found[i].Key] || o.OK
 	}
-	for _, c := range m.also {
-		if lost[c.Key] {
-			out = append(out, tell(c))
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(m.also), func(c ca.Certificate) bool { return !lost[c.Key] })
 }
 
 const (

@@ -20,6 +20,8 @@ type withdrawing struct {
 	ca.Withdrawal
 	confirm string
 	dry     bool
+	// locked says that no list is made now: the signing keys are locked.
+	locked bool
 	// key is the file of the certificate's own key, password that of its password.
 	key, password string
 	// challenge is the file of the challenge password.
@@ -89,6 +91,13 @@ type revokedOne struct {
 	Also []string `json:"also_revoked,omitempty"`
 }
 
+// keysLocked tells whether lists wait for the signing keys. Who may not ask is told what
+// becomes of the list when it is asked for.
+func keysLocked(ctx context.Context, k *client.Client) bool {
+	s, err := k.Status(ctx)
+	return err == nil && s.Sealed
+}
+
 // effect says what revoking will do, before it is done.
 func effect(c ca.Certificate, q withdrawing, also []ca.Certificate) string {
 	text := fmt.Sprintf("  %s   %s   serial …%s   valid until %s\n", c.Title(), c.Profile, c.Serial.Tail(), onDay(c.NotAfter))
@@ -117,6 +126,9 @@ func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (te
 		}
 	}
 	lists := "a new list of " + strings.Join(authorities, " and of ") + " is published"
+	if q.locked {
+		lists += " once the keys are unlocked"
+	}
 	if q.lifts() {
 		return fmt.Sprintf("  Effect: %s.\n          Who keeps the list before refuses %s until that ends.\n", lists, it)
 	}

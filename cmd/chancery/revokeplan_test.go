@@ -106,6 +106,17 @@ func TestR84_ManyAreJudgedHeldAndTakenBackTogether(t *testing.T) {
 	if strings.Contains(s.err, "Effect") {
 		t.Errorf("it announces what it refuses:\n%s", s.err)
 	}
+	// So it is with many.
+	s = h.types("revoke", "--file", h.write("one.txt", serials[0]+"\n"), "--reason", "cessationOfOperation", "--dry-run")
+	if s.code != exitFaults || strings.Contains(s.err, "Effect") || !strings.Contains(s.err, "0 certificates would be revoked") || !strings.Contains(s.out, "  → ") {
+		t.Errorf("a dry run of many that are refused: exit %d\n%s%s", s.code, s.out, s.err)
+	}
+	// Of nothing it says and exits as what it is a rehearsal of.
+	none := []string{"revoke", "--name", "none.lab.example", "--confirm", "1"}
+	deed, dry := h.done(none...), h.done(append(none, "--dry-run")...)
+	if deed.err != dry.err || strings.Replace(dry.out, "would be revoked", "revoked", 1) != deed.out {
+		t.Errorf("of nothing:\n%s%s\nand before:\n%s%s", deed.out, deed.err, dry.out, dry.err)
+	}
 }
 
 // RV-03: what is said of asking once more is so: a repeated order is refused, a new one is not,
