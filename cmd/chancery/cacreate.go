@@ -19,7 +19,15 @@ import (
 
 // shardsUsage is that of --shards, here and of init.
 func shardsUsage() string {
-	return fmt.Sprintf("part its list into so many, beside the complete one, for whoever fetches lists (at most %d; docs/revocation.md)", ca.MaxShards)
+	return fmt.Sprintf("part its list into so many, 2 to %d, beside the complete one, for whoever fetches lists; 0 is none (docs/revocation.md)", ca.MaxShards)
+}
+
+// shardsOf refuses a number of shards that there cannot be; one is the complete list itself.
+func shardsOf(n int) error {
+	if n < 0 || n == 1 || n > ca.MaxShards {
+		return usage(fmt.Sprintf("%d is no number of shards: there are 2 to %d", n, ca.MaxShards), "leave --shards out for none")
+	}
+	return nil
 }
 
 // A creation is what ca create was asked.
@@ -299,6 +307,9 @@ func (c *ceremony) above(name, line string) (ca.Authority, error) {
 
 // carried reads what stands in its certificate.
 func (q creation) carried(g *signer.Generation) (err error) {
+	if err := shardsOf(q.shards); err != nil {
+		return err
+	}
 	if g.Constraints, err = ca.ParseConstraints(q.names); err != nil {
 		return err
 	}

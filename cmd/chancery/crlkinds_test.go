@@ -26,7 +26,7 @@ func TestR87_TheFirstAuthorityHasShardsToo(t *testing.T) {
 		h := hand{t, filepath.Join(t.TempDir(), "data")}
 		init := append([]string{"init", "--names", "lab.example", "--recovery-file", h.file("words"), "--shards"}, more...)
 		init = slices.Insert(init, 6, "4")
-		for _, none := range []string{"-1", "129"} {
+		for _, none := range []string{"-1", "1", "129"} {
 			if s := h.types(slices.Replace(slices.Clone(init), 6, 7, none)...); s.code != exitUsage {
 				t.Errorf("%s shards: exit %d\n%s", none, s.code, s.err)
 			}
@@ -56,7 +56,15 @@ func TestR87_EachKindOfListIsAtItsAddress(t *testing.T) {
 	h.done("init", "--names", "lab.example", "--pki-url", "http://"+at, "--recovery-file", h.file("words"))
 	h.serving("CHANCERY_LISTEN_HTTP=" + at)
 	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
-	h.refused("E2601", "ca", "create", "issuing-g2", "--shards", "129", "--yes", "--recovery-file", h.file("words"))
+	for _, none := range []string{"1", "129"} { // one would be the complete list again
+		saysAll(t, none+" shards", h.refused("E1101", "ca", "create", "issuing-g2", "--shards", none, "--yes", "--recovery-file", h.file("words")).err, "2 to 128")
+	}
+	// A kind that there is not is refused, with those that there are; publishing would make none.
+	s := h.refused("E2101", "crl", "show", "--ca", "issuing-g1", "--kind", "shard:0")
+	if saysAll(t, "the refusal", s.err, "issuing-g1 does not have a list of the kind shard:0", "complete, delta"); strings.Contains(s.err, "publish") {
+		t.Errorf("the hint leads nowhere:\n%s", s.err)
+	}
+	saysAll(t, "of all", h.refused("E2101", "crl", "show", "--kind", "shard:99").err, "no authority has a list of the kind shard:99", "complete, arl, delta")
 	h.done("ca", "create", "issuing-g2", "--shards", "3", "--yes", "--recovery-file", h.file("words"))
 	h.done("ca", "activate", "issuing-g2", "--yes")
 	if s := h.done("ca", "show", "issuing-g2"); !strings.Contains(s.out, "/pki/issuing-g2.s0.crl and so on") {

@@ -114,8 +114,8 @@ func (p plan) together(c *cobra.Command) error {
 		return usage("--single-tier founds no root", "use --days, --key and --subject for the one authority")
 	case p.elsewhere && root:
 		return usage("--root-csr-only founds no root", "leave out --root-days, --root-key and --root-subject: the root is elsewhere")
-	case p.shards < 0 || p.shards > ca.MaxShards:
-		return usage(fmt.Sprintf("%d is no number of shards: at most %d", p.shards, ca.MaxShards), "leave --shards out for none")
+	case shardsOf(p.shards) != nil:
+		return shardsOf(p.shards)
 	case p.shards > 1 && p.elsewhere:
 		return usage("whoever signs the request says where lists are, and so that there is one", "leave --shards out")
 	case p.request != "" && !p.elsewhere:
