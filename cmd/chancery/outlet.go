@@ -4,9 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -57,8 +60,9 @@ func (l layout) apart(dir string) error {
 	return nil
 }
 
-// publishes refuses settings of publish.directory that no time will mend: it lies in the
-// installation, or is no directory. One that is not there may be mounted later.
+// publishes refuses settings of publish that no time will mend: the directory lies in the
+// installation, or is no directory, or the hook is a line for a shell. What is not there may be
+// mounted later.
 func (l layout) publishes(s config.Config) error {
 	dir := s.Publish.Directory
 	if dir == "" {
@@ -66,6 +70,11 @@ func (l layout) publishes(s config.Config) error {
 	}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return ca.Invalid(ca.E1003, "publish.directory "+dir+" is no directory", "name a directory in publish.directory, such as /srv/pki")
+	}
+	if _, err := os.Stat(s.Publish.Hook); errors.Is(err, fs.ErrNotExist) {
+		if program, _, more := strings.Cut(s.Publish.Hook, " "); more {
+			return ca.Invalid(ca.E1003, "publish.hook "+ca.Show(s.Publish.Hook)+" is no program: arguments are not taken", "write a script that runs "+program+", and name it in publish.hook")
+		}
 	}
 	return l.apart(dir)
 }

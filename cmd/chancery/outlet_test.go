@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,11 +81,17 @@ func TestR87_AStartIsRefusedWhereNothingCouldBePublished(t *testing.T) {
 	t.Parallel()
 	h := newHand(t)
 	file := h.write("file", "no directory")
-	for dir, says := range map[string]string{filepath.Join(h.dir, "front"): "lie in one another", file: "is no directory"} {
-		c := h.command(t.Context(), "serve", "--listen", "off", "--listen-mtls", "off", "--listen-http", "127.0.0.1:0")
-		c.Env = append(c.Env, "CHANCERY_PUBLISH_DIRECTORY="+dir)
-		if s := h.runs(c); s.code == 0 || !strings.Contains(s.err, says) || !strings.Contains(s.err, "hint: name a directory") || strings.Contains(s.err, "ready in") {
-			t.Errorf("%s: exit %d\n%s", dir, s.code, s.err)
+	for _, wrong := range []struct{ dir, hook, says, hint string }{
+		{filepath.Join(h.dir, "front"), "", "lie in one another", "hint: name a directory"},
+		{file, "", "is no directory", "hint: name a directory"},
+		{h.file("web"), "/usr/bin/env -i", "arguments are not taken", "hint: write a script that runs /usr/bin/env"},
+	} {
+		serve := h.command(t.Context(), "serve", "--listen", "off", "--listen-mtls", "off", "--listen-http", "127.0.0.1:0")
+		for _, c := range []*exec.Cmd{serve, h.command(t.Context(), "config", "check")} { // which judges as the start does
+			c.Env = append(c.Env, "CHANCERY_PUBLISH_DIRECTORY="+wrong.dir, "CHANCERY_PUBLISH_HOOK="+wrong.hook)
+			if s := h.runs(c); s.code == 0 || !strings.Contains(s.err, wrong.says) || !strings.Contains(s.err, wrong.hint) || strings.Contains(s.err, "ready in") {
+				t.Errorf("%v: exit %d\n%s", wrong, s.code, s.err)
+			}
 		}
 	}
 }

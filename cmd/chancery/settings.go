@@ -130,6 +130,13 @@ func (a *app) configCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			s, err := l.settings()
+			if err != nil {
+				return err
+			}
+			if err := l.publishes(s); err != nil { // as serve does
+				return err
+			}
 			return a.give(answer{value: all, rows: all, text: fmt.Sprintf("%s %s and the variables over it can be used: %s\n", a.mark(fine), filepath.Clean(l.config()), counted(len(all), "setting"))})
 		},
 	}
