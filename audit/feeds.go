@@ -22,6 +22,8 @@ type PublishedFeed struct {
 	// Revokes tells whether it calls a serial number revoked; nil where that cannot be
 	// asked, as of a delta whose base is not there.
 	Revokes func(ca.Serial) bool
+	// Replaced is that of a PublishedList.
+	Replaced func() bool
 	// Damage is why the file is no feed that could be read; it has none of the rest then.
 	Damage error
 }
@@ -32,7 +34,8 @@ type PublishedFeed struct {
 //   - the numbers of a key's feeds strictly rise, complete ones and deltas together;
 //   - a published feed has its FEED leaf, whose digest is that of what was signed;
 //   - it revokes each serial that a REVOKED or EARLIER leaf names which it was made of, if
-//     the certificate had not ended when it was made.
+//     the certificate had not ended when it was made; and one that is older than the newest
+//     of its name what that had to revoke.
 //
 // That it revokes nobody else is not looked at: which certificates it is about, the log
 // does not say.
@@ -65,7 +68,7 @@ type fed struct {
 func NewFeeds(published []PublishedFeed) *Feeds {
 	f := &Feeds{byKey: map[ca.Digest]*fed{}}
 	for _, p := range published {
-		one := &listed{name: ca.FeedName(p.Authority, p.Delta), published: &PublishedList{Name: p.Authority, Number: p.Number, TBS: p.Signed, Damage: p.Damage}}
+		one := &listed{name: ca.FeedName(p.Authority, p.Delta), published: &PublishedList{Name: p.Authority, Number: p.Number, TBS: p.Signed, Replaced: p.Replaced, Damage: p.Damage}}
 		if p.Revokes != nil {
 			one.published.Has = func(s ca.Serial) (bool, error) { return p.Revokes(s), nil }
 		}
@@ -88,6 +91,9 @@ func (f *Feeds) Agreement() FeedAgreement {
 				out.add(Difference{Leaf: of.leaf, What: fmt.Sprintf("%s, feed %d, is published, and is not on the log, whose newest is %d", one.name, p.Number, of.number)})
 			default:
 				out.Compared++
+				for _, m := range one.outdated() {
+					out.add(m.older("feed", one.name, one))
+				}
 			}
 		}
 	}
@@ -133,7 +139,7 @@ func (f *Feeds) revoked(r Record, one missed) error {
 		return nil
 	}
 	for _, l := range of.published {
-		if l.published.Has == nil {
+		if l.published.Damage != nil {
 			continue
 		}
 		if err := l.revoked(one); err != nil {
@@ -159,19 +165,27 @@ func (f *Feeds) feed(r Record) {
 	of.number, of.leaf = max(of.number, body.Number), r.Leaf.Index
 	for _, l := range of.published {
 		l.settle(body.Leaves)
-		if l.met || l.published.Damage != nil || l.published.Number != body.Number || l.name != ca.FeedName(body.Authority, body.Base != 0) {
-			continue
+		if l.name == ca.FeedName(body.Authority, body.Base != 0) && l.published.Damage == nil {
+			f.met(l, body, r.Leaf)
+			l.number, l.leaf, l.this, l.leaves = max(l.number, body.Number), r.Leaf.Index, body.ThisUpdate, body.Leaves
 		}
-		l.met = true
-		lacks := l.judged(body.Leaves)
-		if l.published.TBS != r.Leaf.Digest {
-			f.out.add(Difference{Leaf: r.Leaf.Index, What: fmt.Sprintf("%s, feed %d, is published, and is not the one that was made: the SHA-256 of what is signed is not %s", l.name, body.Number, r.Leaf.Digest)})
-			continue
-		}
-		for _, m := range lacks {
-			if m.ends.Unix() >= body.ThisUpdate.Unix() {
-				f.out.add(Difference{Leaf: m.index, Serial: m.serial, What: fmt.Sprintf("it is revoked, and not so by feed %d (%s), which was made later (leaf %d)", body.Number, l.name, r.Leaf.Index)})
-			}
+	}
+}
+
+// met judges a published feed once the leaf is that of its number.
+func (f *Feeds) met(l *listed, body ca.FeedBody, leaf Leaf) {
+	if l.met || l.published.Number != body.Number {
+		return
+	}
+	l.met = true
+	lacks := l.judged(body.Leaves)
+	if l.altered = l.published.TBS != leaf.Digest; l.altered {
+		f.out.add(Difference{Leaf: leaf.Index, What: fmt.Sprintf("%s, feed %d, is published, and is not the one that was made: the SHA-256 of what is signed is not %s", l.name, body.Number, leaf.Digest)})
+		return
+	}
+	for _, m := range lacks {
+		if l.published.Has != nil && m.ends.Unix() >= body.ThisUpdate.Unix() {
+			f.out.add(Difference{Leaf: m.index, Serial: m.serial, What: fmt.Sprintf("it is revoked, and not so by feed %d (%s), which was made later (leaf %d)", body.Number, l.name, leaf.Index)})
 		}
 	}
 }

@@ -37,12 +37,22 @@ func TestR95_PublishedFeedsAreHeldAgainstTheLog(t *testing.T) {
 			s.feeds(6, 5, 5, 2)
 			return []PublishedFeed{fedWith(5, false, "41"), fedWith(6, true, "41", "43")}
 		}},
-		"older ones, after a crash": {tell: func(s *listing) []PublishedFeed {
+		"older ones that lack nothing, after a crash": {tell: func(s *listing) []PublishedFeed {
 			s.feeds(5, 0, 1, 2)
 			s.revokes("41", 20)
-			s.feeds(6, 0, 9, 2)
+			s.feeds(6, 0, 3, 2)
 			return []PublishedFeed{fedWith(5, false)}
 		}},
+		"older ones that lack one": {tell: func(s *listing) []PublishedFeed {
+			s.feeds(5, 0, 1, 2)
+			s.feeds(6, 5, 1, 2)
+			s.revokes("41", 20)
+			s.feeds(7, 5, 9, 2)
+			s.feeds(8, 0, 9, 2)
+			delta := fedWith(6, true)
+			delta.Revokes = nil // its base is not there
+			return []PublishedFeed{delta, fedWith(5, false)}
+		}, says: []string{"serial 41: it is revoked, and not so by feed 6 of issuing-g1.delta.feed, which is published and is older than 7", "feed 5 of issuing-g1.feed, which is published and is older than 8"}},
 		"revoked while it was made": {tell: func(s *listing) []PublishedFeed {
 			leaves := int64(len(s.frames))
 			s.revokes("41", 20)

@@ -21,9 +21,12 @@ type PublishedList struct {
 	Number int64
 	// TBS is the SHA-256 of its to-be-signed bytes.
 	TBS ca.Digest
-	// Has tells whether a serial number is on it. It is asked once for each step that
-	// the log has of the authority; of a complete list alone.
+	// Has tells whether a serial number is on it; nil where that cannot be asked. It is
+	// asked once for each step that the log has of the certificates that the list covers.
 	Has func(ca.Serial) (bool, error)
+	// Replaced tells whether a newer one took its place since it was opened; nil is never.
+	// It is asked in the end, of one that is older than the log's newest and lacks something.
+	Replaced func() bool
 	// Damage is why the file is no list that could be read; it has none of the rest then.
 	Damage error
 }
@@ -33,18 +36,21 @@ type PublishedList struct {
 //
 //   - The numbers of an authority's lists strictly rise (security rule RV-04).
 //   - A published list has its CRL leaf, whose digest is that of its to-be-signed
-//     bytes. One that is older than the newest leaf was made before a crash, or while
-//     the log was read, and is no fault: Agreement tells both numbers.
-//   - Each serial that a REVOKED or EARLIER leaf names which the list was made of is on it, unless the
+//     bytes. One that is older than the newest leaf of its name lacks no serial that the
+//     newer one had to have; it is no fault then, and Agreement tells both numbers.
+//   - Each serial that a REVOKED or EARLIER leaf names which a complete list was made of is on it, unless the
 //     certificate had ended before the list before it was made: an entry stays until it
 //     has been on one list after that (RV-05; RFC 5280 §3.3).
 //
-// The memory is a few numbers for each authority, at most MaxDifferences serials and maxLate
+// The memory is a few numbers for each list, and for each at most MaxDifferences serials and maxLate
 // steps, and those that are held at one time and on no list.
 type Lists struct {
 	byName map[string]*listed
-	byKey  map[ca.Digest]*listed
+	byKey  map[ca.Digest]ca.Authority
 	names  []string
+	// others are the end entities of keys that have a list of CA certificates, which those
+	// are not on. Such keys sign few.
+	others map[ca.Serial]bool
 	out    ListAgreement
 }
 
@@ -52,7 +58,10 @@ type Lists struct {
 type ListAgreement struct {
 	// Made counts the lists that the log knows.
 	Made int64 `json:"made"`
-	// Newest are, by authority, the newest complete list of the log and the published one.
+	// Compared counts the published lists that the log has.
+	Compared int `json:"compared"`
+	// Newest are, by authority, the newest complete list of the log and the published one;
+	// and of its other lists (ca.ListName) those of which an older one is published.
 	Newest []NewestList `json:"newest"`
 	// Count is the number of differences, First the first MaxDifferences of them.
 	Count int64        `json:"differences"`
@@ -76,9 +85,11 @@ type listed struct {
 	number int64
 	leaf   int64     // of the newest list
 	this   time.Time // likewise
+	leaves int64     // it was made of the steps below
 	// published is held against the log until its leaf was met.
 	published *PublishedList
 	met       bool
+	altered   bool // it is not what its leaf has
 	// late are steps of serials that the published list lacks, since the newest list: the leaf
 	// of the next one shows which of them were taken while it was made.
 	late []missed
@@ -95,6 +106,7 @@ type missed struct {
 	serial ca.Serial
 	ends   time.Time
 	why    ca.Reason
+	again  bool // the certificate had steps before
 }
 
 // maxLate bounds the steps that may have been taken while a list was made: the signer takes
@@ -104,7 +116,7 @@ const maxLate = 100_000
 // NewLists makes Lists of what is published, of each name once; without any, the
 // log alone is looked at.
 func NewLists(published []PublishedList) *Lists {
-	l := &Lists{byName: map[string]*listed{}, byKey: map[ca.Digest]*listed{}}
+	l := &Lists{byName: map[string]*listed{}, byKey: map[ca.Digest]ca.Authority{}, others: map[ca.Serial]bool{}}
 	for _, p := range published {
 		l.of(p.Name).published = &p
 	}
@@ -125,9 +137,15 @@ func (l *Lists) Agreement() ListAgreement {
 				out.add(Difference{Leaf: a.leaf, What: fmt.Sprintf("what is published as the list of %s cannot be read: %v", name, p.Damage)})
 			case !a.met:
 				out.add(Difference{Leaf: a.leaf, What: fmt.Sprintf("list %d of %s is published, and is not on the log, whose newest is %d", p.Number, name, a.number)})
+			default:
+				out.Compared++
+				for _, m := range a.outdated() {
+					out.add(m.older("list", name, a))
+				}
 			}
 		}
-		if _, scope, _ := ca.SplitListName(name); scope == ca.CompleteList {
+		_, scope, _ := ca.SplitListName(name)
+		if scope == ca.CompleteList || a.published != nil && a.met && n.Published < n.Number {
 			out.Newest = append(out.Newest, n)
 		}
 	}
@@ -158,8 +176,11 @@ func (l *Lists) leaf(r Record) error {
 	switch r.Leaf.Kind {
 	case Authority:
 		if a, ok := authorityOf(r); ok {
-			l.byKey[a.Key] = l.of(a.Name)
+			l.byKey[a.Key] = a
+			l.of(a.Name)
 		}
+	case Intent:
+		l.intended(r)
 	case Revoked, Earlier:
 		return revocations(r, func(one missed) error { return l.revoked(r, one) })
 	case CRL:
@@ -182,37 +203,64 @@ func revocations(r Record, each func(one missed) error) error {
 		if json.Unmarshal(r.Body, &body) != nil {
 			return nil
 		}
-		return each(missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter, body.Reason})
+		return each(missed{r.Leaf.Index, r.Leaf.Serial, body.NotAfter, body.Reason, r.Leaf.Step > 1})
 	}
 	var body ca.EarlierBody
 	if json.Unmarshal(r.Body, &body) != nil {
 		return nil
 	}
 	for _, e := range body.Entries {
-		if err := each(missed{r.Leaf.Index, e.Serial, ca.Never(), ca.Unspecified}); err != nil {
+		if err := each(missed{r.Leaf.Index, e.Serial, ca.Never(), ca.Unspecified, false}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// revoked holds a serial that a leaf revokes against the published list, if that was
-// made later.
-func (l *Lists) revoked(r Record, one missed) error {
-	a := l.byKey[r.Leaf.Issuer]
-	if a == nil || a.published == nil || a.published.Damage != nil {
-		return nil
+// intended notes an end entity of a key whose list of CA certificates is published.
+func (l *Lists) intended(r Record) {
+	a, ok := l.byKey[r.Leaf.Issuer]
+	if !ok || l.byName[ca.ListName(a.Name, ca.AuthorityList)] == nil {
+		return
 	}
-	return a.revoked(one)
+	var body ca.IntentBody
+	if json.Unmarshal(r.Body, &body) == nil && body.Kind == ca.EndEntity {
+		l.others[r.Leaf.Serial] = true
+	}
 }
 
-// revoked holds a serial that a leaf revokes against what is published, if that was not
-// met yet.
-func (a *listed) revoked(one missed) error {
-	if a.met {
+// revoked holds a serial that a leaf revokes against the published lists that cover it.
+func (l *Lists) revoked(r Record, one missed) error {
+	of, ok := l.byKey[r.Leaf.Issuer]
+	if !ok {
 		return nil
 	}
-	has, err := a.published.Has(one.serial)
+	scopes := []ca.ListScope{ca.CompleteList, ca.DeltaList}
+	if n := of.Sharded(); n > 0 {
+		scopes = append(scopes, ca.ShardList(ca.ShardOf(one.serial.Bytes(), n)))
+	}
+	if !l.others[one.serial] {
+		scopes = append(scopes, ca.AuthorityList)
+	}
+	for _, scope := range scopes {
+		a := l.byName[ca.ListName(of.Name, scope)]
+		if a == nil || a.published == nil || a.published.Damage != nil {
+			continue
+		}
+		if err := a.revoked(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revoked holds a serial that a leaf revokes against what is published, if that tells: what
+// came after it was made, a newer one has.
+func (a *listed) revoked(one missed) (err error) {
+	has := one.again && one.why != ca.RemoveFromCRL // or it would be missing for a new reason
+	if a.published.Has != nil {
+		has, err = a.published.Has(one.serial)
+	}
 	if err != nil {
 		return fmt.Errorf("read the published list of %s: %w", a.name, err)
 	}
@@ -236,15 +284,46 @@ func (a *listed) settle(leaves int64) {
 }
 
 // judged are the serials that the published list lacks, once its leaf has settled which steps
-// it was made of. What was revoked while it was made is not among them; nor does it hide any,
-// though few are kept.
-func (a *listed) judged(leaves int64) []missed {
+// it was made of. What was revoked while it was made is not among them, and is kept for the
+// next one; nor does it hide any, though few are kept.
+func (a *listed) judged(leaves int64) (lacks []missed) {
+	all := a.lacking()
+	lacks = slices.DeleteFunc(slices.Clone(all), func(m missed) bool { return m.index >= leaves })
+	a.missing = slices.DeleteFunc(all, func(m missed) bool { return m.index < leaves })
+	a.held = nil
+	return lacks
+}
+
+// lacking are the serials that the published list lacks, those that are held among them.
+func (a *listed) lacking() []missed {
+	all := slices.Clone(a.missing)
 	for _, m := range a.held {
-		a.miss(m)
+		if !slices.ContainsFunc(all, func(one missed) bool { return one.serial == m.serial }) {
+			all = append(all, m)
+		}
 	}
-	all := slices.DeleteFunc(a.missing, func(m missed) bool { return m.index >= leaves })
-	a.late, a.missing, a.held = nil, nil, nil
 	return all
+}
+
+// outdated are the serials that a published list lacks which is older than the newest of its
+// name, and that the newest had to have. Which of those it has that ended since does not
+// matter to anybody.
+func (a *listed) outdated() []missed {
+	if a.published.Number >= a.number || a.altered {
+		return nil
+	}
+	lacks := slices.DeleteFunc(a.lacking(), func(m missed) bool { return m.index >= a.leaves || m.ends.Unix() < a.this.Unix() })
+	if len(lacks) == 0 || a.published.Replaced != nil && a.published.Replaced() {
+		return nil
+	}
+	slices.SortFunc(lacks, func(x, y missed) int { return cmp.Compare(x.index, y.index) })
+	return lacks
+}
+
+// older says that a list or a feed is older than the newest one and lacks a serial.
+func (m missed) older(what, name string, a *listed) Difference {
+	return Difference{Leaf: m.index, Serial: m.serial, What: fmt.Sprintf("it is revoked, and not so by %s %d of %s, which is published and is older than %d (leaf %d)",
+		what, a.published.Number, name, a.number, a.leaf)}
 }
 
 // take takes a step into account that came before the list.
@@ -283,8 +362,8 @@ func (l *Lists) list(r Record) {
 		return
 	}
 	a := l.of(body.Name())
-	if body.Scope == ca.CompleteList {
-		l.byKey[r.Leaf.Issuer] = a
+	if _, known := l.byKey[r.Leaf.Issuer]; !known {
+		l.byKey[r.Leaf.Issuer] = ca.Authority{Name: body.Authority}
 	}
 	if body.Number <= a.number {
 		l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s follows list %d: numbers must rise (RV-04)", body.Number, a.name, a.number)})
@@ -297,13 +376,14 @@ func (l *Lists) list(r Record) {
 	if p := a.published; p != nil && !a.met && p.Number == body.Number {
 		a.met = true
 		lacks := a.judged(leaves)
-		if p.TBS == r.Leaf.Digest {
+		switch a.altered = p.TBS != r.Leaf.Digest; {
+		case !a.altered && body.Scope == ca.CompleteList:
 			l.lacks(a, lacks, index) // what is on the others is on the complete one
-		} else {
+		case a.altered:
 			l.out.add(Difference{Leaf: index, What: fmt.Sprintf("list %d of %s is published, and is not the one that was made: its SHA-256 is not %s", p.Number, a.name, r.Leaf.Digest)})
 		}
 	}
-	a.number, a.leaf, a.this = max(a.number, body.Number), index, body.ThisUpdate
+	a.number, a.leaf, a.this, a.leaves = max(a.number, body.Number), index, body.ThisUpdate, leaves
 }
 
 // lacks judges the serials that are not on the published list, whose leaf this is.

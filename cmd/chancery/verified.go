@@ -22,6 +22,7 @@ type verified struct {
 	// ListsNotCompared is why the published lists and feeds were not compared.
 	ListsNotCompared string
 	File             string // of the newest checkpoint
+	underway         underway
 }
 
 // verification is a verified in JSON.

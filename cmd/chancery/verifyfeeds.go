@@ -17,7 +17,7 @@ import (
 )
 
 // openFeeds reads all published feeds, to hold them against a log that is listed later.
-func openFeeds(dir string) (out []audit.PublishedFeed, err error) {
+func openFeeds(dir string, late *underway) (out []audit.PublishedFeed, err error) {
 	complete, deltas, err := status.Feeds(dir)
 	if err != nil {
 		return nil, err
@@ -29,6 +29,15 @@ func openFeeds(dir string) (out []audit.PublishedFeed, err error) {
 	for _, name := range complete {
 		p, _ := openFeed(dir, name, false)
 		out = append(out, p)
+	}
+	for i, p := range out {
+		out[i].Replaced = late.by(func() int64 {
+			now, err := status.FeedHead(dir, p.Authority, p.Delta)
+			if err != nil {
+				return 0
+			}
+			return now.Number
+		}, p.Number)
 	}
 	return out, nil
 }
@@ -77,7 +86,7 @@ func (v *verified) publishedFeeds(l layout) (*audit.Feeds, error) {
 	if v.ListsNotCompared != "" {
 		return audit.NewFeeds(nil), nil
 	}
-	all, err := openFeeds(l.lists())
+	all, err := openFeeds(l.lists(), &v.underway)
 	return audit.NewFeeds(all), err
 }
 

@@ -32,7 +32,7 @@ func TestR95_AuditVerifyFindsAFeedThatIsNotTheLogs(t *testing.T) {
 		breaks func(complete, delta string)
 		says   string // empty: it is no fault
 	}{
-		{"an older delta", func(_, delta string) { overwrite(t, delta, older) }, ""},
+		{"an older delta", func(_, delta string) { overwrite(t, delta, older) }, "of issuing-g1.delta.feed, which is published and is older than"},
 		{"no feed", func(complete, _ string) { remove(t, complete) }, ""},
 		{"a byte turned", func(_, delta string) {
 			b := readFile(t, delta)

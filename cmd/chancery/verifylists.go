@@ -7,16 +7,41 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/status"
 )
 
+// placing is how long a list or a feed may take from its leaf to its place, where what is
+// there is older: beside a service the log may be read in between.
+const placing = 3 * time.Second
+
+// An underway waits for what a running service may be about to put in its place, all of it
+// for as long as placing.
+type underway struct{ until time.Time }
+
+// by gives whether what has a number has a higher one by the time that is waited for.
+func (u *underway) by(number func() int64, was int64) func() bool {
+	return func() bool {
+		if u.until.IsZero() {
+			u.until = time.Now().Add(placing)
+		}
+		for number() <= was {
+			if !time.Now().Before(u.until) {
+				return false
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		return true
+	}
+}
+
 // openLists opens all published lists to hold them against a log that is listed
 // later. close is for when that is over. Without the directory, as where only the
 // log's files are, it gives fs.ErrNotExist.
-func openLists(dir string) (lists []audit.PublishedList, close func() error, err error) {
+func openLists(dir string, late *underway) (lists []audit.PublishedList, close func() error, err error) {
 	var open []*status.List
 	close = func() error {
 		var errs []error
@@ -35,19 +60,18 @@ func openLists(dir string) (lists []audit.PublishedList, close func() error, err
 			lists = append(lists, audit.PublishedList{Name: name, Damage: err})
 			continue
 		}
-		tbs, err := l.TBS()
-		if _, scope, _ := ca.SplitListName(name); scope != ca.CompleteList {
-			if err := errors.Join(err, l.Close()); err != nil {
-				return nil, close, errors.Join(err, close())
-			}
-			lists = append(lists, audit.PublishedList{Name: name, Number: l.Number, TBS: tbs})
-			continue
-		}
 		open = append(open, l)
+		tbs, err := l.TBS()
 		if err != nil {
 			return nil, close, errors.Join(err, close())
 		}
-		lists = append(lists, audit.PublishedList{Name: name, Number: l.Number, TBS: tbs, Has: l.Has})
+		lists = append(lists, audit.PublishedList{Name: name, Number: l.Number, TBS: tbs, Has: l.Has, Replaced: late.by(func() int64 {
+			now, err := status.Open(dir, name)
+			if err != nil || now.Close() != nil {
+				return 0
+			}
+			return now.Number
+		}, l.Number)})
 	}
 	return lists, close, nil
 }
@@ -59,7 +83,7 @@ func (v *verified) published(l layout) (lists *audit.Lists, close func() error, 
 	if v.ListsNotCompared = v.NotCompared; v.ListsNotCompared != "" {
 		return audit.NewLists(nil), nothing, nil
 	}
-	all, close, err := openLists(l.lists())
+	all, close, err := openLists(l.lists(), &v.underway)
 	if errors.Is(err, fs.ErrNotExist) {
 		v.ListsNotCompared = "there is no " + l.lists()
 		return audit.NewLists(nil), nothing, nil
@@ -73,13 +97,7 @@ func (v verified) lists(b *strings.Builder) {
 	if v.ListsNotCompared != "" {
 		fmt.Fprintf(b, "lists: %d made; NOT compared with what is published (%s)\n", a.Made, v.ListsNotCompared)
 	} else {
-		held := 0
-		for _, n := range a.Newest {
-			if n.Published > 0 {
-				held++
-			}
-		}
-		fmt.Fprintf(b, "lists: %d made, compared %s with the log %s\n", a.Made, counted(held, "published list"), sign(a.Count))
+		fmt.Fprintf(b, "lists: %d made, compared %s with the log %s\n", a.Made, counted(a.Compared, "published list"), sign(a.Count))
 		for _, n := range a.Newest {
 			switch {
 			case n.Published == 0:
@@ -118,10 +136,10 @@ func (v verified) disagreement() error {
 			"if an older copy of the database was just brought back, start the service, which puts back what is missing from the log, and verify again; if not, stop the service, keep both as they are, and compare them with a backup").Because(v.Book.First[0].String())
 	case v.Feeds.Count > 0:
 		return ca.Refused(ca.E3102, fmt.Sprintf("log and compact feeds do not agree: differences found: %d", v.Feeds.Count),
-			"keep log and feeds as they are until it is known who wrote there, then publish new ones: chancery feed publish").Because(v.Feeds.First[0].String())
+			"keep log and feeds as they are until it is known who wrote there, then publish new ones: chancery feed publish, or restart the service; after a crash that is all there is to do").Because(v.Feeds.First[0].String())
 	case v.Lists.Count > 0:
 		return ca.Refused(ca.E3102, fmt.Sprintf("log and revocation lists do not agree: differences found: %d", v.Lists.Count),
-			"keep log and lists as they are until it is known who wrote there, then publish new lists: chancery crl publish").Because(v.Lists.First[0].String())
+			"keep log and lists as they are until it is known who wrote there, then publish new lists: chancery crl publish, or restart the service; after a crash that is all there is to do").Because(v.Lists.First[0].String())
 	}
 	return nil
 }

@@ -32,7 +32,12 @@ func TestRV04_AuditVerifyFindsAListThatIsNotTheLogs(t *testing.T) {
 	h := newHand(t)
 	before := h.again(t)
 	h.issuesAndRevokes()
+	lacking := filepath.Join(filepath.Dir(before.published()), "issuing-g1.delta.crl")
 	other := h.again(t)
+	h.done("crl", "publish")
+	other.done("crl", "publish")
+	other.done("crl", "publish")
+	whole := readFile(t, h.published())
 	for _, service := range []hand{h, other} {
 		service.done("crl", "publish")
 		if out := service.agrees(); !out.ListsCompared || out.Lists.Made < 3 || out.Lists.Count != 0 || out.Lists.Newest[1].Published != out.Lists.Newest[1].Number {
@@ -47,7 +52,11 @@ func TestRV04_AuditVerifyFindsAListThatIsNotTheLogs(t *testing.T) {
 		says   string // nothing for no fault
 		notes  string
 	}{
-		{"the list before, after a crash", func(path string) { overwrite(t, path, old) }, "", "was made: meanwhile, or before a crash"},
+		{"the list before, that lacks nothing", func(path string) { overwrite(t, path, whole) }, "", "was made: meanwhile, or before a crash"},
+		{"an older list that lacks a revocation", func(path string) { overwrite(t, path, old) }, "of issuing-g1, which is published and is older than", ""},
+		{"an older delta that lacks it", func(path string) {
+			overwrite(t, filepath.Join(filepath.Dir(path), "issuing-g1.delta.crl"), readFile(t, lacking))
+		}, "of issuing-g1.delta, which is published and is older than", ""},
 		{"no list", func(path string) { remove(t, path) }, "", "no list of issuing-g1 is published"},
 		{"one that the same key signed, of which this log knows nothing", func(path string) { overwrite(t, path, foreign) }, "is not on the log", ""},
 		{"another date under the same number", func(path string) {
