@@ -103,7 +103,7 @@ func (p *pages) find(ctx context.Context, asked string) (Found, error) {
 	}
 	serials := ca.TypedSerials(asked)
 	if len(serials) == 0 {
-		return Found{}, ca.Invalid(ca.E1401, "this is no serial number, no fingerprint and no certificate", "type the serial number in hexadecimal digits, or paste the certificate in PEM")
+		return Found{}, ca.Invalid(ca.E1401, "this is no serial number, no fingerprint and no certificate", "type the serial number in hexadecimal or decimal digits, or the SHA-256 fingerprint, or paste the certificate in PEM")
 	}
 	return p.alone(ctx, all, all, serials)
 }

@@ -173,6 +173,9 @@ func TestR88_ACertificateIsFoundByIssuerAndSerial(t *testing.T) {
 				if w.Code != tt.status {
 					t.Errorf("%s: %d, want %d\n%s", path, w.Code, tt.status, w.Body)
 				}
+				if tt.status == 400 && path[1] == 'l' && !strings.Contains(w.Body.String(), "hexadecimal or decimal digits, or the SHA-256 fingerprint") {
+					t.Errorf("it does not say what it takes:\n%s", w.Body)
+				}
 				if strings.Contains(w.Body.String(), "<script") || strings.Contains(w.Body.String(), "<b>") {
 					t.Error("what was asked, or stands in a name, is markup of the page")
 				}

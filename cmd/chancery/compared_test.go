@@ -75,3 +75,13 @@ func TestR120_NothingLeavesTheMachine(t *testing.T) {
 		t.Errorf("the certificate has been shown to a public log:\n%s", out)
 	}
 }
+
+// One is told as one.
+func TestAShortLogIsToldInTheSingular(t *testing.T) {
+	t.Parallel()
+	v := verified{NotCompared: "not asked for"}
+	v.Log.Leaves, v.Log.Checkpoints = 1, 1
+	saysAll(t, "a short log", v.text(), "checked 1 entry ", "1 signed checkpoint ✓")
+	v.Log.Leaves, v.Log.Checkpoints = 12, 2
+	saysAll(t, "a longer one", v.text(), "checked 12 entries ", "2 signed checkpoints ✓")
+}

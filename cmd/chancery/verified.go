@@ -70,7 +70,7 @@ func (v verified) document() verification {
 func (v verified) text() string {
 	r, b := v.Log, &strings.Builder{}
 	day := func(ms int64) string { return onDay(time.UnixMilli(ms)) }
-	fmt.Fprintf(b, "log: checked %d entries  %s … %s   tree ✓   %d signed checkpoints ✓\n", r.Leaves, day(r.First), day(r.Last), r.Checkpoints)
+	fmt.Fprintf(b, "log: checked %s  %s … %s   tree ✓   %s ✓\n", counted(int(r.Leaves), "entry"), day(r.First), day(r.Last), counted(r.Checkpoints, "signed checkpoint"))
 	if r.Tail != nil {
 		fmt.Fprintf(b, "  after the last whole group lies what no promise covers: %v\n", r.Tail)
 	}
