@@ -22,7 +22,8 @@ type PublishedFeed struct {
 	// Revokes tells whether it calls a serial number revoked; nil where that cannot be
 	// asked, as of a delta whose base is not there.
 	Revokes func(ca.Serial) bool
-	// Replaced is that of a PublishedList.
+	// Genuine and Replaced are those of a PublishedList.
+	Genuine  func(ca.Authority) error
 	Replaced func() bool
 	// Damage is why the file is no feed that could be read; it has none of the rest then.
 	Damage error
@@ -41,6 +42,7 @@ type PublishedFeed struct {
 // does not say.
 type Feeds struct {
 	byKey map[ca.Digest]*fed
+	keys  map[ca.Digest]ca.Authority
 	all   []*fed
 	out   FeedAgreement
 }
@@ -66,9 +68,9 @@ type fed struct {
 // NewFeeds makes Feeds of what is published, each of an authority once; without any, the
 // log alone is looked at.
 func NewFeeds(published []PublishedFeed) *Feeds {
-	f := &Feeds{byKey: map[ca.Digest]*fed{}}
+	f := &Feeds{byKey: map[ca.Digest]*fed{}, keys: map[ca.Digest]ca.Authority{}}
 	for _, p := range published {
-		one := &listed{name: ca.FeedName(p.Authority, p.Delta), published: &PublishedList{Name: p.Authority, Number: p.Number, TBS: p.Signed, Replaced: p.Replaced, Damage: p.Damage}}
+		one := &listed{name: ca.FeedName(p.Authority, p.Delta), published: &PublishedList{Name: p.Authority, Number: p.Number, TBS: p.Signed, Genuine: p.Genuine, Replaced: p.Replaced, Damage: p.Damage}}
 		if p.Revokes != nil {
 			one.published.Has = func(s ca.Serial) (bool, error) { return p.Revokes(s), nil }
 		}
@@ -91,6 +93,9 @@ func (f *Feeds) Agreement() FeedAgreement {
 				out.add(Difference{Leaf: of.leaf, What: fmt.Sprintf("%s, feed %d, is published, and is not on the log, whose newest is %d", one.name, p.Number, of.number)})
 			default:
 				out.Compared++
+				if err := one.forged(); err != nil {
+					out.add(Difference{Leaf: one.at, What: fmt.Sprintf("%s, feed %d, is published, and whoever checks refuses it: %v", one.name, p.Number, err)})
+				}
 				for _, m := range one.outdated() {
 					out.add(m.older("feed", one.name, one))
 				}
@@ -123,7 +128,7 @@ func (f *Feeds) leaf(r Record) error {
 	switch r.Leaf.Kind {
 	case Authority:
 		if a, ok := authorityOf(r); ok {
-			f.byKey[a.Key] = f.of(a.Name)
+			f.byKey[a.Key], f.keys[a.Key] = f.of(a.Name), a
 		}
 	case Revoked, Earlier:
 		return revocations(r, func(one missed) error { return f.revoked(r, one) })
@@ -177,7 +182,7 @@ func (f *Feeds) met(l *listed, body ca.FeedBody, leaf Leaf) {
 	if l.met || l.published.Number != body.Number {
 		return
 	}
-	l.met = true
+	l.met, l.at, l.by = true, leaf.Index, f.keys[leaf.Issuer]
 	lacks := l.judged(body.Leaves)
 	if l.altered = l.published.TBS != leaf.Digest; l.altered {
 		f.out.add(Difference{Leaf: leaf.Index, What: fmt.Sprintf("%s, feed %d, is published, and is not the one that was made: the SHA-256 of what is signed is not %s", l.name, body.Number, leaf.Digest)})

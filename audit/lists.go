@@ -24,6 +24,9 @@ type PublishedList struct {
 	// Has tells whether a serial number is on it; nil where that cannot be asked. It is
 	// asked once for each step that the log has of the certificates that the list covers.
 	Has func(ca.Serial) (bool, error)
+	// Genuine says why it is not signed with the authority's key; nil is not asked. What the
+	// log holds of a list does not cover its signature.
+	Genuine func(ca.Authority) error
 	// Replaced tells whether a newer one took its place since it was opened; nil is never.
 	// It is asked in the end, of one that is older than the log's newest and lacks something.
 	Replaced func() bool
@@ -89,7 +92,9 @@ type listed struct {
 	// published is held against the log until its leaf was met.
 	published *PublishedList
 	met       bool
-	altered   bool // it is not what its leaf has
+	altered   bool         // it is not what its leaf has
+	at        int64        // that leaf
+	by        ca.Authority // who signed it
 	// late are steps of serials that the published list lacks, since the newest list: the leaf
 	// of the next one shows which of them were taken while it was made.
 	late []missed
@@ -139,6 +144,9 @@ func (l *Lists) Agreement() ListAgreement {
 				out.add(Difference{Leaf: a.leaf, What: fmt.Sprintf("list %d of %s is published, and is not on the log, whose newest is %d", p.Number, name, a.number)})
 			default:
 				out.Compared++
+				if err := a.forged(); err != nil {
+					out.add(Difference{Leaf: a.at, What: fmt.Sprintf("list %d of %s is published, and whoever checks refuses it: %v", p.Number, name, err)})
+				}
 				for _, m := range a.outdated() {
 					out.add(m.older("list", name, a))
 				}
@@ -150,6 +158,15 @@ func (l *Lists) Agreement() ListAgreement {
 		}
 	}
 	return out
+}
+
+// forged is why a published list or feed is not signed as its leaf has it. Where the log has
+// lost whose key that is, nothing is.
+func (a *listed) forged() error {
+	if a.altered || a.published.Genuine == nil || len(a.by.SPKI) == 0 {
+		return nil
+	}
+	return a.published.Genuine(a.by)
 }
 
 func (a *ListAgreement) add(d Difference) {
@@ -374,7 +391,7 @@ func (l *Lists) list(r Record) {
 	}
 	a.settle(leaves)
 	if p := a.published; p != nil && !a.met && p.Number == body.Number {
-		a.met = true
+		a.met, a.at, a.by = true, index, l.byKey[r.Leaf.Issuer]
 		lacks := a.judged(leaves)
 		switch a.altered = p.TBS != r.Leaf.Digest; {
 		case !a.altered && body.Scope == ca.CompleteList:

@@ -13,6 +13,7 @@ import (
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/feed"
+	"chancery/feed/verify"
 	"chancery/status"
 )
 
@@ -62,6 +63,7 @@ func openFeed(dir, authority string, delta bool) (p audit.PublishedFeed, file []
 		return p, nil
 	}
 	p.Number = about.Number
+	p.Genuine = func(a ca.Authority) error { return verify.Genuine(file, a.SPKI, about.ThisUpdate) }
 	var base []byte
 	if delta {
 		_, base = openFeed(dir, authority, false)

@@ -39,6 +39,11 @@ func TestR95_AuditVerifyFindsAFeedThatIsNotTheLogs(t *testing.T) {
 			b[len(older)/2] ^= 1
 			overwrite(t, delta, b)
 		}, "is not the one that was made"},
+		{"a bit of the signature turned", func(complete, _ string) {
+			b := readFile(t, complete)
+			b[len(b)-3] ^= 1
+			overwrite(t, complete, b)
+		}, "is published, and whoever checks refuses it: feed: the signature is wrong"},
 		{"half a feed", func(complete, _ string) { overwrite(t, complete, readFile(t, complete)[:100]) }, "cannot be read"},
 		{"the delta as the complete one", func(complete, delta string) { overwrite(t, complete, readFile(t, delta)) }, "the other of the two"},
 		{"of an authority that there is not", func(complete, _ string) {

@@ -65,7 +65,7 @@ func openLists(dir string, late *underway) (lists []audit.PublishedList, close f
 		if err != nil {
 			return nil, close, errors.Join(err, close())
 		}
-		lists = append(lists, audit.PublishedList{Name: name, Number: l.Number, TBS: tbs, Has: l.Has, Replaced: late.by(func() int64 {
+		lists = append(lists, audit.PublishedList{Name: name, Number: l.Number, TBS: tbs, Has: l.Has, Genuine: l.Genuine, Replaced: late.by(func() int64 {
 			now, err := status.Open(dir, name)
 			if err != nil || now.Close() != nil {
 				return 0

@@ -46,6 +46,11 @@ func TestRV04_AuditVerifyFindsAListThatIsNotTheLogs(t *testing.T) {
 	}
 	other.done("crl", "publish") // or both made the same one in the same second
 	old, foreign := readFile(t, before.published()), readFile(t, other.published())
+	turned := func(path string) {
+		b := readFile(t, path)
+		b[len(b)-3] ^= 1
+		overwrite(t, path, b)
+	}
 	for _, c := range []struct {
 		name   string
 		breaks func(path string)
@@ -59,6 +64,10 @@ func TestRV04_AuditVerifyFindsAListThatIsNotTheLogs(t *testing.T) {
 		}, "of issuing-g1.delta, which is published and is older than", ""},
 		{"no list", func(path string) { remove(t, path) }, "", "no list of issuing-g1 is published"},
 		{"one that the same key signed, of which this log knows nothing", func(path string) { overwrite(t, path, foreign) }, "is not on the log", ""},
+		{"a bit of the signature turned", turned, "whoever checks refuses it: its signature is wrong", ""},
+		{"a bit of a delta's signature turned", func(path string) {
+			turned(filepath.Join(filepath.Dir(path), "issuing-g1.delta.crl"))
+		}, "of issuing-g1.delta is published, and whoever checks refuses it: its signature is wrong", ""},
 		{"another date under the same number", func(path string) {
 			b := readFile(t, path)
 			at := bytes.IndexByte(b, 0x17) // thisUpdate

@@ -120,6 +120,16 @@ func OpenDelta(delta, base, issuer []byte, now time.Time) (*Feed, error) {
 	return f, nil
 }
 
+// Genuine says why a feed, complete or a delta without its base, is not signed for an
+// issuer, as Open has it; nil if it is.
+func Genuine(file, issuer []byte, now time.Time) error {
+	f, err := read(file)
+	if err != nil {
+		return err
+	}
+	return f.authentic(issuer, now)
+}
+
 // Status answers for a certificate's serial number: big-endian octets, as in
 // x509.Certificate.SerialNumber.Bytes().
 func (f *Feed) Status(serial []byte) Status {
