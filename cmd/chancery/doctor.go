@@ -20,6 +20,14 @@ import (
 // database of as many rows are read within.
 const examineWait = 5 * time.Minute
 
+const (
+	// lookAgain is how often, and lookAfter after what time, what a running service is about to
+	// mend is looked at once more: it copies lists within two seconds, and asks its new
+	// responders within six.
+	lookAgain = 5
+	lookAfter = 2 * time.Second
+)
+
 // A level is how bad a finding is. Only failed ones make the exit code 9.
 type level string
 
@@ -38,6 +46,8 @@ type finding struct {
 	// Hint is what to type or do; Docs the page that says more.
 	Hint string `json:"hint,omitempty"`
 	Docs string `json:"docs,omitempty"`
+	// soon says that a running service mends it within seconds, if it is no fault.
+	soon bool
 }
 
 // A check looks at one side of the installation. It never needs the service: the
@@ -77,6 +87,9 @@ type patient struct {
 	fix    bool
 	record chronicle
 	told   *progress // of what is examined; nil for nobody
+	// again waits before something is looked at once more, and gives the time then; false if
+	// there is nothing to wait for. Without it nothing is looked at again.
+	again func(context.Context) (time.Time, bool)
 }
 
 // errFaults ends a command whose answer says itself that faults were found.
@@ -106,7 +119,9 @@ func (a *app) doctorCommand() *cobra.Command {
 			ctx, cancel := context.WithTimeout(c.Context(), examineWait)
 			defer cancel()
 			told := a.progress(task{what: "doctor", of: "checks were made", total: int64(len(chosen))})
-			found := examine(ctx, &patient{layout: l, now: time.Now(), fix: fix && !dry, told: told}, chosen)
+			p := &patient{layout: l, now: time.Now(), fix: fix && !dry, told: told}
+			p.again = p.inAWhile
+			found := examine(ctx, p, chosen)
 			told.end(c.Context())
 			if err := c.Context().Err(); err != nil {
 				return err
@@ -168,7 +183,7 @@ func choose(only, skip []string) ([]check, error) {
 func examine(ctx context.Context, p *patient, chosen []check) []finding {
 	found := []finding{}
 	for _, c := range chosen {
-		for _, f := range c.look(ctx, p) {
+		for _, f := range p.settled(ctx, c) {
 			f.ID = c.id
 			if f.Level != fine {
 				f.Docs = c.docs
@@ -180,6 +195,37 @@ func examine(ctx context.Context, p *patient, chosen []check) []finding {
 		}
 	}
 	return found
+}
+
+// settled has a check made, and made again while it finds what a running service may be about
+// to mend: right after a revocation the copies of its list are not a fault.
+func (p *patient) settled(ctx context.Context, c check) []finding {
+	found := c.look(ctx, p)
+	for range lookAgain {
+		if p.again == nil || !slices.ContainsFunc(found, func(f finding) bool { return f.soon }) {
+			break
+		}
+		now, goesOn := p.again(ctx)
+		if !goesOn {
+			break
+		}
+		p.now = now
+		found = c.look(ctx, p)
+	}
+	return found
+}
+
+// inAWhile waits for what the service is about to do, if it runs.
+func (p *patient) inAWhile(ctx context.Context) (time.Time, bool) {
+	if !p.serves(ctx) {
+		return time.Time{}, false
+	}
+	select {
+	case <-ctx.Done():
+		return time.Time{}, false
+	case <-time.After(lookAfter):
+		return time.Now(), true
+	}
 }
 
 func count(found []finding, l level) int {

@@ -92,6 +92,7 @@ func lookAtAddresses(ctx context.Context, p *patient) (found []finding) {
 		if unanswered != nil && host != own {
 			bad.Level = warned
 		}
+		bad.soon = unanswered == nil && host == own // a new authority's responder is not asked for at once
 		found = append(found, bad)
 	}
 	if len(mute) > 0 {

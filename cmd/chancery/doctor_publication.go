@@ -79,7 +79,9 @@ func (p *patient) copies(ctx context.Context, dir string) finding {
 		}
 	}
 	if old > 0 {
-		return failure(hint, "in %s %s missing or older than here: whoever fetches there does not see what was revoked", dir, counted(old, "list"))
+		late := failure(hint, "in %s %s missing or older than here: whoever fetches there does not see what was revoked", dir, counted(old, "list"))
+		late.soon = true
+		return late
 	}
 	return ok("%s has %s, each as new as here", dir, counted(len(names), "list"))
 }

@@ -337,3 +337,40 @@ func TestDoctorJudgesClockAndPolicyByTheLog(t *testing.T) {
 		})
 	}
 }
+
+// What a running service is about to mend is looked at again before it is called a fault, a few
+// times; what stays is one.
+func TestDoctorLooksAgainAtWhatTheServiceIsAboutToMend(t *testing.T) {
+	t.Parallel()
+	late := failure("chancery serve", "a copy is older")
+	late.soon = true
+	later := time.Now().Add(time.Hour)
+	for _, tt := range []struct {
+		name          string
+		first         finding
+		mendedAt      int // by which look, 0 for never
+		serves        bool
+		looks, faults int
+	}{
+		{"mended by the third look", late, 3, true, 3, 0},
+		{"never mended", late, 0, true, 1 + lookAgain, 1},
+		{"without a service", late, 2, false, 1, 1},
+		{"a fault that no time mends", failure("mend it", "broken"), 2, true, 1, 1},
+		{"nothing wrong", ok("well"), 0, true, 1, 0},
+	} {
+		looks := 0
+		p := &patient{again: func(context.Context) (time.Time, bool) { return later, tt.serves }}
+		found := examine(t.Context(), p, []check{{id: "publication", look: func(_ context.Context, p *patient) []finding {
+			if looks++; looks > 1 && !p.now.Equal(later) {
+				t.Errorf("%s: judged by the time of the first look", tt.name)
+			}
+			if looks == tt.mendedAt {
+				return []finding{ok("well")}
+			}
+			return []finding{tt.first}
+		}}})
+		if looks != tt.looks || count(found, failed) != tt.faults {
+			t.Errorf("%s: %d looks, found %+v", tt.name, looks, found)
+		}
+	}
+}

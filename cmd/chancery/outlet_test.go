@@ -42,6 +42,11 @@ func TestR87_ARevocationIsCopiedAndTheHookIsTold(t *testing.T) {
 	}
 	before := h.read("web/issuing-g1.crl")
 	h.done("revoke", h.file("nas.pem"), "--confirm", "nas.lab.example")
+	atOnce := h.command(t.Context(), "doctor", "--only", "publication")
+	atOnce.Env = append(atOnce.Env, settings...)
+	if s := h.runs(atOnce); s.code != 0 {
+		t.Errorf("doctor right after it: exit %d\n%s", s.code, s.out)
+	}
 	tlsDoor{hand: h}.until("the list with the revocation is copied, and the hook told", func() bool { return same() && h.read("web/issuing-g1.crl") != before && told() })
 	if out := h.tool("openssl", "crl", "-in", filepath.Join(web, "issuing-g1.crl.pem"), "-noout", "-text"); !strings.Contains(out, "Serial Number") {
 		t.Errorf("the copy in PEM revokes nothing:\n%s", out)
