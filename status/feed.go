@@ -80,14 +80,19 @@ type Feeder struct {
 	// making is held while feeds are made and put in their places.
 	making sync.Mutex
 
-	mu   sync.Mutex
-	due  map[string]bool // authorities with news
-	wake chan struct{}
+	placed inPlace
+
+	mu  sync.Mutex
+	due map[string]bool // authorities with news
+	// spoilt are those whose complete feed is not the one that was published: no delta is
+	// to stand on it.
+	spoilt map[string]bool
+	wake   chan struct{}
 }
 
 // NewFeeder makes a feeder of o.Lists.
 func NewFeeder(o FeedOptions) *Feeder {
-	return &Feeder{o: o, due: map[string]bool{}, wake: make(chan struct{}, 1)}
+	return &Feeder{o: o, due: map[string]bool{}, spoilt: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // Revoked notes that an authority's feeds lack something. It does not wait.
@@ -152,6 +157,7 @@ func (f *Feeder) round(ctx context.Context, all bool) (next time.Duration, made 
 
 // wanted tells whether new feeds of an authority are due.
 func (f *Feeder) wanted(authority string) bool {
+	f.look(authority)
 	f.mu.Lock()
 	due := f.due[authority]
 	f.mu.Unlock()
@@ -160,6 +166,25 @@ func (f *Feeder) wanted(authority string) bool {
 	}
 	h, err := FeedHead(f.o.Lists, authority, true)
 	return err != nil || f.o.Now().Sub(h.ThisUpdate).Abs() >= feedAgain
+}
+
+// look marks an authority one of whose feeds is not the one that was published, and is not newer.
+func (f *Feeder) look(authority string) {
+	for _, delta := range []bool{false, true} {
+		if !f.placed.exchanged(feedPath(f.o.Lists, authority, delta), func() (int64, error) {
+			h, err := FeedHead(f.o.Lists, authority, delta)
+			return h.Number, err
+		}) {
+			continue
+		}
+		f.o.Log.Warn("a compact feed is not the one that was published, or is gone: a new one is made", "feed", ca.FeedName(authority, delta))
+		f.mark(authority)
+		if !delta {
+			f.mu.Lock()
+			f.spoilt[authority] = true
+			f.mu.Unlock()
+		}
+	}
 }
 
 // Newest gives what the newest published feed of an authority says of itself, false if
@@ -311,14 +336,26 @@ func (f *Feeder) signed(ctx context.Context, a ca.Authority, body, base []byte) 
 	if read, err := feed.Parse(file, base); err != nil || read.Issuer != a.Key {
 		return about, nil, errors.Join(err, fmt.Errorf("the signer gave something else than feed %d of %s", about.Number, a.Name))
 	}
-	return about, file, placeFeed(f.o.Lists, a.Name, base != nil, bytes.NewReader(file))
+	if err := placeFeed(f.o.Lists, a.Name, base != nil, bytes.NewReader(file)); err != nil {
+		return about, file, err
+	}
+	f.placed.placed(feedPath(f.o.Lists, a.Name, base != nil), about.Number)
+	if base == nil {
+		f.mu.Lock()
+		delete(f.spoilt, a.Name)
+		f.mu.Unlock()
+	}
+	return about, file, nil
 }
 
 // base is the file of the complete feed that a delta can stand on, or nil: the one that the
 // signer signed last, and a day old at most.
 func (f *Feeder) base(a ca.Authority, g ca.FeedGround) []byte {
+	f.mu.Lock()
+	spoilt := f.spoilt[a.Name]
+	f.mu.Unlock()
 	file, h, err := readFeed(f.o.Lists, a.Name)
-	if err != nil || h.Number != g.Base || f.o.Now().Sub(h.ThisUpdate).Abs() >= feedBase {
+	if spoilt || err != nil || h.Number != g.Base || f.o.Now().Sub(h.ThisUpdate).Abs() >= feedBase {
 		return nil // and what is there is replaced
 	}
 	if read, err := feed.Parse(file, nil); err != nil || read.Issuer != a.Key {

@@ -61,6 +61,8 @@ type Publisher struct {
 
 	running atomic.Bool // whether Run is
 
+	placed inPlace
+
 	// making is held while a list is made and put in its place.
 	making sync.Mutex
 
@@ -240,7 +242,7 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 			continue
 		}
 		part, due := p.wants(a.Name)
-		if all {
+		if p.exchanged(a) || all {
 			part, due = ca.AllLists, true
 		}
 		if !due {
@@ -251,6 +253,22 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 		}
 	}
 	return next
+}
+
+// exchanged tells whether a list of an authority is not the one that was published, and is not
+// newer. All are made again then.
+func (p *Publisher) exchanged(a ca.Authority) (out bool) {
+	for _, scope := range a.ListScopes() {
+		name := ca.ListName(a.Name, scope)
+		if p.placed.exchanged(listPath(p.o.Lists, name), func() (int64, error) {
+			h, err := p.head(name)
+			return h.number, err
+		}) {
+			p.o.Log.Warn("a revocation list is not the one that was published, or is gone: new ones are made", "list", name)
+			out = true
+		}
+	}
+	return out
 }
 
 // later says when a list is tried again. A session that a newer one closed, as at every
@@ -316,7 +334,11 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, e
 		if before, err := p.head(l.Name()); err == nil && before.number >= l.Number {
 			return fmt.Errorf("the signer gave list %d of %s, and list %d is published", l.Number, l.Name(), before.number)
 		}
-		return Place(p.o.Lists, l.Name(), io.LimitReader(body, maxList))
+		err := Place(p.o.Lists, l.Name(), io.LimitReader(body, maxList))
+		if err == nil {
+			p.placed.placed(listPath(p.o.Lists, l.Name()), l.Number)
+		}
+		return err
 	})
 	return told, err
 }
