@@ -75,7 +75,8 @@ func (p *patient) besides(a ca.Authority) (found []finding) {
 	shards := 0
 	for _, scope := range a.ListScopes()[1:] {
 		_, shard := scope.Shard()
-		l, err := status.Open(p.layout.lists(), ca.ListName(a.Name, scope))
+		name := ca.ListName(a.Name, scope)
+		l, err := status.Open(p.layout.lists(), name)
 		if err == nil {
 			err = l.Close()
 		}
@@ -89,6 +90,8 @@ func (p *patient) besides(a ca.Authority) (found []finding) {
 			found = append(found, failure(hint, "%s cannot be read: %v", what, err))
 		case !p.now.Before(l.NextUpdate):
 			found = append(found, failure(hint, "%s ended on %s", what, onDay(l.NextUpdate)))
+		case l.Number < p.record.lists[name]:
+			found = append(found, warning(hint, "%s is published with number %d, and %d was made: what was revoked last may not be on it", what, l.Number, p.record.lists[name]))
 		case p.now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2:
 			found = append(found, warning(hint, "%s is past half of its life", what))
 		case shard:

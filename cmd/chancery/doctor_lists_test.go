@@ -85,6 +85,22 @@ func TestRV08_DoctorJudgesThePublishedLists(t *testing.T) {
 	}
 }
 
+// RV-08: an older list beside the complete one is found, and what is said mends it.
+func TestRV08_DoctorFindsAnOlderDelta(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	path := filepath.Join(filepath.Dir(h.published()), "issuing-g1.delta.crl")
+	old := readFile(t, path)
+	h.done("crl", "publish")
+	overwrite(t, path, old)
+	found, _ := h.examined("--only", "lists")
+	says(t, found, "lists", warned, "was made: what was revoked last may not be on it")
+	h.done("crl", "publish", "--ca", "issuing-g1")
+	if found, code := h.examined("--only", "lists"); code != 0 || count(found, fine) != 4 {
+		t.Errorf("exit %d, %+v", code, found)
+	}
+}
+
 // A list that is lost is found, and what the doctor says to type brings it back.
 func TestWhatTheDoctorSaysBringsAListBack(t *testing.T) {
 	t.Parallel()

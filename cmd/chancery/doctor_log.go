@@ -37,7 +37,7 @@ type chronicle struct {
 	authorities []ca.Authority      // the last state of each, in order of founding
 	said        map[string][]saying // by the name of the generation, in the order of the log
 	restored    []restoring
-	lists       map[string]int64 // the number of each one's newest revocation list
+	lists       map[string]int64 // the number of the newest revocation list of each name, and of the newest feed
 	// requested is a key whose certificate is to be made elsewhere; empty if there is none.
 	requested string
 	// waiting counts the revocations of each issuing key that no list is younger than.
@@ -72,14 +72,10 @@ func (c *chronicle) pass(ctx context.Context, l layout) (err error) {
 			return timed{in, ctx}, err
 		}
 	}
-	v.Lists = audit.NewLists(nil)
 	if c.report, err = audit.Verify(v); err != nil {
 		return err
 	}
 	c.lists, c.waiting, c.said = map[string]int64{}, map[ca.Digest]int{}, map[string][]saying{}
-	for _, l := range v.Lists.Agreement().Newest {
-		c.lists[l.Authority] = l.Number
-	}
 	for _, s := range v.Segments {
 		if err := c.segment(s); err != nil {
 			return fmt.Errorf("read %s: %w", s.Name, err)
@@ -141,7 +137,17 @@ func (c *chronicle) learn(r audit.Record) error {
 		c.waiting[r.Leaf.Issuer]++
 	case r.Leaf.Kind == audit.CRL:
 		c.waiting[r.Leaf.Issuer] = 0
+		var l ca.ListBody
+		if !r.Erased && json.Unmarshal(r.Body, &l) == nil { // audit.Lists tells of one that cannot be read
+			c.lists[l.Name()] = max(c.lists[l.Name()], l.Number)
+		}
 	case r.Erased:
+	case r.Leaf.Kind == audit.Feed:
+		var f ca.FeedBody
+		if json.Unmarshal(r.Body, &f) == nil {
+			name := ca.FeedName(f.Authority, f.Base != 0)
+			c.lists[name] = max(c.lists[name], f.Number)
+		}
 	case r.Leaf.Kind == audit.FrontEvent:
 		var e ca.EventBody
 		if err := json.Unmarshal(r.Body, &e); err != nil {

@@ -75,6 +75,8 @@ func (p *patient) feed(a ca.Authority) finding {
 		return failure(hint, "the published feed of %s cannot be read: %v", a.Name, err)
 	case !p.now.Before(f.NextUpdate):
 		return failure(hint, "feed %d of %s ended on %s: devices that have nothing else cannot check its certificates", f.Number, a.Name, atTime(f.NextUpdate))
+	case f.Number < p.record.lists[ca.FeedName(a.Name, true)]:
+		return warning(hint, "feed %d of %s is published, and feed %d was made: what was revoked last may not be in it", f.Number, a.Name, p.record.lists[ca.FeedName(a.Name, true)])
 	case p.now.Sub(f.ThisUpdate) > feedLate:
 		return warning(hint, "feed %d of %s is of %s, and one is due every hour", f.Number, a.Name, atTime(f.ThisUpdate))
 	}
