@@ -10,8 +10,8 @@ import (
 // hanging is how far the rest of a broken line stands behind its begin.
 const hanging = 2
 
-// fitted breaks lines for people to fit into columns, 0 for any number. What is to be copied
-// stays whole: a hint, on a line of its own, and a command within a sentence.
+// fitted breaks lines for people to fit into columns, 0 for any number. A hint has a line of its
+// own. What is to be copied stays whole: a hint that is a command, and one within a sentence.
 func fitted(text string, columns int) string {
 	if columns == 0 {
 		return text
@@ -26,8 +26,12 @@ func fitted(text string, columns int) string {
 		said, hint, hinted := strings.Cut(line, "→ ")
 		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
 		broken(&b, said, indent, columns)
-		if hinted {
-			b.WriteString(indent + strings.Repeat(" ", hanging) + "→ " + hint + "\n")
+		under := indent + strings.Repeat(" ", hanging)
+		switch {
+		case hinted && strings.HasPrefix(hint, "chancery "):
+			b.WriteString(under + "→ " + hint + "\n")
+		case hinted:
+			broken(&b, "→ "+hint, under, columns)
 		}
 	}
 	return b.String()
