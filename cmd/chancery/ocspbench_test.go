@@ -18,13 +18,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"chancery/ca"
+	"chancery/client"
 	"chancery/internal/ocsp"
 )
 
@@ -157,21 +157,37 @@ func newResponding(b *testing.B, certificates int) *responding {
 			b.Fatal(err)
 		}
 	}
-	for line := range strings.Lines(r.done("list", "--all", "--fields", "serial", "-o", "csv").out) {
-		serial, err := ca.ParseSerial(strings.TrimSpace(line))
-		if err != nil {
-			continue // the header
-		}
-		id, err := ocsp.CertID("sha1", issuer.RawSubject, issuer.RawSubjectPublicKeyInfo, serial)
-		if err != nil {
-			b.Fatal(err)
-		}
-		r.ids = append(r.ids, id)
-	}
+	r.lists(b, issuer)
 	if len(r.ids) < certificates {
 		b.Fatalf("%d certificates of %d are listed", len(r.ids), certificates)
 	}
 	return r
+}
+
+// lists reads the numbers of all certificates, page by page.
+func (r *responding) lists(b *testing.B, issuer *x509.Certificate) {
+	b.Helper()
+	c, err := client.Dial(filepath.Join(r.dir, "run", "admin.sock"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	for f := (ca.Filter{Authority: "issuing-g1", Limit: ca.MaxPage}); ; {
+		page, err := c.Certificates(b.Context(), f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, one := range page.Items {
+			id, err := ocsp.CertID("sha1", issuer.RawSubject, issuer.RawSubjectPublicKeyInfo, one.Serial)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.ids = append(r.ids, id)
+		}
+		if f.After = page.Next.ID; f.After == 0 {
+			return
+		}
+	}
 }
 
 // gets asks by GET, without a nonce: answers can be kept.
