@@ -55,13 +55,13 @@ func (p *patient) list(a ca.Authority, newest int64) finding {
 	switch life := l.NextUpdate.Sub(l.ThisUpdate); {
 	case !p.now.Before(l.NextUpdate):
 		return failure(hint, "%s ended on %s: whoever checks refuses every certificate of this authority", what, end)
-	case l.Number < newest:
-		return warning(hint, "%s is published, and list %d was made: what was revoked last may not be on it", what, newest)
 	case p.record.waiting[a.Key] > 0:
 		if a.Kind == ca.Issuing {
 			hint = "chancery key unlock, or look at the service's log; it is made by itself then, or by chancery crl publish"
 		}
 		return warning(hint, "%s was made before the last of what was revoked: %s on no list yet", what, counted(p.record.waiting[a.Key], "revocation"))
+	case l.Number < newest:
+		return warning(hint, "%s is published, and list %d was made: what was revoked last may not be on it", what, newest)
 	case p.now.Sub(l.ThisUpdate) > life/2:
 		return warning(hint, "%s is past half of its life, and ends on %s", what, end)
 	}

@@ -48,27 +48,29 @@ func TestRV08_DoctorJudgesThePublishedLists(t *testing.T) {
 		authority string
 		kind      ca.AuthorityKind
 		newest    int64
+		waiting   int
 		days      int // since it was made
 		want      level
 		word      string
 	}{
-		{"just made", "issuing-g1", ca.Issuing, 7, 0, fine, "good until"},
-		{"made after the log was read", "issuing-g1", ca.Issuing, 6, 0, fine, "good until"},
-		{"half of its life", "issuing-g1", ca.Issuing, 7, 4, fine, "good until"},
-		{"past half of its life", "issuing-g1", ca.Issuing, 7, 5, warned, "chancery crl publish --ca issuing-g1"},
-		{"at its end", "issuing-g1", ca.Issuing, 7, 8, failed, "chancery crl publish --ca issuing-g1"},
-		{"not the newest", "issuing-g1", ca.Issuing, 8, 1, warned, "list 8 was made"},
-		{"none", "other-g1", ca.Issuing, 0, 0, failed, "other-g1.crl is missing"},
-		{"none that could be read", "spoilt-g1", ca.Issuing, 0, 0, failed, "cannot be read"},
-		{"a root's, past half of its life", "root-g1", ca.Root, 7, 5, warned, "chancery crl publish --ca root-g1 --recovery-file"},
-		{"a root's, at its end", "root-g1", ca.Root, 7, 8, failed, "chancery crl publish --ca root-g1 --recovery-file"},
-		{"a root's is lost", "root-g2", ca.Root, 7, 1, failed, "root-g2 --recovery-file"},
-		{"an older one of a root", "root-g1", ca.Root, 8, 1, warned, "root-g1 --recovery-file"},
+		{"just made", "issuing-g1", ca.Issuing, 7, 0, 0, fine, "good until"},
+		{"made after the log was read", "issuing-g1", ca.Issuing, 6, 0, 0, fine, "good until"},
+		{"half of its life", "issuing-g1", ca.Issuing, 7, 0, 4, fine, "good until"},
+		{"past half of its life", "issuing-g1", ca.Issuing, 7, 0, 5, warned, "chancery crl publish --ca issuing-g1"},
+		{"at its end", "issuing-g1", ca.Issuing, 7, 0, 8, failed, "chancery crl publish --ca issuing-g1"},
+		{"not the newest", "issuing-g1", ca.Issuing, 8, 0, 1, warned, "list 8 was made"},
+		{"not the newest, and something was revoked since", "issuing-g1", ca.Issuing, 8, 2, 1, warned, "2 revocations on no list yet"},
+		{"none", "other-g1", ca.Issuing, 0, 0, 0, failed, "other-g1.crl is missing"},
+		{"none that could be read", "spoilt-g1", ca.Issuing, 0, 0, 0, failed, "cannot be read"},
+		{"a root's, past half of its life", "root-g1", ca.Root, 7, 0, 5, warned, "chancery crl publish --ca root-g1 --recovery-file"},
+		{"a root's, at its end", "root-g1", ca.Root, 7, 0, 8, failed, "chancery crl publish --ca root-g1 --recovery-file"},
+		{"a root's is lost", "root-g2", ca.Root, 7, 0, 1, failed, "root-g2 --recovery-file"},
+		{"an older one of a root", "root-g1", ca.Root, 8, 0, 1, warned, "root-g1 --recovery-file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, state := range []ca.AuthorityState{ca.Active, ca.Retired} { // BK-05
 				p := &patient{layout: l, now: made.AddDate(0, 0, tt.days)}
-				p.record = chronicle{read: true, lists: map[string]int64{tt.authority: tt.newest}, authorities: []ca.Authority{
+				p.record = chronicle{read: true, lists: map[string]int64{tt.authority: tt.newest}, waiting: map[ca.Digest]int{{}: tt.waiting}, authorities: []ca.Authority{
 					{Name: tt.authority, Kind: tt.kind, State: state, NotAfter: made.AddDate(1, 0, 0)},
 					{Name: "corp", External: true, NotAfter: made.AddDate(1, 0, 0)}, {Name: "gone-g1", State: ca.Retired, NotAfter: made},
 				}}
