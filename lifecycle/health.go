@@ -42,7 +42,7 @@ func (r *Registrar) Ready(ctx context.Context) []ca.Check {
 		return checks
 	}
 	checks = append(checks, lineCheck(v.lines(r.o.Now())), r.listCheck(v.authorities))
-	if r.o.FeedHead != nil {
+	if r.o.FeedsKept {
 		checks = append(checks, r.feedCheck(v.authorities))
 	}
 	if r.o.Watched != nil {
@@ -103,7 +103,7 @@ func lineCheck(all []ca.LineState) ca.Check {
 // (security rule RV-08).
 func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 	out := ca.Check{ID: "lists", Level: ca.Fine}
-	if r.o.Published == nil {
+	if r.o.Lists == nil {
 		return out
 	}
 	now := r.o.Now()
@@ -116,7 +116,7 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 		if !a.Lists(now) {
 			continue
 		}
-		l, there := r.o.Published(a.Name)
+		l, there := r.o.Lists.Published(a.Name)
 		switch {
 		case !there:
 			worse(ca.Failed, "no revocation list of "+a.Name+" is published")
@@ -125,13 +125,11 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 		case now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2:
 			worse(ca.Warned, "the revocation list of "+a.Name+" is past half of its life")
 		}
-		if r.o.Unlisted != nil {
-			if err := r.o.Unlisted(a.Name); err != nil {
-				worse(ca.Warned, "what was revoked is not on the list of "+a.Name+" yet: "+plainly(err))
-			}
+		if err := r.o.Lists.Waits(a.Name); err != nil {
+			worse(ca.Warned, "what was revoked is not on the list of "+a.Name+" yet: "+plainly(err))
 		}
 		for _, scope := range a.ListScopes()[1:] {
-			if l, there := r.o.Published(ca.ListName(a.Name, scope)); there && now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2 {
+			if l, there := r.o.Lists.Published(ca.ListName(a.Name, scope)); there && now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2 {
 				worse(ca.Warned, fmt.Sprintf("the list %s of %s is past half of its life, or has ended", scope, a.Name))
 			}
 		}
@@ -160,7 +158,7 @@ func (r *Registrar) feedCheck(all []ca.Authority) ca.Check {
 		if !a.Lists(now) || a.Kind != ca.Issuing {
 			continue // a sealed key's responder may have ended
 		}
-		f, there := r.o.FeedHead(a.Name)
+		f, there := r.o.Feeds.Newest(a.Name)
 		switch {
 		case !there:
 			out.Level, out.Message = ca.Warned, "no compact feed of "+a.Name+" is published"

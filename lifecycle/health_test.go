@@ -48,7 +48,7 @@ func TestReadyTellsEachCheckByItsID(t *testing.T) {
 			r.o.Now = func() time.Time { return now }
 			r.problem, r.unwilling, r.view = c.stands, c.says, &view{authorities: c.all, profiles: map[string]ca.Profile{}}
 			if c.there {
-				r.o.Published = func(name string) (ca.ListHead, bool) { return c.list, name == c.list.Authority }
+				r.o.Lists = published{list: c.list}
 			}
 			got, order := "", []string{"database", "service", "clock", "authorities", "lists"}
 			for i, one := range r.Ready(t.Context()) {
@@ -94,11 +94,11 @@ func TestFeedsThatAreLateAreToldOf(t *testing.T) {
 		want ca.Level
 	}{
 		{"none", ca.Feed{}, ca.Warned},
-		{"one of now", ca.Feed{Number: 1, ThisUpdate: now, NextUpdate: now.Add(time.Hour)}, ca.Fine},
-		{"one of this morning", ca.Feed{Number: 1, ThisUpdate: now.Add(-4 * time.Hour), NextUpdate: now.Add(time.Hour)}, ca.Warned},
-		{"one that ended", ca.Feed{Number: 1, ThisUpdate: now.Add(-time.Hour), NextUpdate: now}, ca.Warned},
+		{"one of now", ca.Feed{Authority: issuing.Name, ThisUpdate: now, NextUpdate: now.Add(time.Hour)}, ca.Fine},
+		{"one of this morning", ca.Feed{Authority: issuing.Name, ThisUpdate: now.Add(-4 * time.Hour), NextUpdate: now.Add(time.Hour)}, ca.Warned},
+		{"one that ended", ca.Feed{Authority: issuing.Name, ThisUpdate: now.Add(-time.Hour), NextUpdate: now}, ca.Warned},
 	} {
-		r.o.FeedHead = func(name string) (ca.Feed, bool) { return tt.feed, tt.feed.Number > 0 && name == issuing.Name }
+		r.o.Feeds, r.o.FeedsKept = fed{feed: tt.feed}, true
 		all := r.Ready(t.Context())
 		if last := all[len(all)-1]; last.ID != "feeds" || last.Level != tt.want || (last.Level == ca.Fine) != (last.Message == "") {
 			t.Errorf("%s: %+v", tt.what, last)

@@ -76,28 +76,12 @@ type Options struct {
 	// Space says how many octets the disk has free, and in all, that book or signer will fill
 	// first. It may be nil.
 	Space func() (free, total int64, err error)
-	// Publish has lists of an authority made and published, and gives the complete one, or
-	// the delta if that was not among them. It may be nil where nothing is published.
-	Publish func(ctx context.Context, q ca.ListWish) (ca.List, error)
-	// PlanList says what Publish would have made now; it is there if that is.
-	PlanList func(ctx context.Context, authority string, days int) (ca.List, error)
-	// Revoked is told of each authority whose certificate was revoked, and why; it must
-	// not wait. It may be nil.
-	Revoked func(authority string, why ca.Reason)
-	// Published says what the published list of an authority says of itself, false without
-	// one. It may be nil where nothing is published.
-	Published func(authority string) (ca.ListHead, bool)
-	// Unlisted says why what was revoked by an authority is on no list yet, nil if nothing
-	// waits; it is there if Publish is.
-	Unlisted func(authority string) error
-	// PublishFeed has the compact feed of an authority made and published; it is there if
-	// Publish is.
-	PublishFeed func(ctx context.Context, authority string) (ca.Feed, error)
-	// PlanFeed says what PublishFeed would make now; it is there if that is.
-	PlanFeed func(ctx context.Context, authority string) (ca.Feed, error)
-	// FeedHead says what the newest published feed of an authority says of itself, false
-	// without one. It is nil where feeds are switched off.
-	FeedHead func(authority string) (ca.Feed, bool)
+	// Lists are the published lists, Feeds the compact feeds. Both are nil where nothing is
+	// published.
+	Lists Lists
+	Feeds Feeds
+	// FeedsKept says that the service keeps feeds by itself, so that a late one is a fault.
+	FeedsKept bool
 	// Watched are further checks of Ready, which others look at. It may be nil.
 	Watched func() []ca.Check
 	// Report takes what went wrong between front, signer and book, for the log. It
@@ -192,14 +176,14 @@ func New(o Options) (*Registrar, error) {
 	if o.Book == nil || o.Shelf == nil || o.Records == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil || o.Vouched == nil || o.Constraints == nil || o.CSR == nil || o.Profile == nil || o.Proof == nil {
 		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock, authorities, and readers of bundles, profiles, requests, their signatures and constraints")
 	}
+	if (o.Lists == nil) != (o.Feeds == nil) || o.FeedsKept && o.Feeds == nil {
+		return nil, errors.New("a registrar publishes lists and feeds, or neither")
+	}
 	if o.Report == nil {
 		o.Report = func(error) {}
 	}
 	if o.Subject == nil {
 		o.Subject = func([]byte) (ca.Subject, error) { return nil, nil }
-	}
-	if o.Revoked == nil {
-		o.Revoked = func(string, ca.Reason) {}
 	}
 	return &Registrar{
 		o: o, queue: make(chan *wish, maxQueue), revokings: make(chan *revoking, maxQueue), underway: map[string]*wish{}, held: map[string][]*wish{}, changed: make(chan struct{}),

@@ -259,7 +259,7 @@ func (s *shift) swap(ctx context.Context) {
 	s.stand(g)
 	if g.err == nil {
 		for _, row := range g.rows {
-			s.r.o.Revoked(row.wish.replaces.old.Authority, ca.Superseded)
+			s.r.revoked(row.wish.replaces.old.Authority, ca.Superseded)
 		}
 	}
 }

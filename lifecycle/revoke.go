@@ -303,7 +303,7 @@ func (s *shift) revoke(ctx context.Context) {
 			v.done <- p
 			continue
 		}
-		s.r.o.Revoked(v.of.Authority, v.step.Reason)
+		s.r.revoked(v.of.Authority, v.step.Reason)
 		v.done <- nil
 	}
 }

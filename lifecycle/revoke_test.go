@@ -137,7 +137,7 @@ func TestRV02_ARevocationSurvivesADeath(t *testing.T) {
 				w := newWorld(t)
 				var told []string
 				r, stop := running(w)
-				r.o.Revoked = func(authority string, _ ca.Reason) { told = append(told, authority) }
+				r.o.Lists = published{told: &told}
 				one := issuedOne(t, r, 1)
 				w.mu.Lock()
 				w.die[point] = 1

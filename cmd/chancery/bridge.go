@@ -89,7 +89,7 @@ func (b *bridge) Revoke(ctx context.Context, steps []ca.Revoking) ([]ca.RevokeAn
 	return b.client.Revoke(ctx, b.session.Load(), steps)
 }
 
-// PlanList says what complete list would be made.
+// PlanList says what complete list would be made; see lifecycle.Lists.
 func (b *bridge) PlanList(ctx context.Context, authority string, days int) (ca.List, error) {
 	return b.client.PlanList(ctx, b.session.Load(), ca.ListWish{Authority: authority, Days: days})
 }

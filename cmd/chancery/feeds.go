@@ -19,22 +19,6 @@ func (l layout) feeds() (bool, error) {
 	return s.Publish.Feed == config.Yes, err
 }
 
-// revoked tells whoever keeps lists or feeds that an authority's lack something.
-func (f front) revoked(authority string, why ca.Reason) {
-	f.publisher.Revoked(authority, why)
-	if f.feeds {
-		f.feeder.Revoked(authority)
-	}
-}
-
-// feedHead is how the registrar looks at the published feeds; nil where none are kept.
-func (f front) feedHead() func(authority string) (ca.Feed, bool) {
-	if !f.feeds {
-		return nil
-	}
-	return f.feeder.Newest
-}
-
 // feedLate is how old the newest feed may get: the service makes one every hour.
 const feedLate = 3 * time.Hour
 

@@ -137,6 +137,13 @@ type front struct {
 	feeds     bool // whether it keeps them by itself
 }
 
+// keptLists are the lists as the registrar knows them: one keeps them, the other says what
+// they would be.
+type keptLists struct {
+	*status.Publisher
+	*bridge
+}
+
 // A witnessed book tells of each revocation that it took, or may have taken, before
 // anybody else hears of it (security rule RV-07).
 type witnessed struct {
@@ -206,8 +213,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Leaf: signer.Leaf, Foresee: signer.Foresee, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
-		Space: f.monitor.room.space, Publish: f.publisher.Publish, PlanList: signer.PlanList, Published: f.publisher.Published, Unlisted: f.publisher.Waits, Revoked: f.revoked,
-		PublishFeed: f.feeder.Publish, PlanFeed: f.feeder.Plan, FeedHead: f.feedHead(),
+		Space: f.monitor.room.space, Lists: keptLists{f.publisher, signer}, Feeds: f.feeder, FeedsKept: f.feeds,
 		Watched: f.monitor.checks, Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {
