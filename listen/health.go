@@ -72,14 +72,16 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // checks asks at most once in readyAge, however many strangers ask, since the answer is
-// looked for in the database.
+// looked for in the database. The answer outlives who asked first: whoever goes away at once
+// must not have everybody told that the service is of no use.
 func (h *Health) checks(ctx context.Context) []ca.Check {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if now := h.now(); now.Sub(h.asked).Abs() >= readyAge {
-		ctx, cancel := context.WithTimeout(ctx, readyWait)
+	if h.now().Sub(h.asked).Abs() >= readyAge {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWait)
 		defer cancel()
-		h.last, h.asked = h.ready(ctx), now
+		h.last = h.ready(ctx)
+		h.asked = h.now() // after it: those who waited for a slow one have its answer
 	}
 	return h.last
 }

@@ -193,7 +193,9 @@ func (d *door) fresh(ctx context.Context, age time.Duration) *known {
 	if !stale {
 		return last
 	}
-	ctx, cancel := context.WithTimeout(ctx, bookWait)
+	// Nobody else asks before age is over: whoever goes away at once must not keep the book
+	// from being read.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookWait)
 	defer cancel()
 	all, err := d.o.Shelf.Authorities(ctx)
 	if err != nil {

@@ -15,6 +15,19 @@ import (
 	"chancery/ca"
 )
 
+// WB-04, P8: who asks and goes away at once, again and again, hides nothing from anybody else.
+func TestWB04_WhoeverGoesAwayHidesNoCertificate(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s := &shelf{all: []ca.Authority{{Name: "issuing-g1", Certificate: []byte("der"), NotBefore: now}}}
+	h := New(Options{Shelf: s, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, http.MethodGet, "/pki/other.crt", nil))
+	if w := ask(h, "GET", "/pki/issuing-g1.crt"); w.Code != http.StatusOK {
+		t.Errorf("behind somebody who went away: %d", w.Code)
+	}
+}
+
 // A shelf counts how often it is read.
 type shelf struct {
 	mu    sync.Mutex // a publisher reads while a test changes what is there
@@ -30,11 +43,14 @@ func (s *shelf) holds(all []ca.Authority) {
 	s.all = all
 }
 
-func (s *shelf) Authorities(context.Context) ([]ca.Authority, error) {
+func (s *shelf) Authorities(ctx context.Context) ([]ca.Authority, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
-	return s.all, s.err
+	if err := errors.Join(ctx.Err(), s.err); err != nil { // as a database does
+		return nil, err
+	}
+	return s.all, nil
 }
 
 func ask(h http.Handler, method, path string, header ...string) *httptest.ResponseRecorder {
