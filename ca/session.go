@@ -24,8 +24,11 @@ type Session struct {
 	Tokens []Digest `json:"tokens,omitempty"`
 	// Authorities are all generations by name, as the newest leaf about each has it.
 	Authorities []Authority `json:"authorities"`
-	Assurance   Assurance   `json:"assurance"`
-	Unseparated bool        `json:"unseparated"`
+	// SealedLists are the numbers of the newest lists of keys that only a ceremony opens, by
+	// ListName: the front holds what is published against them.
+	SealedLists map[string]int64 `json:"sealed_lists,omitempty"`
+	Assurance   Assurance        `json:"assurance"`
+	Unseparated bool             `json:"unseparated"`
 }
 
 // A Settlement closes one intent from the book's side: SettleFinal brings the

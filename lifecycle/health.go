@@ -128,6 +128,11 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 		if err := r.o.Lists.Waits(a.Name); err != nil {
 			worse(ca.Warned, "what was revoked is not on the list of "+a.Name+" yet: "+plainly(err))
 		}
+		if r.o.Spoilt != nil {
+			if err := r.o.Spoilt(a); err != nil {
+				worse(ca.Warned, "what is published is not what was made last: "+err.Error())
+			}
+		}
 		for _, scope := range a.ListScopes()[1:] {
 			if l, there := r.o.Lists.Published(ca.ListName(a.Name, scope)); there && now.Sub(l.ThisUpdate) > l.NextUpdate.Sub(l.ThisUpdate)/2 {
 				worse(ca.Warned, fmt.Sprintf("the list %s of %s is past half of its life, or has ended", scope, a.Name))

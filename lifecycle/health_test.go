@@ -23,6 +23,7 @@ func TestReadyTellsEachCheckByItsID(t *testing.T) {
 		all    []ca.Authority
 		list   ca.ListHead
 		there  bool
+		spoilt error
 		says   *ca.Problem
 		stands *ca.Problem
 		want   string // level and code of database, service, clock, authorities, lists
@@ -41,6 +42,7 @@ func TestReadyTellsEachCheckByItsID(t *testing.T) {
 		{name: "a list is missing", all: []ca.Authority{issuing}, there: true, list: ca.ListHead{Authority: "other"}, want: "ok ok ok ok fail "},
 		{name: "a list has ended", all: []ca.Authority{issuing}, there: true, list: ca.ListHead{Authority: "issuing-g1", ThisUpdate: now.Add(-2 * time.Hour), NextUpdate: now}, want: "ok ok ok ok fail "},
 		{name: "a list is old", all: []ca.Authority{issuing}, there: true, list: ca.ListHead{Authority: "issuing-g1", ThisUpdate: now.Add(-2 * time.Hour), NextUpdate: now.Add(time.Hour)}, want: "ok ok ok ok warn "},
+		{name: "a list was put back", all: []ca.Authority{issuing}, there: true, spoilt: errors.New("older"), list: ca.ListHead{Authority: "issuing-g1", ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(2 * time.Hour)}, want: "ok ok ok ok warn "},
 		{name: "a list is fresh", all: []ca.Authority{issuing}, there: true, list: ca.ListHead{Authority: "issuing-g1", ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(2 * time.Hour)}, want: "ok ok ok ok ok "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -50,6 +52,7 @@ func TestReadyTellsEachCheckByItsID(t *testing.T) {
 			if c.there {
 				r.o.Lists = published{list: c.list}
 			}
+			r.o.Spoilt = func(ca.Authority) error { return c.spoilt }
 			got, order := "", []string{"database", "service", "clock", "authorities", "lists"}
 			for i, one := range r.Ready(t.Context()) {
 				if got += string(one.Level) + string(one.Code) + " "; one.ID != order[i] || (one.Level == ca.Fine) != (one.Message == "") {

@@ -80,6 +80,9 @@ type Options struct {
 	// published.
 	Lists Lists
 	Feeds Feeds
+	// Spoilt says why a published list that only a ceremony can make again is not the one that
+	// was made last, nil if it is. It may be nil.
+	Spoilt func(ca.Authority) error
 	// FeedsKept says that the service keeps feeds by itself, so that a late one is a fault.
 	FeedsKept bool
 	// Watched are further checks of Ready, which others look at. It may be nil.

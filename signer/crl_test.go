@@ -243,6 +243,10 @@ func TestARootsListIsMadeWithItsWords(t *testing.T) {
 	if err != nil || l.CheckSignatureFrom(root) != nil || l.Number.Cmp(first.Number) <= 0 || l.Number.Int64() != made.Number || l.NextUpdate.Sub(l.ThisUpdate) != 365*24*time.Hour {
 		t.Errorf("the list: %+v, %v", l, err)
 	}
+	// The front is told, to hold what is published against it.
+	if told := s.hello(0).SealedLists; len(told) != 2 || told["root-g1"] != made.Number || told["root-g1.arl"] != made.Number {
+		t.Errorf("hello tells of the lists %v", told)
+	}
 	other, err := softkey.NewWords(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

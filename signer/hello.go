@@ -67,11 +67,27 @@ func (s *Signer) Hello(h Hello) (ca.Session, error) {
 	if err := s.greeted(h); err != nil {
 		return ca.Session{}, err
 	}
+	lists := s.sealedLists()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session++
 	s.numbered = s.journal.Size()
-	return s.describe(), nil
+	out := s.describe()
+	out.SealedLists = lists
+	return out, nil
+}
+
+// sealedLists are those of ca.Session. The caller holds flights.
+func (s *Signer) sealedLists() map[string]int64 {
+	out := map[string]int64{}
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	for name, l := range s.lists {
+		if a := s.rules.Load().authorities[l.Authority]; a != nil && a.Kind != ca.Issuing {
+			out[name] = l.Number
+		}
+	}
+	return out
 }
 
 // describe fills a session's facts. The caller holds mu.

@@ -143,7 +143,10 @@ func (f *Feeder) round(ctx context.Context, all bool) (next time.Duration, made 
 	}
 	next = lookAgain
 	for _, a := range authorities {
-		if !a.Lists(f.o.Now()) || !all && !f.wanted(a.Name) {
+		if !a.Lists(f.o.Now()) {
+			continue
+		}
+		if f.look(a); !all && !f.wanted(a.Name) {
 			continue
 		}
 		made = true
@@ -157,7 +160,6 @@ func (f *Feeder) round(ctx context.Context, all bool) (next time.Duration, made 
 
 // wanted tells whether new feeds of an authority are due.
 func (f *Feeder) wanted(authority string) bool {
-	f.look(authority)
 	f.mu.Lock()
 	due := f.due[authority]
 	f.mu.Unlock()
@@ -168,20 +170,24 @@ func (f *Feeder) wanted(authority string) bool {
 	return err != nil || f.o.Now().Sub(h.ThisUpdate).Abs() >= feedAgain
 }
 
-// look marks an authority one of whose feeds is not the one that was published, and is not newer.
-func (f *Feeder) look(authority string) {
+// look marks an authority one of whose feeds is not the one that was published or found at the
+// start, and is not newer, or is not the authority's.
+func (f *Feeder) look(a ca.Authority) {
+	f.making.Lock() // nothing is placed meanwhile
+	defer f.making.Unlock()
 	for _, delta := range []bool{false, true} {
-		if !f.placed.exchanged(feedPath(f.o.Lists, authority, delta), func() (int64, error) {
-			h, err := FeedHead(f.o.Lists, authority, delta)
+		err := f.placed.exchanged(feedPath(f.o.Lists, a.Name, delta), func() (int64, error) {
+			h, err := GenuineFeed(f.o.Lists, a, delta)
 			return h.Number, err
-		}) {
+		})
+		if err == nil {
 			continue
 		}
-		f.o.Log.Warn("a compact feed is not the one that was published, or is gone: a new one is made", "feed", ca.FeedName(authority, delta))
-		f.mark(authority)
+		f.o.Log.Warn("a compact feed is not the one that was published: a new one is made", "feed", ca.FeedName(a.Name, delta), "fault", err)
+		f.mark(a.Name)
 		if !delta {
 			f.mu.Lock()
-			f.spoilt[authority] = true
+			f.spoilt[a.Name] = true
 			f.mu.Unlock()
 		}
 	}
@@ -354,7 +360,7 @@ func (f *Feeder) base(a ca.Authority, g ca.FeedGround) []byte {
 	f.mu.Lock()
 	spoilt := f.spoilt[a.Name]
 	f.mu.Unlock()
-	file, h, err := readFeed(f.o.Lists, a.Name)
+	file, h, err := readFeed(f.o.Lists, a.Name, false)
 	if spoilt || err != nil || h.Number != g.Base || f.o.Now().Sub(h.ThisUpdate).Abs() >= feedBase {
 		return nil // and what is there is replaced
 	}

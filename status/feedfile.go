@@ -15,6 +15,7 @@ import (
 
 	"chancery/ca"
 	"chancery/feed"
+	"chancery/feed/verify"
 )
 
 // The ends of a feed's file, and of its address.
@@ -90,14 +91,25 @@ func Feeds(dir string) (complete, deltas []string, err error) {
 	return complete, deltas, nil
 }
 
-// readFeed reads the published complete feed of an authority.
-func readFeed(dir, authority string) (file []byte, about ca.Feed, err error) {
-	f, about, err := openFeed(dir, authority, false)
+// readFeed reads the published feed of an authority.
+func readFeed(dir, authority string, delta bool) (file []byte, about ca.Feed, err error) {
+	f, about, err := openFeed(dir, authority, delta)
 	if err != nil {
 		return nil, about, err
 	}
 	file, err = io.ReadAll(io.LimitReader(f, feed.MaxSize+1))
 	return file, about, errors.Join(err, f.Close())
+}
+
+// GenuineFeed gives what the published feed of an authority, or its delta, says of itself, and
+// why it is not signed for the authority, as a device has it; fs.ErrNotExist if there is none.
+// A delta is read without its base.
+func GenuineFeed(dir string, a ca.Authority, delta bool) (ca.Feed, error) {
+	file, about, err := readFeed(dir, a.Name, delta)
+	if err == nil {
+		err = verify.Genuine(file, a.SPKI, about.ThisUpdate)
+	}
+	return about, err
 }
 
 // placeFeed puts a feed into a directory, in one step. A newer one stays.

@@ -51,6 +51,9 @@ type Signer interface {
 	// Lists has lists of an authority made and hands each in DER to take, the complete one
 	// first, which reads it to its end.
 	Lists(ctx context.Context, q ca.ListWish, take func(ca.List, io.Reader) error) error
+	// Newest is the number of the newest list of a name that a ceremony made, as the signer
+	// told at the last hello; 0 is not known.
+	Newest(name string) int64
 }
 
 // A Publisher keeps the newest lists of each authority in a directory, from which
@@ -69,7 +72,9 @@ type Publisher struct {
 	mu    sync.Mutex
 	news  map[string]news  // of authorities with something to tell
 	stuck map[string]error // of those whose lists could not be made at the last try
-	wake  chan struct{}
+	// sealed are the lists of keys that ceremonies open, by name.
+	sealed map[string]sealedList
+	wake   chan struct{}
 }
 
 // News are what an authority's lists lack.
@@ -91,7 +96,7 @@ func (n *news) due(by time.Time) {
 
 // NewPublisher makes a publisher that keeps o.Lists.
 func NewPublisher(o Options, s Signer) *Publisher {
-	return &Publisher{o: o, signer: s, news: map[string]news{}, stuck: map[string]error{}, wake: make(chan struct{}, 1)}
+	return &Publisher{o: o, signer: s, news: map[string]news{}, stuck: map[string]error{}, sealed: map[string]sealedList{}, wake: make(chan struct{}, 1)}
 }
 
 // Revoked notes that an authority's lists lack something. It does not wait.
@@ -238,7 +243,11 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 	}
 	next = lookAgain
 	for _, a := range authorities {
-		if a.Kind != ca.Issuing || !a.Lists(p.o.Now()) {
+		if !a.Lists(p.o.Now()) {
+			continue
+		}
+		if a.Kind != ca.Issuing {
+			p.watch(a)
 			continue
 		}
 		part, due := p.wants(a.Name)
@@ -255,16 +264,15 @@ func (p *Publisher) round(ctx context.Context, all bool) (next time.Duration) {
 	return next
 }
 
-// exchanged tells whether a list of an authority is not the one that was published, and is not
-// newer. All are made again then.
+// exchanged tells whether a list of an authority is not the one that was published or found at
+// the start, and is not newer, or is not the authority's. All are made again then.
 func (p *Publisher) exchanged(a ca.Authority) (out bool) {
+	p.making.Lock() // nothing is placed meanwhile
+	defer p.making.Unlock()
 	for _, scope := range a.ListScopes() {
 		name := ca.ListName(a.Name, scope)
-		if p.placed.exchanged(listPath(p.o.Lists, name), func() (int64, error) {
-			h, err := p.head(name)
-			return h.number, err
-		}) {
-			p.o.Log.Warn("a revocation list is not the one that was published, or is gone: new ones are made", "list", name)
+		if err := p.placed.exchanged(listPath(p.o.Lists, name), func() (int64, error) { return p.judge(a, name) }); err != nil {
+			p.o.Log.Warn("a revocation list is not the one that was published: new ones are made", "list", name, "fault", err)
 			out = true
 		}
 	}

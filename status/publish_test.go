@@ -41,6 +41,7 @@ type maker struct {
 	made    int
 	parts   []ca.ListPart // that were asked for
 	told    int64         // which list is published
+	newest  int64         // the list of each name that a ceremony made
 }
 
 // fails has the next calls fail, or succeed again.
@@ -95,6 +96,13 @@ func (m *maker) list(this time.Time, days int) []byte {
 	return der
 }
 
+// Newest implements Signer.
+func (m *maker) Newest(string) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.newest
+}
+
 // Lists implements Signer: a complete list and a delta.
 func (m *maker) Lists(_ context.Context, q ca.ListWish, take func(ca.List, io.Reader) error) error {
 	m.mu.Lock()
@@ -131,7 +139,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func (m *maker) publisher(dir string) *Publisher {
-	all := []ca.Authority{{Name: "root-g1", Kind: ca.Root}, {Name: "issuing-g1", Kind: ca.Issuing, State: ca.Active, NotAfter: time.Now().AddDate(1, 0, 0)}}
+	all := []ca.Authority{{Name: "root-g1", Kind: ca.Root}, {Name: "issuing-g1", Kind: ca.Issuing, State: ca.Active, SPKI: m.issuer.RawSubjectPublicKeyInfo, NotAfter: time.Now().AddDate(1, 0, 0)}}
 	return NewPublisher(Options{Shelf: &shelf{all: all}, Lists: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now}, m)
 }
 

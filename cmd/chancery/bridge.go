@@ -20,6 +20,7 @@ type bridge struct {
 	client  *wire.Client
 	boot    string // the front's boot id
 	session atomic.Int64
+	sealed  atomic.Pointer[map[string]int64] // the lists of ca.Session
 }
 
 // Hello opens a session; see lifecycle.Log.
@@ -29,6 +30,7 @@ func (b *bridge) Hello(ctx context.Context, databaseID string, next int64) (ca.S
 	})
 	if err == nil {
 		b.session.Store(s.Number)
+		b.sealed.Store(&s.SealedLists)
 	}
 	return s, err
 }
@@ -97,6 +99,14 @@ func (b *bridge) PlanList(ctx context.Context, authority string, days int) (ca.L
 // Lists has lists made; see status.Signer.
 func (b *bridge) Lists(ctx context.Context, q ca.ListWish, take func(ca.List, io.Reader) error) error {
 	return b.client.Lists(ctx, b.session.Load(), q, take)
+}
+
+// Newest is the number of a list that a ceremony made; see status.Signer.
+func (b *bridge) Newest(name string) int64 {
+	if all := b.sealed.Load(); all != nil {
+		return (*all)[name]
+	}
+	return 0
 }
 
 // OCSP has responses made; see status.Responder. It needs no session.

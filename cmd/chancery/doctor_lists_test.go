@@ -8,9 +8,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +103,38 @@ func TestRV08_DoctorFindsAnOlderDelta(t *testing.T) {
 	if found, code := h.examined("--only", "lists"); code != 0 || count(found, fine) != 4 {
 		t.Errorf("exit %d, %+v", code, found)
 	}
+}
+
+// RV-04: a list of the root that was put back while the service was down is told by the running
+// service, until it is made again.
+func TestRV04_TheServiceTellsOfARootsOlderList(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	path := filepath.Join(filepath.Dir(h.published()), "root-g1.crl")
+	old := readFile(t, path)
+	again := []string{"crl", "publish", "--ca", "root-g1", "--recovery-file", h.file("words")}
+	h.done(again...)
+	overwrite(t, path, old)
+	h.serve()
+	lists := func() (out ca.Check) {
+		t.Helper()
+		var s ca.Status
+		if err := json.Unmarshal([]byte(h.done("status", "--json").out), &s); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range s.Checks {
+			if c.ID == "lists" {
+				out = c
+			}
+		}
+		return out
+	}
+	tlsDoor{hand: h}.until("an older list of the root in status", func() bool {
+		c := lists()
+		return c.Level == ca.Warned && strings.Contains(c.Message, "root-g1: list")
+	})
+	h.done(again...)
+	tlsDoor{hand: h}.until("that all is well", func() bool { return lists().Level == ca.Fine })
 }
 
 // A list that is lost is found, and what the doctor says to type brings it back.

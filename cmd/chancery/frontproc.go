@@ -213,7 +213,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Leaf: signer.Leaf, Foresee: signer.Foresee, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
-		Space: f.monitor.room.space, Lists: keptLists{f.publisher, signer}, Feeds: f.feeder, FeedsKept: f.feeds,
+		Space: f.monitor.room.space, Lists: keptLists{f.publisher, signer}, Spoilt: f.publisher.Spoilt, Feeds: f.feeder, FeedsKept: f.feeds,
 		Watched: f.monitor.checks, Report: func(err error) { log.Error("front and signer", "error", err) },
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ var may = map[string]string{
 	"signer/softkey": "ca",
 	"signer/wire":    "ca policy audit signer",
 	"store":          "ca audit",
-	"status":         "ca encode feed format internal/ocsp",
+	"status":         "ca encode feed feed/verify format internal/ocsp",
 	"listen":         "ca internal/csr internal/respond",
 	"verify":         "ca",
 	"web":            "ca format internal/respond",
