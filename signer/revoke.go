@@ -41,11 +41,8 @@ func (s *Signer) Revoke(session int64, wishes []ca.Revoking) ([]ca.RevokeAnswer,
 	}
 	s.revoking.Lock()
 	defer s.revoking.Unlock()
-	switch {
-	case len(wishes) > MaxBatch:
+	if len(wishes) > MaxBatch {
 		return nil, ca.Invalid(ca.E1401, fmt.Sprintf("a batch holds at most %d revocations", MaxBatch), "split it")
-	case !s.stepped.take(len(wishes), maxSteps, s.clock.stamp()):
-		return nil, ca.Busy(ca.E2303, fmt.Sprintf("more than %d revocations in a minute", maxSteps), "the same again in a minute goes on")
 	}
 	answers := make([]ca.RevokeAnswer, len(wishes))
 	taken := map[ca.ID]bool{}
@@ -70,7 +67,13 @@ func (s *Signer) Revoke(session int64, wishes []ca.Revoking) ([]ca.RevokeAnswer,
 			steps = append(steps, t)
 		}
 	}
-	return answers, s.take(spared(steps))
+	steps = spared(steps)
+	// What is refused takes down nothing: whoever asks for that without end keeps nobody else
+	// from revoking.
+	if !s.stepped.take(len(steps), maxSteps, s.clock.stamp()) {
+		return nil, ca.Busy(ca.E2303, fmt.Sprintf("more than %d revocations in a minute", maxSteps), "the same again in a minute goes on")
+	}
+	return answers, s.take(steps)
 }
 
 // A stepping is a step that may be taken, or was taken before.
