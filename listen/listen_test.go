@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,8 +31,11 @@ import (
 
 // A mint signs whatever is asked for, by a generation that can be changed.
 type mint struct {
-	t         *testing.T
-	key       *ecdsa.PrivateKey
+	t   *testing.T
+	key *ecdsa.PrivateKey
+
+	// mu guards what follows: it is asked while a test changes it.
+	mu        sync.Mutex
 	authority string
 	problem   *ca.Problem
 	rows      []ca.Certificate
@@ -46,7 +50,16 @@ func newMint(t *testing.T) *mint {
 	return &mint{t: t, key: key, authority: "issuing-g1"}
 }
 
+// change changes what it does from now on.
+func (m *mint) change(to func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to()
+}
+
 func (m *mint) Submit(_ context.Context, q ca.Request, _ ca.CSR) (ca.Issued, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.asked = append(m.asked, q)
 	if m.problem != nil {
 		return ca.Issued{}, m.problem
@@ -74,10 +87,14 @@ func (m *mint) Submit(_ context.Context, q ca.Request, _ ca.CSR) (ca.Issued, err
 }
 
 func (m *mint) Plan(context.Context, ca.Request, ca.CSR) (ca.Plan, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return ca.Plan{Draft: ca.Draft{Authority: m.authority}}, nil
 }
 
 func (m *mint) Standing(_ context.Context, der []byte) (ca.Certificate, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, row := range m.rows {
 		if string(row.DER) == string(der) {
 			return row, nil
@@ -116,7 +133,7 @@ func TestTheListenersKeepACertificateOfTheirOwn(t *testing.T) {
 		if _, err := own.certificate(nil); err == nil || len(told) != 1 || !errors.Is(told[0], m.problem) {
 			t.Errorf("while locked: %v, told %v", err, told)
 		}
-		m.problem = nil
+		m.change(func() { m.problem = nil })
 		passes(lookAgain)
 		first, err := own.certificate(nil)
 		if err != nil || len(told) != 2 || told[1] != nil || len(first.Certificate) != 2 {
@@ -142,11 +159,11 @@ func TestTheListenersKeepACertificateOfTheirOwn(t *testing.T) {
 			t.Error("a new certificate before two thirds of its life")
 		}
 		another("at two thirds", 2*time.Minute)
-		m.authority = "issuing-g2"
+		m.change(func() { m.authority = "issuing-g2" })
 		another("when another generation signs", 2*lookAgain)
-		m.rows[len(m.rows)-1].Revoked = &ca.Revoked{}
+		m.change(func() { m.rows[len(m.rows)-1].Revoked = &ca.Revoked{} })
 		another("when it was revoked", 2*lookAgain)
-		m.rows = nil
+		m.change(func() { m.rows = nil })
 		another("when the book is another one", 2*lookAgain)
 
 		now := own.now.Load()
