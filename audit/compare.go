@@ -200,7 +200,7 @@ func (c *comparison) leaf(r Record) error {
 			c.session, c.cited = l.Index, max(c.cited, l.Cites)
 		}
 	}
-	if lacks == "" && event == nil && l.Kind.NeedsRow() {
+	if lacks == "" && event == nil && l.Kind.needsRow() {
 		lacks = "event"
 	}
 	if lacks != "" {
@@ -238,7 +238,7 @@ func (c *comparison) event(r Record, row *Row) {
 		return
 	}
 	switch {
-	case !r.Leaf.Kind.NeedsRow():
+	case !r.Leaf.Kind.needsRow():
 		c.differ(r.Leaf.Index, row, fmt.Sprintf("the book has an event here, the log a leaf of %v", r.Leaf.Kind))
 	case !bytes.Equal(row.Leaf, r.Bytes):
 		c.differ(r.Leaf.Index, row, "the leaf that the row of event holds is not the log's")

@@ -97,31 +97,31 @@ func TestHeadersReadBackAndEachFlippedBitIsFound(t *testing.T) {
 	if got, err := ParseSegmentHeader(s); err != nil || got != segment {
 		t.Errorf("segment header %+v, %v", got, err)
 	}
-	if got, err := ParseGroupHeader(g, key); err != nil || got != group {
+	if got, err := parseGroupHeader(g, key); err != nil || got != group {
 		t.Errorf("group header %+v, %v", got, err)
 	}
 	for bit := range 8 * SegmentHeaderSize {
 		s[bit/8] ^= 1 << (bit % 8)
-		if _, err := ParseSegmentHeader(s); !errors.Is(err, ErrSegment) {
+		if _, err := ParseSegmentHeader(s); !errors.Is(err, errSegment) {
 			t.Errorf("segment header with bit %d flipped: %v", bit, err)
 		}
 		s[bit/8] ^= 1 << (bit % 8)
 	}
 	for bit := range 8 * GroupHeaderSize {
 		g[bit/8] ^= 1 << (bit % 8)
-		if _, err := ParseGroupHeader(g, key); !errors.Is(err, ErrGroup) {
+		if _, err := parseGroupHeader(g, key); !errors.Is(err, errGroup) {
 			t.Errorf("group header with bit %d flipped: %v", bit, err)
 		}
 		g[bit/8] ^= 1 << (bit % 8)
 	}
 	// A body may hold what looks like a group: without the key it is none.
-	if _, err := ParseGroupHeader(g, SegmentKey{}); !errors.Is(err, ErrGroup) {
+	if _, err := parseGroupHeader(g, SegmentKey{}); !errors.Is(err, errGroup) {
 		t.Errorf("a group header under another key: %v", err)
 	}
-	if _, err := ParseSegmentHeader(s[:63]); !errors.Is(err, ErrSegment) {
+	if _, err := ParseSegmentHeader(s[:63]); !errors.Is(err, errSegment) {
 		t.Error("a cut segment header is read")
 	}
-	if _, err := ParseGroupHeader(g[:39], key); !errors.Is(err, ErrGroup) {
+	if _, err := parseGroupHeader(g[:39], key); !errors.Is(err, errGroup) {
 		t.Error("a cut group header is read")
 	}
 }
@@ -136,11 +136,11 @@ func TestAGroupHeaderOfImpossibleNumbersIsRefused(t *testing.T) {
 		"number with a sign":  {Number: -1, Durable: 64, Octets: 100, Frames: 1},
 		"durable with a sign": {Durable: -1, Octets: 100, Frames: 1},
 	} {
-		if _, err := ParseGroupHeader(h.Append(nil, SegmentKey{}), SegmentKey{}); !errors.Is(err, ErrGroup) {
+		if _, err := parseGroupHeader(h.Append(nil, SegmentKey{}), SegmentKey{}); !errors.Is(err, errGroup) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := ParseSegmentHeader(SegmentHeader{First: maxInteger + 1}.Append(nil)); !errors.Is(err, ErrSegment) {
+	if _, err := ParseSegmentHeader(SegmentHeader{First: maxInteger + 1}.Append(nil)); !errors.Is(err, errSegment) {
 		t.Error("a segment may start above 2^53")
 	}
 }
@@ -197,7 +197,7 @@ func FuzzHeaders(f *testing.F) {
 		if len(b) >= GroupHeaderSize {
 			binary.BigEndian.PutUint32(b[36:], groupSum(SegmentKey{}, b[:36]))
 		}
-		if h, err := ParseGroupHeader(b, SegmentKey{}); err == nil && !bytes.Equal(h.Append(nil, SegmentKey{}), b[:GroupHeaderSize]) {
+		if h, err := parseGroupHeader(b, SegmentKey{}); err == nil && !bytes.Equal(h.Append(nil, SegmentKey{}), b[:GroupHeaderSize]) {
 			t.Fatalf("group header %x is written otherwise", b)
 		}
 	})

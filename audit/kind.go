@@ -68,7 +68,7 @@ func (k Kind) String() string {
 // Known tells whether this version knows what the kind means.
 func (k Kind) Known() bool { return k >= Genesis && k <= Feed }
 
-// NeedsRow tells whether the database must hold a row for a leaf of this kind.
-func (k Kind) NeedsRow() bool {
+// needsRow tells whether the database must hold a row for a leaf of this kind.
+func (k Kind) needsRow() bool {
 	return k == Intent || k == Revoked || k == FrontEvent || k == Authority
 }

@@ -71,7 +71,7 @@ func (l Leaf) Marshal() ([]byte, error) { return l.Append(make([]byte, 0, 512)) 
 // Append appends the canonical bytes to dst. It is written by hand because every
 // certificate passes here twice.
 func (l Leaf) Append(dst []byte) ([]byte, error) {
-	if err := l.Valid(); err != nil {
+	if err := l.valid(); err != nil {
 		return dst, err
 	}
 	dst = hex.AppendEncode(append(dst, `{"body":"`...), l.Body[:])
@@ -98,8 +98,8 @@ func (l Leaf) Append(dst []byte) ([]byte, error) {
 	return append(dst, `,"v":1}`...), nil
 }
 
-// Valid refuses what has no canonical form, or a second one.
-func (l Leaf) Valid() error {
+// valid refuses what has no canonical form, or a second one.
+func (l Leaf) valid() error {
 	for _, n := range []int64{l.Cites, l.Index, l.Step, l.Time} {
 		if n < 0 || n > maxInteger {
 			return fmt.Errorf("a leaf cannot hold the number %d", n)

@@ -158,8 +158,8 @@ func TestKindsHaveNamesAndSayWhetherTheyNeedARow(t *testing.T) {
 		t.Error("the known kinds are 1 to 19")
 	}
 	for k := range Kind(20) {
-		if want := strings.Contains(" intent revoked front-event authority ", " "+k.String()+" "); k.NeedsRow() != want {
-			t.Errorf("%v needs a row: %t", k, k.NeedsRow())
+		if want := strings.Contains(" intent revoked front-event authority ", " "+k.String()+" "); k.needsRow() != want {
+			t.Errorf("%v needs a row: %t", k, k.needsRow())
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (s *SegmentReader) Next() (Group, error) {
 	if len(bytes.Trim(s.buf[:s.got], "\x00")) == 0 {
 		return Group{}, io.EOF
 	}
-	h, err := ParseGroupHeader(s.buf[:s.got], s.Header.Key)
+	h, err := parseGroupHeader(s.buf[:s.got], s.Header.Key)
 	switch {
 	case err != nil:
 		return Group{}, s.fault(s.end, s.end+GroupHeaderSize, err.Error())
@@ -139,9 +139,9 @@ func (s *SegmentReader) fill(n int) error {
 	return nil
 }
 
-// Resume goes on behind the last whole group in another reader of the same segment,
+// resume goes on behind the last whole group in another reader of the same segment,
 // which begins at its start: somebody may have written on since.
-func (s *SegmentReader) Resume(in io.Reader) error {
+func (s *SegmentReader) resume(in io.Reader) error {
 	if _, err := io.CopyN(io.Discard, in, s.end); err != nil {
 		return fmt.Errorf("read %s once more: %w", s.name, err)
 	}
@@ -202,7 +202,7 @@ func (s *SegmentReader) durable(b []byte) int64 {
 			return most
 		}
 		b = b[i:]
-		if h, err := ParseGroupHeader(b, s.Header.Key); err == nil {
+		if h, err := parseGroupHeader(b, s.Header.Key); err == nil {
 			most = max(most, h.Durable)
 		}
 		b = b[1:]

@@ -31,8 +31,8 @@ const (
 
 // The reasons for which octets are not a header.
 var (
-	ErrSegment = errors.New("not a segment header")
-	ErrGroup   = errors.New("not a group header")
+	errSegment = errors.New("not a segment header")
+	errGroup   = errors.New("not a group header")
 )
 
 // A SegmentKey is drawn at random for each segment and keys the checksums of its
@@ -68,7 +68,7 @@ func (h SegmentHeader) Append(dst []byte) []byte {
 func ParseSegmentHeader(b []byte) (SegmentHeader, error) {
 	var h SegmentHeader
 	if len(b) < SegmentHeaderSize {
-		return h, fmt.Errorf("%w: %d octets", ErrSegment, len(b))
+		return h, fmt.Errorf("%w: %d octets", errSegment, len(b))
 	}
 	copy(h.Key[:], b)
 	h.LogNo = binary.BigEndian.Uint16(b[26:])
@@ -76,7 +76,7 @@ func ParseSegmentHeader(b []byte) (SegmentHeader, error) {
 	copy(h.Log[:], b[40:])
 	// Comparing with what we would write checks magic, version, zeros and checksum at once.
 	if h.First < 0 || h.First > maxInteger || string(h.Append(nil)) != string(b[:SegmentHeaderSize]) {
-		return SegmentHeader{}, fmt.Errorf("%w: its magic, version or checksum is wrong", ErrSegment)
+		return SegmentHeader{}, fmt.Errorf("%w: its magic, version or checksum is wrong", errSegment)
 	}
 	return h, nil
 }
@@ -110,13 +110,13 @@ func groupSum(key SegmentKey, b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key[:], castagnoli), castagnoli, b)
 }
 
-// ParseGroupHeader reads the first GroupHeaderSize octets of b.
-func ParseGroupHeader(b []byte, key SegmentKey) (GroupHeader, error) {
+// parseGroupHeader reads the first GroupHeaderSize octets of b.
+func parseGroupHeader(b []byte, key SegmentKey) (GroupHeader, error) {
 	if len(b) < GroupHeaderSize || string(b[:8]) != groupMagic {
-		return GroupHeader{}, ErrGroup
+		return GroupHeader{}, errGroup
 	}
 	if groupSum(key, b[:36]) != binary.BigEndian.Uint32(b[36:]) {
-		return GroupHeader{}, fmt.Errorf("%w: its checksum is wrong", ErrGroup)
+		return GroupHeader{}, fmt.Errorf("%w: its checksum is wrong", errGroup)
 	}
 	h := GroupHeader{
 		Number:  int64(binary.BigEndian.Uint64(b[8:])),
@@ -126,7 +126,7 @@ func ParseGroupHeader(b []byte, key SegmentKey) (GroupHeader, error) {
 	}
 	if h.Number < 0 || h.Durable < SegmentHeaderSize || h.Frames < 1 || h.Frames > MaxGroupFrames ||
 		h.Octets < int64(h.Frames)*FrameOverhead || h.Octets > MaxGroup || binary.BigEndian.Uint32(b[32:]) != 0 {
-		return GroupHeader{}, fmt.Errorf("%w: impossible numbers", ErrGroup)
+		return GroupHeader{}, fmt.Errorf("%w: impossible numbers", errGroup)
 	}
 	return h, nil
 }

@@ -200,7 +200,7 @@ func (r *verifier) segment(i int) error {
 		in.Close() // which was only read
 		in = again
 		r.in.Reset(in)
-		if err := s.Resume(r.in); err != nil {
+		if err := s.resume(r.in); err != nil {
 			return err
 		}
 	}

@@ -39,8 +39,8 @@ func (s ListScope) Shard() (shard int, is bool) {
 	return shard, is && err == nil && shard >= 0 && shard < MaxShards && ShardList(shard) == s
 }
 
-// Known tells whether there are lists of this scope.
-func (s ListScope) Known() bool {
+// known tells whether there are lists of this scope.
+func (s ListScope) known() bool {
 	_, shard := s.Shard()
 	return shard || s == CompleteList || s == DeltaList || s == AuthorityList
 }
@@ -63,7 +63,7 @@ func ParseListScope(text string) (ListScope, error) {
 	} else if text == "complete" {
 		return CompleteList, nil
 	}
-	if s := ListScope(text); s != CompleteList && s.Known() {
+	if s := ListScope(text); s != CompleteList && s.known() {
 		return s, nil
 	}
 	return "", Invalid(E1401, "no kind of list is called "+Show(text), "complete, delta, arl, or shard:0 and so on").At("kind")
@@ -82,7 +82,7 @@ func ListName(authority string, s ListScope) string {
 func SplitListName(name string) (authority string, s ListScope, ok bool) {
 	authority, scope, dotted := strings.Cut(name, ".")
 	s = ListScope(scope)
-	return authority, s, authority != "" && dotted == (s != CompleteList) && s.Known()
+	return authority, s, authority != "" && dotted == (s != CompleteList) && s.known()
 }
 
 // ListScopes are the lists that are made of an authority, the complete one first. A key

@@ -115,7 +115,7 @@ func Pin(ctx context.Context, at, fingerprint string) (root string, err error) {
 			return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes})), nil
 		}
 		if x, err := x509.ParseCertificate(block.Bytes); err == nil && bytes.Equal(x.RawSubject, x.RawIssuer) {
-			seen = Fingerprint(block.Bytes)
+			seen = fingerprintOf(block.Bytes)
 		}
 	}
 	p := ca.Refused(ca.E1202, base.Host+" does not belong to an authority with this fingerprint", "compare it with a copy that you got another way (paper, phone): chancery ca show root-g1, on the server")
@@ -125,9 +125,9 @@ func Pin(ctx context.Context, at, fingerprint string) (root string, err error) {
 	return "", p
 }
 
-// Fingerprint is the SHA-256 of a certificate in DER, in groups of four digits as people
+// fingerprintOf is the SHA-256 of a certificate in DER, in groups of four digits as people
 // compare it.
-func Fingerprint(der []byte) string {
+func fingerprintOf(der []byte) string {
 	sum := sha256.Sum256(der)
 	digits := strings.ToUpper(hex.EncodeToString(sum[:]))
 	var groups []string
@@ -144,5 +144,5 @@ func (c *Client) untrusted(err error) *ca.Problem {
 		return nil
 	}
 	return ca.Refused(ca.E1202, "the certificate of "+c.base.Host+" is not trusted by this context", "compare the root's fingerprint with the one on the server (chancery ca show root-g1), then: chancery login "+c.socket+" --fingerprint DIGITS").
-		Because(fmt.Sprintf("%v; the certificate seen has %s", v.Err, Fingerprint(v.UnverifiedCertificates[0].Raw)))
+		Because(fmt.Sprintf("%v; the certificate seen has %s", v.Err, fingerprintOf(v.UnverifiedCertificates[0].Raw)))
 }

@@ -39,9 +39,6 @@ type cleared struct {
 	notices []string
 }
 
-// Ok tells whether it holds a draft.
-func (c Cleared) Ok() bool { return c.c != nil }
-
 // Request is the request as it was vetted; its slices must not be changed. The
 // zero Cleared gives a zero Request.
 func (c Cleared) Request() ca.Request {

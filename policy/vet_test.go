@@ -12,8 +12,8 @@ import (
 
 func TestTheZeroClearedHoldsNothing(t *testing.T) {
 	var c Cleared
-	if c.Ok() || !reflect.DeepEqual(c.Draft(), ca.Draft{}) || !reflect.DeepEqual(c.Request(), ca.Request{}) || c.Notices() != nil {
-		t.Errorf("the zero Cleared has %v %+v %+v %v", c.Ok(), c.Draft(), c.Request(), c.Notices())
+	if c.c != nil || !reflect.DeepEqual(c.Draft(), ca.Draft{}) || !reflect.DeepEqual(c.Request(), ca.Request{}) || c.Notices() != nil {
+		t.Errorf("the zero Cleared has %v %+v %+v %v", c.c != nil, c.Draft(), c.Request(), c.Notices())
 	}
 }
 
@@ -96,7 +96,7 @@ func TestVetJudgesOnlyWhatWasParsedFromTheRequest(t *testing.T) {
 		{"no key", func(w *wish) { w.csr.SPKI = nil }, ca.E2203, ""},
 	})
 	var zero wish
-	if c, err := zero.vet(); err == nil || c.Ok() {
+	if c, err := zero.vet(); err == nil || c.c != nil {
 		t.Error("a wish of nothing is cleared")
 	}
 }

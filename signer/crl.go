@@ -21,10 +21,10 @@ import (
 )
 
 const (
-	// ListDays is how long a list is valid, maxListDays what may be asked for
+	// listDays is how long a list is valid, maxListDays what may be asked for
 	// (security rule RV-04). A root's, made while its key is open, is valid for
 	// rootListDays.
-	ListDays     = 7
+	listDays     = 7
 	maxListDays  = 10
 	rootListDays = 365
 	// maxListMessage is the largest list that an Ed25519 key signs, which takes the
@@ -225,7 +225,7 @@ func (s *Signer) listed(session int64, q ca.ListWish) (*authority, int, error) {
 	case q.Published < 0:
 		return nil, 0, ca.Invalid(ca.E1401, "no list has a number below 0", "see docs/sockets.md")
 	case q.Days == 0:
-		q.Days = ListDays
+		q.Days = listDays
 	case q.Days < 1 || q.Days > maxListDays:
 		return nil, 0, ca.Refused(ca.E2112, fmt.Sprintf("a list is valid for 1 to %d days", maxListDays), "ask for fewer")
 	}

@@ -67,7 +67,7 @@ func (h *history) happens() {
 // makes draws the lists of a part, as the signer would encode them.
 func (h *history) makes(part ca.ListPart) (out []drawn) {
 	h.leaf++
-	m := &moment{of: h.of, now: h.now, next: h.now.AddDate(0, 0, ListDays), number: h.now.UnixMilli(), leaves: h.leaf,
+	m := &moment{of: h.of, now: h.now, next: h.now.AddDate(0, 0, listDays), number: h.now.UnixMilli(), leaves: h.leaf,
 		before: h.before, bases: h.before[h.of.Name].Bases, published: h.published(), steps: h.revoked.steps()}
 	for _, l := range h.before {
 		m.number = max(m.number, l.Number+1)

@@ -175,7 +175,7 @@ func (s *Signer) fitting(a *authority, by *responder, now time.Time, body, base 
 		return nil, 0, err
 	}
 	h := feed.Head{
-		Issuer: a.Key, Number: max(now.UnixMilli(), last.number+1), ThisUpdate: now, NextUpdate: now.AddDate(0, 0, ListDays),
+		Issuer: a.Key, Number: max(now.UnixMilli(), last.number+1), ThisUpdate: now, NextUpdate: now.AddDate(0, 0, listDays),
 		Algorithm: algorithm, Certificate: by.Certificate,
 	}
 	for _, end := range []time.Time{by.NotAfter, a.NotAfter} {

@@ -143,7 +143,7 @@ func (s *Signer) foundAll(f Founding, now time.Time) (all []ca.Authority, lists 
 	if err != nil {
 		return nil, nil, fmt.Errorf("found the issuing authority: %w", err)
 	}
-	err = list(issuing, ListDays)
+	err = list(issuing, listDays)
 	return all, lists, err
 }
 

@@ -199,9 +199,6 @@ func (s *Signer) Run(ctx context.Context) error {
 // founded tells whether there is an installation.
 func (s *Signer) founded() bool { return s.rules.Load() != nil }
 
-// Founder is the account that founded the installation; false before there is one.
-func (s *Signer) Founder() (int, bool) { return s.genesis.Account, s.founded() }
-
 // fail notes the first fault after which nothing may be signed any more.
 func (s *Signer) fail(err error) {
 	s.mu.Lock()

@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	// DefaultOCSPAge is how long caches on the way may keep an answer: a revocation is
+	// defaultOCSPAge is how long caches on the way may keep an answer: a revocation is
 	// seen after that at the latest (security rule RV-02).
-	DefaultOCSPAge = 5 * time.Second
-	// DefaultOCSPRoom bounds the kept answers in octets: some 400 000 that a P-256 key
+	defaultOCSPAge = 5 * time.Second
+	// defaultOCSPRoom bounds the kept answers in octets: some 400 000 that a P-256 key
 	// signed. What has no place is signed again when it is asked for.
-	DefaultOCSPRoom = 64 << 20
+	defaultOCSPRoom = 64 << 20
 	// askWait is how long one waits for the signer. Those who ask wait a few seconds and
 	// then ask another responder, or none.
 	askWait = 4 * time.Second
@@ -100,10 +100,10 @@ type counts struct{ good, revoked, unknown, failed, hits, signed atomic.Int64 }
 // NewOCSP makes the door.
 func NewOCSP(o OCSPOptions) *OCSP {
 	if o.Age <= 0 {
-		o.Age = DefaultOCSPAge
+		o.Age = defaultOCSPAge
 	}
 	if o.Room <= 0 {
-		o.Room = DefaultOCSPRoom
+		o.Room = defaultOCSPRoom
 	}
 	return &OCSP{o: o, kept: newAnswers(o.Room), queue: make(chan *question, maxQuestions), due: make(chan *question, maxDue),
 		renewing: map[uint64]struct{}{}, seen: map[uint16]ca.ID{}}

@@ -94,7 +94,7 @@ func New(o Options) (http.Handler, error) {
 // Beside answers what the pages are at, and leaves the rest to another.
 func Beside(pages, rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if Path(r.URL.Path) {
+		if isPage(r.URL.Path) {
 			pages.ServeHTTP(w, r)
 			return
 		}
@@ -102,8 +102,8 @@ func Beside(pages, rest http.Handler) http.Handler {
 	})
 }
 
-// Path tells whether a path is one of the pages'.
-func Path(path string) bool {
+// isPage tells whether a path is one of the pages'.
+func isPage(path string) bool {
 	return path == "/" || path == "/trust" || path == "/lookup" || path == "/c" || strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/web/")
 }
 

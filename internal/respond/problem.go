@@ -48,8 +48,8 @@ type Fault struct {
 // TypePrefix begins the type of each problem document.
 const TypePrefix = "urn:chancery:error:"
 
-// Describe makes the document of a problem that the request of this id met.
-func Describe(r *http.Request, id string, status int, p *ca.Problem) Document {
+// describe makes the document of a problem that the request of this id met.
+func describe(r *http.Request, id string, status int, p *ca.Problem) Document {
 	e, _ := ca.Explain(p.Code)
 	d := Document{Type: TypePrefix + e.Words, Title: e.Title, Status: status, Instance: id, Problem: *p}
 	if p.Field != "" {
@@ -168,7 +168,7 @@ func Explain(r *http.Request, id string, log *slog.Logger, err error) Document {
 		}
 		p = ca.Unavailable(ca.E9000, "internal error", "look for request "+id+" in the service's log")
 	}
-	d := Describe(r, id, status, p)
+	d := describe(r, id, status, p)
 	if all := ca.Problems(err); len(all) > 1 { // such as the faults of a document
 		d.Errors = nil
 		for _, one := range all {

@@ -16,16 +16,16 @@ const (
 	longest   = 15 * time.Minute
 )
 
-// A Backoff spaces out wrong tries: after the fifth the wait is one second, and
+// A backoff spaces out wrong tries: after the fifth the wait is one second, and
 // each further one doubles it up to fifteen minutes. It sleeps never and holds
 // no clock; its owner serialises the calls. The zero value allows.
-type Backoff struct {
+type backoff struct {
 	wrong int
 	until time.Time
 }
 
-// Allow refuses a try before the wait is over, and says when that is.
-func (b *Backoff) Allow(now time.Time) error {
+// allow refuses a try before the wait is over, and says when that is.
+func (b *backoff) allow(now time.Time) error {
 	left := b.until.Sub(now)
 	if left <= 0 {
 		return nil
@@ -39,8 +39,8 @@ func (b *Backoff) Allow(now time.Time) error {
 		"wait until then").Because(fmt.Sprintf("%d tries in a row were wrong", b.wrong))
 }
 
-// Failed counts a wrong try made at now.
-func (b *Backoff) Failed(now time.Time) {
+// failed counts a wrong try made at now.
+func (b *backoff) failed(now time.Time) {
 	b.wrong++
 	if b.wrong < freeTries {
 		return
@@ -56,5 +56,5 @@ func (b *Backoff) Failed(now time.Time) {
 	b.until = now.Add(wait)
 }
 
-// Succeeded forgets the wrong tries.
-func (b *Backoff) Succeeded() { *b = Backoff{} }
+// succeeded forgets the wrong tries.
+func (b *backoff) succeeded() { *b = backoff{} }

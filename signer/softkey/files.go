@@ -109,7 +109,7 @@ func readFile(path string, limit int) ([]byte, error) {
 	// O_NONBLOCK, because opening a planted pipe would wait for ever.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, unix.ELOOP) {
-		return nil, Place{path, fileMode}.fault("a symbolic link", "put the real file in its place").Problem()
+		return nil, Place{path, fileMode}.fault("a symbolic link", "put the real file in its place").problem()
 	}
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -127,7 +127,7 @@ func readJudged(f *os.File, path string, limit int) ([]byte, error) {
 		return nil, unreadable(path, err)
 	}
 	if fault, ok := (Place{path, fileMode}).judge(&st); !ok {
-		return nil, fault.Problem()
+		return nil, fault.problem()
 	}
 	// One octet more than allowed, to see that there is more; and room for it, so
 	// that no octets of a secret stay behind in a buffer outgrown.

@@ -96,7 +96,7 @@ func (d Derivation) stretch(secret Secret) (*Stretched, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	return Stretch(secret.Reveal(), d.Params, [saltSize]byte(d.Salt))
+	return stretch(secret.Reveal(), d.Params, [saltSize]byte(d.Salt))
 }
 
 // A Stretched is a human secret after its one Argon2id run. Every wrap made with
@@ -108,9 +108,9 @@ type Stretched struct {
 	salt   [saltSize]byte
 }
 
-// Stretch runs Argon2id over secret. The zero Params stand for the default;
+// stretch runs Argon2id over secret. The zero Params stand for the default;
 // costs out of bounds are refused before any memory is spent.
-func Stretch(secret []byte, p Params, salt [saltSize]byte) (*Stretched, error) {
+func stretch(secret []byte, p Params, salt [saltSize]byte) (*Stretched, error) {
 	if p == (Params{}) {
 		p = DefaultParams()
 	}

@@ -70,7 +70,7 @@ func TestKY02_CostsOutOfBoundsAreRefusedUnspent(t *testing.T) {
 			if c.ok {
 				return
 			}
-			if _, err := Stretch([]byte("x"), p, [saltSize]byte{}); err == nil {
+			if _, err := stretch([]byte("x"), p, [saltSize]byte{}); err == nil {
 				t.Fatal("the run was made")
 			}
 		})
@@ -79,7 +79,7 @@ func TestKY02_CostsOutOfBoundsAreRefusedUnspent(t *testing.T) {
 
 func TestKY02_SecretSaltAndCostAllMatter(t *testing.T) {
 	run := func(s string, p Params, salt byte) string {
-		got, err := Stretch([]byte(s), p, [saltSize]byte{salt})
+		got, err := stretch([]byte(s), p, [saltSize]byte{salt})
 		if err != nil {
 			t.Fatal(err)
 		}

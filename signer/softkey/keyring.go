@@ -29,7 +29,7 @@ type Keyring struct {
 	// included, so that nobody gets ahead of the wait, or makes us spend the memory
 	// of two runs, by trying in parallel. It guards backoff.
 	tries   sync.Mutex
-	backoff Backoff
+	backoff backoff
 
 	// mu guards kek and is held for one file at most.
 	mu  sync.Mutex
@@ -57,7 +57,7 @@ func Open(path string, now func() time.Time) (*Keyring, error) {
 		return nil, err
 	}
 	if faults := CheckModes(table); len(faults) > 0 {
-		return nil, faults[0].Problem()
+		return nil, faults[0].problem()
 	}
 	return &Keyring{dir: path, now: now}, nil
 }

@@ -44,8 +44,8 @@ type Fault struct {
 	Fix string
 }
 
-// Problem gives the fault as E1404, with path, found, needed and hint.
-func (f Fault) Problem() *ca.Problem {
+// problem gives the fault as E1404, with path, found, needed and hint.
+func (f Fault) problem() *ca.Problem {
 	return ca.Refused(ca.E1404, fmt.Sprintf("%s is %s, and must be %s", shown(f.Path), f.Found, f.Needed), f.Fix).
 		Because("whoever else reads or replaces a key file can sign in this authority's name")
 }
@@ -212,7 +212,7 @@ func removeLeftovers(path string) error {
 		return err
 	}
 	if faults := CheckModes(table); len(faults) > 0 {
-		return faults[0].Problem()
+		return faults[0].problem()
 	}
 	names, err := dirNames(path)
 	if err != nil {

@@ -86,7 +86,7 @@ func TestKY06_WipeReachesEveryCopy(t *testing.T) {
 	if w.Wipe(); !w.Empty() || w.Reveal() != "" {
 		t.Error("wiped words are still there")
 	}
-	st, err := Stretch([]byte("x"), FloorParams(), [saltSize]byte{})
+	st, err := stretch([]byte("x"), FloorParams(), [saltSize]byte{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,42 +118,42 @@ func TestKY06_NoFileHoldsASecretInTheClear(t *testing.T) {
 
 func TestKY06_TheWaitDoublesFromOneSecondToFifteenMinutes(t *testing.T) {
 	now := newClock().now()
-	var b Backoff
+	var b backoff
 	for try := range freeTries {
-		if err := b.Allow(now); err != nil {
+		if err := b.allow(now); err != nil {
 			t.Fatalf("try %d has to wait: %v", try+1, err)
 		}
-		b.Failed(now)
+		b.failed(now)
 	}
 	for try, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900} {
 		want *= time.Second
-		p := wantProblem(t, b.Allow(now), ca.E3002, ca.BusyKind)
+		p := wantProblem(t, b.allow(now), ca.E3002, ca.BusyKind)
 		if try == 0 && p.Why != "5 tries in a row were wrong" {
 			t.Errorf("the reason is %q", p.Why)
 		}
-		if b.Allow(now.Add(want-time.Nanosecond)) == nil {
+		if b.allow(now.Add(want-time.Nanosecond)) == nil {
 			t.Fatalf("after %d wrong tries the wait is shorter than %v", freeTries+try, want)
 		}
 		now = now.Add(want)
-		if err := b.Allow(now); err != nil {
+		if err := b.allow(now); err != nil {
 			t.Fatalf("after %d wrong tries the wait is longer than %v: %v", freeTries+try, want, err)
 		}
-		b.Failed(now)
+		b.failed(now)
 	}
-	b.Succeeded()
-	if b.Allow(now) != nil || b != (Backoff{}) {
+	b.succeeded()
+	if b.allow(now) != nil || b != (backoff{}) {
 		t.Error("a right try does not end the wait")
 	}
 }
 
 func TestKY06_AClockSetBackLocksOutNoLongerThanTheLongestWait(t *testing.T) {
 	now := newClock().now()
-	b := Backoff{wrong: 20, until: now.Add(longest)}
+	b := backoff{wrong: 20, until: now.Add(longest)}
 	past := now.AddDate(-10, 0, 0)
-	if b.Allow(past) == nil {
+	if b.allow(past) == nil {
 		t.Fatal("the wait ended when the clock was set back")
 	}
-	if err := b.Allow(past.Add(longest)); err != nil {
+	if err := b.allow(past.Add(longest)); err != nil {
 		t.Fatalf("fifteen minutes later: %v", err)
 	}
 }
@@ -207,7 +207,7 @@ func TestKY06_DamageIsNoWrongTry(t *testing.T) {
 	for range freeTries + 1 {
 		wantProblem(t, f.UnlockPassphrase(secret(goodPassphrase), testLog), ca.E1102, ca.NotFoundKind)
 	}
-	if f.backoff != (Backoff{}) {
+	if f.backoff != (backoff{}) {
 		t.Fatalf("the wait is %+v", f.backoff)
 	}
 }

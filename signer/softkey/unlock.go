@@ -132,7 +132,7 @@ func (k *Keyring) try(e *envelope, m Method, secret Secret, use func(opener) err
 	}
 	k.tries.Lock()
 	defer k.tries.Unlock()
-	if err := k.backoff.Allow(k.now()); err != nil {
+	if err := k.backoff.allow(k.now()); err != nil {
 		return err
 	}
 	stretched, err := e.Header.KDF.stretch(secret)
@@ -142,11 +142,11 @@ func (k *Keyring) try(e *envelope, m Method, secret Secret, use func(opener) err
 	defer stretched.Wipe()
 	err = use(opener{m, stretched.key})
 	if errors.Is(err, errWrongSecret) {
-		k.backoff.Failed(k.now())
+		k.backoff.failed(k.now())
 		return ca.Refused(ca.E3002, "wrong "+m.title(), "try again; after five wrong tries each further one must wait")
 	}
 	if err == nil {
-		k.backoff.Succeeded()
+		k.backoff.succeeded()
 	}
 	return err
 }
