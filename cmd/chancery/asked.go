@@ -52,6 +52,9 @@ func roomFor(path, flag string) error {
 	case err == nil:
 		err = unix.Access(dir, unix.W_OK|unix.X_OK)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return ca.Invalid(ca.E1102, "there is no directory "+dir, "mkdir -p "+ca.Show(dir)+", or name another place: "+flag+" FILE")
+	}
 	if err != nil {
 		return ca.Invalid(ca.E1102, "no file can be made in "+dir, "name a file in a directory that is there: "+flag+" FILE").Because(reason(err).Error())
 	}

@@ -128,6 +128,9 @@ func (a *app) statusCommand() *cobra.Command {
 						return err
 					}
 				}
+				if i := slices.IndexFunc(s.Checks, func(c ca.Check) bool { return c.ID == "service" && c.Level == ca.Fine }); i >= 0 && a.alone {
+					s.Checks[i] = ca.Check{ID: "service", Level: ca.Warned, Message: "none runs: this command started front and signer for itself, nobody else is served, and no list is kept fresh"}
+				}
 				return a.print(s, fitted(statusText(s, due), columnsOf(a.out)))
 			})
 		},
@@ -200,7 +203,7 @@ func statusText(s ca.Status, due int64) string {
 		}
 	}
 	for _, c := range s.Checks { // the others are told above
-		if c.Level != ca.Fine && slices.Contains([]string{"lists", "feeds", "addresses", "publication", "disk"}, c.ID) {
+		if c.Level == ca.Warned && c.ID == "service" || c.Level != ca.Fine && slices.Contains([]string{"lists", "feeds", "addresses", "publication", "disk"}, c.ID) {
 			fmt.Fprintf(&b, "! %-13s %s  → chancery doctor --only %s\n", c.ID, c.Message, c.ID)
 		}
 	}

@@ -54,7 +54,8 @@ func (a *app) with(ctx context.Context, do func(context.Context, *client.Client)
 		return err
 	}
 	defer lock.Close()
-	return a.alone(ctx, l, do)
+	a.alone = true
+	return a.byItself(ctx, l, do)
 }
 
 // running does something with a service that runs, here or elsewhere. It starts none.
@@ -118,8 +119,8 @@ func isHeld(err error) bool {
 	return errors.As(err, &p) && p.Code == ca.E1403
 }
 
-// alone runs the processes while do runs, and ends with do's error.
-func (a *app) alone(ctx context.Context, l layout, do func(context.Context, *client.Client) error) error {
+// byItself runs the processes while do runs, and ends with do's error.
+func (a *app) byItself(ctx context.Context, l layout, do func(context.Context, *client.Client) error) error {
 	f, done, err := a.household(l, "command", nil)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -38,6 +39,9 @@ func TestT05_EachCodeHasItsFormAndExplainsItself(t *testing.T) {
 			var back ca.Problem
 			if err := json.Unmarshal(b.Bytes(), &back); err != nil || back.Code != e.Code || back.Detail != p.Detail || back.Fix != p.Fix || strings.Count(b.String(), "\n") != 1 {
 				t.Errorf("%s as JSON: %v %q", e.Code, err, b.String())
+			}
+			if kind == ca.UnavailableKind && e.Code == ca.E1102 { // a disk of one's own
+				exit = exitFailure
 			}
 			if got := exitOf(p); e.Code != ca.E9000 && e.Code != ca.E3102 && got != exit {
 				t.Errorf("%s of kind %v ends with %d, want %d", e.Code, kind, got, exit)
@@ -106,5 +110,47 @@ func TestT05_EachFaultOfADocumentIsTold(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(b.String()), &got); err != nil || got.Code != ca.E1003 || len(got.Errors) < 3 || got.Errors[1].Field != "keyz" {
 		t.Errorf("%s: %v", b.String(), err)
+	}
+}
+
+// What cannot be told is not a fault of ours, and not a service that is away.
+func TestT05_AnAnswerThatHasNoRoomSaysSo(t *testing.T) {
+	t.Parallel()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	h := newHand(t)
+	var errs bytes.Buffer
+	c := h.command(t.Context(), "ca", "list")
+	c.Stdout, c.Stderr = full, &errs
+	if err := c.Run(); c.ProcessState.ExitCode() != exitFailure || !strings.Contains(errs.String(), "code: E1102") || !strings.Contains(errs.String(), "no space left") {
+		t.Errorf("%v\n%s", err, errs.String())
+	}
+}
+
+func TestT05_ADirectoryIsNoPlaceForAFileOrACertificate(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	if s := h.refused("E1102", "issue", "nas.lab.example", "--out", h.file("none/nas/")); !strings.Contains(s.err, "mkdir -p") {
+		t.Error(s.err)
+	}
+	if s := h.refused("E1101", "renew", h.dir); !strings.Contains(s.err, "renew --due") {
+		t.Error(s.err)
+	}
+}
+
+// Whoever asks how it stands is told when nothing is served.
+func TestTheStatusSaysThatNoServiceRuns(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	const said = "! service       none runs"
+	if s := h.done("status"); !strings.HasPrefix(s.out, "issuing\n") || !strings.Contains(s.out, said) {
+		t.Errorf("without one:\n%s", s.out)
+	}
+	h.serve()
+	if s := h.done("status"); strings.Contains(s.out, said) {
+		t.Errorf("beside one:\n%s", s.out)
 	}
 }

@@ -76,7 +76,7 @@ func (a *app) canGive(x answer) error {
 	}
 	for _, n := range a.fields {
 		if !slices.Contains(known, n) {
-			return usage("there is no field "+ca.Show(n), "known are "+strings.Join(slices.Sorted(slices.Values(known)), ", "))
+			return usage("there is no field "+ca.Show(n), "known are "+strings.Join(slices.Sorted(slices.Values(known)), ", ")+"; --jq takes what lies in them")
 		}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,7 +57,10 @@ func exitOf(p *ca.Problem) int {
 	if p.Code == ca.E3102 { // a check that found faults
 		return exitFaults
 	}
-	if code, ok := exits[p.Kind]; ok && p.Code != ca.E9000 {
+	if p.Kind == ca.UnavailableKind && (p.Code == ca.E9000 || p.Code == ca.E1102) {
+		return exitFailure // a fault here, and not a service that is away
+	}
+	if code, ok := exits[p.Kind]; ok {
 		return code
 	}
 	return exitFailure
@@ -67,6 +72,10 @@ func asProblem(err error) *ca.Problem {
 	var p *ca.Problem
 	if errors.As(err, &p) {
 		return p
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) && path.Path == os.Stdout.Name() {
+		return ca.Unavailable(ca.E1102, "the answer cannot be written to standard output: "+path.Err.Error(), "see that there is room where it goes; what was asked for is done")
 	}
 	return ca.Unavailable(ca.E9000, err.Error(), "chancery explain E9000")
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ type reissuing struct {
 func (a *app) renewCommand() *cobra.Command {
 	var q reissuing
 	c := &cobra.Command{
-		Use: "renew NAME|SERIAL|FILE|DIRECTORY...", Short: "Get a certificate once more, with a new key",
+		Use: "renew NAME|SERIAL|FILE, or renew --due FILE|DIRECTORY...", Short: "Get a certificate once more, with a new key",
 		Long: "Gets a certificate once more: the same names, subject, profile and owner. A new key is made here; --reuse-key keeps the key of --key-file,\n" +
 			"and --resign has the stored request signed again, for the same key. What is revoked, held or ended is not renewed.\n" +
 			"The old certificate stays good until its end. With --revoke-old now it is revoked in one act with the new one, with --revoke-old 7d after seven days.\n" +
@@ -59,6 +60,9 @@ func (a *app) renewCommand() *cobra.Command {
 			}
 			if len(args) != 1 {
 				return usage("renew takes one certificate", "chancery list --status expiring")
+			}
+			if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
+				return usage(ca.Show(args[0])+" is a directory, and renew takes one certificate", "name the file in it, or have it looked through: chancery renew --due "+ca.Show(args[0]))
 			}
 			if err := q.judged(); err != nil {
 				return err

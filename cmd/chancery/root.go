@@ -39,7 +39,8 @@ type app struct {
 	verbose int
 	debug   bool
 	noColor bool
-	listed  int // how many rows list gave
+	listed  int  // how many rows list gave
+	alone   bool // the command started front and signer for itself
 }
 
 // run carries out the command line and gives the exit code.
