@@ -111,11 +111,11 @@ func (d *desk) Authorities(context.Context, ca.Actor) ([]ca.Authority, error) {
 
 func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) { return nil, d.err }
 
-func (d *desk) Revoke(_ context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
-	return ca.Certificate{Owner: who.ID, Serial: ca.Serial(ref), DER: []byte("der"), Revoked: &ca.Revoked{Reason: why.Reason, Step: 1}}, d.err
+func (d *desk) Revoke(_ context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Aftermath, error) {
+	return ca.Aftermath{Certificate: ca.Certificate{Owner: who.ID, Serial: ca.Serial(ref), DER: []byte("der"), Revoked: &ca.Revoked{Reason: why.Reason, Step: 1}}}, d.err
 }
 
-func (d *desk) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
+func (d *desk) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Aftermath, error) {
 	d.mu.Lock()
 	d.planned++
 	d.mu.Unlock()

@@ -24,27 +24,27 @@ func (d *desk) Renew(context.Context, ca.Actor, ca.RequestID, ca.Renewing) (ca.I
 	return ca.Issued{Certificate: d.rows[0]}, d.err
 }
 
-func (d *desk) RevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
+func (d *desk) RevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Aftermath, error) {
 	d.proofs = append(d.proofs, p)
 	c := d.rows[0]
 	c.Revoked = &ca.Revoked{Reason: ca.Superseded}
-	return c, d.err
+	return ca.Aftermath{Certificate: c}, d.err
 }
 
-func (d *desk) RevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Certificate, error) {
+func (d *desk) RevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Aftermath, error) {
 	d.guesses = append(d.guesses, g)
 	c := d.rows[0]
 	c.Revoked = &ca.Revoked{Reason: g.Reason}
-	return c, d.err
+	return ca.Aftermath{Certificate: c}, d.err
 }
 
-func (d *desk) PlanRevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Certificate, error) {
+func (d *desk) PlanRevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Aftermath, error) {
 	d.guesses = append(d.guesses, g)
-	return d.rows[0], d.err
+	return ca.Aftermath{Certificate: d.rows[0]}, d.err
 }
 
-func (d *desk) PlanRevokeByKey(context.Context, ca.Actor, ca.KeyProof) (ca.Certificate, error) {
-	return d.rows[0], d.err
+func (d *desk) PlanRevokeByKey(context.Context, ca.Actor, ca.KeyProof) (ca.Aftermath, error) {
+	return ca.Aftermath{Certificate: d.rows[0]}, d.err
 }
 
 func (d *desk) Whoami(_ context.Context, who ca.Actor) (ca.Identity, error) {

@@ -15,13 +15,13 @@ import (
 // by who he is; see lifecycle.Registrar for what the errors are.
 type Owner interface {
 	// RevokeByKey revokes the certificate that a statement names which its key has signed.
-	RevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (ca.Certificate, error)
+	RevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (ca.Aftermath, error)
 	// PlanRevokeByKey says what RevokeByKey would do, as far as the book knows.
-	PlanRevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (ca.Certificate, error)
+	PlanRevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (ca.Aftermath, error)
 	// RevokeByChallenge revokes the certificate whose challenge password is known.
-	RevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error)
+	RevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Aftermath, error)
 	// PlanRevokeByChallenge says what RevokeByChallenge would do, as far as the book knows.
-	PlanRevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error)
+	PlanRevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Aftermath, error)
 }
 
 // TakesEvidence gives what tells whether a call needs no sign-in, since it brings what proves
@@ -91,7 +91,7 @@ func (c *call) revokeByKey(body keyRevocation) (ca.Withdrawn, error) {
 	if err != nil {
 		return ca.Withdrawn{}, err
 	}
-	return ca.Withdrawn{Certificate: of.PublicName(), Revoked: of.Revoked}, nil
+	return withdrawn(of), nil
 }
 
 // A challengeRevocation is the body of POST /revocations/by-challenge.
@@ -129,5 +129,10 @@ func (c *call) revokeByChallenge(body challengeRevocation) (ca.Withdrawn, error)
 	if err != nil {
 		return ca.Withdrawn{}, err
 	}
-	return ca.Withdrawn{Certificate: of.PublicName(), Revoked: of.Revoked}, nil
+	return withdrawn(of), nil
+}
+
+// withdrawn is what is told without an account: of what fell with it the number alone.
+func withdrawn(after ca.Aftermath) ca.Withdrawn {
+	return ca.Withdrawn{Certificate: after.PublicName(), Revoked: after.Revoked, AlsoUnnamed: len(after.Also) + after.AlsoUnnamed}
 }

@@ -12,9 +12,9 @@ import (
 // A Revoker takes trust away; see lifecycle.Registrar for what the errors are.
 type Revoker interface {
 	// Revoke revokes one certificate, as Find takes it, and waits for it.
-	Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error)
+	Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Aftermath, error)
 	// PlanRevoke says what Revoke would do, as far as the book knows.
-	PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error)
+	PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Aftermath, error)
 }
 
 // A revocation is the body of POST /revocations.
@@ -29,9 +29,9 @@ type revocation struct {
 }
 
 // revoke answers POST /revocations with the certificate as it stands then.
-func (c *call) revoke(body revocation) (ca.Certificate, error) {
+func (c *call) revoke(body revocation) (ca.Aftermath, error) {
 	if body.Certificate == "" && c.who().Shown == nil {
-		return ca.Certificate{}, ca.Invalid(ca.E1401, "no certificate is named", "set certificate to a serial number").At("certificate")
+		return ca.Aftermath{}, ca.Invalid(ca.E1401, "no certificate is named", "set certificate to a serial number").At("certificate")
 	}
 	revoke := c.o.Revoker.Revoke
 	if c.planned() {

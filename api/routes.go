@@ -105,7 +105,8 @@ func revocationOperations() []operation {
 	return []operation{
 		takes(operation{
 			method: post, path: "revocations", id: "revokeCertificate", group: "revocation", summary: "Revoke a certificate",
-			tell:       "The answer is the certificate as it stands then, or would stand with dry_run. Revoking again for the same reason changes nothing.",
+			tell: "The answer is the certificate as it stands then, or would stand with dry_run. Revoking again for the same reason changes nothing. " +
+				"With keyCompromise every other certificate of the key is revoked too: also_revoked names those that the caller may read, also_revoked_unnamed counts the others.",
 			parameters: []parameter{dryRun}, fails: []int{404, 415, 413, 422},
 		}, (*call).revoke),
 		gives(operation{

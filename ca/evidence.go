@@ -58,6 +58,8 @@ type Withdrawn struct {
 	// Certificate is the public name.
 	Certificate string   `json:"certificate"`
 	Revoked     *Revoked `json:"revoked,omitempty"`
+	// AlsoUnnamed is how many other certificates of a compromised key were revoked with it.
+	AlsoUnnamed int `json:"also_revoked_unnamed,omitempty"`
 }
 
 // StatementAlgorithms are how a Statement can be signed: RSA by PKCS #1 v1.5 or PSS

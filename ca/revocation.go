@@ -115,6 +115,20 @@ type Withdrawal struct {
 	InvalidSince time.Time `json:"invalid_since,omitzero"`
 }
 
+// MaxAlso is how many certificates Aftermath.Also names: as many as are revoked in a minute.
+const MaxAlso = 10_000
+
+// An Aftermath is a certificate as it stands after it was revoked, or came back, and what was
+// revoked with it because somebody else may have their key.
+type Aftermath struct {
+	Certificate
+	// Also are the public names of the other certificates of a compromised key, which were
+	// revoked with it: of those that whoever asks may read, at most 10 000.
+	Also []string `json:"also_revoked,omitempty"`
+	// AlsoUnnamed is how many more were revoked with it.
+	AlsoUnnamed int `json:"also_revoked_unnamed,omitempty"`
+}
+
 // A Revocation is one step of a certificate's history: from At on it is not to be
 // trusted, or, if the reason is RemoveFromCRL, is again. Which step may follow says
 // Reason.Follows.

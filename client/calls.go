@@ -45,9 +45,9 @@ func (c *Client) Explain(ctx context.Context, ref string) (ca.Provenance, error)
 }
 
 // Revoke revokes the one certificate that a public name, a serial, a serial's tail
-// or a name means, and gives it as it stands then. It may be repeated.
-func (c *Client) Revoke(ctx context.Context, ref string, why ca.Withdrawal) (ca.Certificate, error) {
-	return do[ca.Certificate](ctx, c, call{method: http.MethodPost, path: "revocations", body: struct {
+// or a name means, and gives it as it stands then, with what fell with it. It may be repeated.
+func (c *Client) Revoke(ctx context.Context, ref string, why ca.Withdrawal) (ca.Aftermath, error) {
+	return do[ca.Aftermath](ctx, c, call{method: http.MethodPost, path: "revocations", body: struct {
 		Certificate string `json:"certificate"`
 		ca.Withdrawal
 	}{ref, why}})

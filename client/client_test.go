@@ -48,28 +48,28 @@ var (
 	status    = ca.Status{Version: "v", Leaves: 7, Problem: ca.Locked(ca.E3001, "d", "f"), BundleExpires: clock}
 )
 
-func (d *desk) RevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
+func (d *desk) RevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Aftermath, error) {
 	d.proof = p
 	c := row
 	c.Revoked = &ca.Revoked{Reason: ca.Superseded}
-	return c, d.err
+	return ca.Aftermath{Certificate: c}, d.err
 }
 
-func (d *desk) RevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Certificate, error) {
+func (d *desk) RevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Aftermath, error) {
 	d.guess = g
 	c := row
 	c.Revoked = &ca.Revoked{Reason: g.Reason}
-	return c, d.err
+	return ca.Aftermath{Certificate: c}, d.err
 }
 
-func (d *desk) PlanRevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Certificate, error) {
+func (d *desk) PlanRevokeByChallenge(_ context.Context, _ ca.Actor, g ca.Guess) (ca.Aftermath, error) {
 	d.guess = g
-	return row, d.err
+	return ca.Aftermath{Certificate: row}, d.err
 }
 
-func (d *desk) PlanRevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
+func (d *desk) PlanRevokeByKey(_ context.Context, _ ca.Actor, p ca.KeyProof) (ca.Aftermath, error) {
 	d.proof = p
-	return row, d.err
+	return ca.Aftermath{Certificate: row}, d.err
 }
 
 func (d *desk) Admit(context.Context, ca.Actor) error { return nil }
@@ -103,14 +103,14 @@ func (d *desk) Profiles(context.Context, ca.Actor) ([]ca.Profile, error) {
 }
 func (d *desk) Status(context.Context, ca.Actor) (ca.Status, error) { return status, d.err }
 
-func (d *desk) Revoke(_ context.Context, _ ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
+func (d *desk) Revoke(_ context.Context, _ ca.Actor, ref string, why ca.Withdrawal) (ca.Aftermath, error) {
 	d.ref = ref
-	return ca.Certificate{Serial: "4107", Revoked: &ca.Revoked{Reason: why.Reason, InvalidSince: why.InvalidSince, Step: 1, At: clock}}, d.err
+	return ca.Aftermath{Certificate: ca.Certificate{Serial: "4107", Revoked: &ca.Revoked{Reason: why.Reason, InvalidSince: why.InvalidSince, Step: 1, At: clock}}}, d.err
 }
 
-func (d *desk) PlanRevoke(_ context.Context, _ ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
+func (d *desk) PlanRevoke(_ context.Context, _ ca.Actor, ref string, why ca.Withdrawal) (ca.Aftermath, error) {
 	d.ref = "plan " + ref
-	return ca.Certificate{Revoked: &ca.Revoked{Reason: why.Reason, InvalidSince: why.InvalidSince, Step: 1}}, d.err
+	return ca.Aftermath{Certificate: ca.Certificate{Revoked: &ca.Revoked{Reason: why.Reason, InvalidSince: why.InvalidSince, Step: 1}}}, d.err
 }
 
 func (d *desk) Request(_ context.Context, _ ca.Actor, id ca.RequestID) (ca.Asked, error) {

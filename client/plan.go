@@ -10,9 +10,10 @@ import (
 	"chancery/ca"
 )
 
-// PlanRevoke says how a certificate would stand after Revoke; nothing is done.
-func (c *Client) PlanRevoke(ctx context.Context, ref string, why ca.Withdrawal) (ca.Certificate, error) {
-	return do[ca.Certificate](ctx, c, call{method: http.MethodPost, path: "revocations", body: struct {
+// PlanRevoke says how a certificate would stand after Revoke, and what would fall with it;
+// nothing is done.
+func (c *Client) PlanRevoke(ctx context.Context, ref string, why ca.Withdrawal) (ca.Aftermath, error) {
+	return do[ca.Aftermath](ctx, c, call{method: http.MethodPost, path: "revocations", body: struct {
 		Certificate string `json:"certificate"`
 		ca.Withdrawal
 	}{ref, why}}.dry())

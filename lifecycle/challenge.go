@@ -21,22 +21,22 @@ import (
 // such certificate or it has no password; E1307 after too many of these from one caller, or
 // of all strangers together; E2111 for a reason
 // that is not the owner's; after the proof Revoke's.
-func (r *Registrar) RevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error) {
+func (r *Registrar) RevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (after ca.Aftermath, err error) {
 	owner, c, err := r.knowsChallenge(ctx, who, g)
 	if err == nil {
-		c, err = r.withdraw(ctx, owner, c, g.Withdrawal)
+		after, err = r.withdraw(ctx, owner, c, g.Withdrawal)
 	}
-	return c, r.refused(who, err)
+	return after, r.refused(who, err)
 }
 
 // PlanRevokeByChallenge says what RevokeByChallenge would do, as far as the book knows. A
 // wrong password counts as there.
-func (r *Registrar) PlanRevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (ca.Certificate, error) {
-	_, c, err := r.knowsChallenge(ctx, who, g)
+func (r *Registrar) PlanRevokeByChallenge(ctx context.Context, who ca.Actor, g ca.Guess) (after ca.Aftermath, err error) {
+	owner, c, err := r.knowsChallenge(ctx, who, g)
 	if err == nil {
-		c, err = r.wouldStand(c, g.Withdrawal)
+		after, err = r.wouldWithdraw(ctx, owner, c, g.Withdrawal)
 	}
-	return c, r.refused(who, err)
+	return after, r.refused(who, err)
 }
 
 // knowsChallenge gives whom a password makes of somebody. by guesses.

@@ -86,7 +86,7 @@ func TestAPlanToRevokeDoesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := issued.Certificate.PublicName()
-		plan := func(why ca.Reason) (ca.Certificate, error) {
+		plan := func(why ca.Reason) (ca.Aftermath, error) {
 			return r.PlanRevoke(t.Context(), hana, name, ca.Withdrawal{Reason: why})
 		}
 		leaves := len(w.leaves)

@@ -18,21 +18,21 @@ import (
 //
 // The error is policy.KeyProven's, and E1309 if there is no such certificate; after a proof
 // Revoke's.
-func (r *Registrar) RevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
+func (r *Registrar) RevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (after ca.Aftermath, err error) {
 	owner, c, why, err := r.keyHolder(ctx, p)
 	if err == nil {
-		c, err = r.withdraw(ctx, owner, c, why)
+		after, err = r.withdraw(ctx, owner, c, why)
 	}
-	return c, r.refused(who, err)
+	return after, r.refused(who, err)
 }
 
 // PlanRevokeByKey says what RevokeByKey would do, as far as the book knows.
-func (r *Registrar) PlanRevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (ca.Certificate, error) {
-	_, c, why, err := r.keyHolder(ctx, p)
+func (r *Registrar) PlanRevokeByKey(ctx context.Context, who ca.Actor, p ca.KeyProof) (after ca.Aftermath, err error) {
+	owner, c, why, err := r.keyHolder(ctx, p)
 	if err == nil {
-		c, err = r.wouldStand(c, why)
+		after, err = r.wouldWithdraw(ctx, owner, c, why)
 	}
-	return c, r.refused(who, err)
+	return after, r.refused(who, err)
 }
 
 // keyHolder gives whom a proof makes of somebody, and what he wants of which certificate.

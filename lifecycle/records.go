@@ -135,17 +135,17 @@ func (r *Registrar) Proof(ctx context.Context, who ca.Actor, q ca.ProofWish) (ca
 }
 
 // PlanRevoke says what Revoke would do, as far as the book knows: it gives the certificate
-// as it would stand then. The error is as Revoke's.
-func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
+// as it would stand then, with what would fall with it. The error is as Revoke's.
+func (r *Registrar) PlanRevoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Aftermath, error) {
 	v, err := r.ready(ctx)
 	if err != nil {
-		return ca.Certificate{}, err
+		return ca.Aftermath{}, err
 	}
 	c, err := r.toRevoke(ctx, v, who, ref, why)
 	if err != nil {
-		return ca.Certificate{}, err
+		return ca.Aftermath{}, err
 	}
-	return r.wouldStand(c, why)
+	return r.wouldWithdraw(ctx, who, c, why)
 }
 
 // wouldStand gives a certificate as it would stand after a step.

@@ -33,17 +33,17 @@ type revoking struct {
 // owner holds. The error is a Problem: E1305 for
 // want of a role, Find's, E2111 for what cannot be revoked like that, E2303 for more than a
 // minute takes, and E2301 if the outcome is not known: asking again finds out.
-func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Certificate, error) {
+func (r *Registrar) Revoke(ctx context.Context, who ca.Actor, ref string, why ca.Withdrawal) (ca.Aftermath, error) {
 	v, err := r.ready(ctx)
 	if err != nil {
-		return ca.Certificate{}, err
+		return ca.Aftermath{}, err
 	}
 	c, err := r.toRevoke(ctx, v, who, ref, why)
 	if err != nil {
-		return ca.Certificate{}, err
+		return ca.Aftermath{}, err
 	}
-	c, err = r.withdraw(ctx, who, c, why)
-	return c, r.refused(who, err)
+	after, err := r.withdraw(ctx, who, c, why)
+	return after, r.refused(who, err)
 }
 
 // toRevoke gives the certificate that somebody means and may revoke.
@@ -89,45 +89,24 @@ func redated(c ca.Certificate, why ca.Withdrawal) error {
 	return nil
 }
 
-// withdraw revokes a certificate and, if somebody else may hold its key, all others of it.
-func (r *Registrar) withdraw(ctx context.Context, who ca.Actor, c ca.Certificate, why ca.Withdrawal) (ca.Certificate, error) {
+// withdraw revokes a certificate and what falls with it.
+func (r *Registrar) withdraw(ctx context.Context, who ca.Actor, c ca.Certificate, why ca.Withdrawal) (after ca.Aftermath, err error) {
 	if err := r.revokeOne(ctx, who, c, why); err != nil {
-		return ca.Certificate{}, err
+		return after, err
 	}
-	if why.Reason == ca.KeyCompromise {
-		if err := r.condemn(ctx, who, c.Key, why); err != nil {
-			return ca.Certificate{}, err
+	also := r.ledger(ctx, who)
+	err = r.condemned(ctx, c, why, func(other ca.Certificate) error {
+		err := r.revokeOne(ctx, who, other, why)
+		if err == nil {
+			also.enter(&after, other)
 		}
+		return err
+	})
+	if err != nil {
+		return ca.Aftermath{}, err
 	}
-	c, _, err := r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
-	return c, err
-}
-
-// condemn revokes every certificate of a key that somebody else may hold (security
-// rule RV-03), whoever asked for it. If it ends half-way, revoking again goes on.
-func (r *Registrar) condemn(ctx context.Context, who ca.Actor, key ca.Digest, why ca.Withdrawal) error {
-	for _, status := range []string{"valid", "held"} {
-		f := ca.Filter{Key: key, Status: status, Now: r.o.Now(), Limit: ca.MaxPage}
-		for {
-			standing, err := r.o.Shelf.Certificates(ctx, f)
-			if err != nil {
-				return fmt.Errorf("look for certificates of a compromised key: %w", err)
-			}
-			for _, c := range standing {
-				if c.Kind != ca.EndEntity || c.NotAfter.Before(f.Now) {
-					continue
-				}
-				if err := r.revokeOne(ctx, who, c, why); err != nil {
-					return err
-				}
-			}
-			if len(standing) < f.Limit {
-				break
-			}
-			f.After = standing[len(standing)-1].ID
-		}
-	}
-	return nil
+	after.Certificate, _, err = r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
+	return after, err
 }
 
 // revokeOne has the next step of a certificate taken, unless it stands at that

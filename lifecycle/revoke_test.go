@@ -156,7 +156,7 @@ func TestRV02_ARevocationSurvivesADeath(t *testing.T) {
 				if err != nil || got.Revoked == nil || got.Revoked.Reason != ca.Superseded || got.Revoked.Step != 1 {
 					t.Errorf("the row: %+v, %v", got.Revoked, err)
 				}
-				if got, err = r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.KeyCompromise}); err != nil || got.Revoked.Step != 2 {
+				if got, err := r.Revoke(t.Context(), hana, one.PublicName(), ca.Withdrawal{Reason: ca.KeyCompromise}); err != nil || got.Revoked.Step != 2 {
 					t.Errorf("raised: %+v, %v", got.Revoked, err)
 				}
 				steps := 0

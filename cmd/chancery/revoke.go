@@ -46,7 +46,7 @@ func (a *app) revokeCommand() *cobra.Command {
 				return ca.Refused(ca.E2111, "a hold is placed, and taken back, by who has an account", "chancery revoke --key nas.key nas.pem --reason superseded")
 			}
 			q.InvalidSince = since.ago(time.Now())
-			sample := answer{value: revokedOne{}}
+			sample := answer{value: ca.Aftermath{}}
 			if q.many() {
 				sample = answer{value: []outcome{}, rows: []outcome{}}
 			}
@@ -95,14 +95,14 @@ func (a *app) revokeOne(ctx context.Context, k *client.Client, ref string, q wit
 	if err != nil {
 		return err
 	}
-	also, err := a.companionsOf(ctx, k, q, []ca.Certificate{c})
+	also, err := a.fallen(ctx, k, planned)
 	if err != nil {
 		return err
 	}
 	q.locked = keysLocked(ctx, k)
 	fmt.Fprint(a.err, fitted(effect(c, q, also), columnsOf(a.err)))
 	if q.dry {
-		return a.give(answer{value: revokedOne{planned, publicNames(also)}, text: "nothing was revoked\n", names: []string{c.PublicName()}})
+		return a.give(answer{value: planned, text: "nothing was revoked\n", names: []string{c.PublicName()}})
 	}
 	if err := a.confirmed(ctx, c, q); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (a *app) confirmed(ctx context.Context, c ca.Certificate, q withdrawing) er
 
 // revoke takes a step, which takes others of the key along if it is compromised, and publishes
 // the lists at once.
-func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.Withdrawal, also []ca.Certificate) error {
+func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.Withdrawal, also fall) error {
 	c, err := k.Revoke(ctx, name, why)
 	if err != nil {
 		return err
@@ -146,9 +146,9 @@ func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.
 		}
 	}
 	// It stands; that the list waits is no failure of this command.
-	list, err := a.publishedAll(ctx, k, slices.Concat([]ca.Certificate{c}, also))
+	list, err := a.publishedAll(ctx, k, slices.Concat([]ca.Certificate{c.Certificate}, also.named))
 	if err != nil {
 		return err
 	}
-	return a.give(answer{value: revokedOne{c, publicNames(also)}, text: text + list + "\n" + companions(also), names: []string{c.PublicName()}})
+	return a.give(answer{value: c, text: text + list + "\n" + also.String(), names: []string{c.PublicName()}})
 }

@@ -44,34 +44,27 @@ func each(ctx context.Context, n int, do func(i int)) error {
 	return nil
 }
 
-// A multitude is what many are revoked with: those that were found, those that fall with them,
-// and the lines that name nothing.
-type multitude struct {
-	withdrawing
-	found, also []ca.Certificate
-	bad         []outcome
-}
-
 // many revokes what a search or a file of serial numbers names, or takes holds back, after
-// somebody has said how many that are.
+// somebody has said how many that are. They are judged first: an effect that is announced is
+// one that will be.
 func (a *app) many(ctx context.Context, k *client.Client, q withdrawing) error {
 	q.locked = keysLocked(ctx, k)
 	found, bad, err := a.gathered(ctx, k, q)
 	if err != nil {
 		return err
 	}
-	m := multitude{withdrawing: q, found: a.spareService(q, found), bad: bad}
-	if m.also, err = a.companionsOf(ctx, k, q, m.found); err != nil {
+	m := multitude{withdrawing: q, bad: bad}
+	if err := a.judge(ctx, k, &m, a.spareService(q, found)); err != nil {
 		return err
 	}
+	a.announce(m.found, q)
 	switch {
 	case len(m.found) == 0:
-		a.announce(nil, q)
 		return a.outcomes(m.bad, nil, map[bool]string{true: q.would(), false: q.did()}[q.dry], "")
 	case q.dry:
-		return a.wouldAll(ctx, k, m)
+		fmt.Fprint(a.err, fitted(consequence(m.found, q, m.also), columnsOf(a.err)))
+		return a.wouldAll(m)
 	}
-	a.announce(m.found, q)
 	if q.confirm == "" { // who is asked sees first what is not among them
 		for i := range m.bad {
 			fmt.Fprint(a.err, m.bad[i].tell(a))
@@ -101,52 +94,15 @@ func (a *app) announce(all []ca.Certificate, q withdrawing) {
 	}
 }
 
-// wouldAll says what would become of each. They are judged first: an effect that is announced
-// is one that would be.
-func (a *app) wouldAll(ctx context.Context, k *client.Client, m multitude) error {
-	all, err := a.judgedAll(ctx, k, m)
-	if err != nil {
-		return err
-	}
-	var likely []ca.Certificate
-	for i, o := range all {
-		if o.OK {
-			likely = append(likely, m.found[i])
-		}
-	}
-	m.also = m.fell(all)
-	if a.announce(likely, m.withdrawing); len(likely) > 0 {
-		fmt.Fprint(a.err, fitted(consequence(likely, m.withdrawing, m.also), columnsOf(a.err)))
-	}
+// wouldAll says what would become of each.
+func (a *app) wouldAll(m multitude) error {
 	var rest []outcome
-	for _, c := range m.also {
+	for _, c := range m.also.named {
 		o := went(c.PublicName(), c, nil)
 		o.Detail, o.told, o.RevokedAt, o.Reason = m.would()+" with its key", true, time.Time{}, ""
 		rest = append(rest, o)
 	}
-	return a.outcomes(append(m.bad, all...), rest, m.would(), "")
-}
-
-// judgedAll gives what would become of each that was found, as the service judges it.
-func (a *app) judgedAll(ctx context.Context, k *client.Client, m multitude) ([]outcome, error) {
-	all := make([]outcome, len(m.found))
-	p := a.progress(task{what: "judge", of: "certificates were judged, and nothing was changed", total: int64(len(m.found))})
-	err := each(ctx, len(m.found), func(i int) {
-		defer p.add(1)
-		planned, err := k.PlanRevoke(ctx, m.found[i].PublicName(), m.Withdrawal)
-		if err != nil {
-			planned = m.found[i]
-		}
-		all[i] = went(m.found[i].PublicName(), planned, err)
-		if all[i].RevokedAt, all[i].Reason = (time.Time{}), ""; err == nil {
-			all[i].Detail, all[i].told = m.would(), true // they are listed by themselves
-			if m.found[i].Revoked != nil && m.found[i].Revoked.Reason == m.Reason {
-				all[i].Detail = "is revoked for this reason already"
-			}
-		}
-	})
-	p.end(ctx)
-	return all, err
+	return a.outcomes(append(m.bad, m.judged...), rest, m.would(), "")
 }
 
 // withdrawAll takes a step of each. What is under way when somebody stops it comes to its end,
@@ -157,36 +113,24 @@ func (a *app) withdrawAll(ctx context.Context, k *client.Client, m multitude) er
 	deed := context.WithoutCancel(ctx)
 	pause := p.pause("the service takes no more than 10 000 revocations a minute: it goes on by itself within a minute, Ctrl-C stops it")
 	stopped := each(ctx, len(m.found), func(i int) {
-		var c ca.Certificate
+		var c ca.Aftermath
 		err := patiently(ctx, pause, func() (err error) {
 			c, err = k.Revoke(deed, m.found[i].PublicName(), m.Withdrawal)
 			return err
 		})
 		if err != nil {
-			c = m.found[i]
+			c.Certificate = m.found[i]
 		} else {
 			p.add(1)
 		}
-		all[i] = went(m.found[i].PublicName(), c, err)
+		all[i] = went(m.found[i].PublicName(), c.Certificate, err)
 	})
 	p.end(ctx)
-	var rest []outcome
-	for _, c := range m.fell(all) {
-		o := went(c.PublicName(), c, nil)
-		o.Reason, o.Detail = m.Reason.String(), "revoked with its key"
-		if again, err := k.Certificate(deed, c.PublicName()); err == nil && again.Certificate.Revoked != nil {
-			o.RevokedAt = again.Certificate.Revoked.At
-		}
-		rest = append(rest, o)
-	}
-	var touched []ca.Certificate
+	rest, touched := a.fell(deed, k, m)
 	for i, o := range all {
 		if o.OK {
 			touched = append(touched, m.found[i])
 		}
-	}
-	if len(rest) > 0 {
-		touched = append(touched, m.also...)
 	}
 	news, err := a.publishedAll(deed, k, touched)
 	if err != nil {
@@ -197,16 +141,6 @@ func (a *app) withdrawAll(ctx context.Context, k *client.Client, m multitude) er
 		return errors.Join(stopped, err)
 	}
 	return stopped
-}
-
-// fell gives the certificates that fall with others of their keys, where one of these others
-// went well.
-func (m multitude) fell(all []outcome) (out []ca.Certificate) {
-	lost := map[ca.Digest]bool{}
-	for i, o := range all {
-		lost[m.found[i].Key] = lost[m.found[i].Key] || o.OK
-	}
-	return slices.DeleteFunc(slices.Clone(m.also), func(c ca.Certificate) bool { return !lost[c.Key] })
 }
 
 const (
@@ -332,13 +266,8 @@ func (a *app) refs(path string) ([]string, error) {
 
 // publishedAll has the lists of all who issued some certificates published, and says which.
 func (a *app) publishedAll(ctx context.Context, k *client.Client, all []ca.Certificate) (text string, err error) {
-	var authorities []string
-	for _, c := range all {
-		if slices.Contains(authorities, c.Authority) {
-			continue
-		}
-		authorities = append(authorities, c.Authority)
-		one, err := a.published(ctx, k, c.Authority)
+	for _, authority := range issuersOf(all) {
+		one, err := a.published(ctx, k, authority)
 		if err != nil {
 			return text, err
 		}

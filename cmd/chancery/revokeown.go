@@ -90,22 +90,22 @@ type ownWay struct {
 	plan, do func(*client.Client) (ca.Withdrawn, error)
 }
 
-// revokeOwn says what will happen, has it confirmed, and revokes.
+// revokeOwn says what will happen, has it confirmed, and revokes. It is judged first: an effect
+// that is announced is one that will be.
 func (a *app) revokeOwn(ctx context.Context, c ca.Certificate, q withdrawing, way ownWay) error {
-	fmt.Fprint(a.err, fitted(fmt.Sprintf("  %s   serial …%s\n%s", c.Title(), c.Serial.Tail(), consequence([]ca.Certificate{c}, q, nil)), columnsOf(a.err)))
-	if q.dry {
-		return a.asOwner(ctx, func(_ context.Context, k *client.Client) error {
-			w, err := way.plan(k)
-			if err != nil {
-				return err
-			}
-			return a.give(answer{value: w, text: "nothing was revoked\n", names: []string{w.Certificate}})
-		})
-	}
-	if err := a.confirmed(ctx, c, q); err != nil {
-		return err
-	}
 	return a.asOwner(ctx, func(ctx context.Context, k *client.Client) error {
+		planned, err := way.plan(k)
+		if err != nil {
+			return err
+		}
+		also := fall{unnamed: planned.AlsoUnnamed}
+		fmt.Fprint(a.err, fitted(fmt.Sprintf("  %s   serial …%s\n%s", c.Title(), c.Serial.Tail(), consequence([]ca.Certificate{c}, q, also)), columnsOf(a.err)))
+		if q.dry {
+			return a.give(answer{value: planned, text: "nothing was revoked\n", names: []string{planned.Certificate}})
+		}
+		if err := a.confirmed(ctx, c, q); err != nil {
+			return err
+		}
 		w, err := way.do(k)
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func (a *app) revokeOwn(ctx context.Context, c ca.Certificate, q withdrawing, wa
 		if err != nil {
 			return err
 		}
-		return a.give(answer{value: w, text: fmt.Sprintf("%s revoked since %s, for %s%s\n", a.mark(fine), atTime(w.Revoked.At), w.Revoked.Reason, list), names: []string{w.Certificate}})
+		return a.give(answer{value: w, text: fmt.Sprintf("%s revoked since %s, for %s%s\n%s", a.mark(fine), atTime(w.Revoked.At), w.Revoked.Reason, list, also), names: []string{w.Certificate}})
 	})
 }
 

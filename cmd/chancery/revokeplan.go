@@ -84,13 +84,6 @@ func (q withdrawing) grave() string {
 	return "revoking cannot be undone"
 }
 
-// A revokedOne is a certificate as it stands after a step, with what fell with it.
-type revokedOne struct {
-	ca.Certificate
-	// Also are the other certificates of a compromised key, by their public names.
-	Also []string `json:"also_revoked,omitempty"`
-}
-
 // keysLocked tells whether lists wait for the signing keys. Who may not ask is told what
 // becomes of the list when it is asked for.
 func keysLocked(ctx context.Context, k *client.Client) bool {
@@ -99,12 +92,12 @@ func keysLocked(ctx context.Context, k *client.Client) bool {
 }
 
 // effect says what revoking will do, before it is done.
-func effect(c ca.Certificate, q withdrawing, also []ca.Certificate) string {
+func effect(c ca.Certificate, q withdrawing, also fall) string {
 	text := fmt.Sprintf("  %s   %s   serial …%s   valid until %s\n", c.Title(), c.Profile, c.Serial.Tail(), onDay(c.NotAfter))
 	if c.Revoked != nil {
 		text += fmt.Sprintf("  It is revoked already, since %s, for %s.\n", atTime(c.Revoked.At), c.Revoked.Reason)
 		if q.Reason == c.Revoked.Reason {
-			return text + companions(also)
+			return text + also.String()
 		}
 	}
 	if since := q.InvalidSince; !since.IsZero() && !c.NotBefore.IsZero() && since.Before(c.NotBefore) {
@@ -114,18 +107,12 @@ func effect(c ca.Certificate, q withdrawing, also []ca.Certificate) string {
 }
 
 // consequence is what a step leads to, for one certificate or many.
-func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (text string) {
+func consequence(all []ca.Certificate, q withdrawing, also fall) (text string) {
 	it, its, key, of := "the certificate", "its key is", "The key is", "it"
 	if len(all) > 1 {
 		it, its, key, of = "the certificates", "their keys are", "The keys are", "them"
 	}
-	var authorities []string
-	for _, c := range slices.Concat(all, also) {
-		if !slices.Contains(authorities, c.Authority) {
-			authorities = append(authorities, c.Authority)
-		}
-	}
-	lists := "a new list of " + strings.Join(authorities, " and of ") + " is published"
+	lists := "a new list of " + strings.Join(issuersOf(slices.Concat(all, also.named)), " and of ") + " is published"
 	if q.locked {
 		lists += " once the keys are unlocked"
 	}
@@ -134,7 +121,7 @@ func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (te
 	}
 	switch {
 	case q.Reason == ca.KeyCompromise:
-		text = "  " + key + " never certified again, and every other certificate of " + of + " is revoked too.\n" + companions(also)
+		text = "  " + key + " never certified again, and every other certificate of " + of + " is revoked too.\n" + also.String()
 	case q.Reason.Compromises():
 		text = "  From then on " + its + " never certified again.\n"
 	}
@@ -146,69 +133,6 @@ func consequence(all []ca.Certificate, q withdrawing, also []ca.Certificate) (te
 		end = "chancery unhold takes it back."
 	}
 	return text + fmt.Sprintf("  Effect: %s, reason %s.\n          Who keeps the list before may accept %s until that ends.\n          %s\n", lists, q.Reason, it, end)
-}
-
-// companions names what falls with a compromised key.
-func companions(also []ca.Certificate) string {
-	if len(also) == 0 {
-		return ""
-	}
-	text := fmt.Sprintf("  With it: %s of the same key:\n", counted(len(also), "other certificate"))
-	for _, c := range also[:min(len(also), shownFirst)] {
-		text += fmt.Sprintf("    %s   %s\n", c.Title(), c.PublicName())
-	}
-	if len(also) > shownFirst {
-		text += fmt.Sprintf("    and %d more\n", len(also)-shownFirst)
-	}
-	return text
-}
-
-// companionsOf looks for what falls with certificates that are revoked because somebody else
-// may have their keys: the others of these keys that stand, as far as the account may see them.
-func (a *app) companionsOf(ctx context.Context, k *client.Client, q withdrawing, all []ca.Certificate) (also []ca.Certificate, err error) {
-	if q.Reason != ca.KeyCompromise {
-		return nil, nil
-	}
-	known := map[ca.ID]bool{}
-	var keys []ca.Digest
-	asked := map[ca.Digest]bool{}
-	for _, c := range all {
-		if known[c.ID] = true; !asked[c.Key] {
-			asked[c.Key] = true
-			keys = append(keys, c.Key)
-		}
-	}
-	found, errs := make([][]ca.Certificate, len(keys)), make([]error, len(keys))
-	p := a.progress(task{what: "look up", of: "keys were looked up, and nothing was revoked", total: int64(len(keys))})
-	err = each(ctx, len(keys), func(i int) {
-		defer p.add(1)
-		found[i], errs[i] = liveOf(ctx, k, keys[i])
-	})
-	p.end(ctx)
-	for i := range keys {
-		if err == nil {
-			err = errs[i]
-		}
-		also = append(also, slices.DeleteFunc(found[i], func(c ca.Certificate) bool { return known[c.ID] })...)
-	}
-	return also, err
-}
-
-// liveOf gives the certificates of a key that are valid or held.
-func liveOf(ctx context.Context, k *client.Client, key ca.Digest) (all []ca.Certificate, err error) {
-	for _, status := range []string{"valid", "held"} {
-		for f := (ca.Filter{Key: key, Status: status, Limit: ca.MaxPage}); len(all) < maxRows; {
-			page, err := k.Certificates(ctx, f)
-			if err != nil {
-				return all, err
-			}
-			all = append(all, slices.DeleteFunc(page.Items, func(c ca.Certificate) bool { return c.Kind != ca.EndEntity })...)
-			if f.After = page.Next.ID; f.After == 0 {
-				break
-			}
-		}
-	}
-	return all, nil
 }
 
 // spareService leaves the service's own certificates out of what a search found, unless it

@@ -111,6 +111,13 @@ func TestR84_ManyAreJudgedHeldAndTakenBackTogether(t *testing.T) {
 	if s.code != exitFaults || strings.Contains(s.err, "Effect") || !strings.Contains(s.err, "0 certificates would be revoked") || !strings.Contains(s.out, "  → ") {
 		t.Errorf("a dry run of many that are refused: exit %d\n%s%s", s.code, s.out, s.err)
 	}
+	// The deed too: those that can be are announced, and their number is to be typed.
+	mixed := []string{"revoke", "--file", h.write("mixed.txt", strings.Join(serials, "\n")), "--reason", "cessationOfOperation", "--confirm"}
+	h.refused("E1101", append(mixed, "2")...)
+	s = h.types(append(mixed, "1")...)
+	if s.code != exitFaults || !strings.Contains(s.err, "1 certificate would be revoked") || strings.Contains(s.err, "a.iot.lab.example") || !strings.Contains(s.out, "1 revoked, 1 refused") {
+		t.Errorf("many of which one is refused: exit %d\n%s%s", s.code, s.out, s.err)
+	}
 	// Of nothing it says and exits as what it is a rehearsal of.
 	none := []string{"revoke", "--name", "none.lab.example", "--confirm", "1"}
 	deed, dry := h.done(none...), h.done(append(none, "--dry-run")...)

@@ -29,7 +29,7 @@ func (a *app) unholdCommand() *cobra.Command {
 			} else if !q.many() && q.confirm != "" {
 				return usage("--confirm is for many: one hold is taken back unasked", "leave it out")
 			}
-			sample := answer{value: revokedOne{}}
+			sample := answer{value: ca.Aftermath{}}
 			if q.many() {
 				sample = answer{value: []outcome{}, rows: []outcome{}}
 			}
@@ -62,14 +62,14 @@ func (a *app) unhold(ctx context.Context, k *client.Client, ref string, q withdr
 		return err
 	}
 	if before.Certificate.Revoked != nil {
-		return a.revoke(ctx, k, ref, q.Withdrawal, nil)
+		return a.revoke(ctx, k, ref, q.Withdrawal, fall{})
 	}
 	// Typed again after it was done; of what never was held the service says so.
 	c, err := k.Revoke(ctx, ref, q.Withdrawal)
 	if err != nil {
 		return err
 	}
-	return a.give(answer{value: revokedOne{Certificate: c}, text: fmt.Sprintf("%s %s was not held: nothing was changed\n", a.mark(fine), c.Title()), names: []string{c.PublicName()}})
+	return a.give(answer{value: c, text: fmt.Sprintf("%s %s was not held: nothing was changed\n", a.mark(fine), c.Title()), names: []string{c.PublicName()}})
 }
 
 // wouldUnhold says what would be good again, and refuses what is not held.
@@ -82,7 +82,7 @@ func (a *app) wouldUnhold(ctx context.Context, k *client.Client, ref string) err
 	if c.Revoked == nil || c.Revoked.Reason != ca.CertificateHold {
 		return ca.Refused(ca.E2111, c.Title()+" is not held", "chancery list --status held")
 	}
-	return a.give(answer{value: revokedOne{Certificate: c}, text: "  ~ " + c.Title() + "   held → valid\nnothing was changed\n", names: []string{c.PublicName()}})
+	return a.give(answer{value: ca.Aftermath{Certificate: c}, text: "  ~ " + c.Title() + "   held → valid\nnothing was changed\n", names: []string{c.PublicName()}})
 }
 
 // heldOne gives the public name of the one certificate that is held and meant. A name of
