@@ -37,10 +37,7 @@ func lookAtLists(ctx context.Context, p *patient) []finding {
 func (p *patient) list(a ca.Authority, newest int64) finding {
 	hint := "chancery crl publish --ca " + a.Name
 	path := filepath.Join(p.layout.lists(), a.Name+".crl")
-	l, err := status.Open(p.layout.lists(), a.Name)
-	if err == nil {
-		err = l.Close()
-	}
+	l, forged, err := p.opened(a, a.Name)
 	if a.Kind != ca.Issuing {
 		hint += " --recovery-file FILE, with the recovery words"
 	}
@@ -49,6 +46,8 @@ func (p *patient) list(a ca.Authority, newest int64) finding {
 		return failure(hint, "no revocation list of %s is published: %s is missing", a.Name, path)
 	case err != nil:
 		return failure(hint, "the published revocation list of %s cannot be read: %v", a.Name, err)
+	case forged != nil:
+		return failure(hint, "what is published as revocation list %d of %s is not signed by it, and whoever checks refuses it: %v", l.Number, a.Name, forged)
 	}
 	what := fmt.Sprintf("revocation list %d of %s", l.Number, a.Name)
 	end := atTime(l.NextUpdate)
@@ -68,6 +67,15 @@ func (p *patient) list(a ca.Authority, newest int64) finding {
 	return ok("%s is published, and good until %s", what, end)
 }
 
+// opened opens a published list of an authority; forged says why it is not signed by it.
+func (p *patient) opened(a ca.Authority, name string) (l *status.List, forged, err error) {
+	if l, err = status.Open(p.layout.lists(), name); err != nil {
+		return nil, nil, err
+	}
+	forged = l.Genuine(a)
+	return l, forged, l.Close()
+}
+
 // besides judges the lists of an authority that stand beside the complete one: its delta,
 // its list of CA certificates, and its shards as one.
 func (p *patient) besides(a ca.Authority) (found []finding) {
@@ -76,10 +84,7 @@ func (p *patient) besides(a ca.Authority) (found []finding) {
 	for _, scope := range a.ListScopes()[1:] {
 		_, shard := scope.Shard()
 		name := ca.ListName(a.Name, scope)
-		l, err := status.Open(p.layout.lists(), name)
-		if err == nil {
-			err = l.Close()
-		}
+		l, forged, err := p.opened(a, name)
 		what := fmt.Sprintf("the list %s of %s", scope, a.Name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && shard:
@@ -88,6 +93,8 @@ func (p *patient) besides(a ca.Authority) (found []finding) {
 			found = append(found, warning(hint, "%s is not published", what))
 		case err != nil:
 			found = append(found, failure(hint, "%s cannot be read: %v", what, err))
+		case forged != nil:
+			found = append(found, failure(hint, "what is published as %s is not signed by it, and whoever checks refuses it: %v", what, forged))
 		case !p.now.Before(l.NextUpdate):
 			found = append(found, failure(hint, "%s ended on %s", what, onDay(l.NextUpdate)))
 		case l.Number < p.record.lists[name]:

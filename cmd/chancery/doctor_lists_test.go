@@ -33,12 +33,23 @@ func TestRV08_DoctorJudgesThePublishedLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := bytes.Clone(der)
+	forged[len(forged)-3] ^= 1
 	l := layout{t.TempDir()}
 	if err := os.MkdirAll(l.lists(), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"issuing-g1", "issuing-g1.delta", "root-g1", "root-g1.arl"} {
 		if err := status.Place(l.lists(), name, bytes.NewReader(der)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, list := range map[string][]byte{"forged-g1": forged, "forged-g2": der, "forged-g2.delta": forged} {
+		if err := status.Place(l.lists(), name, bytes.NewReader(list)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,6 +75,8 @@ func TestRV08_DoctorJudgesThePublishedLists(t *testing.T) {
 		{"not the newest, and something was revoked since", "issuing-g1", ca.Issuing, 8, 2, 1, warned, "2 revocations on no list yet"},
 		{"none", "other-g1", ca.Issuing, 0, 0, 0, failed, "other-g1.crl is missing"},
 		{"none that could be read", "spoilt-g1", ca.Issuing, 0, 0, 0, failed, "cannot be read"},
+		{"one that nobody signed", "forged-g1", ca.Issuing, 7, 0, 0, failed, "not signed by it"},
+		{"one beside it that nobody signed", "forged-g2", ca.Issuing, 7, 0, 0, failed, "the list delta of forged-g2 is not signed by it"},
 		{"a root's, past half of its life", "root-g1", ca.Root, 7, 0, 5, warned, "chancery crl publish --ca root-g1 --recovery-file"},
 		{"a root's, at its end", "root-g1", ca.Root, 7, 0, 8, failed, "chancery crl publish --ca root-g1 --recovery-file"},
 		{"a root's is lost", "root-g2", ca.Root, 7, 0, 1, failed, "root-g2 --recovery-file"},
@@ -73,11 +86,11 @@ func TestRV08_DoctorJudgesThePublishedLists(t *testing.T) {
 			for _, state := range []ca.AuthorityState{ca.Active, ca.Retired} { // BK-05
 				p := &patient{layout: l, now: made.AddDate(0, 0, tt.days)}
 				p.record = chronicle{read: true, lists: map[string]int64{tt.authority: tt.newest}, waiting: map[ca.Digest]int{{}: tt.waiting}, authorities: []ca.Authority{
-					{Name: tt.authority, Kind: tt.kind, State: state, NotAfter: made.AddDate(1, 0, 0)},
+					{Name: tt.authority, Kind: tt.kind, State: state, SPKI: spki, NotAfter: made.AddDate(1, 0, 0)},
 					{Name: "corp", External: true, NotAfter: made.AddDate(1, 0, 0)}, {Name: "gone-g1", State: ca.Retired, NotAfter: made},
 				}}
 				found := lookAtLists(t.Context(), p)
-				if len(found) != 1 && (len(found) != 2 || tt.want != fine) {
+				if len(found) != 1 && (len(found) != 2 || found[0].Level != fine) {
 					t.Fatalf("%+v", found)
 				}
 				for i := range found {

@@ -223,3 +223,36 @@ func (d device) commands(t *testing.T, issuing string, serials map[string]ca.Ser
 	}
 	says(t, examined(), "feeds", warned, "no compact feed of issuing-g1")
 }
+
+// A feed that is not signed for its authority, and a delta without the complete one, are found.
+func TestDoctorFindsAFeedThatNoDeviceTakes(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.done("feed", "publish", "--ca", "issuing-g1")
+	feeds := func() []finding {
+		t.Helper()
+		c := h.command(t.Context(), "doctor", "--only", "feeds", "--json")
+		c.Env = append(c.Env, "CHANCERY_PUBLISH_FEED=yes")
+		var found []finding
+		if err := json.Unmarshal([]byte(h.runs(c).out), &found); err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	says(t, feeds(), "feeds", fine, "of issuing-g1 is published")
+	for _, name := range []string{"issuing-g1.delta.feed", "issuing-g1.feed"} {
+		path := filepath.Join(h.dir, "front", "pki", name)
+		whole := readFile(t, path)
+		turned := bytes.Clone(whole)
+		turned[len(turned)-3] ^= 1
+		overwrite(t, path, turned)
+		says(t, feeds(), "feeds", failed, "is not what devices take: "+name)
+		overwrite(t, path, whole)
+	}
+	if err := os.Remove(filepath.Join(h.dir, "front", "pki", "issuing-g1.feed")); err != nil {
+		t.Fatal(err)
+	}
+	says(t, feeds(), "feeds", failed, "issuing-g1.feed")
+	h.done("feed", "publish", "--ca", "issuing-g1")
+	says(t, feeds(), "feeds", fine, "of issuing-g1 is published")
+}

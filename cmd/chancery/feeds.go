@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -57,6 +58,11 @@ func (p *patient) feed(a ca.Authority) finding {
 		return warning(hint, "no compact feed of %s is published", a.Name)
 	case err != nil:
 		return failure(hint, "the published feed of %s cannot be read: %v", a.Name, err)
+	}
+	if err := p.forged(a); err != nil {
+		return failure(hint, "what is published as feed of %s is not what devices take: %v", a.Name, err)
+	}
+	switch {
 	case !p.now.Before(f.NextUpdate):
 		return failure(hint, "feed %d of %s ended on %s: devices that have nothing else cannot check its certificates", f.Number, a.Name, atTime(f.NextUpdate))
 	case f.Number < p.record.lists[ca.FeedName(a.Name, true)]:
@@ -65,4 +71,15 @@ func (p *patient) feed(a ca.Authority) finding {
 		return warning(hint, "feed %d of %s is of %s, and one is due every hour", f.Number, a.Name, atTime(f.ThisUpdate))
 	}
 	return ok("feed %d of %s is published, and good until %s", f.Number, a.Name, atTime(f.NextUpdate))
+}
+
+// forged says which published feed of an authority that has a delta is not signed for it, and
+// why, or that the complete one is missing, without which the delta says nothing.
+func (p *patient) forged(a ca.Authority) error {
+	for _, delta := range []bool{true, false} {
+		if _, err := status.GenuineFeed(p.layout.lists(), a, delta); err != nil {
+			return fmt.Errorf("%s: %w", ca.FeedName(a.Name, delta), err)
+		}
+	}
+	return nil
 }
