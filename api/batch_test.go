@@ -97,6 +97,19 @@ func TestEachKindOfListIsFound(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
+	// What no publishing would make is not hinted to be published.
+	for path, want := range map[string][]string{
+		"/crls/root-g1?kind=delta":      {"root-g1 does not have a list of the kind delta", "complete, arl"},
+		"/crls/issuing-g1?kind=shard:1": {"issuing-g1 does not have a list of the kind shard:1", "use a kind that there is: ", "chancery ca create --shards N"},
+		"/crls/none":                    {`there is no authority "none"`, "chancery ca list"},
+	} {
+		d := b.problem(b.send("GET", "/api/v1"+path, ""))
+		for _, one := range want {
+			if !strings.Contains(d.Detail+d.Fix, one) || strings.Contains(d.Fix, "publish") {
+				t.Errorf("%s: %s, %s", path, d.Detail, d.Fix)
+			}
+		}
+	}
 	if a := b.send("GET", "/api/v1/crls?kind=delta", ""); a.status != http.StatusOK || strings.Contains(string(a.body), "number") {
 		t.Errorf("%d %s", a.status, a.body)
 	}

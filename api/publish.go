@@ -33,15 +33,20 @@ type Lists interface {
 // listKind chooses among the lists of an authority; crl show has the same words.
 var listKind = parameter{name: "kind", form: "string", tell: "Which of an authority's lists: complete, as without it; delta; arl, of CA certificates alone, of a root or intermediate; or a shard: shard:0 and so on."}
 
+// scope is the kind of list that a call asks for. The Problem is E1401.
+func (c *call) scope() (ca.ListScope, error) {
+	if !c.query.Has(listKind.name) {
+		return ca.CompleteList, nil
+	}
+	return ca.ParseListScope(c.query.Get(listKind.name))
+}
+
 // lists answers GET /crls with the heads of all lists of a kind that there are. Who may see
 // the authorities may see them; the lists are for everybody.
 func (c *call) lists() (page[ca.ListHead], error) {
-	scope := ca.CompleteList
-	if c.query.Has(listKind.name) {
-		var err error
-		if scope, err = ca.ParseListScope(c.query.Get(listKind.name)); err != nil {
-			return page[ca.ListHead]{}, err
-		}
+	scope, err := c.scope()
+	if err != nil {
+		return page[ca.ListHead]{}, err
 	}
 	all, err := c.allAuthorities()
 	var heads []ca.ListHead
@@ -63,23 +68,33 @@ func (c *call) crl() (ca.ListHead, error) {
 	if err != nil {
 		return ca.ListHead{}, err
 	}
-	all, err := c.lists()
+	scope, err := c.scope()
 	if err != nil {
 		return ca.ListHead{}, err
 	}
-	for _, h := range all.Items {
-		if h.Authority != name {
-			continue
-		}
-		if c.form == crlType {
-			r := c.r.Clone(c.r.Context())
-			r.URL.Path, r.URL.RawPath, r.URL.RawQuery = "/pki/"+ca.ListName(name, h.Scope)+".crl", "", ""
-			c.o.Public.ServeHTTP(c.w, r)
-			return h, errAnswered
-		}
-		return h, nil
+	all, err := c.allAuthorities()
+	if err != nil {
+		return ca.ListHead{}, err
 	}
-	return ca.ListHead{}, ca.NotFound(ca.E2101, "no revocation list of "+ca.Show(name)+" of this kind is published", "chancery crl publish --ca NAME").At("name")
+	i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == name })
+	if i < 0 {
+		return ca.ListHead{}, ca.NotFound(ca.E2101, "there is no authority "+ca.Show(name), "chancery ca list").At("name")
+	}
+	if err := ca.HaveList(all[i:i+1], scope); err != nil {
+		return ca.ListHead{}, err
+	}
+	list := ca.ListName(name, scope)
+	h, ok := c.o.Lists.Published(list)
+	switch {
+	case !ok:
+		return h, ca.NotFound(ca.E2101, "no list of "+name+" of the kind "+scope.String()+" is published yet", "chancery crl publish --ca "+name).At("name")
+	case c.form == crlType:
+		r := c.r.Clone(c.r.Context())
+		r.URL.Path, r.URL.RawPath, r.URL.RawQuery = "/pki/"+list+".crl", "", ""
+		c.o.Public.ServeHTTP(c.w, r)
+		return h, errAnswered
+	}
+	return h, nil
 }
 
 // A publication is the body of POST /crls/{name}.

@@ -4,6 +4,8 @@ package ca
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,6 +99,35 @@ func (a Authority) ListScopes() []ListScope {
 		out = append(out, ShardList(i))
 	}
 	return out
+}
+
+// HaveList refuses a list that none of some authorities has: no publishing makes one. The
+// Problem is E2101, at kind.
+func HaveList(all []Authority, s ListScope) error {
+	var kinds []string
+	shards := 0
+	for _, a := range all {
+		for _, one := range a.ListScopes() {
+			if one == s {
+				return nil
+			}
+			if _, shard := one.Shard(); !shard && !slices.Contains(kinds, one.String()) {
+				kinds = append(kinds, one.String())
+			}
+		}
+		shards = max(shards, a.Sharded())
+	}
+	if shards > 0 {
+		kinds = append(kinds, fmt.Sprintf("shard:0 to shard:%d", shards-1))
+	}
+	who, fix := "no authority has", "use a kind that there is: "+strings.Join(kinds, ", ")
+	if len(all) == 1 {
+		who = all[0].Name + " does not have"
+	}
+	if _, shard := s.Shard(); shard {
+		fix += "; how many shards an authority has is chosen when it is made: chancery ca create --shards N, or init --shards N"
+	}
+	return NotFound(E2101, who+" a list of the kind "+s.String(), fix).At("kind")
 }
 
 // Sharded is how many shards there are beside the complete list: none if that would be

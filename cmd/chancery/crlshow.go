@@ -109,7 +109,7 @@ func (a *app) lists(ctx context.Context, q listing, do func(context.Context, *cl
 				return ca.NotFound(ca.E2101, "there is no authority "+ca.Show(q.authority), "chancery ca list")
 			}
 		}
-		if err := haveLists(authorities, scope); err != nil {
+		if err := ca.HaveList(authorities, scope); err != nil {
 			return err
 		}
 		var all []published
@@ -129,31 +129,6 @@ func (a *app) lists(ctx context.Context, q listing, do func(context.Context, *cl
 		}
 		return do(ctx, k, all)
 	})
-}
-
-// haveLists refuses a kind of list that none of some authorities has: no publishing makes one.
-func haveLists(authorities []ca.Authority, scope ca.ListScope) error {
-	var kinds []string
-	shards := 0
-	for _, one := range authorities {
-		for _, s := range one.ListScopes() {
-			if s == scope {
-				return nil
-			}
-			if _, shard := s.Shard(); !shard && !slices.Contains(kinds, s.String()) {
-				kinds = append(kinds, s.String())
-			}
-		}
-		shards = max(shards, one.Sharded())
-	}
-	if shards > 0 {
-		kinds = append(kinds, fmt.Sprintf("shard:0 to shard:%d", shards-1))
-	}
-	who := "no authority has"
-	if len(authorities) == 1 {
-		who = authorities[0].Name + " does not have"
-	}
-	return ca.NotFound(ca.E2101, who+" a list of the kind "+scope.String(), "use --kind with one that there is: "+strings.Join(kinds, ", "))
 }
 
 func fetchList(ctx context.Context, k *client.Client, of ca.Authority, scope ca.ListScope) (published, error) {
