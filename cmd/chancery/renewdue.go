@@ -70,7 +70,7 @@ func (a *app) renewDue(c *cobra.Command, places []string, q reissuing) error {
 	}
 	fmt.Fprintf(a.err, "%s due:\n", map[bool]string{true: "1 certificate is", false: fmt.Sprintf("%d certificates are", len(found))}[len(found) == 1])
 	for _, one := range found {
-		fmt.Fprint(a.err, fitted(fmt.Sprintf("  ~ %s   %s, until %s   %s\n", one.Title(), one.Profile, onDay(one.NotAfter), one.path), columnsOf(a.err)))
+		fmt.Fprint(a.err, fitted(fmt.Sprintf("  ~ %s   %s, until %s   %s\n", one.Title(), one.Profile, onDay(one.NotAfter), orNone(one.path)), columnsOf(a.err)))
 	}
 	deed := context.WithoutCancel(ctx)
 	for _, one := range found {
@@ -119,7 +119,7 @@ func (a *app) renewOne(ctx context.Context, one overdue, q reissuing) outcome {
 		return o
 	}
 	o.Certificate = strings.TrimSpace(said.String())
-	o.Name += "   " + q.out
+	o.Name += "   " + orNone(q.out)
 	if kept {
 		o.Detail, o.remark = oldStays, "   "+oldStays
 	}

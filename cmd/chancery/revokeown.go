@@ -131,7 +131,8 @@ func (a *app) asOwner(ctx context.Context, do func(context.Context, *client.Clie
 }
 
 // ownOf is what a certificate says of itself. Which authority's it is its own address for
-// the authority's certificate says (RFC 5280 §4.2.2.1), whose last part is the name.
+// the authority's certificate says (RFC 5280 §4.2.2.1), whose last part is the name. The file may
+// be anybody's: what it says goes to a terminal, and into what the key signs.
 func ownOf(x *x509.Certificate) (ca.Certificate, error) {
 	serial, err := ca.SerialFromBytes(x.SerialNumber.Bytes())
 	c := ca.Certificate{Serial: serial, Common: x.Subject.CommonName, NotAfter: x.NotAfter}
@@ -144,7 +145,10 @@ func ownOf(x *x509.Certificate) (ca.Certificate, error) {
 			c.Authority = name
 		}
 	}
-	if err != nil || c.Authority == "" {
+	if err == nil {
+		_, _, err = ca.ParsePublicName(c.PublicName())
+	}
+	if err != nil {
 		return c, ca.NotFound(ca.E2101, "the certificate does not say which authority's it is", "chancery show FILE says who signed it")
 	}
 	switch {
@@ -155,6 +159,9 @@ func ownOf(x *x509.Certificate) (ca.Certificate, error) {
 		c.Common = x.IPAddresses[0].String()
 	case len(x.EmailAddresses) > 0:
 		c.Common = x.EmailAddresses[0]
+	}
+	if !ca.PlainText(c.Common) {
+		c.Common = "" // it goes by its number
 	}
 	return c, nil
 }
