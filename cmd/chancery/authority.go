@@ -86,7 +86,7 @@ func (a *app) caShow() *cobra.Command {
 				if away { // its files are on another machine
 					shown.PrivatePart, shown.SetIn = "", ""
 				}
-				return a.give(answer{value: shown, text: shown.text(), names: []string{one.Name}, der: [][]byte{one.Certificate}, label: certificateLabel})
+				return a.give(answer{value: shown, text: fitted(shown.text(), columnsOf(a.out)), names: []string{one.Name}, der: [][]byte{one.Certificate}, label: certificateLabel})
 			})
 		},
 	}

@@ -103,6 +103,7 @@ func TestBK06_AnAuthorityWhoseKeyWasStolen(t *testing.T) {
 		{[]string{"list", "--ca", "issuing-g1", "--status", "valid", "--json"}, `"issuer_revoked": "issuing-g1"`},
 		{[]string{"show", "one.lab.example"}, "issuing-g1 is revoked: whoever checks"},
 		{[]string{"explain", "one.lab.example"}, "issuing-g1 is revoked: whoever checks"},
+		{[]string{"explain", "one.lab.example"}, "   issuer revoked\n"},
 		{[]string{"status"}, "(2 of them below a revoked authority, to be replaced)"},
 	} {
 		if s := h.done(tt.line...); !strings.Contains(s.out, tt.want) {

@@ -35,7 +35,7 @@ func explained(p ca.Provenance, now time.Time) string {
 	say := func(what, format string, values ...any) {
 		fmt.Fprintf(&b, "%-10s %s\n", what, fmt.Sprintf(format, values...))
 	}
-	fmt.Fprintf(&b, "%s   %s   %s\n", c.Title(), c.PublicName(), c.Standing(now))
+	fmt.Fprintf(&b, "%s   %s   %s\n", c.Title(), c.PublicName(), statusOf(c, now))
 	say("asked", "%s by %s, door %s", atTime(p.Asked.At), speaker(p.Asked), p.Asked.Door)
 	if at := p.Policy; at.Profile != "" {
 		version := "which has changed since"

@@ -60,10 +60,10 @@ func (a *app) feedShow() *cobra.Command {
 			if about.Base != 0 {
 				s.Kind, base = "delta", fmt.Sprint(about.Base)
 			}
-			return a.give(answer{value: s, names: []string{fmt.Sprint(s.Number)}, text: fitted(table([][2]string{
+			return a.give(answer{value: s, names: []string{fmt.Sprint(s.Number)}, text: a.table([][2]string{
 				{"kind", s.Kind}, {"number", fmt.Sprint(s.Number)}, {"base", base}, {"made", atTime(s.ThisUpdate)}, {"good until", atTime(s.NextUpdate)},
 				{"live", fmt.Sprint(s.Live)}, {"revoked", fmt.Sprint(s.Revoked)}, {"octets", fmt.Sprint(s.Size)}, {"issuer key", issuer.String()}, {"signature", "not verified: chancery feed check"},
-			}), columnsOf(a.out))})
+			})})
 		},
 	}
 }

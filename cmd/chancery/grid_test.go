@@ -52,7 +52,7 @@ func TestTablesFitATerminalOfFortyColumns(t *testing.T) {
 	h.done("issue", "nas.lab.example")
 	h.done("token", "create", "--name", "ci", "--role", "requester")
 	for _, line := range []string{"list", "list -o wide", "ca list", "ca list -o wide", "profile list", "token list", "token list -o wide", "key list", "list --fields serial,names,profile,not_after",
-		"status", "crl show", "feed publish --ca issuing-g1", "feed show " + filepath.Join(h.dir, "front", "pki", "issuing-g1.feed"), "revoke nas.lab.example --dry-run",
+		"status", "crl show", "feed publish --ca issuing-g1", "feed show " + filepath.Join(h.dir, "front", "pki", "issuing-g1.feed"), "revoke nas.lab.example --dry-run", "show nas.lab.example", "ca show issuing-g1", "ca show root-g1",
 		"ocsp check nas.lab.example --url http://" + at + "/ocsp"} {
 		d := newDesk(t)
 		if err := unix.IoctlSetWinsize(int(d.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: 40, Row: 24}); err != nil {

@@ -171,14 +171,11 @@ func listText(rows []ca.Certificate, now time.Time, columns int) string {
 	whole, narrow := newGrid("STATUS", "NAME", "PROFILE", "OWNER", "EXPIRES", "SERIAL"), newGrid("STATUS", "NAME", "PROFILE", "EXPIRES", "SERIAL")
 	var phone strings.Builder
 	for _, r := range rows {
-		status, ends, serial := r.Standing(now), onDay(r.NotAfter), "…"+r.Serial.Tail()
+		status, ends, serial := statusOf(r, now), onDay(r.NotAfter), "…"+r.Serial.Tail()
 		if left := r.NotAfter.Sub(now); status == "valid" && left < ca.ExpiringWithin {
 			if ends = fmt.Sprintf("%s (%d d)", ends, int(left.Hours()/24)); !now.Before(r.RenewFrom()) {
 				status = "! " + status
 			}
-		}
-		if r.IssuerRevoked != "" && r.Standing(now) == "valid" {
-			status = "issuer revoked"
 		}
 		whole.row(status, r.Title(), r.Profile, r.Owner, ends, serial)
 		narrow.row(status, r.Title(), r.Profile, ends, serial)
@@ -190,4 +187,14 @@ func listText(rows []ca.Certificate, now time.Time, columns int) string {
 		}
 	}
 	return phone.String()
+}
+
+// statusOf is how a certificate stands, for people: what is good by itself is not, while what
+// signed it is revoked.
+func statusOf(c ca.Certificate, now time.Time) string {
+	status := c.Standing(now)
+	if status == "valid" && c.IssuerRevoked != "" {
+		return "issuer revoked"
+	}
+	return status
 }

@@ -230,7 +230,7 @@ func (a *app) standingText(s stated) string {
 	if s.Delegated {
 		signer = s.Signer + ", until " + atTime(s.SignerEnd)
 	}
-	return a.verdict(s) + "\n" + table([][2]string{{"serial", string(s.Serial)}, {"revoked", s.since()}, {"issuer", s.Issuer}, {"asked", s.Address}, {"said", atTime(s.ThisUpdate)}, {"this answer holds until", atTime(s.NextUpdate)}, {"signed by", signer}})
+	return a.verdict(s) + "\n" + a.table([][2]string{{"serial", string(s.Serial)}, {"revoked", s.since()}, {"issuer", s.Issuer}, {"asked", s.Address}, {"said", atTime(s.ThisUpdate)}, {"this answer holds until", atTime(s.NextUpdate)}, {"signed by", signer}})
 }
 
 // checkMany asks about several certificates, one after the other.

@@ -54,7 +54,7 @@ func (a *app) showCommand() *cobra.Command {
 				if older > 0 {
 					text += fmt.Sprintf("\n%d more with this name, older or ended: chancery list --name %s\n", older, args[0])
 				}
-				x := answer{value: i, text: text, names: []string{i.Certificate.PublicName()}}
+				x := answer{value: i, text: fitted(text, columnsOf(a.out)), names: []string{i.Certificate.PublicName()}}
 				if len(i.Certificate.DER) > 0 {
 					x.der, x.label = served(i), certificateLabel
 					x.long = texts(x.der[:1], format.CertificateText)
@@ -171,6 +171,9 @@ func joined(names []ca.Name) string {
 func span(from, to time.Time) string {
 	return atTime(from) + " to " + atTime(to)
 }
+
+// table is table as the terminal has room for it.
+func (a *app) table(rows [][2]string) string { return fitted(table(rows), columnsOf(a.out)) }
 
 // table is a list of properties. Rows without a value are left out; texts of
 // strangers are quoted where they would play tricks on a terminal.

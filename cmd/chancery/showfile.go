@@ -97,7 +97,7 @@ func (a *app) giveLists(items []format.Item) error {
 		if i > 0 {
 			x.text += "\n"
 		}
-		x.text += table([][2]string{
+		x.text += a.table([][2]string{
 			{"list of", s.Issuer + "; its signature was not verified"}, {"number", s.Number}, {"valid", span(s.ThisUpdate, s.NextUpdate) + ended(s.NextUpdate)}, {"entries", fmt.Sprint(s.Entries)},
 		})
 		all, x.names = append(all, s), append(x.names, s.Number)
@@ -134,7 +134,7 @@ func (a *app) giveKeys(items []format.Item) error {
 			return fmt.Errorf("read the key: %w", err)
 		}
 		s := shownKey{keyName(public), sha256.Sum256(spki)}
-		x.text += table([][2]string{{"private key", "whoever has this file can use it; only its public part is shown"}, {"key", s.KeyType}, {"key SHA-256", s.Key.String()}})
+		x.text += a.table([][2]string{{"private key", "whoever has this file can use it; only its public part is shown"}, {"key", s.KeyType}, {"key SHA-256", s.Key.String()}})
 		all, x.names = append(all, s), append(x.names, s.Key.String())
 	}
 	x.value, x.rows = single(all)
@@ -197,7 +197,7 @@ func (a *app) giveCertificates(items []format.Item) error {
 		if c.IsCA {
 			what = "of an authority"
 		}
-		x.text += table([][2]string{
+		x.text += a.table([][2]string{
 			{"certificate", what + "; its signature was not verified"}, {"subject", s.Subject}, {"issuer", s.Issuer}, {"names", strings.Join(s.Names, ", ")},
 			{"serial", s.Serial}, {"key", s.KeyType}, {"key SHA-256", s.Key.String()}, {"valid", span(s.NotBefore, s.NotAfter) + ended(c.NotAfter)}, {"fingerprint", fingerprint(c.Raw) + " (SHA-256)"},
 		})

@@ -99,7 +99,7 @@ func (a *app) giveRequests(items []format.Item) error {
 		if i > 0 {
 			x.text += "\n"
 		}
-		x.text += table([][2]string{
+		x.text += a.table([][2]string{
 			{"request", "PKCS#10; a wish, of which the profile takes what it allows"}, {"subject", s.Subject}, {"names", joined(s.Names)},
 			{"key", s.KeyType}, {"key SHA-256", s.Key.String()}, {"use asked for", strings.Join(s.Use, ", ")}, {"key usage asked for", strings.Join(s.KeyUsage, ", ")},
 			{"extensions asked for", strings.Join(s.Extensions, ", ")}, {"never taken", strings.Join(s.Dropped, ", ")}, {"signature", verdict}, {"never signed", refused},
