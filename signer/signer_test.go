@@ -4,7 +4,6 @@ package signer_test
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -19,9 +18,9 @@ import (
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/config"
+	"chancery/internal/lab"
 	"chancery/policy"
 	"chancery/signer"
-	"chancery/signer/softkey"
 )
 
 const database = "01939a3e-0000-7000-8000-000000000001"
@@ -66,23 +65,11 @@ func running(t testing.TB, s *signer.Signer) *site {
 
 func founding(t testing.TB) signer.Founding {
 	t.Helper()
-	words, err := softkey.NewWords(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	f := lab.Founding(t, database)
+	for i := range f.Profiles { // tests hold certificates
+		f.Profiles[i].Document = "hold = true\n" + f.Profiles[i].Document
 	}
-	profiles, err := policy.Shipped([]string{"lab.example", "*.lab.example"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range profiles { // tests hold certificates
-		profiles[i].Document = "hold = true\n" + profiles[i].Document
-	}
-	name := func(cn string) ca.Subject { return ca.Subject{{OID: ca.OIDCommonName, Value: cn}} }
-	return signer.Founding{
-		Assurance: ca.Solo, Database: database, PKI: "http://ca.lab.example:8080", Words: words.Reveal(), Profiles: profiles,
-		Root:    signer.Generation{Name: "root-g1", Line: "root", Subject: name("Lab Root G1"), KeyType: "ecdsa-p384", Days: 7300},
-		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: name("Lab Issuing G1"), KeyType: "ecdsa-p256", Days: 1825, Use: []string{"server", "client", "email"}},
-	}
+	return f
 }
 
 // founded gives a signer with an installation, its authorities and a session.

@@ -300,7 +300,7 @@ func (w *world) powerCut(c outage) {
 // intents counts those on the log, and those among them that no leaf has closed.
 func (w *world) intents() (all, open int, err error) {
 	for from := int64(0); ; {
-		page, err := w.signer.Leaves(from)
+		page, err := w.Signer.Leaves(from)
 		if err != nil || len(page) == 0 {
 			return all, open, err
 		}

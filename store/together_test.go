@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"chancery/check"
 	"chancery/config"
 	"chancery/internal/csr"
+	"chancery/internal/lab"
 	"chancery/internal/pgtest"
 	"chancery/internal/sim"
 	"chancery/internal/verifyall"
@@ -38,15 +38,13 @@ import (
 // A world is an installation in one process: a signer with its log on disk, a
 // front, and a book on PostgreSQL behind a proxy that loses what it is told to.
 type world struct {
-	t      *testing.T
-	dir    string
-	disk   *sim.Disk
-	dsn    string
-	signer *signer.Signer
-	log    string
-	key    ed25519.PublicKey
-	// session is the one that the last hello opened.
-	session   atomic.Int64
+	t    *testing.T
+	dir  string
+	disk *sim.Disk
+	dsn  string
+	lab.Front
+	log       string
+	key       ed25519.PublicKey
 	book      *store.Store
 	audit     *store.Audit // past the proxy
 	registrar *lifecycle.Registrar
@@ -62,53 +60,9 @@ type world struct {
 	said         []error
 }
 
-// Hello implements lifecycle.Log.
-func (w *world) Hello(_ context.Context, database string, next int64) (ca.Session, error) {
-	s, err := w.signer.Hello(signer.Hello{Protocol: signer.Protocol, Boot: "front", Database: database, Next: next})
-	if err == nil {
-		w.session.Store(s.Number)
-	}
-	return s, err
-}
-
-// Leaves implements lifecycle.Log.
-func (w *world) Leaves(_ context.Context, from int64) ([]lifecycle.Record, error) {
-	page, err := w.signer.Leaves(from)
-	records := make([]lifecycle.Record, len(page))
-	for i, r := range page {
-		records[i] = lifecycle.Record(r)
-	}
-	return records, err
-}
-
-// leafAt is lifecycle.Options.Leaf.
-func (w *world) leafAt(_ context.Context, index int64) (lifecycle.Record, error) {
-	r, err := w.signer.Leaf(index)
-	return lifecycle.Record(r), err
-}
-
-// Settle implements lifecycle.Log.
-func (w *world) Settle(_ context.Context, all []ca.Settlement) error {
-	return w.signer.Settle(w.session.Load(), all)
-}
-
-// Revoke implements lifecycle.Log.
-func (w *world) Revoke(_ context.Context, steps []ca.Revoking) ([]ca.RevokeAnswer, error) {
-	return w.signer.Revoke(w.session.Load(), steps)
-}
-
-// Append implements lifecycle.Log.
-func (w *world) Append(_ context.Context, e ca.EventBody) (ca.Placed, error) {
-	return w.signer.Append(signer.FrontEvent{Session: w.session.Load(), Event: e})
-}
-
 // Sign implements lifecycle.Issuer, and notes what was signed.
-func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
-	wishes := make([]ca.Request, len(drafts))
-	for i, d := range drafts {
-		wishes[i] = d.Request()
-	}
-	answers, err := w.signer.Issue(w.session.Load(), wishes)
+func (w *world) Sign(ctx context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
+	answers, err := w.Front.Sign(ctx, drafts)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, a := range answers {
@@ -183,16 +137,10 @@ func (w *world) startFront(dsn string) {
 	}
 	w.book = book
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: book, Shelf: book, Records: book, Issuer: w, Log: w, Leaf: w.leafAt, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
+		Book: book, Shelf: book, Records: book, Issuer: w, Log: w, Leaf: w.Leaf, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
 		Vouched: lifecycle.NewVouched(book), Constraints: check.Constraints,
-		CSR: readRequest, Profile: config.Profile, Proof: func([]byte) error { return nil },
-		Bundle: func(document []byte) (map[string]ca.Profile, error) {
-			b, err := policy.ParseBundle(document)
-			if err != nil {
-				return nil, err
-			}
-			return b.Load(config.Profile)
-		},
+		CSR: lab.Request, Profile: config.Profile, Proof: func([]byte) error { return nil },
+		Bundle: lab.Bundle,
 		Report: func(err error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -203,11 +151,6 @@ func (w *world) startFront(dsn string) {
 		t.Fatal(err)
 	}
 	w.stopFront = running(t, w.registrar.Run)
-}
-
-func readRequest(der []byte) (ca.CSR, error) {
-	p, err := csr.Parse(der)
-	return p.CSR, err
 }
 
 // reports are the last ten things that the front said went wrong.
@@ -236,7 +179,7 @@ func (w *world) startSigner() {
 			t.Error(err)
 		}
 	})
-	w.signer, w.stopSigner = s, running(t, s.Run)
+	w.Signer, w.stopSigner = s, running(t, s.Run)
 }
 
 // running runs something until the test ends, or stop is called, which gives its
@@ -268,20 +211,7 @@ func running(t *testing.T, run func(context.Context) error) (stop func() error) 
 func (w *world) found(database string) {
 	t := w.t
 	t.Helper()
-	words, err := softkey.NewWords(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	profiles, err := policy.Shipped([]string{"lab.example", "*.lab.example"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := func(cn string) ca.Subject { return ca.Subject{{OID: ca.OIDCommonName, Value: cn}} }
-	f, err := w.signer.Found(signer.Founding{
-		Assurance: ca.Solo, Database: database, PKI: "http://ca.lab.example:8080", Words: words.Reveal(), Profiles: profiles,
-		Root:    signer.Generation{Name: "root-g1", Line: "root", Subject: name("Lab Root G1"), KeyType: "ecdsa-p384", Days: 7300},
-		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: name("Lab Issuing G1"), KeyType: "ecdsa-p256", Days: 1825, Use: []string{"server"}},
-	}, os.Getuid())
+	f, err := w.Signer.Found(lab.Founding(t, database), os.Getuid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +272,7 @@ func (w *world) certify(ctx context.Context) error {
 // leaves.
 func (w *world) sync() error {
 	for {
-		page, err := w.signer.Leaves(w.leaves)
+		page, err := w.Signer.Leaves(w.leaves)
 		if err != nil || len(page) == 0 {
 			return err
 		}

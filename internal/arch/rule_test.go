@@ -43,6 +43,7 @@ var may = map[string]string{
 	"internal/crash":     "",
 	"internal/arch":      "",
 	"internal/csr":       "ca",
+	"internal/lab":       "ca config internal/csr lifecycle policy signer signer/softkey",
 	"internal/load":      "",
 	"internal/nearest":   "",
 	"internal/ocsp":      "ca",
@@ -67,7 +68,7 @@ var everybodys = []string{"internal/faults", "internal/nearest", "internal/socke
 
 // testsOnly are packages that no program may import, cmd/chancery included: a disk
 // that crashes and servers to throw away must not be a flag away from an operator.
-var testsOnly = []string{"internal/fronts", "internal/hierarchy", "internal/load", "internal/pgtest", "internal/sim", "internal/sim/vfs", "internal/verifyall"}
+var testsOnly = []string{"internal/fronts", "internal/hierarchy", "internal/lab", "internal/load", "internal/pgtest", "internal/sim", "internal/sim/vfs", "internal/verifyall"}
 
 // notDirectly lists import paths that a package must not name itself; a path
 // covers those below it, except where it has its own line in but. What ca uses

@@ -68,14 +68,14 @@ func TestAU06_LogAndBookAgreeAfterEachCeremony(t *testing.T) {
 		return q
 	}
 	create := func(q signer.Creation) func() error {
-		return func() error { _, err := w.signer.Create(q); return err }
+		return func() error { _, err := w.Signer.Create(q); return err }
 	}
 	turn := func(name string, to ca.AuthorityState) func() error {
-		return func() error { _, err := w.signer.Turn(signer.Turn{Authority: name, To: to}); return err }
+		return func() error { _, err := w.Signer.Turn(signer.Turn{Authority: name, To: to}); return err }
 	}
 	certify := func(q signer.Recertification) func() error {
 		q.Days, q.Words = 1900, s.words
-		return func() error { _, err := w.signer.Recertify(q); return err }
+		return func() error { _, err := w.Signer.Recertify(q); return err }
 	}
 	chain, key := elsewhere(t, s.began)
 	for n, step := range []struct {
@@ -92,11 +92,11 @@ func TestAU06_LogAndBookAgreeAfterEachCeremony(t *testing.T) {
 		{"a cross-certificate", certify(signer.Recertification{Authority: "root-g2", By: "root-g1"})},
 		{"an end", turn(second, ca.Retired)},
 		{"a request", func() error {
-			_, err := w.signer.ExportCSR(signer.KeyRequest{Name: "asked-g1", Kind: ca.Issuing, Subject: ca.Subject{{OID: ca.OIDCommonName, Value: "x"}}, KeyType: "ecdsa-p256"})
+			_, err := w.Signer.ExportCSR(signer.KeyRequest{Name: "asked-g1", Kind: ca.Issuing, Subject: ca.Subject{{OID: ca.OIDCommonName, Value: "x"}}, KeyType: "ecdsa-p256"})
 			return err
 		}},
 		{"an import", func() error {
-			_, err := w.signer.Import(signer.Import{
+			_, err := w.Signer.Import(signer.Import{
 				Name: "issuing-g3", Line: "issuing", Kind: ca.Issuing, Certificates: chain, Above: []string{"corp"}, Key: key, PKI: "http://ca.lab.example:8080",
 			})
 			return err

@@ -23,12 +23,12 @@ func (w *world) ceremony() error {
 	if err := w.activates(); err != nil {
 		return err
 	}
-	renewed, err := w.signer.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 1900, Words: w.site.words})
+	renewed, err := w.Signer.Recertify(signer.Recertification{Authority: "issuing-g1", Days: 1900, Words: w.site.words})
 	return w.answered(err, renewed.Authority)
 }
 
 func (w *world) creates() error {
-	made, err := w.signer.Create(signer.Creation{
+	made, err := w.Signer.Create(signer.Creation{
 		Generation: signer.Generation{
 			Name: second, Line: "issuing", Subject: ca.Subject{{OID: ca.OIDCommonName, Value: "Lab Issuing G2"}},
 			KeyType: "ecdsa-p256", Days: 1500, Use: []string{"server", "client"},
@@ -39,7 +39,7 @@ func (w *world) creates() error {
 }
 
 func (w *world) activates() error {
-	turned, err := w.signer.Turn(signer.Turn{Authority: second, To: ca.Active})
+	turned, err := w.Signer.Turn(signer.Turn{Authority: second, To: ca.Active})
 	return w.answered(err, turned.Authorities...)
 }
 
@@ -52,12 +52,12 @@ func (w *world) answered(err error, made ...ca.Authority) error {
 	w.mu.Lock()
 	w.ledger.made = append(w.ledger.made, made...)
 	w.mu.Unlock()
-	all, err := w.signer.Leaves(0) // which waits for a checkpoint that is on its way
+	all, err := w.Signer.Leaves(0) // which waits for a checkpoint that is on its way
 	if err != nil || w.shows(len(all)) {
 		return err
 	}
 	w.step()
-	_, err = w.signer.Leaves(0)
+	_, err = w.Signer.Leaves(0)
 	w.quiet(err)
 	return err
 }

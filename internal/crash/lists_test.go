@@ -42,7 +42,7 @@ func (w *world) listed(revoked []ca.Serial) error {
 // list has the list of an authority made.
 func (w *world) list(authority string) (*x509.RevocationList, error) {
 	w.step()
-	lists, err := w.signer.MakeLists(w.session.Load(), ca.ListWish{Authority: authority})
+	lists, err := w.Signer.MakeLists(w.Session(), ca.ListWish{Authority: authority})
 	w.quiet(err)
 	if err != nil {
 		return nil, fmt.Errorf("make a list: %w", err)

@@ -21,9 +21,9 @@ import (
 	"chancery/ca"
 	"chancery/config"
 	"chancery/internal/csr"
+	"chancery/internal/lab"
 	"chancery/internal/sim"
 	"chancery/internal/sim/vfs"
-	"chancery/policy"
 	"chancery/signer"
 	"chancery/signer/softkey"
 	"chancery/store"
@@ -78,7 +78,10 @@ func found(t *testing.T, seed uint64) *site {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- k.Run(ctx) }()
-	how := founding(t, database)
+	how := lab.Founding(t, database)
+	// ECDSA of a short key, because two signatures over the same octets differ: what was
+	// signed twice is seen.
+	how.Root.KeyType, how.Issuing.KeyType = "ecdsa-p256", "ecdsa-p256"
 	s.words = how.Words
 	f, err := k.Found(how, hana.UID)
 	cancel()
@@ -130,26 +133,6 @@ func (s *site) signer(disk *sim.Disk, dir string, now func() time.Time) *signer.
 	return &signer.Signer{
 		Dir: dir, Parse: config.Profile, Now: now, Random: rand.Reader, KDF: softkey.FloorParams(),
 		Place: signer.Place{Disk: disk, SegmentLeaves: segmentLeaves, Ahead: ahead, SnapshotLeaves: snapshotLeaves},
-	}
-}
-
-func founding(t *testing.T, database string) signer.Founding {
-	t.Helper()
-	words, err := softkey.NewWords(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	profiles, err := policy.Shipped([]string{"lab.example", "*.lab.example"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := func(cn string) ca.Subject { return ca.Subject{{OID: ca.OIDCommonName, Value: cn}} }
-	return signer.Founding{
-		Assurance: ca.Solo, Database: database, PKI: "http://ca.lab.example:8080", Words: words.Reveal(), Profiles: profiles,
-		Root: signer.Generation{Name: "root-g1", Line: "root", Subject: name("Lab Root G1"), KeyType: "ecdsa-p256", Days: 7300},
-		// ECDSA, because two signatures over the same octets differ: what was signed
-		// twice is seen.
-		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: name("Lab Issuing G1"), KeyType: "ecdsa-p256", Days: 1825, Use: []string{"server", "client", "email"}},
 	}
 }
 

@@ -19,13 +19,12 @@ import (
 	"chancery/ca"
 	"chancery/check"
 	"chancery/config"
-	"chancery/internal/csr"
+	"chancery/internal/lab"
 	"chancery/internal/sim"
 	"chancery/internal/sim/vfs"
 	"chancery/internal/verifyall"
 	"chancery/lifecycle"
 	"chancery/policy"
-	"chancery/signer"
 	"chancery/signer/journal"
 	"chancery/store"
 )
@@ -53,13 +52,12 @@ type ledger struct {
 
 // A world is front and signer running on one disk.
 type world struct {
+	lab.Front
 	site      *site
 	disk      *sim.Disk
 	mount     *vfs.Mounted
-	signer    *signer.Signer
 	book      *store.Store
 	registrar *lifecycle.Registrar
-	session   atomic.Int64
 	clock     atomic.Int64 // milliseconds
 	raw       bool         // the write-ahead log is not copied before it is used
 	dir       string       // of its own keys, which end with it
@@ -170,7 +168,7 @@ func (w *world) openSigner() error {
 	if err := k.Open(); err != nil {
 		return err
 	}
-	w.signer = k
+	w.Signer = k
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	w.logging = make(chan struct{})
@@ -204,7 +202,7 @@ func (w *world) openFront() error {
 		return err
 	}
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: gated{w.book, w}, Shelf: w.book, Records: w.book, Issuer: w, Log: w, Now: w.now, Bundle: readBundle, CSR: readRequest, Profile: config.Profile, Proof: func([]byte) error { return nil },
+		Book: gated{w.book, w}, Shelf: w.book, Records: w.book, Issuer: w, Log: w, Now: w.now, Bundle: lab.Bundle, CSR: lab.Request, Profile: config.Profile, Proof: func([]byte) error { return nil },
 		Account: hana.UID, Version: "test", Database: w.book.Engine(), DatabaseID: id,
 		Vouched: lifecycle.NewVouched(w.book), Constraints: check.Constraints,
 		Report: func(err error) {
@@ -274,19 +272,6 @@ type careless struct{ *vfs.Mounted }
 
 func (careless) Open(string) (io.ReadCloser, error) { return nil, fs.ErrNotExist }
 
-func readRequest(der []byte) (ca.CSR, error) {
-	p, err := csr.Parse(der)
-	return p.CSR, err
-}
-
-func readBundle(document []byte) (map[string]ca.Profile, error) {
-	b, err := policy.ParseBundle(document)
-	if err != nil {
-		return nil, err
-	}
-	return b.Load(config.Profile)
-}
-
 // see notes a moment. It is called with the disk held.
 func (w *world) see(m sim.Moment) {
 	w.mu.Lock()
@@ -349,56 +334,28 @@ func (w *world) quiet(err error) {
 	w.disk.Calls() // the call that showed it has returned
 }
 
-// Hello implements lifecycle.Log.
-func (w *world) Hello(_ context.Context, database string, next int64) (ca.Session, error) {
-	s, err := w.signer.Hello(signer.Hello{Protocol: signer.Protocol, Version: "test", Boot: "front", Database: database, Next: next})
-	if err == nil {
-		w.session.Store(s.Number)
-	}
-	return s, err
-}
-
-// Leaves implements lifecycle.Log.
-func (w *world) Leaves(_ context.Context, from int64) ([]lifecycle.Record, error) {
-	page, err := w.signer.Leaves(from)
-	out := make([]lifecycle.Record, len(page))
-	for i, r := range page {
-		out[i] = lifecycle.Record(r)
-	}
-	return out, err
-}
-
-// Settle implements lifecycle.Log.
-func (w *world) Settle(_ context.Context, all []ca.Settlement) error {
-	return w.signer.Settle(w.session.Load(), all)
-}
-
 // Revoke implements lifecycle.Log.
-func (w *world) Revoke(_ context.Context, steps []ca.Revoking) ([]ca.RevokeAnswer, error) {
+func (w *world) Revoke(ctx context.Context, steps []ca.Revoking) ([]ca.RevokeAnswer, error) {
 	w.step()
-	answers, err := w.signer.Revoke(w.session.Load(), steps)
+	answers, err := w.Front.Revoke(ctx, steps)
 	w.quiet(err)
 	return answers, err
 }
 
 // Append implements lifecycle.Log.
-func (w *world) Append(_ context.Context, e ca.EventBody) (ca.Placed, error) {
+func (w *world) Append(ctx context.Context, e ca.EventBody) (ca.Placed, error) {
 	w.step()
-	p, err := w.signer.Append(signer.FrontEvent{Session: w.session.Load(), Event: e})
+	p, err := w.Front.Append(ctx, e)
 	w.quiet(err)
 	return p, err
 }
 
 // Sign implements lifecycle.Issuer.
-func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
-	all := make([]ca.Request, len(drafts))
-	for i, d := range drafts {
-		all[i] = d.Request()
-	}
-	if len(all) > 0 {
+func (w *world) Sign(ctx context.Context, drafts []policy.Cleared) ([]ca.Answer, error) {
+	if len(drafts) > 0 {
 		w.step()
 	}
-	answers, err := w.signer.Issue(w.session.Load(), all)
+	answers, err := w.Front.Sign(ctx, drafts)
 	w.mu.Lock()
 	for _, a := range answers {
 		if a.DER != nil {
@@ -406,7 +363,7 @@ func (w *world) Sign(_ context.Context, drafts []policy.Cleared) ([]ca.Answer, e
 		}
 	}
 	w.mu.Unlock()
-	if len(all) > 0 {
+	if len(drafts) > 0 {
 		w.quiet(err)
 	}
 	return answers, err

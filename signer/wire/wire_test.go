@@ -27,6 +27,7 @@ import (
 	"chancery/audit"
 	"chancery/ca"
 	"chancery/config"
+	"chancery/internal/lab"
 	"chancery/policy"
 	"chancery/signer"
 	"chancery/signer/softkey"
@@ -114,20 +115,9 @@ func founded(t testing.TB) (rig, ca.Session) { return foundedWith(t, "") }
 func foundedWith(t testing.TB, passphrase string) (rig, ca.Session) {
 	t.Helper()
 	r := newRig(t, os.Getuid())
-	words, err := softkey.NewWords(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	profiles, err := policy.Shipped([]string{"lab.example", "*.lab.example"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := func(cn string) ca.Subject { return ca.Subject{{OID: ca.OIDCommonName, Value: cn}} }
-	if _, err := wire.Dial(r.ceremony).Found(t.Context(), signer.Founding{
-		Assurance: ca.Solo, Database: database, PKI: "http://ca.lab.example:8080", Words: words.Reveal(), Profiles: profiles, Passphrase: passphrase,
-		Root:    signer.Generation{Name: "root-g1", Line: "root", Subject: name("Root"), KeyType: "ecdsa-p384", Days: 7300},
-		Issuing: signer.Generation{Name: "issuing-g1", Line: "issuing", Subject: name("Issuing"), KeyType: "ecdsa-p256", Days: 1825, Use: []string{"server", "client", "email"}},
-	}); err != nil {
+	f := lab.Founding(t, database)
+	f.Passphrase = passphrase
+	if _, err := wire.Dial(r.ceremony).Found(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	h, err := wire.Dial(r.sign).Hello(t.Context(), signer.Hello{Protocol: signer.Protocol, Boot: "front", Database: database})
