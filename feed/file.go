@@ -175,11 +175,25 @@ func Signed(file []byte) (ca.Digest, error) {
 // HeadSize is how much of a file Describe needs.
 const HeadSize = atTables
 
+// ErrShort is what is said of a feed that was cut off, on its way or on a full disk.
+var ErrShort = errors.New("the file ends before the feed does")
+
+// headed refuses what does not begin as a feed, or ends there.
+func headed(file []byte) error {
+	switch {
+	case string(file[:min(len(file), len(tag))]) != tag[:min(len(file), len(tag))]:
+		return errors.New("this is not a revocation feed of version 1")
+	case len(file) < HeadSize:
+		return ErrShort
+	}
+	return nil
+}
+
 // Describe reads what a file says of itself from its first octets; nothing vouches for
 // it. Its issuer is the SHA-256 of a key: the authority's name is not in it.
 func Describe(begin []byte) (about ca.Feed, issuer ca.Digest, err error) {
-	if len(begin) < HeadSize || string(begin[:len(tag)]) != tag {
-		return about, issuer, errors.New("this is not a revocation feed of version 1")
+	if err := headed(begin); err != nil {
+		return about, issuer, err
 	}
 	long := func(at int) int64 { return int64(binary.BigEndian.Uint64(begin[at:])) } //nolint:gosec // refused below
 	about = ca.Feed{
@@ -204,6 +218,9 @@ func parse(file []byte) (*Feed, error) {
 	f, signature, err := read(file)
 	if err != nil {
 		return nil, err
+	}
+	if len(signature) < 2 || int(binary.BigEndian.Uint16(signature)) > len(signature)-2 {
+		return nil, ErrShort
 	}
 	if len(signature) < 3 || len(signature) > 2+maxSignature || int(binary.BigEndian.Uint16(signature)) != len(signature)-2 {
 		return nil, errors.New("a feed's signature does not end where the file does")
@@ -235,8 +252,11 @@ func (f *Feed) on(base []byte) (*Feed, error) {
 
 // read reads what is signed, and gives what follows. It allocates nothing but the Feed.
 func read(file []byte) (f *Feed, rest []byte, err error) {
-	if len(file) < atTables || len(file) > MaxSize || string(file[:len(tag)]) != tag {
-		return nil, nil, errors.New("this is not a revocation feed of version 1")
+	if err := headed(file); err != nil {
+		return nil, nil, err
+	}
+	if len(file) > MaxSize {
+		return nil, nil, fmt.Errorf("a feed has at most %d octets", MaxSize)
 	}
 	long := func(at int) int64 { return int64(binary.BigEndian.Uint64(file[at:])) } //nolint:gosec // negative ones are refused
 	short := func(at int) int64 { return int64(binary.BigEndian.Uint32(file[at:])) }
@@ -259,7 +279,7 @@ func read(file []byte) (f *Feed, rest []byte, err error) {
 	rest = file[atTables:]
 	take := func(octets int64) (out []byte) {
 		if octets > int64(len(rest)) {
-			err = errors.New("a feed is shorter than it says")
+			err = ErrShort
 			return nil
 		}
 		out, rest = rest[:octets:octets], rest[octets:]

@@ -70,6 +70,9 @@ func TestEachOctetChangedOrCutIsRefused(t *testing.T) {
 			if kind.open(kind.file[:at]) == nil {
 				t.Errorf("%s: cut to %d octets it is accepted", name, at)
 			}
+			if err := feed.Whole(kind.file[:at]); !errors.Is(err, feed.ErrShort) {
+				t.Errorf("%s: cut to %d octets it is not said to be cut: %v", name, at, err)
+			}
 		}
 		if kind.open(append(bytes.Clone(kind.file), 0)) == nil {
 			t.Errorf("%s: one octet more is accepted", name)

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -94,6 +95,9 @@ func (a *app) feedFile(ctx context.Context, from string) ([]byte, error) {
 }
 
 func notAFeed(from string, err error) *ca.Problem {
+	if errors.Is(err, feed.ErrShort) {
+		return ca.Invalid(ca.E2501, ca.Show(from)+" is not a whole feed", "fetch it once more: it was cut off on its way, or for want of space").Because(err.Error())
+	}
 	return ca.Invalid(ca.E2501, ca.Show(from)+" is not taken as a compact feed", "see docs/feed.md").Because(err.Error())
 }
 
@@ -153,6 +157,9 @@ func (a *app) feedOf(ctx context.Context, q feedInquiry, from string) (*x509.Cer
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := feed.Whole(base); errors.Is(err, feed.ErrShort) { // the verifier says less of it
+		return nil, nil, notAFeed(from, err)
+	}
 	var f *verify.Feed
 	if q.delta == "" {
 		f, err = verify.Open(base, issuer.RawSubjectPublicKeyInfo, time.Now())
@@ -160,6 +167,9 @@ func (a *app) feedOf(ctx context.Context, q feedInquiry, from string) (*x509.Cer
 		var delta []byte
 		if delta, err = a.feedFile(ctx, q.delta); err != nil {
 			return nil, nil, err
+		}
+		if err := feed.Whole(delta); errors.Is(err, feed.ErrShort) {
+			return nil, nil, notAFeed(q.delta, err)
 		}
 		f, err = verify.OpenDelta(delta, base, issuer.RawSubjectPublicKeyInfo, time.Now())
 	}

@@ -191,6 +191,10 @@ func (d device) commands(t *testing.T, issuing string, serials map[string]ca.Ser
 	for _, part := range []string{file[:300], file[:len(file)-1], file + "x"} {
 		h.refused("E2501", "feed", "show", h.write("part.feed", part))
 	}
+	for _, part := range []string{"", file[:10], file[:300], file[:len(file)-1]} { // what is wrong, and what to do
+		s := h.refused("E2501", "feed", "check", h.write("part.feed", part), "good.pem")
+		saysAll(t, "a feed that was cut", s.err, "is not a whole feed", "the file ends before the feed does", "fetch it once more")
+	}
 	if s := h.done("feed", "show", base); !strings.Contains(s.out, "not verified: chancery feed check") {
 		t.Errorf("it says\n%s", s.out)
 	}
