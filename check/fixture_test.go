@@ -16,12 +16,12 @@ import (
 var (
 	keyTypes  = hierarchy.KeyTypes()
 	noon      = hierarchy.Noon()
-	keys      = hierarchy.Keys
 	spki      = hierarchy.SPKI
 	sign      = hierarchy.Sign
 	rootDraft = hierarchy.RootDraft
 	authority = hierarchy.Authority
 	issuing   = hierarchy.Issuing
+	certID    = hierarchy.CertID
 )
 
 // draft is the hierarchy's, of the profile's version.

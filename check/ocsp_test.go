@@ -13,20 +13,6 @@ import (
 	"chancery/encode"
 )
 
-// certID names a certificate of the authority.
-func certID(t testing.TB, a ca.Authority, hash string, serial ca.Serial) ca.CertID {
-	t.Helper()
-	name, err := encode.NameHash(a.Subject, hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := encode.KeyHash(a.SPKI, hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca.CertID{Hash: hash, NameHash: name, KeyHash: key, Serial: serial}
-}
-
 // goodAnswer has each status, each hash, both forms of its identifier, serial numbers
 // with and without an octet for the sign, and a CertID of another issuer.
 func goodAnswer(t testing.TB, a ca.Authority, responder []byte) check.OCSPWant {

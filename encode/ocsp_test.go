@@ -5,7 +5,6 @@ package encode_test
 import (
 	"bytes"
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -22,20 +21,6 @@ import (
 	"chancery/encode"
 )
 
-// certID names a certificate of the authority.
-func certID(t testing.TB, a ca.Authority, hash string, serial ca.Serial) ca.CertID {
-	t.Helper()
-	name, err := encode.NameHash(a.Subject, hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := encode.KeyHash(a.SPKI, hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca.CertID{Hash: hash, NameHash: name, KeyHash: key, Serial: serial}
-}
-
 // answer is a response of the key of the type about one certificate of the authority.
 func answer(t testing.TB, a ca.Authority, responder string) encode.OCSPResponse {
 	t.Helper()
@@ -45,28 +30,6 @@ func answer(t testing.TB, a ca.Authority, responder string) encode.OCSPResponse 
 	}
 	return encode.OCSPResponse{KeyHash: hash, ProducedAt: noon, Singles: []ca.OCSPSingle{{
 		CertID: certID(t, a, "sha1", leafSerial), ThisUpdate: noon, NextUpdate: noon.AddDate(0, 0, 1)}}}
-}
-
-// signAnswer signs as the signer would and assembles the response.
-func signAnswer(t testing.TB, r encode.OCSPResponse, keyType string, certificates ...[]byte) []byte {
-	t.Helper()
-	tbs, err := r.TBS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, hash, err := encode.SignatureAlgorithm(keyType)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sig, err := crypto.SignMessage(keys()[keyType], rand.Reader, tbs, hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := encode.SignedOCSP(tbs, keyType, sig, certificates...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
 }
 
 // responderOf is a signed certificate of a responder's key.

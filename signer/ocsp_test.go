@@ -18,24 +18,10 @@ import (
 
 	"chancery/audit"
 	"chancery/ca"
-	"chancery/encode"
+	"chancery/internal/hierarchy"
 	"chancery/policy"
 	"chancery/signer"
 )
-
-// certID names a certificate as a client would.
-func certID(t testing.TB, issuer ca.Authority, hash string, serial ca.Serial) ca.CertID {
-	t.Helper()
-	name, err := encode.NameHash(issuer.Subject, hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := encode.KeyHash(issuer.SPKI, hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca.CertID{Hash: hash, NameHash: name, KeyHash: key, Serial: serial}
-}
 
 func serialOf(t testing.TB, der []byte) ca.Serial {
 	t.Helper()
@@ -50,7 +36,7 @@ func serialOf(t testing.TB, der []byte) ca.Serial {
 // which verifies the responder's certificate and the signature.
 func (s *site) asks(issuer ca.Authority, hash string, serial ca.Serial, id ca.ID) *ocsp.Response {
 	s.t.Helper()
-	got := s.says(ca.OCSPWish{Authority: issuer.Name, Queries: []ca.OCSPQuery{{CertID: certID(s.t, issuer, hash, serial), ID: id}}})
+	got := s.says(ca.OCSPWish{Authority: issuer.Name, Queries: []ca.OCSPQuery{{CertID: hierarchy.CertID(s.t, issuer, hash, serial), ID: id}}})
 	if got.Problem != nil {
 		s.t.Fatalf("%s answers nothing: %v", issuer.Name, got.Problem)
 	}
@@ -132,7 +118,7 @@ func TestRV06_OCSPSaysWhatTheLogSays(t *testing.T) {
 	}
 	// A number of this authority's says nothing below another's name.
 	foreign := ca.OCSPWish{Authority: issuing.Name, Queries: []ca.OCSPQuery{
-		{CertID: certID(t, f.Authorities[0], "sha1", serialOf(t, other.DER)), ID: ca.NewID(h.LogNo, other.Index)}}}
+		{CertID: hierarchy.CertID(t, f.Authorities[0], "sha1", serialOf(t, other.DER)), ID: ca.NewID(h.LogNo, other.Index)}}}
 	if a := s.says(foreign); a.Problem != nil || a.Singles[0].Status != ca.OCSPUnknown {
 		t.Errorf("another issuer's: %+v", a)
 	}
@@ -298,7 +284,7 @@ func TestRV06_BelowARootThatEndedNoResponderIsBegun(t *testing.T) {
 		t.Fatal(err)
 	}
 	drawn.Reset()
-	got, err := later.OCSP([]ca.OCSPWish{{Authority: "issuing-g1", Queries: []ca.OCSPQuery{{CertID: certID(t, c.all["issuing-g1"], "sha1", "41000101")}}}})
+	got, err := later.OCSP([]ca.OCSPWish{{Authority: "issuing-g1", Queries: []ca.OCSPQuery{{CertID: hierarchy.CertID(t, c.all["issuing-g1"], "sha1", "41000101")}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +296,7 @@ func TestRV06_BelowARootThatEndedNoResponderIsBegun(t *testing.T) {
 // KY-07: while the keys are locked nothing is said, in words that tell what to do.
 func TestKY07_ALockedResponderSaysNothing(t *testing.T) {
 	s, f, _ := founded(t)
-	ask := ca.OCSPWish{Authority: "issuing-g1", Queries: []ca.OCSPQuery{{CertID: certID(t, f.Authorities[1], "sha1", "41000101")}}}
+	ask := ca.OCSPWish{Authority: "issuing-g1", Queries: []ca.OCSPQuery{{CertID: hierarchy.CertID(t, f.Authorities[1], "sha1", "41000101")}}}
 	if _, err := s.Lock(); err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +312,7 @@ func TestKY07_ALockedResponderSaysNothing(t *testing.T) {
 // HX-08: what cannot be answered is refused, each by itself, and bounded.
 func TestHX08_AWishThatIsNoneIsRefusedAlone(t *testing.T) {
 	s, f, _ := founded(t)
-	good := ca.OCSPQuery{CertID: certID(t, f.Authorities[1], "sha1", "41000101")}
+	good := ca.OCSPQuery{CertID: hierarchy.CertID(t, f.Authorities[1], "sha1", "41000101")}
 	odd := func(turn func(*ca.CertID)) ca.OCSPQuery {
 		q := good
 		turn(&q.CertID)
@@ -414,7 +400,7 @@ func BenchmarkOCSP(b *testing.B) {
 	s, f, h := founded(b)
 	a := s.issued(h, wish(1, csrBy(b, "a.lab.example", p256...), profiles(b, h)["server"]))
 	w := ca.OCSPWish{Authority: "issuing-g1", Nonce: make([]byte, 16),
-		Queries: []ca.OCSPQuery{{CertID: certID(b, f.Authorities[1], "sha1", serialOf(b, a.DER)), ID: ca.NewID(h.LogNo, a.Index)}}}
+		Queries: []ca.OCSPQuery{{CertID: hierarchy.CertID(b, f.Authorities[1], "sha1", serialOf(b, a.DER)), ID: ca.NewID(h.LogNo, a.Index)}}}
 	all := make([]ca.OCSPWish, 64)
 	for i := range all {
 		all[i] = w

@@ -21,6 +21,7 @@ import (
 
 	"chancery/ca"
 	"chancery/feed/verify"
+	"chancery/internal/hierarchy"
 	"chancery/signer"
 )
 
@@ -177,7 +178,7 @@ func (p *parliament) byOCSP() map[ca.Serial]bool {
 	for part := range slices.Chunk(p.live, ca.MaxOCSPCertIDs) {
 		w := ca.OCSPWish{Authority: p.of.Name}
 		for _, c := range part {
-			w.Queries = append(w.Queries, ca.OCSPQuery{CertID: certID(p.t, p.of, "sha1", c.serial), ID: ca.NewID(p.session.LogNo, c.answer.Index)})
+			w.Queries = append(w.Queries, ca.OCSPQuery{CertID: hierarchy.CertID(p.t, p.of, "sha1", c.serial), ID: ca.NewID(p.session.LogNo, c.answer.Index)})
 		}
 		a := p.says(w)
 		if a.Problem != nil {

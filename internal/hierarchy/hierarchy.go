@@ -146,3 +146,39 @@ func Draft(t testing.TB, keyType string) ca.Draft {
 		Use: []string{"server", "client"}, Authority: "issuing-g1", Profile: "server",
 	}
 }
+
+// CertID names a certificate of an authority as OCSP does, by the name of a hash.
+func CertID(t testing.TB, a ca.Authority, hash string, serial ca.Serial) ca.CertID {
+	t.Helper()
+	name, err := encode.NameHash(a.Subject, hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := encode.KeyHash(a.SPKI, hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca.CertID{Hash: hash, NameHash: name, KeyHash: key, Serial: serial}
+}
+
+// SignOCSP signs a response by the key of the type, and assembles it.
+func SignOCSP(t testing.TB, r encode.OCSPResponse, keyType string, certificates ...[]byte) []byte {
+	t.Helper()
+	tbs, err := r.TBS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, hash, err := encode.SignatureAlgorithm(keyType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := crypto.SignMessage(Keys()[keyType], rand.Reader, tbs, hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := encode.SignedOCSP(tbs, keyType, sig, certificates...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}

@@ -5,7 +5,6 @@ package ocsp_test
 import (
 	"bytes"
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -310,23 +309,7 @@ func response(t testing.TB, a ca.Authority, by string, change func(*encode.OCSPR
 	r := encode.OCSPResponse{KeyHash: hash, ProducedAt: noon, Nonce: []byte{1, 2}, Singles: []ca.OCSPSingle{{
 		CertID: id(t, a, "sha256", "07"), Status: ca.OCSPRevoked, RevokedAt: noon.Add(-time.Hour), Reason: ca.KeyCompromise, ThisUpdate: noon, NextUpdate: noon.AddDate(0, 0, 1)}}}
 	change(&r)
-	tbs, err := r.TBS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, h, err := encode.SignatureAlgorithm(by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sig, err := crypto.SignMessage(hierarchy.Keys()[by], rand.Reader, tbs, h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := encode.SignedOCSP(tbs, by, sig, certificates...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
+	return hierarchy.SignOCSP(t, r, by, certificates...)
 }
 
 // Whoever asks believes the issuer and whom it named, in their time, and nobody else.
