@@ -55,6 +55,8 @@ type FeedAgreement struct {
 	// Count is the number of differences, First the first MaxDifferences of them.
 	Count int64        `json:"differences"`
 	First []Difference `json:"first,omitempty"`
+	// Outdated is that of a ListAgreement.
+	Outdated int64 `json:"outdated,omitempty"`
 }
 
 // A fed is the feeds of an authority so far.
@@ -98,6 +100,7 @@ func (f *Feeds) Agreement() FeedAgreement {
 				}
 				for _, m := range one.outdated() {
 					out.add(m.older("feed", one.name, one))
+					out.Outdated++
 				}
 			}
 		}

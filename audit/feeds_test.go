@@ -122,6 +122,9 @@ func TestR95_PublishedFeedsAreHeldAgainstTheLog(t *testing.T) {
 			if int(a.Count) != len(c.says) || len(a.First) != len(c.says) {
 				t.Fatalf("%d differences: %+v", a.Count, a.First)
 			}
+			if n := outdated(a.First); n != a.Outdated {
+				t.Errorf("%d differences are said to be of an older feed: %v", a.Outdated, a.First)
+			}
 			for i, want := range c.says {
 				if got := a.First[i].String(); !strings.Contains(got, want) {
 					t.Errorf("%q, not %q", got, want)

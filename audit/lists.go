@@ -69,6 +69,10 @@ type ListAgreement struct {
 	// Count is the number of differences, First the first MaxDifferences of them.
 	Count int64        `json:"differences"`
 	First []Difference `json:"first,omitempty"`
+	// Outdated is how many of them say that what is published is older than the newest that was
+	// made, and lacks a revocation: so it is when somebody put it back, and when a crash came
+	// between the log and the address.
+	Outdated int64 `json:"outdated,omitempty"`
 }
 
 // A NewestList tells how far an authority's lists have come.
@@ -149,6 +153,7 @@ func (l *Lists) Agreement() ListAgreement {
 				}
 				for _, m := range a.outdated() {
 					out.add(m.older("list", name, a))
+					out.Outdated++
 				}
 			}
 		}

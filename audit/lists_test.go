@@ -242,6 +242,9 @@ func TestRV04_RV05_PublishedListsAreHeldAgainstTheLog(t *testing.T) {
 			if err != nil || a.Count != int64(len(c.says)) {
 				t.Fatalf("%v; differences %v, want %q", err, a.First, c.says)
 			}
+			if n := outdated(a.First); n != a.Outdated {
+				t.Errorf("%d differences are said to be of an older list: %v", a.Outdated, a.First)
+			}
 			for i, want := range c.says {
 				if !strings.Contains(a.First[i].String(), want) {
 					t.Errorf("difference %v, want %q", a.First[i], want)
@@ -249,6 +252,16 @@ func TestRV04_RV05_PublishedListsAreHeldAgainstTheLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// outdated counts the differences that say that what is published is older than the newest.
+func outdated(all []Difference) (n int64) {
+	for _, d := range all {
+		if strings.Contains(d.What, "which is published and is older than") {
+			n++
+		}
+	}
+	return n
 }
 
 // Of very many that a list lacks, those are kept that end last: only these may have

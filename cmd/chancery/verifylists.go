@@ -134,12 +134,24 @@ func (v verified) disagreement() error {
 	case v.Book.Count > 0:
 		return ca.Refused(ca.E3102, fmt.Sprintf("log and database do not agree: differences found: %d", v.Book.Count),
 			"if an older copy of the database was just brought back, start the service, which puts back what is missing from the log, and verify again; if not, stop the service, keep both as they are, and compare them with a backup").Because(v.Book.First[0].String())
-	case v.Feeds.Count > 0:
+	case v.Feeds.Count > v.Feeds.Outdated:
 		return ca.Refused(ca.E3102, fmt.Sprintf("log and compact feeds do not agree: differences found: %d", v.Feeds.Count),
-			"keep log and feeds as they are until it is known who wrote there, then publish new ones: chancery feed publish, or restart the service; after a crash that is all there is to do").Because(v.Feeds.First[0].String())
-	case v.Lists.Count > 0:
+			"keep log and feeds as they are until it is known who wrote there, then publish new ones: chancery feed publish, or restart the service").Because(v.Feeds.First[0].String())
+	case v.Lists.Count > v.Lists.Outdated:
 		return ca.Refused(ca.E3102, fmt.Sprintf("log and revocation lists do not agree: differences found: %d", v.Lists.Count),
-			"keep log and lists as they are until it is known who wrote there, then publish new lists: chancery crl publish, or restart the service; after a crash that is all there is to do").Because(v.Lists.First[0].String())
+			"keep log and lists as they are until it is known who wrote there, then publish new lists: chancery crl publish, or restart the service").Because(v.Lists.First[0].String())
+	case v.Lists.Count > 0:
+		return older("a revocation list", "chancery crl publish, of a root with --ca NAME", v.Lists.Count, v.Lists.First[0])
+	case v.Feeds.Count > 0:
+		return older("a compact feed", "chancery feed publish", v.Feeds.Count, v.Feeds.First[0])
 	}
 	return nil
+}
+
+// older is the error of a published list or feed that is what was made, and no longer the newest.
+// A crash between log and address leaves that, and so does whoever puts an older file there: the
+// log cannot tell which.
+func older(what, publish string, count int64, first audit.Difference) error {
+	return ca.Refused(ca.E3102, fmt.Sprintf("%s that is published is older than the newest that was made, and lacks a revocation: differences found: %d", what, count),
+		"after a crash, or while keys are locked: the service settles this at its start, or as they are unlocked; now: "+publish+". If there was no crash, find out first who put it there").Because(first.String())
 }
