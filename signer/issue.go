@@ -64,13 +64,7 @@ func (s *Signer) Issue(session int64, requests []ca.Request) ([]ca.Answer, error
 	batch := make([]draftee, len(requests))
 	s.claim(batch, requests)
 	defer s.release(batch)
-	each(len(batch), func(i int) {
-		d := &batch[i]
-		if d.repeats == nil && d.problem == nil {
-			d.problem = problemOf(s.prepare(rules, d, now))
-		}
-	})
-	if err := s.intend(batch); err != nil {
+	if err := s.promised(rules, batch, now); err != nil {
 		return nil, err
 	}
 	faults.Point("intended")
@@ -79,6 +73,19 @@ func (s *Signer) Issue(session int64, requests []ca.Request) ([]ca.Answer, error
 	answers, err := s.conclude(batch)
 	faults.Point("concluded")
 	return answers, err
+}
+
+// promised judges a batch, and has what came of it on the log.
+func (s *Signer) promised(rules *rules, batch []draftee, now time.Time) error {
+	s.certified.RLock()
+	defer s.certified.RUnlock()
+	each(len(batch), func(i int) {
+		d := &batch[i]
+		if d.repeats == nil && d.problem == nil {
+			d.problem = problemOf(s.prepare(rules, d, now))
+		}
+	})
+	return s.intend(batch)
 }
 
 // admit says whether a batch may be looked at.

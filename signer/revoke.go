@@ -97,6 +97,10 @@ func (s *Signer) take(steps []stepping, more ...journal.Entry) error {
 		entries = append(entries, t.entry)
 	}
 	entries = append(entries, more...)
+	if slices.ContainsFunc(steps, stepping.blocks) {
+		s.certified.Lock()
+		defer s.certified.Unlock()
+	}
 	s.spend()
 	placed, err := s.journal.Append(entries)
 	if err != nil {
@@ -113,6 +117,12 @@ func (s *Signer) take(steps []stepping, more ...journal.Entry) error {
 		s.holds(t.key, t.step)
 	}
 	return nil
+}
+
+// blocks tells whether the key of a step gets no other certificate from then on.
+func (t stepping) blocks() bool {
+	why := ca.Reason(t.reason)
+	return why.Compromises() || why == ca.CertificateHold
 }
 
 // condemn blocks a key that somebody else may hold, for ever (security rule RV-03).

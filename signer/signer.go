@@ -120,6 +120,11 @@ type Signer struct {
 	// whatever must not overlap one: hello, settling, founding, a change of policy.
 	flights sync.RWMutex
 
+	// certified is held for reading from the look whether a key may be certified until that is on
+	// the log, and for writing while a key is condemned or held: no certificate of it comes behind
+	// that, whoever asks for both at once. It is taken after revoking.
+	certified sync.RWMutex
+
 	// mu guards what follows; it is never held across a disk call.
 	mu       sync.Mutex
 	session  int64
