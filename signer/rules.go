@@ -110,25 +110,8 @@ func (r *rules) chain(a ca.Authority) (up []ca.Authority, whole bool) {
 	return up, true
 }
 
-// loadable says whether an online key may be loaded for an authority: an
-// issuing one has path length 0 and extended key usages (security rule SG-04),
-// unless the bundle names the exception.
-func (r *rules) loadable(a ca.Authority) error {
-	if a.Kind != ca.Issuing {
-		return nil
-	}
-	err := check.Online(a.Certificate)
-	if err == nil {
-		return nil
-	}
-	for _, e := range r.bundle.Exceptions {
-		if e == "online:"+a.Name {
-			return nil
-		}
-	}
-	return ca.Refused(ca.E3004, fmt.Sprintf("%s may not sign online", a.Name),
-		"an issuing authority needs path length 0 and extended key usages: have it made again so, or with its key and its parent here: chancery ca import-cert --key FILE --for server,client --resign PARENT").Because(err.Error())
-}
+// loadable says whether the key of an authority may be loaded.
+func (r *rules) loadable(a ca.Authority) error { return r.bundle.Loadable(a, check.Online) }
 
 // all are the generations, in no order.
 func (r *rules) all() (out []ca.Authority) {
