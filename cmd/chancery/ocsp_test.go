@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -134,12 +135,29 @@ func TestR90_OCSPIsAnsweredAlone(t *testing.T) {
 	}
 	h.write("issuing.pem", h.done("ca", "show", "issuing-g1", "-o", "pem").out)
 	within("nas", "good")
+	// A balancer of load learns whether it can answer, whatever issuing does.
+	probed := func(path string, code int, says string) {
+		t.Helper()
+		for end := time.Now().Add(5 * time.Second); ; { // an answer is good for a second
+			is, _, body := got(t, "http://"+at[1]+path)
+			if is == code && strings.Contains(string(body), says) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s: %d %s", path, is, body)
+			}
+		}
+	}
+	probed("/healthz", http.StatusOK, `"status":"ok"`)
+	probed("/readyz", http.StatusOK, `"checks":[{"id":"database","level":"ok"},{"id":"service","level":"ok"}]`)
 	h.done("revoke", "nas.lab.example", "--reason", "superseded", "--confirm", "nas.lab.example")
 	within("nas", "revoked")
 	if err := service.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	_ = service.Wait() // its end is what is waited for
+	probed("/healthz", http.StatusOK, `"status":"ok"`)
+	probed("/readyz", http.StatusServiceUnavailable, `{"id":"service","level":"fail","code":"E2301"}`)
 	if !asked("nas", "revoked") {
 		t.Error("what was signed is not said without the service")
 	}

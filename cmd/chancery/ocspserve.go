@@ -16,7 +16,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"chancery/ca"
 	"chancery/config"
+	"chancery/listen"
 	"chancery/signer/wire"
 	"chancery/status"
 	"chancery/store"
@@ -69,9 +71,26 @@ func (a *app) answers(ctx context.Context, l layout, address string) (err error)
 	group.Go(func() error { return unlessCanceled(door.Run(ctx)) })
 	group.Go(func() error { seesSigner(ctx, l.socket("sign"), signerEvery, log); return nil })
 	group.Go(func() error {
-		return status.Serve(ctx, listener, door.Beside(http.NotFoundHandler()), log, stopWait/2)
+		health := listen.NewHealth(func(ctx context.Context) []ca.Check { return ocspReady(ctx, book, l.socket("sign")) }, log, wallClock())
+		return status.Serve(ctx, listener, door.Beside(health.Beside(http.NotFoundHandler())), log, stopWait/2)
 	})
 	return group.Wait()
+}
+
+// ocspReady are the checks of /readyz where nothing but OCSP is answered: what that needs, and
+// nothing of what issuing does.
+func ocspReady(ctx context.Context, book *store.Reader, signer string) []ca.Check {
+	out := []ca.Check{{ID: "database", Level: ca.Fine}, {ID: "service", Level: ca.Fine}}
+	if _, err := book.Authorities(ctx); err != nil {
+		out[0].Level, out[0].Code = ca.Failed, ca.E9000
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, "unix", dialPath(signer))
+	if err != nil {
+		out[1].Level, out[1].Code = ca.Failed, ca.E2301
+		return out
+	}
+	_ = c.Close() // it was only knocked at
+	return out
 }
 
 // signerEvery is how often it is looked whether the signer is there.
