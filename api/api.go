@@ -66,6 +66,8 @@ type Recorder interface {
 	Leaves(ctx context.Context, who ca.Actor, from int64, limit int) ([][]byte, error)
 	// Proof gives the log's newest checkpoint, with proofs.
 	Proof(ctx context.Context, who ca.Actor, q ca.ProofWish) (ca.Proof, error)
+	// Policies gives the policies that were put in force below a leaf, newest first.
+	Policies(ctx context.Context, who ca.Actor, below int64, limit int) ([]ca.PolicyVersion, error)
 }
 
 // An Explainer says how certificates came about.

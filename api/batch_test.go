@@ -130,6 +130,14 @@ func TestRecordsAreReadByThePage(t *testing.T) {
 	if !strings.Contains(string(a.body), `{"items":[],"next":null}`) {
 		t.Errorf("at the end: %s", a.body)
 	}
+	a = b.send("GET", "/api/v1/audit/policies?limit=1", "")
+	if s := string(a.body); a.status != http.StatusOK || !strings.Contains(s, `"leaf":9`) || !strings.Contains(s, `"below":9`) {
+		t.Errorf("the newest policy: %d %s", a.status, s)
+	}
+	a = b.send("GET", "/api/v1/audit/policies?below=9&limit=2", "")
+	if s := string(a.body); !strings.Contains(s, `"leaf":3`) || strings.Contains(s, `"leaf":9`) || !strings.Contains(s, `"below":null`) {
+		t.Errorf("the first policy: %d %s", a.status, s)
+	}
 	var p ca.Proof
 	a = b.send("GET", "/api/v1/audit/checkpoint?leaf=1&since=1", "")
 	if err := json.Unmarshal(a.body, &p); err != nil || a.status != http.StatusOK || p.Size != 3 || len(p.Inclusion) != 2 || len(p.Consistency) != 1 {
@@ -141,7 +149,7 @@ func TestRecordsAreReadByThePage(t *testing.T) {
 	if a = b.send("GET", "/api/v1/audit/checkpoint?leaf=3", ""); a.status != http.StatusNotFound {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	for _, q := range []string{"audit/checkpoint?leaf=-1", "audit/checkpoint?since=x", "events?since=yesterday", "events?limit=0", "audit/leaves?from=-1", "audit/leaves?from=x", "audit/leaves?limit=501"} {
+	for _, q := range []string{"audit/checkpoint?leaf=-1", "audit/checkpoint?since=x", "events?since=yesterday", "events?limit=0", "audit/leaves?from=-1", "audit/leaves?from=x", "audit/leaves?limit=501", "audit/policies?below=x"} {
 		if a := b.send("GET", "/api/v1/"+q, ""); a.status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", q, a.status, a.body)
 		}

@@ -150,6 +150,17 @@ func (d *desk) Leaves(_ context.Context, _ ca.Actor, from int64, limit int) ([][
 	return all[:min(len(all), limit)], d.err
 }
 
+// Policies has two.
+func (d *desk) Policies(_ context.Context, _ ca.Actor, below int64, limit int) ([]ca.PolicyVersion, error) {
+	all := []ca.PolicyVersion{}
+	for _, v := range []ca.PolicyVersion{{Version: 2, Leaf: 9, Changes: []string{"profile server changed"}}, {Version: 1, Leaf: 3, Changes: []string{}}} {
+		if v.Leaf < below && len(all) < limit {
+			all = append(all, v)
+		}
+	}
+	return all, d.err
+}
+
 // Proof knows three leaves.
 func (d *desk) Proof(_ context.Context, _ ca.Actor, q ca.ProofWish) (ca.Proof, error) {
 	if q.Leaf >= 3 {

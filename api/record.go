@@ -148,5 +148,29 @@ func (c *call) leaves() (out run, err error) {
 	return out, err
 }
 
+// A history is policies one after another.
+type history struct {
+	Items []ca.PolicyVersion `json:"items"`
+	// Below is where to go on; null at the end.
+	Below *int64 `json:"below"`
+}
+
+// policies answers GET /audit/policies.
+func (c *call) policies() (out history, err error) {
+	below, err := c.index("below", ca.MaxIndex)
+	if err != nil {
+		return out, err
+	}
+	limit, err := c.limit()
+	if err != nil {
+		return out, err
+	}
+	out.Items, err = c.o.Recorder.Policies(c.r.Context(), c.who(), below, limit)
+	if n := len(out.Items); n == limit {
+		out.Below = &out.Items[n-1].Leaf
+	}
+	return out, err
+}
+
 // document answers GET /openapi.json.
 func (c *call) document() (json.RawMessage, error) { return described, nil }

@@ -144,6 +144,11 @@ func recordOperations() []operation {
 			parameters: []parameter{{name: "from", form: "integer", tell: "The index of the first; 0 without it."}, pageLimit},
 		}, (*call).leaves),
 		gives(operation{
+			method: get, path: "audit/policies", id: "listPolicies", group: "records", summary: "The policies that were put in force, newest first",
+			tell:       "Each says what it changed of the one before, and names the leaf of the log that holds its document. Go on below the last one's leaf.",
+			parameters: []parameter{{name: "below", form: "integer", tell: "Only those below this leaf."}, pageLimit},
+		}, (*call).policies),
+		gives(operation{
 			method: get, path: "audit/checkpoint", id: "getCheckpoint", group: "records", summary: "The newest signed checkpoint of the log, and proofs",
 			tell: "As text/plain it is the checkpoint itself (c2sp.org/tlog-checkpoint), to be kept elsewhere: chancery audit verify --checkpoint holds the log against it. " +
 				"What it does not speak of yet is 404; one is signed each second while there is something new.",

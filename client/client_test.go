@@ -127,6 +127,10 @@ func (d *desk) Leaves(context.Context, ca.Actor, int64, int) ([][]byte, error) {
 	return [][]byte{[]byte("leaf")}, d.err
 }
 
+func (d *desk) Policies(_ context.Context, _ ca.Actor, below int64, _ int) ([]ca.PolicyVersion, error) {
+	return []ca.PolicyVersion{{Version: below % 10, Leaf: 4}}, d.err
+}
+
 func (d *desk) Rehearse(_ context.Context, _ ca.Actor, t ca.Trial) (ca.Rehearsal, error) {
 	return ca.Rehearsal{Profile: t.Document}, d.err
 }

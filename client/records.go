@@ -87,6 +87,21 @@ func (c *Client) Leaves(ctx context.Context, from int64, limit int) ([][]byte, e
 	return out, err
 }
 
+// Policies gives a page of the policies that were put in force below a leaf of the log, newest
+// first, and the below of the next page; zero after the last.
+func (c *Client) Policies(ctx context.Context, below int64, limit int) ([]ca.PolicyVersion, int64, error) {
+	q := url.Values{}
+	if below > 0 {
+		q.Set("below", strconv.FormatInt(below, 10))
+	}
+	setPage(q, limit, ca.Cursor{})
+	run, err := do[struct {
+		Items []ca.PolicyVersion `json:"items"`
+		Below int64              `json:"below"`
+	}](ctx, c, call{method: http.MethodGet, path: "audit/policies", query: q})
+	return run.Items, run.Below, err
+}
+
 // CountCertificates says how many certificates all pages of a filter have.
 func (c *Client) CountCertificates(ctx context.Context, f ca.Filter) (int64, error) {
 	f.Limit, f.After = 1, 0

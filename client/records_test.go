@@ -23,6 +23,9 @@ func TestWhatTheDoorTellsOfRecordsIsRead(t *testing.T) {
 	if leaves, err := c.Leaves(ctx, 5, 1); err != nil || len(leaves) != 1 || string(leaves[0]) != "leaf" {
 		t.Errorf("leaves: %q %v", leaves, err)
 	}
+	if past, below, err := c.Policies(ctx, 5, 1); err != nil || below != 4 || len(past) != 1 || past[0].Version != 5 {
+		t.Errorf("policies: %+v %d %v", past, below, err)
+	}
 	if n, err := c.CountCertificates(ctx, ca.Filter{Search: "nas", Sort: "newest", Door: "cli", IssuedSince: clock.Add(-time.Hour)}); err != nil || n != 1284 {
 		t.Errorf("count: %d %v", n, err)
 	}

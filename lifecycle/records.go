@@ -93,8 +93,8 @@ func (r *Registrar) Events(ctx context.Context, who ca.Actor, f ca.EventFilter) 
 	if err := r.allow(ctx, who, access.ReadLog); err != nil {
 		return nil, err
 	}
-	if f.Kind != "" && !slices.Contains(kinds(), f.Kind) {
-		return nil, ca.Invalid(ca.E1401, "there is no event of kind "+ca.Show(f.Kind), "use one of "+strings.Join(kinds(), ", ")).At("kind")
+	if f.Kind != "" && !slices.Contains(EventKinds(), f.Kind) {
+		return nil, ca.Invalid(ca.E1401, "there is no event of kind "+ca.Show(f.Kind), "use one of "+strings.Join(EventKinds(), ", ")).At("kind")
 	}
 	return r.o.Records.Events(ctx, f)
 }

@@ -43,7 +43,7 @@ func (r *Registrar) unmatched(ctx context.Context, f ca.Filter) error {
 	return nil
 }
 
-// kinds are those of all events.
-func kinds() []string {
+// EventKinds are those of all events, as GET /events takes them.
+func EventKinds() []string {
 	return []string{eventIssued, eventVoid, eventFounded, eventAuthority, EventRestored, eventRevoked, eventRefused, ca.EventReplaced, ca.EventAnnotated, ca.EventTokenMade, ca.EventTokenRevoked}
 }

@@ -28,7 +28,7 @@ import (
 const maxCheckpoint = 64 << 10
 
 func (a *app) auditCommand() *cobra.Command {
-	c := &cobra.Command{Use: "audit", Short: "Verify the log", Example: "  chancery audit verify\n  chancery audit verify --checkpoint kept.txt"}
+	c := &cobra.Command{Use: "audit", Short: "What happened, and whether the log says so", Example: "  chancery audit list --since 7d\n  chancery audit verify\n  chancery audit verify --checkpoint kept.txt"}
 	var w verifying
 	v := &cobra.Command{
 		Use: "verify", Short: "Read the whole log, and hold it against its checkpoints, the database and the published lists",
@@ -39,7 +39,7 @@ func (a *app) auditCommand() *cobra.Command {
 	v.Flags().StringArrayVar(&w.kept, "checkpoint", nil, "file with a checkpoint that was kept elsewhere; may be repeated")
 	v.Flags().StringVar(&w.key, "key", "", "the log's public key in PEM (default: audit.pub of the installation)")
 	v.Flags().BoolVar(&w.logOnly, "log-only", false, "leave the database alone")
-	c.AddCommand(v)
+	c.AddCommand(a.auditList(), v)
 	return c
 }
 

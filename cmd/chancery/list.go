@@ -146,8 +146,8 @@ var listColumns = []string{"common_name", "names", "profile", "owner", "authorit
 // activeFilters names the flags that narrowed a list.
 func activeFilters(c *cobra.Command) string {
 	var b strings.Builder
-	for _, name := range []string{"name", "search", "profile", "owner", "tag", "ca", "line", "source", "status", "issued-since", "expiring"} {
-		if f := c.Flags().Lookup(name); f.Changed {
+	for _, name := range []string{"name", "search", "profile", "owner", "tag", "ca", "line", "source", "status", "issued-since", "expiring", "actor", "kind", "since"} {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed {
 			fmt.Fprintf(&b, "  --%s %s", name, ca.Show(f.Value.String()))
 		}
 	}

@@ -106,6 +106,7 @@ func (m *matrix) rulings() map[string]ruling {
 
 		"listEvents":      {needs: access.ReadLog},
 		"listLeaves":      {needs: access.ReadLog},
+		"listPolicies":    {needs: access.ReadLog},
 		"getCheckpoint":   {needs: access.ReadLog},
 		"listUnsettled":   {needs: access.Decide},
 		"decideUnsettled": {needs: access.Decide, objects: "unsettled", body: constant(`{"void":true}`)},

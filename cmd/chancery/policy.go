@@ -22,7 +22,7 @@ func (a *app) policyCommand() *cobra.Command {
 		Use: "policy", Short: "The policy in force, and what a change would do",
 		Example: "  chancery policy show\n  chancery policy plan server.toml",
 	}
-	c.AddCommand(a.policyShow(), a.policyPlan(), a.policyGrant(), a.policyWithdraw(), a.policySignIn(), a.policyRefuseKey(), a.policyOCSP())
+	c.AddCommand(a.policyShow(), a.policyHistory(), a.policyPlan(), a.policyGrant(), a.policyWithdraw(), a.policySignIn(), a.policyRefuseKey(), a.policyOCSP())
 	return c
 }
 

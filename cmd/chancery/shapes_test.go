@@ -29,7 +29,7 @@ var shapes = map[string]struct{ schema, line string }{
 	"ca cross": {"Authority", "issuing-g1 --by lab2-g1 --recovery-file words2 --yes"}, "ca import-cert": {"Authority", "far-g1 far.pem --chain lab-root.pem --above lab-root --yes"},
 	"ca renew": {"Authority", "issuing-g1 --recovery-file words --yes"}, "ca retire": {"Authority", "issuing-g1 --confirm issuing-g1"},
 	"ca revoke": {"Authority", "issuing-g2 --reason superseded --recovery-file words --confirm issuing-g2"}, "ca rollover": {"Authority", "users-g1 --recovery-file words --yes"},
-	"recover": {"[]Unknown", ""},
+	"recover": {"[]Unknown", ""}, "audit list": {"[]Event", ""}, "policy history": {"[]PolicyVersion", ""},
 
 	"audit verify": {ours, ""}, "ca chain": {ours, ""}, "ca export-csr": {ours, ""}, "completion bash": {ours, ""}, "completion fish": {ours, ""}, "completion powershell": {ours, ""},
 	"completion zsh": {ours, ""}, "config check": {ours, ""}, "config path": {ours, ""}, "config show": {ours, ""}, "doctor": {ours, ""}, "explain": {ours, ""}, "feed check": {ours, ""}, "init": {ours, ""},
