@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"chancery/ca"
@@ -40,7 +42,7 @@ func TestT05_EachCodeHasItsFormAndExplainsItself(t *testing.T) {
 			if err := json.Unmarshal(b.Bytes(), &back); err != nil || back.Code != e.Code || back.Detail != p.Detail || back.Fix != p.Fix || strings.Count(b.String(), "\n") != 1 {
 				t.Errorf("%s as JSON: %v %q", e.Code, err, b.String())
 			}
-			if kind == ca.UnavailableKind && e.Code == ca.E1102 { // a disk of one's own
+			if kind == ca.UnavailableKind && (e.Code == ca.E1102 || e.Code == ca.E1407) { // a disk that is full
 				exit = exitFailure
 			}
 			if got := exitOf(p); e.Code != ca.E9000 && e.Code != ca.E3102 && got != exit {
@@ -127,6 +129,23 @@ func TestT05_AnAnswerThatHasNoRoomSaysSo(t *testing.T) {
 	c.Stdout, c.Stderr = full, &errs
 	if err := c.Run(); c.ProcessState.ExitCode() != exitFailure || !strings.Contains(errs.String(), "code: E1102") || !strings.Contains(errs.String(), "no space left") {
 		t.Errorf("%v\n%s", err, errs.String())
+	}
+}
+
+// A full disk is no wrong word, and no service that is away, wherever it is met.
+func TestT05_AFullDiskIsSaidToBeThat(t *testing.T) {
+	t.Parallel()
+	a := app{err: io.Discard}
+	err := fmt.Errorf("write what is new: %w", &os.PathError{Op: "write", Path: "/srv/nas.pem", Err: syscall.ENOSPC})
+	for what, got := range map[string]error{
+		"a new file": taken("/srv/nas.pem", "--out", err), "one that is replaced": cannotReplace("/srv/nas.pem", err), "the directory": unwritable("/srv/nas.pem", err),
+		"a certificate": a.unwritten(material{}, "/srv/nas.pem", err), "anything": err, "a quota": os.NewSyscallError("write", syscall.EDQUOT),
+		"the service": ca.Unavailable(ca.E1407, "the service's disk is nearly full", "free space on it").Because("no space left"),
+	} {
+		p := asProblem(got)
+		if exitOf(p) != exitFailure || p.Code != ca.E1407 || p.Fix == "" || what != "a quota" && !strings.Contains(p.Why, "no space left") {
+			t.Errorf("%s: exit %d, %+v", what, exitOf(p), p)
+		}
 	}
 }
 

@@ -65,13 +65,16 @@ func (h handing) replace(body []byte) error {
 		return err
 	}
 	if err := whole.Put(path, 0o644, body); err != nil {
-		return cannotReplace(path).Because(reason(err).Error())
+		return cannotReplace(path, err)
 	}
 	return nil
 }
 
-func cannotReplace(path string) *ca.Problem {
-	return ca.Invalid(ca.E1102, path+" cannot be written", "name another file: --out FILE")
+func cannotReplace(path string, err error) *ca.Problem {
+	if p, full := noRoom(err); full {
+		return p
+	}
+	return ca.Invalid(ca.E1102, path+" cannot be written", "name another file: --out FILE").Because(reason(err).Error())
 }
 
 // replaceable refuses to write over anything but certificates and lists: a key that

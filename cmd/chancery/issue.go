@@ -310,6 +310,9 @@ func taken(path, flag string, err error) *ca.Problem {
 	if errors.Is(err, fs.ErrExist) {
 		return ca.Invalid(ca.E1102, path+" is there already, and nothing is overwritten", "name another file: "+flag+" FILE")
 	}
+	if p, full := noRoom(err); full {
+		return p
+	}
 	return ca.Invalid(ca.E1102, path+" cannot be written", "name another file: "+flag+" FILE").Because(reason(err).Error())
 }
 

@@ -133,6 +133,9 @@ func (l layout) founded() bool {
 }
 
 func unwritable(path string, err error) error {
+	if p, full := noRoom(err); full {
+		return p
+	}
 	if errors.Is(err, syscall.EROFS) {
 		return ca.Invalid(ca.E1102, fmt.Sprintf("%s lies on a file system that is mounted read-only", path),
 			"mount it writable, or choose another directory: --dir DIR").Because(err.Error())

@@ -196,7 +196,7 @@ func (a *app) stapleOne(ctx context.Context, q stapling, s *staple) error {
 		said.OCSPSingle = there.OCSPSingle
 	} else {
 		if err := whole.Put(s.File, 0o644, said.DER); err != nil {
-			return cannotReplace(s.File).Because(reason(err).Error())
+			return cannotReplace(s.File, err)
 		}
 		s.Written = true
 	}

@@ -237,6 +237,9 @@ func (a *app) unwritten(m material, path string, err error) error {
 	if m.key != nil {
 		hint += "; the key is in " + m.key.path
 	}
+	if _, full := noRoom(err); full {
+		return ca.Unavailable(ca.E1407, "the certificate was signed, but there is no room to write "+path, hint).Because(reason(err).Error())
+	}
 	return ca.Invalid(ca.E1102, "the certificate was signed, but "+path+" cannot be written", hint).Because(err.Error())
 }
 

@@ -57,8 +57,8 @@ func exitOf(p *ca.Problem) int {
 	if p.Code == ca.E3102 { // a check that found faults
 		return exitFaults
 	}
-	if p.Kind == ca.UnavailableKind && (p.Code == ca.E9000 || p.Code == ca.E1102) {
-		return exitFailure // a fault here, and not a service that is away
+	if p.Kind == ca.UnavailableKind && (p.Code == ca.E9000 || p.Code == ca.E1102 || p.Code == ca.E1407) {
+		return exitFailure // a fault here, or a full disk, and not a service that is away
 	}
 	if code, ok := exits[p.Kind]; ok {
 		return code
@@ -76,6 +76,9 @@ func asProblem(err error) *ca.Problem {
 	var path *fs.PathError
 	if errors.As(err, &path) && path.Path == os.Stdout.Name() {
 		return ca.Unavailable(ca.E1102, "the answer cannot be written to standard output: "+path.Err.Error(), "see that there is room where it goes; what was asked for is done")
+	}
+	if p, full := noRoom(err); full {
+		return p
 	}
 	return ca.Unavailable(ca.E9000, err.Error(), "chancery explain E9000")
 }
