@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -75,4 +76,60 @@ func TestRV03_WhatFallsIsSaidBeforeAndAfterToWhoMayReadIt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// leaves is a shelf of which whoever asked goes away while all of a key are looked for.
+type leaves struct {
+	Shelf
+	goes context.CancelFunc
+}
+
+func (l leaves) Certificates(ctx context.Context, f ca.Filter) ([]ca.Certificate, error) {
+	if !f.Key.IsZero() {
+		l.goes()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return l.Shelf.Certificates(ctx, f)
+}
+
+// RV-03: whoever reports a compromised key, and goes away before the answer, has all certificates
+// of it revoked nevertheless.
+func TestRV03_WhatFallsFallsThoughNobodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, stop := running(w)
+		var same []ca.Certificate
+		for n := range 3 {
+			q, asked := wishOf(n+1, fmt.Sprint("key", n))
+			asked.Key = ca.Digest{77}
+			i, err := r.Submit(t.Context(), q, asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same = append(same, i.Certificate)
+		}
+		stop()
+		ctx, goes := context.WithCancel(t.Context())
+		r = w.registrar()
+		r.o.Shelf = leaves{r.o.Shelf, goes}
+		running, end := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(running) }()
+		found, _, err := w.Serial(t.Context(), same[1].IssuerKey, same[1].Serial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.withdraw(ctx, hana, found, ca.Withdrawal{Reason: ca.KeyCompromise}); err != nil || ctx.Err() == nil {
+			t.Errorf("%v, %v", err, ctx.Err())
+		}
+		for i, one := range same {
+			if c, _, _ := w.Serial(t.Context(), one.IssuerKey, one.Serial); c.Revoked == nil || c.Revoked.Reason != ca.KeyCompromise {
+				t.Errorf("certificate %d stands as %+v", i, c.Revoked)
+			}
+		}
+		end()
+		<-ended
+	})
 }

@@ -14,6 +14,10 @@ import (
 	"chancery/policy"
 )
 
+// fallTime bounds the revoking of all other certificates of a compromised key, one after the
+// other: some ten thousand.
+const fallTime = 10 * time.Minute
+
 // A revoking is a step on its way: a leaf, then a row.
 type revoking struct {
 	step ca.Revoking
@@ -94,6 +98,9 @@ func (r *Registrar) withdraw(ctx context.Context, who ca.Actor, c ca.Certificate
 	if err := r.revokeOne(ctx, who, c, why); err != nil {
 		return after, err
 	}
+	// What falls with it falls though whoever asked has gone away: nobody may come to ask again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fallTime)
+	defer cancel()
 	also := r.ledger(ctx, who)
 	err = r.condemned(ctx, c, why, func(other ca.Certificate) error {
 		err := r.revokeOne(ctx, who, other, why)
@@ -105,7 +112,7 @@ func (r *Registrar) withdraw(ctx context.Context, who ca.Actor, c ca.Certificate
 	if err != nil {
 		return ca.Aftermath{}, err
 	}
-	after.Certificate, _, err = r.o.Book.Serial(context.WithoutCancel(ctx), c.IssuerKey, c.Serial)
+	after.Certificate, _, err = r.o.Book.Serial(ctx, c.IssuerKey, c.Serial)
 	return after, err
 }
 
