@@ -89,33 +89,14 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 	defer probe.Stop()
 	for {
 		s.write(ctx)
-		quiet := len(s.flights) == 0 && !s.writing
-		switch {
-		case quiet && s.over:
-			for _, row := range append(s.landed, s.swaps...) {
-				s.lost = append(s.lost, row.wish)
+		if len(s.flights) == 0 && !s.writing {
+			if s.over {
+				lost = s.end(ctx, stop == nil)
+				return lost, s.progress
 			}
-			if stop == nil && !s.broken && len(s.lost) == 0 {
-				s.tell(ctx, true)
+			if s.inQuiet(ctx) {
+				continue
 			}
-			if s.waiting != nil {
-				s.waiting.done <- sendAgain() // nothing was done
-			}
-			return s.lost, s.progress
-		case quiet && len(s.swaps) > 0:
-			s.swap(ctx)
-			continue
-		case quiet && len(s.r.steps) > 0:
-			s.revoke(ctx)
-			continue
-		case quiet && s.waiting != nil:
-			s.errand(ctx, s.waiting)
-			s.waiting = nil
-			continue
-		case quiet && s.telling:
-			s.tell(ctx, false)
-			s.telling = false
-			continue
 		}
 		var errands chan *errand
 		if !s.over && s.waiting == nil {
@@ -155,6 +136,41 @@ func (s *shift) run(ctx context.Context) (lost []*wish, progress bool) {
 			s.over, stop = true, nil
 		}
 	}
+}
+
+// inQuiet does one of the things that want signer and database for themselves. It is false
+// if none waits.
+func (s *shift) inQuiet(ctx context.Context) bool {
+	switch {
+	case len(s.swaps) > 0:
+		s.swap(ctx)
+	case len(s.r.steps) > 0:
+		s.revoke(ctx)
+	case s.waiting != nil:
+		s.errand(ctx, s.waiting)
+		s.waiting = nil
+	case s.telling:
+		s.tell(ctx, false)
+		s.telling = false
+	default:
+		return false
+	}
+	return true
+}
+
+// end gives the wishes whose outcome is unknown when nothing is under way any more, and, if
+// the front stops, tells the log what it was yet to tell.
+func (s *shift) end(ctx context.Context, stopping bool) []*wish {
+	for _, row := range append(s.landed, s.swaps...) {
+		s.lost = append(s.lost, row.wish)
+	}
+	if stopping && !s.broken && len(s.lost) == 0 {
+		s.tell(ctx, true)
+	}
+	if s.waiting != nil {
+		s.waiting.done <- sendAgain() // nothing was done
+	}
+	return s.lost
 }
 
 // batch gathers what waits: wishes sent back first, then those of the queue. It
