@@ -22,35 +22,25 @@ const maxShown = 1 << 20
 // without control characters other than line breaks. What is no certificate at all is
 // E2501, one above 1 MiB E2504.
 func CertificateText(der []byte) (string, error) {
-	if len(der) > maxShown {
-		return "", tooLargeToShow("the certificate")
-	}
-	signed, ok := readSigned(der)
-	if !ok {
-		return "", damaged("the certificate")
-	}
-	text, ok := certificateText(signed)
-	if !ok {
-		return "", damaged("the certificate")
-	}
-	return text, nil
+	return textOf(der, "the certificate", certificateText)
 }
 
 // RequestText is a certificate signing request in DER (RFC 2986 §4) as
 // `openssl req -noout -text` shows it; in all else it is like CertificateText.
 func RequestText(der []byte) (string, error) {
+	return textOf(der, "the request", requestText)
+}
+
+func textOf(der []byte, what string, text func(signed) (string, bool)) (string, error) {
 	if len(der) > maxShown {
-		return "", tooLargeToShow("the request")
+		return "", tooLargeToShow(what)
 	}
-	signed, ok := readSigned(der)
-	if !ok {
-		return "", damaged("the request")
+	if whole, ok := readSigned(der); ok {
+		if shown, ok := text(whole); ok {
+			return shown, nil
+		}
 	}
-	text, ok := requestText(signed)
-	if !ok {
-		return "", damaged("the request")
-	}
-	return text, nil
+	return "", damaged(what)
 }
 
 func tooLargeToShow(what string) error {
