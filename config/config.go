@@ -38,6 +38,8 @@ type Config struct {
 	// http://ca.lab.example:8080. It goes into certificates and has no slash at the
 	// end.
 	PKIURL string `toml:"pki_url"`
+	// Contact is whom the public pages name to ask: a name, an address, a number.
+	Contact string `toml:"contact"`
 	// Accounts are the operating-system accounts the processes run as.
 	Accounts Accounts `toml:"accounts"`
 	// Publish is where copies go of what everybody may fetch.
@@ -84,6 +86,7 @@ var settings = [...]setting{
 	{"listen_mtls", func(c *Config) *string { return &c.ListenMTLS }, faultOfSwitch},
 	{"base_url", func(c *Config) *string { return &c.BaseURL }, faultOfBase},
 	{"pki_url", func(c *Config) *string { return &c.PKIURL }, faultOfURL},
+	{"contact", func(c *Config) *string { return &c.Contact }, faultOfContact},
 	{"accounts.front", func(c *Config) *string { return &c.Accounts.Front }, faultOfAccount},
 	{"accounts.signer", func(c *Config) *string { return &c.Accounts.Signer }, faultOfAccount},
 	{"publish.directory", func(c *Config) *string { return &c.Publish.Directory }, faultOfPath},

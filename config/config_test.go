@@ -58,6 +58,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"a web root that is none", "", "CHANCERY_PUBLISH_WEB=/var/www, www", "publish.web has a part that is not a path"},
 		{"an address that is no network", "[lists]\nallow = \"10.0.0.0/8, 10.1.2.3\"\n", "", "lists.allow has a part that is not a network"},
 		{"a network with a host", "", "CHANCERY_LISTS_ALLOW=10.1.2.3/8", "lists.allow has a part that is not a network"},
+		{"a contact of two lines", "contact = \"Hana\\nroom 5\"\n", "", "contact is not one line of at most 120 characters"},
+		{"a contact that is a letter", "", "CHANCERY_CONTACT=" + strings.Repeat("ä", 121), "contact is not one line of at most 120 characters"},
 		{"an age without a unit", "[ocsp]\nmax_age = \"5\"\n", "", "ocsp.max_age is not a time"},
 		{"an age above a day", "", "CHANCERY_OCSP_MAX_AGE=25h", "ocsp.max_age is not a time"},
 		{"no memory at all", "", "CHANCERY_OCSP_MEMORY=0", "ocsp.memory is not a number of MiB"},

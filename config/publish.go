@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"chancery/ca"
 )
@@ -69,6 +70,18 @@ func List(setting string) (values []string) {
 		}
 	}
 	return values
+}
+
+// maxContact is how long a contact may be, in characters: two lines of a telephone's screen, and
+// a third one.
+const maxContact = 120
+
+// faultOfContact takes one line of plain text, which pages show as it is.
+func faultOfContact(s string) string {
+	if s == strings.TrimSpace(s) && ca.PlainText(s) && utf8.RuneCountInString(s) <= maxContact {
+		return ""
+	}
+	return "is not one line of at most 120 characters, such as Hana, hana@lab.example"
 }
 
 // faultOfPath takes a path from the root: the service's own directory of the moment is

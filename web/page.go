@@ -51,6 +51,8 @@ type Options struct {
 	// PKI is the address of what is public, over plain HTTP, and Secure that of the service
 	// over TLS, without a slash at the end; empty is said on no page.
 	PKI, Secure string
+	// Contact is whom to ask, a line of plain text; empty is said on no page.
+	Contact string
 }
 
 //go:embed *.html
@@ -122,7 +124,7 @@ type view struct {
 	System string
 	Plain  bool
 	// PKI and Secure are those of Options.
-	PKI, Secure string
+	PKI, Secure, Contact string
 }
 
 // Heading is what the page is about.
@@ -246,7 +248,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, v view)
 			return
 		}
 	}
-	v.Title, v.Now, v.PKI, v.Secure = p.o.Title, p.o.Now().UTC(), p.o.PKI, p.o.Secure
+	v.Title, v.Now, v.PKI, v.Secure, v.Contact = p.o.Title, p.o.Now().UTC(), p.o.PKI, p.o.Secure, p.o.Contact
 	if strings.Contains(v.Asked, "-----") {
 		v.Asked = "" // what was pasted is not sent back
 	}

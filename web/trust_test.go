@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"chancery/ca"
 )
@@ -104,6 +106,28 @@ func TestR121_TheTrustPageSaysThatItProvesNothing(t *testing.T) {
 	r.TLS = &tls.ConnectionState{}
 	if page := d.trust(r); strings.Contains(page, plain) || !strings.Contains(page, "proves nothing by itself") {
 		t.Error("over TLS it is not said as it is")
+	}
+}
+
+// Whom to ask stands on every page, as text; whoever can change the page can change that.
+func TestThePagesSayWhomToAsk(t *testing.T) {
+	t.Parallel()
+	d := newHall(t)
+	if w := d.get("/"); strings.Contains(w.Body.String(), "hom to ask") {
+		t.Error("nobody was named, and it says whom to ask")
+	}
+	door, err := New(Options{Book: d, Shelf: d, Teller: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return d.now }, Title: "Lab", Contact: "Hana <hana@lab.example>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.door = door
+	for _, path := range []string{"/", "/lookup", "/lookup?q=nonsense"} {
+		if page := d.get(path).Body.String(); strings.Count(page, "<p>Whom to ask: Hana &lt;hana@lab.example&gt;</p>") != 1 {
+			t.Errorf("%s does not say whom to ask", path)
+		}
+	}
+	if page := d.get("/").Body.String(); !strings.Contains(page, "proves nothing by itself, whom to ask included") {
+		t.Error("it does not say that a contact can be forged, too")
 	}
 }
 

@@ -26,7 +26,7 @@ func (l layout) pages(f front, log *slog.Logger) (http.Handler, error) {
 	}
 	p, err := web.New(web.Options{Book: f.book, Shelf: f.vouched, Teller: f.ocsp, Log: log, Now: wallClock(),
 		Names: s.Lookup.Names == config.Yes, Text: s.Lookup.Text == config.Yes, Title: title,
-		PKI: s.PKIURL, Secure: secure})
+		PKI: s.PKIURL, Secure: secure, Contact: s.Contact})
 	if err != nil {
 		return nil, err
 	}
