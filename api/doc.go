@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package api is the REST door, version 1. It answers on the local socket admin.sock,
-// where who asks is the operating-system account at the other end (SO_PEERCRED).
+// where who asks is the operating-system account at the other end (SO_PEERCRED), and to
+// those whom package listen lets in.
 //
 // What it can be asked stands in one table, operations (routes.go). The mux, the reading
 // of parameters and bodies, and openapi.json, which the door serves and docs/api.md

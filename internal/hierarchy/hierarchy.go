@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hierarchy makes a root, an issuing authority and a draft of every key
-// type, for the tests of those who write certificates and of those who check them. No
-// program imports it.
+// Package hierarchy makes a root, an issuing authority, a draft and answers of OCSP of every
+// key type, for the tests of those who write them and of those who check them. No program
+// imports it. It knows no signer; package lab has one. Start at Issuing.
 package hierarchy
 
 import (

@@ -6,7 +6,7 @@
 //
 // It decides one thing: which account may speak on which socket, by the
 // kernel's word (security rule PR-03). Everything else is the signer's to
-// decide; wire queues nothing and repeats nothing. Start at Serve and Client.
+// decide; wire queues nothing and repeats nothing. Start at Server and Client.
 //
 // The buffer of a body is wiped as soon as it was read, and a private key in it when the
 // call is over. What is not: the copies that net/http and encoding/json have in buffers of
