@@ -52,7 +52,8 @@ func (s *Signer) Open() error {
 // the lock is held: the keyring clears away what looks half-written, and that
 // may be a key which another signer is just sealing.
 func (s *Signer) openOn(disk journal.FS) error {
-	s.disk, s.opened = disk, make(chan struct{})
+	s.disk, s.files, s.opened = disk, disk, make(chan struct{})
+	s.spend() // a start writes too, and so does the front's that follows
 	s.recent, s.claimed, s.refusals = newRecent(s.remembers()), map[string]ca.RequestID{}, map[refusal]int{}
 	s.revoked, s.lists, s.abandoned = map[ca.Digest]*revoked{}, map[string]ca.ListBody{}, map[int64]bool{}
 	s.made, s.feeds, s.airborne = map[string]bool{}, map[ca.Digest]fed{}, map[*flight]struct{}{}
@@ -140,7 +141,7 @@ func (s *Signer) openJournal() error {
 // directory and its lock are the journal's from then on.
 func (s *Signer) openLog(id audit.LogID, key crypto.Signer, o journal.Options) (*journal.Journal, error) {
 	disk := s.disk
-	s.disk, s.files, s.logSigner = nil, disk, key
+	s.disk, s.logSigner = nil, key
 	o.Log, o.LogNo, o.Now, o.Signer, o.Unseparated = id, firstLogNo, s.clock.stamp, key, s.Unseparated
 	o.SegmentLeaves, o.Ahead = s.Place.SegmentLeaves, s.Place.Ahead
 	j, err := journal.Open(disk, o)
@@ -199,6 +200,7 @@ func (s *Signer) Close() error {
 		s.keys.Lock()
 	}
 	if s.journal != nil {
+		s.spend() // for the last checkpoint
 		return s.journal.Close()
 	}
 	if lock, ok := s.disk.(io.Closer); ok {

@@ -59,6 +59,31 @@ func TestIS09_AFullDiskStopsIssuingAndNotRevoking(t *testing.T) {
 	}
 }
 
+// IS-09: a start writes before anybody asks for anything, and the front writes beside it, so
+// on a full disk the reserve is spent then.
+func TestIS09_AStartOnAFullDiskSpendsTheReserve(t *testing.T) {
+	s, _, _ := founded(t)
+	dir := s.Dir
+	s.stop()
+	reserve := filepath.Join(dir, "state", "reserve")
+	for _, c := range []struct {
+		free int64
+		kept bool
+	}{{10 << 30, true}, {1 << 30, true}, {0, false}} {
+		next := unopened(dir)
+		next.Space = func() (int64, int64, error) { return c.free, 100 << 30, nil }
+		if err := next.Open(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(reserve); (err == nil) != c.kept {
+			t.Errorf("%d octets free: %v", c.free, err)
+		}
+		if err := next.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestIS09_NearlyFullIsFivePercentWithinBounds(t *testing.T) {
 	const mib, gib = 1 << 20, 1 << 30
 	for _, c := range []struct {

@@ -35,9 +35,10 @@ func (s *Store) failed() error {
 
 // diskFault tells whether an error is the disk's, and what to say of it.
 func diskFault(err error) *ca.Problem {
-	code := sqliteCode(err) & 0xff // extended codes have the plain one below
+	extended := sqliteCode(err)
+	code := extended & 0xff // extended codes have the plain one below
 	switch {
-	case code == sqliteFull || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+	case code == sqliteFull || extended == sqliteShmSize || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return diskFull(err)
 	case code == sqliteIO || code == sqliteCantOpen || errors.Is(err, syscall.EIO):
 		return ca.Unavailable(ca.E1410, "the disk of the database failed", "look after the disk; the service starts again by itself").Because(err.Error())

@@ -26,6 +26,7 @@ const (
 	// Result codes of SQLite (sqlite.org/rescode.html).
 	sqliteFull     = 13
 	sqliteIO       = 10
+	sqliteShmSize  = 4874 // of the file that indexes its log: there is no room for it
 	sqliteCantOpen = 14
 	sqliteBusy     = 5
 	sqliteCorrupt  = 11
