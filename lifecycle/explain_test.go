@@ -47,13 +47,9 @@ func TestOnlyWhoFindsACertificateIsToldHowItCameAbout(t *testing.T) {
 	w := newWorld(t)
 	r, stop := running(w)
 	defer stop()
-	q, c := wishOf(1, "")
-	issued, err := r.Submit(t.Context(), q, c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	issued := issuedOne(t, r, 1)
 	for _, who := range []ca.Actor{{ID: "uid:4711", UID: 4711, Method: ca.MethodPeer}, {}} {
-		if p, err := r.Explain(t.Context(), who, issued.Certificate.PublicName()); err == nil {
+		if p, err := r.Explain(t.Context(), who, issued.PublicName()); err == nil {
 			t.Errorf("%q is told %+v", who.ID, p)
 		}
 	}

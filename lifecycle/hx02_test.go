@@ -19,12 +19,7 @@ func TestHX02_WhatIsAnothersIsNotThere(t *testing.T) {
 		w := newWorld(t)
 		r, stop := running(w)
 		defer stop()
-		q, c := wishOf(1, "")
-		issued, err := r.Submit(t.Context(), q, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs := issued.Certificate
+		theirs := issuedOne(t, r, 1)
 		superseded := ca.Withdrawal{Reason: ca.Superseded}
 		acts := map[string]func(ctx context.Context, who ca.Actor, ref string) error{
 			"find": func(ctx context.Context, who ca.Actor, ref string) error { _, err := r.Find(ctx, who, ref); return err },
@@ -80,12 +75,7 @@ func TestAPlanToRevokeDoesNothing(t *testing.T) {
 		w := newWorld(t)
 		r, stop := running(w)
 		defer stop()
-		q, c := wishOf(1, "")
-		issued, err := r.Submit(t.Context(), q, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := issued.Certificate.PublicName()
+		name := issuedOne(t, r, 1).PublicName()
 		plan := func(why ca.Reason) (ca.Aftermath, error) {
 			return r.PlanRevoke(t.Context(), hana, name, ca.Withdrawal{Reason: why})
 		}
