@@ -157,7 +157,11 @@ func (r *Registrar) wouldStand(c ca.Certificate, why ca.Withdrawal) (ca.Certific
 	case err != nil || step.Step == 0:
 		return c, err
 	case c.Revoked != nil && !why.Reason.Follows(c.Revoked.Reason):
-		return ca.Certificate{}, ca.Refused(ca.E2111, "it is revoked already for "+c.Revoked.Reason.String(), "a reason can only be raised to keyCompromise")
+		fix := "a reason can only be raised to keyCompromise"
+		if c.Revoked.Reason == ca.KeyCompromise {
+			fix = "there is nothing left to do: no reason is above that one"
+		}
+		return ca.Certificate{}, ca.Refused(ca.E2111, "it is revoked already for "+c.Revoked.Reason.String(), fix)
 	}
 	now := ca.Revoked{At: r.o.Now().UTC(), Reason: why.Reason, Step: step.Step, InvalidSince: step.InvalidSince}
 	if c.Revoked != nil {

@@ -82,7 +82,7 @@ func onlyOne(ctx context.Context, k *client.Client, ref string, c ca.Certificate
 	}
 	var names []string
 	for _, one := range page.Items[:min(len(page.Items), maxBearers)] {
-		names = append(names, one.PublicName())
+		names = append(names, one.PublicName()+" (of "+atTime(one.IssuedAt)+")")
 	}
 	return ca.Invalid(ca.E2102, fmt.Sprintf("%s is the name of more than one certificate that stands", ca.Show(ref)), "the same again with one of these instead of the name").
 		Because(strings.Join(names, ", "))

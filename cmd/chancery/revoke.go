@@ -140,7 +140,7 @@ func (a *app) revoke(ctx context.Context, k *client.Client, name string, why ca.
 	}
 	text := fmt.Sprintf("%s %s is not held any more", a.mark(fine), c.Title())
 	if v := c.Revoked; v != nil {
-		text = fmt.Sprintf("%s revoked since %s, for %s", a.mark(fine), atTime(v.At), v.Reason)
+		text = fmt.Sprintf("%s %s since %s, for %s", a.mark(fine), wordOf(v.Reason), atTime(v.At), v.Reason)
 		if !v.InvalidSince.IsZero() {
 			text += ", invalid since " + atTime(v.InvalidSince)
 		}

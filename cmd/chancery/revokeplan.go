@@ -73,6 +73,14 @@ func (q withdrawing) did() string {
 	return "revoked"
 }
 
+// wordOf is what is said of a certificate that is revoked for a reason.
+func wordOf(why ca.Reason) string {
+	if why == ca.CertificateHold {
+		return "held"
+	}
+	return "revoked"
+}
+
 // grave is why somebody has to say it twice.
 func (q withdrawing) grave() string {
 	switch {
@@ -95,7 +103,7 @@ func keysLocked(ctx context.Context, k *client.Client) bool {
 func effect(c ca.Certificate, q withdrawing, also fall) string {
 	text := fmt.Sprintf("  %s   %s   serial …%s   valid until %s\n", c.Title(), c.Profile, c.Serial.Tail(), onDay(c.NotAfter))
 	if c.Revoked != nil {
-		text += fmt.Sprintf("  It is revoked already, since %s, for %s.\n", atTime(c.Revoked.At), c.Revoked.Reason)
+		text += fmt.Sprintf("  It is %s already, since %s, for %s.\n", wordOf(c.Revoked.Reason), atTime(c.Revoked.At), c.Revoked.Reason)
 		if q.Reason == c.Revoked.Reason {
 			return text + also.String()
 		}
@@ -122,6 +130,9 @@ func consequence(all []ca.Certificate, q withdrawing, also fall) (text string) {
 	switch {
 	case q.Reason == ca.KeyCompromise:
 		text = "  " + key + " never certified again, and every other certificate of " + of + " is revoked too.\n" + also.String()
+		if also.String() == "" {
+			text = "  " + key + " never certified again; no other certificate of " + of + " stands.\n"
+		}
 	case q.Reason.Compromises():
 		text = "  From then on " + its + " never certified again.\n"
 	}

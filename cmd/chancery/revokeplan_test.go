@@ -33,6 +33,9 @@ func TestRV03_WhatFallsWithACompromisedKeyIsNamed(t *testing.T) {
 		h.done("issue", name+".lab.example", "--out", h.file(name+".pem"), "--key-file", h.file("kc.key"))
 	}
 	h.done("issue", "other.lab.example", "--out", h.file("other.pem"), "--key-file", h.file("other.key"))
+	if s := h.done("revoke", "other.lab.example", "--reason", "keyCompromise", "--dry-run"); !strings.Contains(s.err, "no other certificate of it stands") {
+		t.Errorf("of a key that has one certificate:\n%s", s.err)
+	}
 	one := []string{"revoke", "kc1.lab.example", "--reason", "keyCompromise"}
 	dry := h.done(append(one, "--dry-run", "--json")...)
 	saysAll(t, "a dry run", dry.err, "2 other certificates of the same key", "kc2.lab.example", "kc3.lab.example", "never certified again", "cannot be undone")
@@ -81,6 +84,11 @@ func TestR84_ManyAreJudgedHeldAndTakenBackTogether(t *testing.T) {
 		}
 	}
 	h.done("profile", "set", "server", "--set", "hold=true", "--yes")
+	h.done("issue", "c.iot.lab.example", "--out", h.file("c.pem"), "--key-file", h.file("c.key"))
+	alone := []string{"revoke", "c.iot.lab.example", "--reason", "certificateHold", "--confirm", "c.iot.lab.example"}
+	saysAll(t, "holding one", h.done(alone...).out, "held since ")
+	saysAll(t, "holding it again", h.done(alone...).err, "It is held already, since ")
+	saysAll(t, "show of what is held", h.done("show", "c.iot.lab.example").out, "\nheld         since ")
 	s := h.done(append(hold, "--confirm", "2")...)
 	saysAll(t, "holding", s.out, "2 revoked, 0 refused; list ", " of issuing-g1 is published")
 	saysAll(t, "holding", s.err, "chancery unhold takes it back")
@@ -106,6 +114,8 @@ func TestR84_ManyAreJudgedHeldAndTakenBackTogether(t *testing.T) {
 	if strings.Contains(s.err, "Effect") {
 		t.Errorf("it announces what it refuses:\n%s", s.err)
 	}
+	h.done("revoke", serials[0], "--reason", "keyCompromise", "--confirm", "a.iot.lab.example")
+	saysAll(t, "of what is compromised", h.refused("E2111", "revoke", serials[0], "--reason", "superseded", "--confirm", "a.iot.lab.example").err, "nothing left to do")
 	// So it is with many.
 	s = h.types("revoke", "--file", h.write("one.txt", serials[0]+"\n"), "--reason", "cessationOfOperation", "--dry-run")
 	if s.code != exitFaults || strings.Contains(s.err, "Effect") || !strings.Contains(s.err, "0 certificates would be revoked") || !strings.Contains(s.out, "  → ") {

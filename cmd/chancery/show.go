@@ -139,7 +139,7 @@ func bears(c ca.Certificate, ref string) bool {
 }
 
 func showText(c ca.Certificate) string {
-	revoked, subject, print, fell := "", "", "", ""
+	revoked, held, subject, print, fell := "", "", "", "", ""
 	if c.IssuerRevoked != "" && c.Revoked == nil {
 		fell = c.IssuerRevoked + " is revoked: whoever checks the whole chain does not take this certificate"
 	}
@@ -147,6 +147,9 @@ func showText(c ca.Certificate) string {
 		revoked = fmt.Sprintf("since %s, for %s", atTime(c.Revoked.At), c.Revoked.Reason)
 		if !c.Revoked.InvalidSince.IsZero() {
 			revoked += ", invalid since " + atTime(c.Revoked.InvalidSince)
+		}
+		if c.Revoked.Reason == ca.CertificateHold { // the word that list has
+			revoked, held = "", revoked
 		}
 	}
 	if x, err := x509.ParseCertificate(c.DER); err == nil {
@@ -156,7 +159,7 @@ func showText(c ca.Certificate) string {
 		{"certificate", c.PublicName()}, {"kind", string(c.Kind)}, {"subject", subject}, {"names", joined(c.Names)}, {"serial", string(c.Serial)},
 		{"profile", c.Profile}, {"key", c.KeyType}, {"key SHA-256", c.Key.String()}, {"fingerprint", print}, {"asked by", c.Owner + " through " + string(c.Door)},
 		{"contact", c.Contact}, {"tags", strings.Join(c.Tags, ", ")},
-		{"valid", span(c.NotBefore, c.NotAfter)}, {"revoked", revoked}, {"issuer", fell}, {"log entry", fmt.Sprint(c.ID.Index())},
+		{"valid", span(c.NotBefore, c.NotAfter)}, {"revoked", revoked}, {"held", held}, {"issuer", fell}, {"log entry", fmt.Sprint(c.ID.Index())},
 	})
 }
 
