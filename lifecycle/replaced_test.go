@@ -69,9 +69,9 @@ func TestR80_APlanEndsWhatIsHeldAndTheOthersGoOn(t *testing.T) {
 	})
 }
 
-// Whoever can write in the database plans no revocation: each row of one is held against the
-// leaf that it names.
-func TestAForgedPlanRevokesNothing(t *testing.T) {
+// RO-02: whoever can write in the database plans no revocation: each row of one is held against
+// the leaf that it names, before its day and after it.
+func TestRO02_AForgedPlanRevokesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		r, stop := renewing(w)
@@ -87,14 +87,16 @@ func TestAForgedPlanRevokesNothing(t *testing.T) {
 		}
 		told := w.events[at]
 		w.mu.Unlock()
-		for name, forged := range map[string]ca.Event{
+		forgeries := map[string]ca.Event{
 			"another certificate":  {ID: at, About: other.PublicName() + yesterday},
 			"another day":          {ID: at, About: old.PublicName() + yesterday},
 			"a leaf of other kind": {ID: other.ID, About: other.PublicName() + yesterday},
 			"no leaf":              {ID: ca.NewID(1, 1<<20), About: other.PublicName() + yesterday},
 			"another log":          {ID: ca.NewID(2, at.Index()), About: other.PublicName() + yesterday},
 			"no day":               {ID: at, About: other.PublicName()},
-		} {
+		}
+		tried := func(name string, forged ca.Event) {
+			t.Helper()
 			forged.Kind, forged.By, forged.Leaf = ca.EventReplaced, told.By, told.Leaf
 			w.mu.Lock()
 			delete(w.events, at)
@@ -110,6 +112,13 @@ func TestAForgedPlanRevokesNothing(t *testing.T) {
 			delete(w.events, forged.ID)
 			w.events[at] = told
 			w.mu.Unlock()
+		}
+		for name, forged := range forgeries {
+			tried(name, forged)
+		}
+		time.Sleep(25 * time.Hour) // of the bubble's clock: the plan's own day
+		for name, forged := range forgeries {
+			tried(name+", on the day", forged)
 		}
 	})
 }

@@ -94,7 +94,7 @@ func TestAN04_ACertificateMakesNoTokens(t *testing.T) {
 	})
 }
 
-// AN-02, BK-06: a certificate below an authority that is revoked signs nobody in; one whose
+// AN-02, BK-06: a certificate below an authority that is revoked or retired signs nobody in; one whose
 // authority lost a cross-certificate alone does.
 func TestAN02_NobodySignsInBelowARevokedAuthority(t *testing.T) {
 	withPurse(t, func(t *testing.T, p *purse, r *Registrar) {
@@ -117,6 +117,12 @@ func TestAN02_NobodySignsInBelowARevokedAuthority(t *testing.T) {
 			if _, err := r.SignInBy(t.Context(), issued.Certificate.DER); code(err) != want {
 				t.Errorf("%s revoked its certificate: %v, want %q", by, err, want)
 			}
+		}
+		retired := p.line
+		retired.State = ca.Retired
+		r.o.Vouched.hear(map[string]ca.Authority{retired.Name: retired})
+		if _, err := r.SignInBy(t.Context(), issued.Certificate.DER); code(err) != ca.E1306 {
+			t.Errorf("below one that is retired: %v", err)
 		}
 	})
 }

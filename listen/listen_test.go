@@ -295,6 +295,21 @@ func TestWB08_TheGuardLetsInWhoSignedIn(t *testing.T) {
 	}
 }
 
+// AN-04, WB-08: two headers that name somebody let nobody in, and no proof either: which one
+// counts the next one on the way may judge otherwise.
+func TestAN04_TwoTokensSignNobodyIn(t *testing.T) {
+	for _, path := range []string{"/api/v1/x", "/api/v1/proof"} {
+		r := httptest.NewRequest(http.MethodPost, path, nil)
+		r.Host = "ca.lab.example"
+		r.Header["Authorization"] = []string{"Bearer good", "Bearer other"}
+		w := httptest.NewRecorder()
+		guarded(gate{}, time.Now).ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
 // WB-01: what a browser sends for a page of another site changes nothing.
 func TestWB01_APageOfAnotherSiteChangesNothing(t *testing.T) {
 	for site, want := range map[string]int{"": 200, "none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403} {

@@ -122,6 +122,10 @@ func TestRV06_OCSPSaysWhatTheLogSays(t *testing.T) {
 	if a := s.says(foreign); a.Problem != nil || a.Singles[0].Status != ca.OCSPUnknown {
 		t.Errorf("another issuer's: %+v", a)
 	}
+	// Nor does the root call it good, which signed no such number, wherever the front points.
+	if r := s.asks(f.Authorities[0], "sha256", serialOf(t, other.DER), ca.NewID(h.LogNo, other.Index)); r.Status != ocsp.Unknown {
+		t.Errorf("by the root: %d", r.Status)
+	}
 }
 
 // A root answers from its founding on, though its key is sealed; and about what it revokes
