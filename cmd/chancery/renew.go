@@ -181,15 +181,19 @@ func (a *app) displaced(q reissuing, err error) error {
 }
 
 // wouldRenew asks the service what it would make of the renewal: with a key that is thrown
-// away, or with that of the certificate.
+// away, or with the one that is there. What the renewal refuses itself it refuses, too.
 func (a *app) wouldRenew(ctx context.Context, q reissuing) error {
 	w := client.Renewal{Certificate: q.old.Certificate.PublicName(), Days: q.Days, Overlap: q.overlap}
-	if !q.reuse && !q.resign {
-		key, err := thrownAway()
+	_, missing := os.Lstat(q.key)
+	if err := q.free(q.key != "", !q.resign && missing == nil); err != nil {
+		return err
+	}
+	if !q.resign {
+		key, err := a.wouldUse(ctx, q, missing != nil)
 		if err != nil {
 			return err
 		}
-		if w.CSR, err = likeBefore(key, q.old, false); err != nil {
+		if w.CSR, err = likeBefore(key, q.old, q.reuse); err != nil {
 			return err
 		}
 	}
@@ -199,6 +203,22 @@ func (a *app) wouldRenew(ctx context.Context, q reissuing) error {
 		}
 		return a.give(answer{value: q.old.Certificate, text: q.plan()})
 	})
+}
+
+// wouldUse is the key of a renewal: the one that is there, or one that is thrown away.
+func (a *app) wouldUse(ctx context.Context, q reissuing, fresh bool) (crypto.Signer, error) {
+	if fresh && !q.reuse {
+		return thrownAway()
+	}
+	secret, err := a.newSecret(ctx, q.outputs, q.encrypt)
+	if err != nil {
+		return nil, err
+	}
+	key, err := a.readKey(ctx, q.key, q.password, secret)
+	if err != nil {
+		return nil, err
+	}
+	return key.signer, nil
 }
 
 // renewed is the certificate that a reference means: a name means the newest that is good.
@@ -237,6 +257,9 @@ func (q *reissuing) roomForRenewed() error {
 // plan says what would be done.
 func (q *reissuing) plan() string {
 	c, key := q.old.Certificate, "a new key, in "+q.key
+	if _, err := os.Lstat(q.key); err == nil {
+		key = "the key in " + q.key + ", which is there"
+	}
 	if q.resign || q.reuse {
 		key = "the same key"
 	}

@@ -82,6 +82,13 @@ func TestR79_ACertificateIsRenewedWithANewKeyOrTheSame(t *testing.T) {
 	if s := h.done("renew", h.file("nas.pem"), "--dry-run"); !strings.Contains(s.out, "would renew nas.lab.example") {
 		t.Errorf("a dry run says %s", s.out)
 	}
+	// What the renewal refuses its dry run refuses, too.
+	h.refused("E1102", "renew", h.file("nas.pem"), "--out", h.file("nas.pem"), "--key-file", h.file("fresh.key"), "--dry-run")
+	h.refused("E2127", "renew", h.file("web2.pem"), "--out", h.file("x.pem"), "--key-file", h.file("web2.key"), "--dry-run")
+	h.refused("E2505", "renew", h.file("web2.pem"), "--out", h.file("x.pem"), "--reuse-key", "--key-file", h.file("nas.key"), "--dry-run")
+	if s := h.done("renew", h.file("web2.pem"), "--out", h.file("x.pem"), "--key-file", h.file("nas.key"), "--dry-run"); !strings.Contains(s.out, "nas.key, which is there") {
+		t.Errorf("a dry run with a key that is there says %s", s.out)
+	}
 	h.done("revoke", h.file("nas.pem"), "--reason", "superseded", "--confirm", "nas.lab.example")
 	h.refused("E2127", "renew", h.file("nas.pem"), "--out", h.file("x.pem"), "--key-file", h.file("x.key"))
 	h.done("audit", "verify")

@@ -58,20 +58,24 @@ func (f fall) String() string {
 	if n == 0 {
 		return ""
 	}
-	shown := f.named[:min(len(f.named), shownFirst)]
-	end := "\n"
-	if len(shown) > 0 {
-		end = ":\n"
+	text := fmt.Sprintf("  With it: %s of the same key", counted(n, "other certificate"))
+	if len(f.named) == 0 {
+		return text + ", named only to who may read them\n"
 	}
-	text := fmt.Sprintf("  With it: %s of the same key%s", counted(n, "other certificate"), end)
+	shown := f.named[:min(len(f.named), shownFirst)]
+	text += ":\n"
 	for _, c := range shown {
 		text += fmt.Sprintf("    %s   %s\n", c.Title(), c.PublicName())
 	}
-	if more := len(f.named) - len(shown); more > 0 {
+	more, hidden := len(f.named)-len(shown), f.unnamed
+	if len(f.named) == ca.MaxAlso { // the service names no more
+		more, hidden = more+hidden, 0
+	}
+	if more > 0 {
 		text += fmt.Sprintf("    and %d more\n", more)
 	}
-	if f.unnamed > 0 && len(f.named) < ca.MaxAlso {
-		text += fmt.Sprintf("    %d of them are named only to who may read them\n", f.unnamed)
+	if hidden > 0 {
+		text += fmt.Sprintf("    %d of them are named only to who may read them\n", hidden)
 	}
 	return text
 }
