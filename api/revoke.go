@@ -19,10 +19,11 @@ type Revoker interface {
 
 // A revocation is the body of POST /revocations.
 type revocation struct {
-	// Certificate is a public name, a serial number, its tail, or a name; empty is the one
-	// that the connection proved.
-	Certificate string `json:"certificate"`
-	// Reason is removeFromCRL to take a hold back.
+	// Certificate is a public name, a serial number, its tail, or a name; without it that
+	// which the connection proved.
+	Certificate string `json:"certificate,omitempty"`
+	// Reason must be said, unspecified too, since most of them cannot be taken back;
+	// removeFromCRL takes back a hold.
 	Reason ca.Reason `json:"reason"`
 	// InvalidSince is when it was not to be trusted any more, whole seconds, not after now.
 	InvalidSince time.Time `json:"invalid_since,omitzero"`

@@ -126,7 +126,7 @@ func write(w http.ResponseWriter, log *slog.Logger, mediaType string, status int
 
 // Body reads a request's body as JSON of type T, at most so many octets, counted as
 // they are read. The error is E1401: another media type, too large, an unknown or
-// repeated key.
+// repeated key, or none where T demands one.
 func Body[T any](w http.ResponseWriter, r *http.Request, most int64) (T, error) {
 	var zero T
 	// The media type is demanded because a page on another site can make a browser
@@ -147,7 +147,7 @@ func Body[T any](w http.ResponseWriter, r *http.Request, most int64) (T, error) 
 
 // Decode reads JSON that was read before, as strictly as Body. The error is E1401.
 func Decode[T any](data []byte) (T, error) {
-	v, err := strict.Decode[T](data)
+	v, err := strict.Whole[T](data)
 	if err == nil {
 		return v, nil
 	}
@@ -155,7 +155,10 @@ func Decode[T any](data []byte) (T, error) {
 	p := ca.Invalid(ca.E1401, "the body cannot be read: "+short(err.Error()), "correct the body; nothing was done")
 	var wrong *strict.TypeError
 	var unknown *strict.UnknownError
+	var missing *strict.MissingError
 	switch {
+	case errors.As(err, &missing):
+		p = ca.Invalid(ca.E1401, "the body has no "+missing.Member, "set "+missing.Member+"; nothing was done").At(missing.Member)
 	case errors.As(err, &wrong):
 		p = p.At(wrong.Member)
 	case errors.As(err, &unknown) && ca.PlainText(unknown.Member) && len(unknown.Member) <= maxFault: // nothing that deceives is sent back
