@@ -92,10 +92,13 @@ func (h hand) write(name, content string) string {
 	return h.file(name)
 }
 
+// nobody is a pki_url where nothing answers, whatever else runs on the machine.
+const nobody = "http://127.0.0.1:1"
+
 func newHand(t testing.TB) hand {
 	t.Helper()
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
-	h.done("init", "--names", "lab.example", "--recovery-file", h.file("words"))
+	h.done("init", "--names", "lab.example", "--pki-url", nobody, "--recovery-file", h.file("words"))
 	return h
 }
 

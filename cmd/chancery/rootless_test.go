@@ -16,7 +16,7 @@ func TestR26_AnInstallationIsFoundedBelowARootElsewhere(t *testing.T) {
 	t.Parallel()
 	h := hand{t, filepath.Join(t.TempDir(), "data")}
 	words, csr := h.file("words"), h.file("issuing.csr")
-	base := []string{"init", "--names", "lab.example", "--recovery-file", words, "--root-csr-only"}
+	base := []string{"init", "--names", "lab.example", "--pki-url", nobody, "--recovery-file", words, "--root-csr-only"}
 	for _, more := range [][]string{{"--single-tier"}, {"--root-days", "100"}, {"--root-key", "rsa-4096"}, {"--shards", "2"}, {"--csr-out", h.file("none/issuing.csr")}, {"--csr-out", h.write("there", "")}} {
 		if s := h.types(append(base[:len(base):len(base)], more...)...); s.code != exitUsage {
 			t.Errorf("%v: exit %d\n%s", more, s.code, s.err)
@@ -79,7 +79,7 @@ func TestR26_TheRequestOfAFoundingIsPrinted(t *testing.T) {
 		},
 	} {
 		h := hand{t, filepath.Join(t.TempDir(), "data")}
-		s := h.done(append([]string{"init", "--names", "lab.example", "--recovery-file", h.file("words"), "--root-csr-only"}, strings.Fields(form)...)...)
+		s := h.done(append([]string{"init", "--names", "lab.example", "--pki-url", nobody, "--recovery-file", h.file("words"), "--root-csr-only"}, strings.Fields(form)...)...)
 		if !holds(s.out) || !strings.Contains(s.err, "waiting") {
 			t.Errorf("%q: %s\n%s", form, s.out, s.err)
 		}

@@ -21,7 +21,7 @@ func TestR5_TheOperatorIsShownWhereTheKeysLie(t *testing.T) {
 	h.serve()
 	s := h.done("ca", "show", "issuing-g1")
 	for _, want := range []string{
-		filepath.Join(h.dir, "signer", "keys", "issuing-g1.key"), ":8080/pki/issuing-g1.crt", ":8080/pki/issuing-g1.crl",
+		filepath.Join(h.dir, "signer", "keys", "issuing-g1.key"), nobody + "/pki/issuing-g1.crt", nobody + "/pki/issuing-g1.crl",
 		filepath.Join(h.dir, "chancery.toml"), "ecdsa-p256, unlocked", "signed by", "root-g1",
 	} {
 		if !strings.Contains(s.out, want) {
