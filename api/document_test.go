@@ -80,7 +80,7 @@ var inPath = regexp.MustCompile(`\{(\w+)\}`)
 
 // pathParameters are what the names in patterns mean.
 var pathParameters = map[string]string{
-	"ref": "A public name, a serial number in hex, its last eight digits or more, or a name.", "name": "The name.", "line": "The name of the line.", "id": "The request's id.", "index": "The index of the intent's leaf.",
+	"ref": "A public name, a serial number in hex, its last eight digits or more, or a name.", "name": "The name.", "line": "The name of the line.", "id": "The id, as the call that made it answered.", "index": "The index of the intent's leaf.",
 }
 
 // describe makes the object of an operation.

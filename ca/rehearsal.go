@@ -32,7 +32,7 @@ type Rehearsal struct {
 	Gained  int `json:"gained"`
 	// More says that there are older ones which were not judged.
 	More bool `json:"more,omitempty"`
-	// Cases are those that are not the same, newest first, MaxCases at most; none for whoever
+	// Cases are those that are not the same, newest first, 1000 (MaxCases) at most; none for whoever
 	// may not read what others asked for.
 	Cases []RehearsedCase `json:"cases"`
 }

@@ -27,7 +27,7 @@ func (q Question) name() []Finding {
 	case len(names) == 0 && strings.EqualFold(c.Subject.CommonName, q.Name):
 		return []Finding{failure(checkName, "have it issued with the name as subject alternative name", "it names %s as common name alone, which no browser looks at", safe(q.Name))}
 	case len(names) == 0:
-		return []Finding{failure(checkName, "have it issued with the name", "it names nobody, and so not %s", safe(q.Name))}
+		return []Finding{failure(checkName, "have it issued with the name", "it has no DNS, IP or e-mail name, and so does not name %s", safe(q.Name))}
 	}
 	const most = 8 // names that a line shows
 	shown := strings.Join(names[:min(len(names), most)], ", ")

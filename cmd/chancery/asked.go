@@ -26,6 +26,8 @@ func judged(names []string) error {
 			err = ca.Invalid(ca.E2110, ca.Show(n)+" is an address of a page, a path or a range, and no name", "give the name alone, such as nas.lab.example")
 		case strings.Contains(n, "@"):
 			_, err = ca.NewName(ca.Email, n)
+		case n == "":
+			err = ca.Invalid(ca.E2110, "a name is empty", "see what stood in its place, such as a variable that is not set")
 		case strings.Trim(n, "0123456789.") == "":
 			err = ca.Invalid(ca.E2110, ca.Show(n)+" is no IP address", "an address has four numbers from 0 to 255, such as 10.0.0.7")
 		default:

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -124,7 +125,11 @@ func (a *app) statusCommand() *cobra.Command {
 				}
 				due := int64(0)
 				if s.Counts.Expiring > 0 && s.Problem == nil {
-					if due, err = k.CountCertificates(ctx, ca.Filter{Status: "expiring"}); err != nil {
+					due, err = k.CountCertificates(ctx, ca.Filter{Status: "expiring"})
+					var p *ca.Problem
+					if errors.As(err, &p) && p.Code == ca.E1305 {
+						due = -1 // a token for certain names counts nothing
+					} else if err != nil {
 						return err
 					}
 				}
@@ -147,7 +152,8 @@ func unsigned(all []ca.LineState) (n int) {
 	return n
 }
 
-// countsText is how many certificates there are, due being how many should have been renewed.
+// countsText is how many certificates there are, due being how many should have been renewed,
+// less than none if nobody says.
 func countsText(n ca.Counts, due int64) string {
 	text := fmt.Sprintf("%d valid", n.Valid)
 	switch {
@@ -159,7 +165,10 @@ func countsText(n ca.Counts, due int64) string {
 		text += fmt.Sprintf(" (%d of them below a revoked authority, to be replaced)", n.IssuerRevoked)
 	}
 	if n.Expiring > 0 {
-		text += fmt.Sprintf(", %d of them %s within 30 days, and %d of these should have been renewed", n.Expiring, agreed(n.Expiring, "ends", "end"), due)
+		text += fmt.Sprintf(", %d of them %s within 30 days", n.Expiring, agreed(n.Expiring, "ends", "end"))
+		if due >= 0 {
+			text += fmt.Sprintf(", and %d of these should have been renewed", due)
+		}
 	}
 	text += fmt.Sprintf("; %d revoked", n.Revoked)
 	if n.Held > 0 {

@@ -16,7 +16,7 @@ import (
 // the log proves it, and what happened since.
 func (a *app) explainCertificate(ctx context.Context, ref string) error {
 	return a.with(ctx, func(ctx context.Context, k *client.Client) error {
-		c, err := renewed(ctx, k, ref)
+		c, err := referred(ctx, k, ref, "chancery ca show")
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -224,6 +225,9 @@ func (a *app) feedSays(ctx context.Context, q feedInquiry, issuer *x509.Certific
 		fmt.Fprintf(&b, "%s %s: %s\n", a.mark(sign), target, v.Status)
 	}
 	fmt.Fprintf(&b, "by feed %d of %s, good until %s\n", f.Number, atTime(f.ThisUpdate), atTime(f.NextUpdate))
+	if slices.Contains(names, "good") {
+		b.WriteString("good means not revoked: of a number that was never issued a feed says that too\n")
+	}
 	if err := a.give(answer{value: all, rows: all, text: fitted(b.String(), columnsOf(a.out)), names: names}); err != nil {
 		return err
 	}

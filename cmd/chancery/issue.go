@@ -68,7 +68,11 @@ func (a *app) issueCommand() *cobra.Command {
 					return refused
 				}
 			}
-			return a.lineMeant(c.Context(), q.Authority, a.issue(c.Context(), q))
+			err := a.lineMeant(c.Context(), q.Authority, a.issue(c.Context(), q))
+			if c.Flags().Changed("profile") {
+				return err
+			}
+			return a.profileMeant(c.Context(), q, err)
 		},
 	}
 	f := c.Flags()
@@ -144,6 +148,9 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 		}
 		if !made {
 			a.note("the key in %s was there, and is used", q.key)
+			if info, err := os.Stat(q.key); err == nil && info.Mode().Perm()&0o077 != 0 {
+				a.note("others than its owner may open it (mode %04o): chmod 600 %s, and mind who had it until now", info.Mode().Perm(), ca.Show(q.key))
+			}
 		}
 		issued, err := q.ask(ctx, k, key.signer)
 		var p *ca.Problem
@@ -162,6 +169,9 @@ func (a *app) issue(ctx context.Context, q issuing) error {
 		}
 		if made {
 			a.madeHere()
+		}
+		if made && q.prints() {
+			a.note("the key is in %s", q.key)
 		}
 		return a.issued(q, material{issued, q.names[0], key, secret})
 	})
@@ -330,4 +340,45 @@ func (a *app) lineMeant(ctx context.Context, name string, err error) error {
 		return asked
 	})
 	return err
+}
+
+// profileMeant names the profiles that would take the names, where none was named and the usual
+// one does not: widening that is no way out.
+func (a *app) profileMeant(ctx context.Context, q issuing, err error) error {
+	var p *ca.Problem
+	if !errors.As(err, &p) || p.Code != ca.E2107 {
+		return err
+	}
+	var takers []string
+	_ = a.with(ctx, func(ctx context.Context, k *client.Client) error { // without an answer the first hint stands
+		all, err := k.Profiles(ctx)
+		if err != nil {
+			return err
+		}
+		key, err := thrownAway()
+		if err != nil {
+			return err
+		}
+		for _, one := range all {
+			o := q.Order
+			o.Profile = one.Name
+			common, err := commonFor(ctx, k, o.Profile, q.names)
+			if err == nil {
+				o.CSR, err = requestFor(key, common, q.names)
+			}
+			if err == nil {
+				_, err = k.Plan(ctx, o)
+			}
+			if err == nil {
+				takers = append(takers, one.Name)
+			}
+		}
+		return nil
+	})
+	if len(takers) == 0 {
+		return err
+	}
+	other := *p
+	other.Fix = "name the profile, of which the usual one is " + q.Profile + ": --profile " + strings.Join(takers, ", or --profile ")
+	return &other
 }

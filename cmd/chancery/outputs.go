@@ -62,6 +62,8 @@ func (o outputs) judge(key string) error {
 		return usage("--format "+o.form+" is for one file, without a text", "leave out --text, and name a file: --out FILE")
 	case o.p12 != "" && key == "":
 		return usage("PKCS#12 holds the private key too", "name its file: --key-file FILE")
+	case key == "-" || o.p12 == "-":
+		return usage("a private key is not printed", "name a file: --key-file FILE, --p12 FILE")
 	case o.legacy && o.p12 == "":
 		return usage("--legacy is for --p12", "leave it out")
 	}
@@ -135,6 +137,13 @@ func (o outputs) flag(path string) string {
 func (a *app) newSecret(ctx context.Context, o outputs, sealsKey bool) ([]byte, error) {
 	if o.p12 == "" && !sealsKey {
 		return nil, nil
+	}
+	if o.password == "" && a.env("CHANCERY_PASSWORD_FILE") == "" {
+		what := "the key's file"
+		if o.p12 != "" {
+			what = o.p12
+		}
+		a.note("a password for %s is needed, and again wherever that is opened", what)
 	}
 	text, err := a.newPassphrase(ctx, o.password)
 	if err == nil && text == "" {

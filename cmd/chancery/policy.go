@@ -111,6 +111,9 @@ func (a *app) policyPlan() *cobra.Command {
 				for _, one := range r.Cases {
 					x.names = append(x.names, one.Certificate)
 				}
+				if rest := unlisted(r, len(r.Cases)); rest > 0 {
+					a.note("%d more are counted and not listed: %d is the most", rest, ca.MaxCases)
+				}
 				return a.give(x)
 			})
 		},
@@ -157,8 +160,13 @@ func rehearsalText(r ca.Rehearsal, most int) string {
 		}
 		fmt.Fprintf(&b, "  %s   until %s   %s\n", one.Title, onDay(one.NotAfter), what)
 	}
-	if rest := r.Changed + r.Refused + r.Gained - min(most, len(r.Cases)); rest > 0 {
+	if rest := unlisted(r, most); rest > 0 && most < len(r.Cases) {
 		fmt.Fprintf(&b, "  and %d more: chancery policy plan FILE\n", rest)
 	}
 	return b.String()
+}
+
+// unlisted is how many cases are not among the first so many.
+func unlisted(r ca.Rehearsal, most int) int {
+	return r.Changed + r.Refused + r.Gained - min(most, len(r.Cases))
 }

@@ -124,7 +124,7 @@ func (q *reissuing) judged() error {
 func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 	waits := false
 	err := a.with(ctx, func(ctx context.Context, k *client.Client) error {
-		c, err := renewed(ctx, k, ref)
+		c, err := referred(ctx, k, ref, "chancery ca renew")
 		if err != nil {
 			return err
 		}
@@ -221,13 +221,14 @@ func (a *app) wouldUse(ctx context.Context, q reissuing, fresh bool) (crypto.Sig
 	return key.signer, nil
 }
 
-// renewed is the certificate that a reference means: a name means the newest that is good.
-func renewed(ctx context.Context, k *client.Client, ref string) (ca.Certificate, error) {
+// referred is the certificate that a reference means: a name means the newest that is good.
+// aside is the command that is for authorities.
+func referred(ctx context.Context, k *client.Client, ref, aside string) (ca.Certificate, error) {
 	if certificateIn(ref) != nil {
-		return theOne(ctx, k, ref, "chancery ca renew")
+		return theOne(ctx, k, ref, aside)
 	}
 	found, err := k.Certificate(ctx, ref)
-	return found.Certificate, meant(ctx, k, ref, "chancery ca renew", err)
+	return found.Certificate, meant(ctx, k, ref, aside, err)
 }
 
 // named finds the places that were not named: nothing is overwritten, so they have the day.

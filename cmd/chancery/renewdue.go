@@ -62,6 +62,12 @@ func (a *app) renewDue(c *cobra.Command, places []string, q reissuing) error {
 		return err
 	}
 	if len(found)+len(all) == 0 {
+		if !slices.ContainsFunc(paths, func(path string) bool {
+			x, err := x509.ParseCertificate(certificateIn(path))
+			return err == nil && !x.IsCA
+		}) { // a timer with a wrong path would be silent for ever
+			a.note("no certificate lies in %s", strings.Join(places, ", "))
+		}
 		err := a.give(answer{value: []outcome{}, rows: []outcome{}, text: "nothing is due\n"})
 		if err == nil && q.detailed {
 			err = errNotDue

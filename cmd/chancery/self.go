@@ -26,11 +26,11 @@ func (a *app) explainCommand() *cobra.Command {
 				return usage("explain takes one code, or one certificate", "chancery explain E2107")
 			}
 			e, ok := ca.Explain(ca.Code(strings.ToUpper(args[0])))
-			if !ok && !isCode(args[0]) {
+			if !ok && !isCode(args[0]) && !isCode((args[0] + "0000")[:5]) {
 				return a.explainCertificate(c.Context(), args[0])
 			}
 			if !ok {
-				return ca.NotFound(ca.E2101, "there is no code "+ca.Show(args[0]), "codes look like E2107")
+				return ca.NotFound(ca.E2101, "there is no code "+ca.Show(args[0]), "codes look like E2107; chancery explain --all has every one")
 			}
 			return a.print(e, fitted(fmt.Sprintf("%s  %s\n\n%s\n", e.Code, e.Title, e.Text), columnsOf(a.out)))
 		},

@@ -11,8 +11,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +34,17 @@ type heap struct {
 // requests, with their signatures verified (R47), lists, or the public part of keys.
 func (a *app) showFile(ctx context.Context, path, password string) error {
 	found, err := a.contents(ctx, path, password)
+	var p *ca.Problem
+	if errors.As(err, &p) && p.Code == ca.E2501 {
+		other := *p
+		switch filepath.Ext(path) {
+		case ".feed":
+			other.Fix = "chancery feed show " + ca.Show(path)
+		case ".ocsp":
+			other.Fix = "openssl ocsp -noverify -text -respin " + ca.Show(path)
+		}
+		return &other
+	}
 	if err != nil {
 		return err
 	}
@@ -175,6 +188,7 @@ func describe(c *x509.Certificate) shownCertificate {
 	for _, n := range c.URIs {
 		s.Names = append(s.Names, "uri:"+n.String())
 	}
+	s.Names = append(s.Names, format.OtherNames(c)...)
 	return s
 }
 

@@ -68,7 +68,7 @@ func dialPath(path string) string {
 func bindAddress(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, ca.Conflict(ca.E1203, "nothing can listen on "+address, "chancery serve with another --listen, --listen-mtls or --listen-http, or the setting of that name in chancery.toml").Because(err.Error())
+		return nil, ca.Conflict(ca.E1203, "nothing can listen on "+address, "the same with another address: the flag that begins with --listen, or the setting of that name in chancery.toml").Because(err.Error())
 	}
 	return l, nil
 }
