@@ -109,14 +109,13 @@ func lookAtDisk(_ context.Context, p *patient) []finding {
 		return []finding{illness("the disk's free room is not known", err)}
 	}
 	c := p.layout.room().check()
-	hint := "free space on it, or move the installation to a larger one"
 	switch {
 	case s.Flags&stRdonly != 0:
 		return []finding{failure("mount -o remount,rw "+p.layout.dir, "%s lies on a file system that is mounted read-only: nothing can be issued", p.layout.dir)}
 	case c.Level == ca.Failed:
-		return []finding{failure(hint, "%s", c.Message)}
+		return []finding{failure(roomFix, "%s", c.Message)}
 	case c.Level == ca.Warned:
-		return []finding{warning(hint, "%s", c.Message)}
+		return []finding{warning(roomFix, "%s", c.Message)}
 	case s.Files > 0 && s.Ffree < fewInodes:
 		return []finding{warning("remove files on the file system of "+p.layout.dir, "only %d more files can be made", s.Ffree)}
 	}

@@ -183,6 +183,9 @@ func (a *app) cautions(l layout, p plan, opened string) string {
 	if host := hostOf(p.pki); !strings.Contains(host, ".") && !strings.Contains(host, ":") {
 		fmt.Fprintf(&b, "! certificates carry %s: only machines that know the name %s find the lists there (--hostname, --pki-url)\n", p.pki, host)
 	}
+	if c := l.room().check(); c.Level != ca.Fine {
+		fmt.Fprintf(&b, "! %s → %s\n", c.Message, roomFix)
+	}
 	if p.recovery != "" {
 		fmt.Fprintf(&b, "! move %s away from this machine: its words open %s\n", p.recovery, opened)
 	}

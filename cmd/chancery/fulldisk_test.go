@@ -12,11 +12,10 @@ import (
 	"testing"
 )
 
-// smallDisk moves the installation to a file system of a few MiB, and gives what fills that
-// to the last octet.
-func (h hand) smallDisk() (small hand, fill func(name string)) {
+// mounted gives a new file system of 80 MiB, as long as the test lasts.
+func (h hand) mounted() (at string) {
 	h.t.Helper()
-	at := h.file("small")
+	at = h.file("small")
 	if err := os.Mkdir(at, 0o755); err != nil {
 		h.t.Fatal(err)
 	}
@@ -24,6 +23,14 @@ func (h hand) smallDisk() (small hand, fill func(name string)) {
 		h.t.Skipf("no file system can be mounted here: %v", err)
 	}
 	h.t.Cleanup(func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) })
+	return at
+}
+
+// smallDisk moves the installation to a file system of a few MiB, and gives what fills that
+// to the last octet.
+func (h hand) smallDisk() (small hand, fill func(name string)) {
+	h.t.Helper()
+	at := h.mounted()
 	if out, err := exec.CommandContext(h.t.Context(), "cp", "-a", h.dir, at).CombinedOutput(); err != nil {
 		h.t.Fatalf("%v: %s", err, out)
 	}
@@ -89,4 +96,15 @@ func TestIS09_OnAFullDiskRevokingGoesOnWithoutAService(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.done("audit", "verify")
+}
+
+// IS-09: whoever founds where nothing can be issued is told so then, in the words of doctor.
+func TestIS09_InitWarnsOfADiskThatIsTooSmall(t *testing.T) {
+	t.Parallel()
+	h := hand{t, filepath.Join(t.TempDir(), "data")}
+	h.dir = filepath.Join(h.mounted(), "data")
+	const want = "and nothing is issued below 256 MiB; revoking goes on → free space on it, or move the installation to a larger one"
+	if s := h.done("init", "--names", "lab.example", "--recovery-file", filepath.Join(t.TempDir(), "words")); !strings.Contains(s.out, "! only ") || !strings.Contains(s.out, want) {
+		t.Errorf("init: %s", s.out)
+	}
 }

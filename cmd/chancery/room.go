@@ -15,6 +15,9 @@ import (
 // longer, and statfs(2) reads nothing.
 const roomEvery = 10 * time.Second
 
+// roomFix is what helps where it is scarce.
+const roomFix = "free space on it, or move the installation to a larger one"
+
 // A disk is one that the service writes on.
 type disk struct {
 	part, path string // part is the word of metrics
