@@ -41,7 +41,7 @@ func (r *Registrar) Ready(ctx context.Context) []ca.Check {
 	if v == nil {
 		return checks
 	}
-	checks = append(checks, lineCheck(v.lines(r.o.Now())), r.listCheck(v.authorities))
+	checks = append(checks, lineCheck(v.lines(r.o.Now())), r.listCheck(v.authorities, unwilling))
 	if r.o.FeedsKept {
 		checks = append(checks, r.feedCheck(v.authorities))
 	}
@@ -100,8 +100,8 @@ func lineCheck(all []ca.LineState) ca.Check {
 
 // listCheck fails if the published list of an authority has ended or is missing: whoever
 // checks certificates refuses all of it. One that is past half of its life is a warning
-// (security rule RV-08).
-func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
+// (security rule RV-08). Why the signer signs nothing is newer than the last try to make one.
+func (r *Registrar) listCheck(all []ca.Authority, unwilling *ca.Problem) ca.Check {
 	out := ca.Check{ID: "lists", Level: ca.Fine}
 	if r.o.Lists == nil {
 		return out
@@ -126,7 +126,12 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 			worse(ca.Warned, "the revocation list of "+a.Name+" is past half of its life")
 		}
 		if err := r.o.Lists.Waits(a.Name); err != nil {
-			worse(ca.Warned, "what was revoked is not on the list of "+a.Name+" yet: "+plainly(err))
+			var p *ca.Problem
+			why := plainly(err)
+			if errors.As(err, &p) && locked(p) && !locked(unwilling) { // its keys were opened since the last try
+				why = "its key is unlocked now, and the list follows in a moment"
+			}
+			worse(ca.Warned, "what was revoked is not on the list of "+a.Name+" yet: "+why)
 		}
 		if r.o.Spoilt != nil {
 			if err := r.o.Spoilt(a); err != nil {
@@ -141,6 +146,9 @@ func (r *Registrar) listCheck(all []ca.Authority) ca.Check {
 	}
 	return out
 }
+
+// locked tells whether a problem is that of locked keys.
+func locked(p *ca.Problem) bool { return p != nil && p.Code == ca.E3001 }
 
 // plainly is what a problem says, without its hint; of what is none it says no more than that.
 func plainly(err error) string {

@@ -4,6 +4,7 @@ package lifecycle
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,6 +106,32 @@ func TestFeedsThatAreLateAreToldOf(t *testing.T) {
 		all := r.Ready(t.Context())
 		if last := all[len(all)-1]; last.ID != "feeds" || last.Level != tt.want || (last.Level == ca.Fine) != (last.Message == "") {
 			t.Errorf("%s: %+v", tt.what, last)
+		}
+	}
+}
+
+// The last try to make a list may be of before the keys were unlocked: why it failed is no
+// longer so, and is not told.
+func TestAListThatWaitsForKeysDoesNotOutliveTheirLock(t *testing.T) {
+	now := time.Now()
+	fresh := ca.ListHead{Authority: "issuing-g1", ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(2 * time.Hour)}
+	sealed := ca.Locked(ca.E3001, "the key of issuing-g1 is locked", "")
+	for _, c := range []struct {
+		waits     error
+		unwilling *ca.Problem
+		want      string
+	}{
+		{nil, nil, ""},
+		{sealed, sealed, "yet: the key of issuing-g1 is locked"},
+		{sealed, nil, "yet: its key is unlocked now, and the list follows in a moment"},
+		{ca.Unavailable(ca.E3006, "many were made", ""), nil, "yet: many were made"},
+	} {
+		r := newWorld(t).registrar()
+		r.o.Now = func() time.Time { return now }
+		r.o.Lists = published{list: fresh, waits: c.waits}
+		got := r.listCheck([]ca.Authority{{Name: "issuing-g1", Kind: ca.Issuing, State: ca.Active, NotAfter: now.AddDate(1, 0, 0)}}, c.unwilling)
+		if (got.Level == ca.Warned) != (c.waits != nil) || !strings.HasSuffix(got.Message, c.want) {
+			t.Errorf("waits for %v, unwilling for %v: %+v", c.waits, c.unwilling, got)
 		}
 	}
 }

@@ -13,8 +13,9 @@ import (
 // published are the lists of a test: one is there, and told are the authorities whose lists
 // lack something.
 type published struct {
-	list ca.ListHead
-	told *[]string
+	list  ca.ListHead
+	waits error // why what was revoked is on no list
+	told  *[]string
 }
 
 func (p published) Publish(context.Context, ca.ListWish) (ca.List, error)  { return ca.List{}, nil }
@@ -22,7 +23,7 @@ func (p published) PlanList(context.Context, string, int) (ca.List, error) { ret
 func (p published) Published(name string) (ca.ListHead, bool) {
 	return p.list, name == p.list.Authority
 }
-func (p published) Waits(string) error                    { return nil }
+func (p published) Waits(string) error                    { return p.waits }
 func (p published) Revoked(authority string, _ ca.Reason) { *p.told = append(*p.told, authority) }
 
 // fed are the compact feeds of a test.

@@ -180,7 +180,7 @@ func (r *Registrar) Status(ctx context.Context, who ca.Actor) (ca.Status, error)
 				s.Counts.Authorities++
 			}
 		}
-		s.Log, s.LogNo, s.Sealed = v.session.Log, v.session.LogNo, r.unwilling != nil && r.unwilling.Code == ca.E3001
+		s.Log, s.LogNo, s.Sealed = v.session.Log, v.session.LogNo, locked(r.unwilling)
 		s.Leaves, s.Unsettled = length, len(v.settled.unknown)
 		s.Assurance, s.Unseparated = v.session.Assurance, v.session.Unseparated
 		s.BundleVersion, s.BundleExpires, s.Exceptions = v.bundle.Version, v.bundle.Expires, v.bundle.Exceptions
