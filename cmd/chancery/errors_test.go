@@ -45,6 +45,9 @@ func TestT05_EachCodeHasItsFormAndExplainsItself(t *testing.T) {
 			if kind == ca.UnavailableKind && (e.Code == ca.E1102 || e.Code == ca.E1407) { // a disk that is full
 				exit = exitFailure
 			}
+			if e.Code == ca.E3002 && (kind == ca.RefusedKind || kind == ca.BusyKind) { // what was typed does not open the key
+				exit = exitLocked
+			}
 			if got := exitOf(p); e.Code != ca.E9000 && e.Code != ca.E3102 && got != exit {
 				t.Errorf("%s of kind %v ends with %d, want %d", e.Code, kind, got, exit)
 			}

@@ -141,7 +141,7 @@ func (a *app) handWords(ctx context.Context, by byFlag, words softkey.Words, pat
 		return err
 	}
 	if strings.ToLower(typed) != strings.Fields(words.Reveal())[2] {
-		return ca.Refused(ca.E3002, "this is not the third word, so nothing was made", "type the same again: it shows new words")
+		return ca.Invalid(ca.E3002, "this is not the third word, so nothing was made", "type the same again: it shows new words")
 	}
 	return nil
 }

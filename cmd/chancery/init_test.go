@@ -64,6 +64,21 @@ func TestLockedWithoutAServiceHintsAtTheService(t *testing.T) {
 	}
 }
 
+// A wrong passphrase is refused by no rule, and after too many of them the service is still
+// there: to scripts both say that the keys are locked.
+func TestAWrongPassphraseLeavesTheKeysLocked(t *testing.T) {
+	t.Parallel()
+	h := hand{t, filepath.Join(t.TempDir(), "data")}
+	h.done("init", "--names", "lab.example", "--recovery-file", h.file("words"), "--unlock", "prompt", "--password-file", h.write("pass", "quartz mitten saddle okapi fjord"))
+	h.serve()
+	wrong := h.write("wrong", "quartz mitten saddle okapi")
+	for i := range 6 { // the last must wait, unless the machine is slow
+		if s := h.types("key", "unlock", "--password-file", wrong); s.code != exitLocked || !strings.Contains(s.err, "E3002") {
+			t.Errorf("try %d: exit %d, %s", i+1, s.code, s.err)
+		}
+	}
+}
+
 // T-07: a second init, with or without --dry-run, exits 8, says since when there is an
 // authority and what to do, and leaves every file as it is; so does one that meets a
 // directory with anything else in it, and one whose words' file is there.

@@ -41,7 +41,7 @@ func exitCodes() *cobra.Command {
    7  the service cannot be reached
    8  conflict: it exists already, or another process holds it
    9  a check found faults
-  10  the signing keys are locked
+  10  the signing keys are locked, or what was typed does not open a key
   11  nothing was due (renew --detailed-exitcode)
  130  interrupted
 Treat a code that is not listed as failed.`}
@@ -59,6 +59,9 @@ func exitOf(p *ca.Problem) int {
 	}
 	if p.Kind == ca.UnavailableKind && (p.Code == ca.E9000 || p.Code == ca.E1102 || p.Code == ca.E1407) {
 		return exitFailure // a fault here, or a full disk, and not a service that is away
+	}
+	if p.Code == ca.E3002 && (p.Kind == ca.RefusedKind || p.Kind == ca.BusyKind) {
+		return exitLocked // a wrong passphrase, or one too many for now: no rule refused, and the service is there
 	}
 	if code, ok := exits[p.Kind]; ok {
 		return code
