@@ -99,6 +99,9 @@ func (p *patient) hook(s config.Config) finding {
 	if s.Publish.Hook == "" {
 		return ok("no hook is told of what is published")
 	}
+	if err := runnable(s.Publish.Hook); err != nil {
+		return illness("the hook", err)
+	}
 	if err := status.TrustedProgram(s.Publish.Hook); err != nil {
 		return illness("publish.hook", err)
 	}

@@ -79,6 +79,23 @@ func (l layout) publishes(s config.Config) error {
 	return l.apart(dir)
 }
 
+// runnable refuses a hook that cannot be run as things stand. The service starts with one, since
+// what is not there may be mounted later.
+func runnable(hook string) error {
+	info, err := os.Stat(hook)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ca.Invalid(ca.E1003, "publish.hook "+ca.Show(hook)+" is not there", "put the program there, or name another in publish.hook")
+	case err != nil:
+		return ca.Invalid(ca.E1003, "publish.hook "+ca.Show(hook)+" cannot be looked at", "name a program in publish.hook that the service can reach").Because(reason(err).Error())
+	case !info.Mode().IsRegular():
+		return ca.Invalid(ca.E1003, "publish.hook "+ca.Show(hook)+" is no program", "name a program in publish.hook")
+	case info.Mode()&0o111 == 0:
+		return ca.Invalid(ca.E1003, "publish.hook "+ca.Show(hook)+" is not executable", "chmod +x "+ca.Show(hook))
+	}
+	return nil
+}
+
 // run keeps the copies up to date, and tells the hook, until ctx ends.
 func (o outlet) run(ctx context.Context, group *errgroup.Group) {
 	if o.copies != nil {

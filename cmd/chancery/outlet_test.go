@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"chancery/ca"
 )
 
 // R87: the service copies after each revocation and tells the hook; doctor sees both.
@@ -96,6 +98,32 @@ func TestR87_AStartIsRefusedWhereNothingCouldBePublished(t *testing.T) {
 			c.Env = append(c.Env, "CHANCERY_PUBLISH_DIRECTORY="+wrong.dir, "CHANCERY_PUBLISH_HOOK="+wrong.hook)
 			if s := h.runs(c); s.code == 0 || !strings.Contains(s.err, wrong.says) || !strings.Contains(s.err, wrong.hint) || strings.Contains(s.err, "ready in") {
 				t.Errorf("%v: exit %d\n%s", wrong, s.code, s.err)
+			}
+		}
+	}
+}
+
+// A hook that cannot be run is found by who asks before, and not at the first change.
+func TestAHookThatCannotBeRunIsFoundByConfigCheck(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	web := h.file("web")
+	if err := os.Mkdir(web, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	plain, program := h.write("plain", "#!/bin/sh\n"), h.write("program", "#!/bin/sh\n")
+	if err := os.Chmod(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for hook, says := range map[string]string{
+		h.file("nowhere"): "is not there", web: "is no program", plain: "is not executable", filepath.Join(plain, "in"): "cannot be looked at", program: "",
+	} {
+		for _, args := range [][]string{{"config", "check"}, {"doctor", "--only", "publication"}} {
+			c := h.command(t.Context(), args...)
+			c.Env = append(c.Env, "CHANCERY_PUBLISH_DIRECTORY="+web, "CHANCERY_PUBLISH_HOOK="+hook)
+			s := h.runs(c)
+			if args[0] == "config" && (s.code == exitUsage && strings.Contains(s.err, "E1003")) != (says != "") || !strings.Contains(s.out+s.err, says) || says == "" && strings.Contains(s.out+s.err, "publish.hook "+ca.Show(hook)) {
+				t.Errorf("%s with %s: exit %d, %s%s", args, hook, s.code, s.out, s.err)
 			}
 		}
 	}

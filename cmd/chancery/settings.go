@@ -120,7 +120,9 @@ func (a *app) configShow() *cobra.Command {
 
 func (a *app) configCheck() *cobra.Command {
 	return &cobra.Command{
-		Use: "check", Short: "Judge the settings, as the service would at its start", Example: "  chancery config check\n  CHANCERY_LISTEN=:443 chancery config check",
+		Use: "check", Short: "Judge the settings, as the service would at its start",
+		Long:    "Judges the settings, as the service would at its start. A publish.hook that is not there, or not executable, is refused\nhere too: the service starts with one, and fails at each change until it can be run.",
+		Example: "  chancery config check\n  CHANCERY_LISTEN=:443 chancery config check",
 		RunE: func(*cobra.Command, []string) error {
 			all, err := a.configured()
 			if err != nil {
@@ -136,6 +138,11 @@ func (a *app) configCheck() *cobra.Command {
 			}
 			if err := l.publishes(s); err != nil { // as serve does
 				return err
+			}
+			if s.Publish.Hook != "" {
+				if err := runnable(s.Publish.Hook); err != nil {
+					return err
+				}
 			}
 			return a.give(answer{value: all, rows: all, text: fmt.Sprintf("%s %s and the variables over it can be used: %s\n", a.mark(fine), filepath.Clean(l.config()), counted(len(all), "setting"))})
 		},
