@@ -45,7 +45,7 @@ func (q withdrawing) searches() bool {
 // selectors are the flags that name many.
 func (q *withdrawing) selectors(a *app, c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&q.search.Name, "name", "", "all with a name, or below one: *.lab.example")
+	f.StringVar(&q.search.Name, "name", "", "all with a name, below one (*.lab.example), or that begin with or have a part (web*, *web*)")
 	f.StringVar(&q.search.Owner, "owner", "", "all of an account, such as uid:1000")
 	f.StringVar(&q.search.Profile, "profile", "", "all of a profile")
 	f.StringVar(&q.search.Authority, "ca", "", "all of an authority")

@@ -67,6 +67,8 @@ func faultOf(r *http.Request, p *ca.Problem) Fault {
 		f.Parameter = p.Field
 	case p.Field[0] >= 'A' && p.Field[0] <= 'Z': // members of bodies are in lower case
 		f.Header = p.Field
+	case r.Method == http.MethodGet: // which has no body: a parameter that is missing
+		f.Parameter = p.Field
 	default:
 		f.Pointer = pointer(p.Field)
 	}

@@ -53,6 +53,14 @@ func TestEachProblemOfAJoinIsAnswered(t *testing.T) {
 	}
 }
 
+// What is missing from a call without a body is a parameter.
+func TestAFaultOfAQueryIsAParameter(t *testing.T) {
+	d := Explain(httptest.NewRequest(http.MethodGet, "/", nil), "id", slog.New(slog.DiscardHandler), ca.Invalid(ca.E1305, "one", "").At("name"))
+	if want := []Fault{{Detail: "one", Parameter: "name"}}; !slices.Equal(d.Errors, want) {
+		t.Errorf("%+v", d.Errors)
+	}
+}
+
 // Whatever the header, the choice is an offer or a refusal; and an offer named with
 // weight 0 is never chosen.
 func FuzzAccept(f *testing.F) {
