@@ -41,10 +41,11 @@ func tokenOperations() []operation {
 			parameters: []parameter{dryRun}, fails: []int{400, 404},
 		}, (*call).revokeToken),
 		takes(operation{
-			method: post, path: "renewals", id: "renewCertificate", group: "requests", summary: "Renew a certificate: the one that the connection shows, or one's own by its name",
+			method: post, path: "renewals", id: "renewCertificate", group: "requests", summary: "Renew a certificate: the one that the connection shows, or one's own by its serial number",
 			tell: "Without csr the new certificate is of the same key; names, subject, profile and owner stay. With overlap_days the old one is revoked as superseded: " +
 				"with 0 in one transaction with the new one. With dry_run the answer is the plan alone. " +
-				"Sent again within 24 hours it gives the same certificate, as long as the same would be made of it: after another generation was activated, the profile was changed, or what it led to was revoked, it is a new renewal.",
+				"Sent again within 24 hours it gives the same certificate, as long as the same would be made of it: after another generation was activated, the profile was changed, or what it led to was revoked, it is a new renewal. " +
+				"A certificate that was revoked shows nothing any more: a device that shows its own asks for a day of overlap at least, or a lost answer leaves it without both.",
 			parameters: []parameter{dryRun}, status: http.StatusCreated, also: []int{http.StatusOK}, fails: []int{404, 415, 413, 422},
 		}, (*call).renew),
 		gives(operation{
@@ -105,7 +106,7 @@ type renewal struct {
 	// CSR is a request (PKCS#10) like the first one with a new key, in PEM, or its DER in
 	// base64; without it the key stays.
 	CSR string `json:"csr,omitempty"`
-	// Certificate is a public name, a serial number, its tail, or a name. Without it the
+	// Certificate is a public name, a serial number, or its tail. Without it the
 	// certificate is renewed that the connection shows (listen_mtls).
 	Certificate string `json:"certificate,omitempty"`
 	// Days is the wished lifetime; 0 is the profile's usual one.

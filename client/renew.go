@@ -12,8 +12,8 @@ import (
 
 // A Renewal is what Renew asks for.
 type Renewal struct {
-	// Certificate is a public name, a serial number, its tail, or a name; empty is the one
-	// that this client shows.
+	// Certificate is a public name, a serial number, or its tail; empty is the one that this
+	// client shows.
 	Certificate string
 	// CSR is a request (PKCS#10) for the same names with another key, in PEM or DER; without
 	// it the key stays.

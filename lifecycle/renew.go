@@ -27,7 +27,8 @@ import (
 // certificates stand as they shall. Their rows are one transaction of the book, and no crash
 // leaves the old one revoked without the new one; see swap.
 //
-// The error is as Submit's; E1305 for who may not, E2127 for what cannot be renewed.
+// The error is as Submit's; E1305 for who may not, E2102 for who names it by a name, E2127 for
+// what cannot be renewed.
 func (r *Registrar) Renew(ctx context.Context, who ca.Actor, id ca.RequestID, q ca.Renewing) (ca.Issued, error) {
 	if _, err := r.ready(ctx); err != nil {
 		return ca.Issued{}, err
@@ -92,6 +93,10 @@ func (r *Registrar) renewable(ctx context.Context, who ca.Actor, q ca.Renewing) 
 		return old, err
 	}
 	old = found.Certificate
+	if bears(old, q.Certificate) { // after the first call it would mean what that led to
+		return old, ca.Invalid(ca.E2102, ca.Show(q.Certificate)+" means another certificate after each renewal", "name it by its serial number: "+old.PublicName()).
+			Because("who sends a call again, as after a lost answer, is to be given the same certificate").At("certificate")
+	}
 	if err = r.may(ctx, who, access.Renew); err == nil && old.Owner != who.ID {
 		err = r.may(ctx, who, access.RevokeAny)
 	}

@@ -28,7 +28,7 @@ type revoking struct {
 
 // Revoke revokes a certificate for a reason, and waits until that is in the book;
 // every list made from then on has it. It works while the signer's keys are locked.
-// ref is as Find takes it, or empty for the certificate that the actor's connection has
+// ref is as Find takes it, a name that several which stand bear being refused (E2102), or empty for the certificate that the actor's connection has
 // proven. Revoking again for the same reason changes nothing; a
 // reason can be raised to keyCompromise, once (security rule RV-03). What is held may be
 // revoked for any reason, and RemoveFromCRL takes the hold back.
@@ -59,16 +59,20 @@ func (r *Registrar) toRevoke(ctx context.Context, v *view, who ca.Actor, ref str
 	if err != nil {
 		return ca.Certificate{}, err
 	}
-	if err := r.mayRevoke(ctx, who, found.Certificate, why); err != nil {
+	c, err := r.onlyOne(ctx, who, ref, found.Certificate, why)
+	if err != nil {
 		return ca.Certificate{}, err
 	}
-	if err := r.mustShow(ctx, v, who, found.Certificate); err != nil && why.Reason != ca.RemoveFromCRL {
+	if err := r.mayRevoke(ctx, who, c, why); err != nil {
+		return ca.Certificate{}, err
+	}
+	if err := r.mustShow(ctx, v, who, c); err != nil && why.Reason != ca.RemoveFromCRL {
 		return ca.Certificate{}, r.refused(who, err)
 	}
-	if err := r.mayHold(ctx, v, who, found.Certificate, why); err != nil {
+	if err := r.mayHold(ctx, v, who, c, why); err != nil {
 		return ca.Certificate{}, r.refused(who, err)
 	}
-	return found.Certificate, r.refused(who, redated(found.Certificate, why))
+	return c, r.refused(who, redated(c, why))
 }
 
 // redated refuses an invalidity date that would be left aside: that of what is revoked for

@@ -215,6 +215,10 @@ func (r *Registrar) wanted(ctx context.Context, who ca.Actor, name string, scope
 	if err := r.allow(ctx, who, access.MakeToken); err != nil {
 		return none, err
 	}
+	// An empty list bounds nothing, and who sends one meant a bound.
+	if scope.Profiles != nil && len(scope.Profiles) == 0 || scope.Names != nil && len(scope.Names) == 0 {
+		return none, ca.Invalid(ca.E1401, "an empty list bounds the token to nothing that is said", "leave the member out, or say which")
+	}
 	if days == 0 {
 		days = ca.TokenDays
 	}

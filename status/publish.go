@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -325,13 +326,15 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, e
 			q.Part = ca.ChangedLists // nobody is there to make the complete list later
 		}
 	}
-	p.take(q.Authority, q.Part)
-	defer func() {
-		if err != nil {
-			p.untaken(q.Authority, q.Part, err)
-		}
-		p.tried(q.Authority, err)
-	}()
+	if !p.ceremonial(ctx, q.Authority) {
+		p.take(q.Authority, q.Part)
+		defer func() {
+			if err != nil {
+				p.untaken(q.Authority, q.Part, err)
+			}
+			p.tried(q.Authority, err)
+		}()
+	}
 	if h, err := p.head(q.Authority); err == nil { // what cannot be read nobody has
 		q.Published = h.number
 	}
@@ -349,6 +352,14 @@ func (p *Publisher) publish(ctx context.Context, q ca.ListWish) (told ca.List, e
 		return err
 	})
 	return told, err
+}
+
+// ceremonial tells whether the key of an authority is opened at ceremonies alone: its lists are
+// made there, and none is ever due here, whoever asks for one in vain.
+func (p *Publisher) ceremonial(ctx context.Context, authority string) bool {
+	all, err := p.o.Shelf.Authorities(ctx)
+	i := slices.IndexFunc(all, func(a ca.Authority) bool { return a.Name == authority })
+	return err == nil && i >= 0 && all[i].Kind != ca.Issuing
 }
 
 // Place puts a list of a name (ca.ListName) into a directory of lists, in one step. Two

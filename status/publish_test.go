@@ -373,6 +373,21 @@ func TestRV02_WhoRevokesPublishesWhatIsDue(t *testing.T) {
 	publishes("a compromise", ca.CompleteList, ca.ChangedLists)
 }
 
+// What nobody can make without its words is not due because somebody asked for it.
+func TestRV02_AListOfASealedKeyIsNotDueForHavingBeenAskedFor(t *testing.T) {
+	m := newMaker(t)
+	m.cut = true
+	p := m.publisher(t.TempDir())
+	for _, name := range []string{"root-g1", "issuing-g1"} {
+		if _, err := p.Publish(t.Context(), ca.ListWish{Authority: name, Part: ca.AllLists}); err == nil {
+			t.Fatalf("a list of %s was made of nothing", name)
+		}
+	}
+	if p.Waits("root-g1") != nil || p.Waits("issuing-g1") == nil {
+		t.Errorf("they wait: root %v, issuing %v", p.Waits("root-g1"), p.Waits("issuing-g1"))
+	}
+}
+
 // RV-02, RV-04: the signer is told which complete list is published, and after lists that it made
 // and that did not arrive all are asked for: it would not make a shard again in which nothing
 // was revoked since.

@@ -131,6 +131,9 @@ func (a *app) renew(ctx context.Context, ref string, q reissuing) error {
 		if q.old, err = k.Certificate(ctx, c.PublicName()); err != nil {
 			return err
 		}
+		if s := q.old.Certificate.Standing(a.now()); q.due && s != "valid" {
+			return ca.Refused(ca.E2127, "this certificate is "+s+", and renews nothing", "ask for a new one: chancery issue "+typeable(c.Title()))
+		}
 		from := q.old.Certificate.RenewFrom()
 		if waits = q.due && a.now().Before(from); waits {
 			return a.give(answer{value: q.old.Certificate, names: []string{c.PublicName()}, text: fmt.Sprintf("%s is due on %s\n", c.Title(), onDay(from))})

@@ -182,7 +182,11 @@ func (a *app) dueIn(ctx context.Context, k *client.Client, paths, named []string
 // isDue judges as list --status expiring does, and goes on with what was begun.
 func (a *app) isDue(ctx context.Context, k *client.Client, c ca.Certificate, begun bool) (bool, error) {
 	now := a.now()
-	if !c.Due(now) || c.Standing(now) != "valid" {
+	if s := c.Standing(now); s != "valid" {
+		a.note("%s is %s, and renews nothing", c.PublicName(), s)
+		return false, nil
+	}
+	if !c.Due(now) {
 		return false, nil
 	}
 	if c.Common == "" || begun {

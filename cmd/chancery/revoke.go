@@ -29,6 +29,9 @@ func (a *app) revokeCommand() *cobra.Command {
 			"  chancery revoke nas.pem --reason certificateHold\n  chancery revoke --owner uid:1000 --reason affiliationChanged --confirm 12\n  chancery revoke --file serials.txt --dry-run\n  chancery revoke --key nas.key nas.pem --reason keyCompromise",
 		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := narrows(c); err != nil {
+				return err
+			}
 			if len(args) > 1 || q.many() == (len(args) == 1) {
 				return usage("revoke takes one certificate, or what finds many", "chancery list, or --name, --owner, --profile, --ca, --tag or --file")
 			} else if q.file != "" && q.searches() {

@@ -42,6 +42,17 @@ func (q withdrawing) searches() bool {
 	return f.Name != "" || f.Owner != "" || f.Profile != "" || f.Authority != "" || f.Tag != ""
 }
 
+// narrows refuses a selector that is there and empty, such as of a variable that is not set: it
+// would widen what the others find.
+func narrows(c *cobra.Command) error {
+	for _, flag := range []string{"name", "owner", "profile", "ca", "tag", "file"} {
+		if f := c.Flags().Lookup(flag); f.Changed && f.Value.String() == "" {
+			return usage("--"+flag+" is empty, and would narrow nothing", "leave it out, or say which")
+		}
+	}
+	return nil
+}
+
 // selectors are the flags that name many.
 func (q *withdrawing) selectors(a *app, c *cobra.Command) {
 	f := c.Flags()

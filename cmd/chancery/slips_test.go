@@ -24,6 +24,10 @@ func TestT05_ASlipIsToldWithTheStepThatWasMeant(t *testing.T) {
 		{"an authority is explained", "explain root-g1", "E2101", "chancery ca show root-g1"},
 		{"a code cut short", "explain E999", "E2101", "explain --all"},
 		{"a feed is shown", "show x.feed", "E2501", "chancery feed show"},
+		{"a token for no profile", "token create --name a --role requester --profile=", "E1101", "leave it out"},
+		{"a token for no name", "token create --name a --role requester --names=", "E1101", "leave it out"},
+		{"a bulk revocation of no owner", "revoke --name *.lab.example --owner= --dry-run", "E1101", "leave it out"},
+		{"holds of no owner are taken back", "unhold --name *.lab.example --owner= --dry-run", "E1101", "leave it out"},
 		{"an OCSP answer is shown", "show x.ocsp", "E2501", "openssl ocsp -noverify -text -respin"},
 	} {
 		if s := h.refused(tt.code, strings.Fields(tt.line)...); !strings.Contains(s.err, tt.want) {
@@ -45,6 +49,15 @@ func TestT05_ASlipIsToldWithTheStepThatWasMeant(t *testing.T) {
 	if s := h.done("issue", "out2.lab.example", "--key-file", "out.lab.example.key", "--out", h.file("out2.pem")); !strings.Contains(s.err, "mode 0644") {
 		t.Errorf("a key that others may read: %s", s.err)
 	}
+}
+
+// A timer is told that what it is to renew was revoked, which "not due yet" would hide.
+func TestT05_WhatIsRevokedIsNotDueLater(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.done("issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key"))
+	h.done("revoke", h.file("nas.pem"), "--confirm", "nas.lab.example")
+	h.refused("E2127", "renew", h.file("nas.pem"), "--if-due", "--detailed-exitcode")
 }
 
 // Names of types that are not certified here are shown of foreign certificates, not dropped.

@@ -34,6 +34,11 @@ func (a *app) tokenCreate() *cobra.Command {
 			if len(args) > 0 || o.Name == "" || len(roles) == 0 {
 				return usage("token create needs a name and a role", "chancery token create --name ci --role requester")
 			}
+			for flag, given := range map[string][]string{"profile": o.Profiles, "names": o.Names} {
+				if c.Flags().Changed(flag) && len(given) == 0 { // such as a variable that is not set
+					return usage("--"+flag+" is empty, and would bound nothing", "leave it out, or say for which")
+				}
+			}
 			for _, r := range roles {
 				o.Roles = append(o.Roles, ca.Role(r))
 			}

@@ -22,6 +22,9 @@ func (a *app) unholdCommand() *cobra.Command {
 		Example:           "  chancery unhold nas.lab.example\n  chancery list --status held\n  chancery unhold --name '*.lab.example' --confirm 12",
 		ValidArgsFunction: a.first(completeCertificates, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := narrows(c); err != nil {
+				return err
+			}
 			if len(args) > 1 || q.many() == (len(args) == 1) {
 				return usage("unhold takes one certificate, or what finds many", "chancery list --status held, or --name, --owner, --profile, --ca, --tag or --file")
 			} else if q.file != "" && q.searches() {
