@@ -4,10 +4,12 @@ package lifecycle
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"chancery/ca"
 )
@@ -132,4 +134,78 @@ func TestRV03_WhatFallsFallsThoughNobodyWaits(t *testing.T) {
 		end()
 		<-ended
 	})
+}
+
+// RV-03: where the front dies between the first step and those of the others, the next start
+// takes these, in the name of whoever took the first.
+func TestRV03_WhatACrashLeftOfACompromisedKeyFallsAtTheNextStart(t *testing.T) {
+	day := time.Date(2020, 2, 3, 4, 5, 6, 0, time.UTC)
+	for name, c := range map[string]struct {
+		who    ca.Actor
+		why    ca.Withdrawal
+		lost   bool // the first step's row too
+		by     string
+		stands int
+	}{
+		"after the first step":     {who: peer(1002), why: ca.Withdrawal{Reason: ca.KeyCompromise, InvalidSince: day}, by: peer(1002).By()},
+		"before the first row":     {who: peer(1002), why: ca.Withdrawal{Reason: ca.KeyCompromise}, lost: true, by: peer(1002).By()},
+		"evidence, out of date":    {who: bearer(ca.Certificate{}, ca.Evidence{Key: &ca.KeyProof{}}), why: ca.Withdrawal{Reason: ca.KeyCompromise}, by: ca.MethodService},
+		"nothing falls with these": {who: peer(1002), why: ca.Withdrawal{Reason: ca.Superseded}, stands: maxBatch + 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				r, stop := running(w)
+				var same []ca.Certificate
+				for n := range maxBatch + 3 { // more than one call takes
+					q, asked := wishOf(n+1, fmt.Sprint("key", n))
+					asked.Key = ca.Digest{77}
+					i, err := r.Submit(t.Context(), q, asked)
+					if err != nil {
+						t.Fatal(err)
+					}
+					same = append(same, i.Certificate)
+				}
+				other := issuedOne(t, r, 1000)
+				if err := r.revokeOne(t.Context(), hana, same[1], ca.Withdrawal{Reason: ca.CertificateHold}); err != nil {
+					t.Fatal(err)
+				}
+				if !c.lost {
+					if err := r.revokeOne(t.Context(), c.who, same[0], c.why); err != nil {
+						t.Fatal(err)
+					}
+				}
+				stop()
+				if c.lost {
+					w.mu.Lock()
+					w.stepLeaf(ca.Revoking{ID: same[0].ID, Step: 1, Reason: c.why.Reason, By: c.who.By()})
+					w.mu.Unlock()
+				}
+				_, stop = running(w)
+				synctest.Wait()
+				stop()
+				standing := 0
+				for i, one := range same {
+					got, _, err := w.Serial(t.Context(), one.IssuerKey, one.Serial)
+					if err != nil || got.Revoked == nil || got.Revoked.Reason == ca.CertificateHold {
+						standing++
+						continue
+					}
+					var b ca.RevokedBody
+					if err := json.Unmarshal(w.leaves[got.Revoked.Last.Index()].Body, &b); err != nil {
+						t.Fatal(err)
+					}
+					if i > 0 && (b.By != c.by || b.Reason != ca.KeyCompromise || !b.InvalidSince.Equal(c.why.InvalidSince) || b.Evidence != nil) {
+						t.Fatalf("certificate %d was revoked by %+v, want %s", i, b, c.by)
+					}
+				}
+				if standing != c.stands {
+					t.Errorf("%d of %d still stand, want %d", standing, len(same), c.stands)
+				}
+				if got, _, err := w.Serial(t.Context(), other.IssuerKey, other.Serial); err != nil || got.Revoked != nil {
+					t.Errorf("one of another key: %+v, %v", got.Revoked, err)
+				}
+			})
+		})
+	}
 }

@@ -21,6 +21,11 @@ func (r *Registrar) said(ctx context.Context, id ca.ID, kind audit.Kind, into an
 	if id.LogNo() != v.session.LogNo {
 		return audit.Leaf{}, fmt.Errorf("leaf %d is on log %d, and this one is %d", id.Index(), id.LogNo(), v.session.LogNo)
 	}
+	return r.bodyOf(ctx, id, kind, into)
+}
+
+// bodyOf is said of a leaf that is on this log.
+func (r *Registrar) bodyOf(ctx context.Context, id ca.ID, kind audit.Kind, into any) (audit.Leaf, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	read, err := r.o.Leaf(ctx, id.Index())

@@ -33,6 +33,9 @@ type Options struct {
 	Log     Log
 	// Leaf reads one leaf that is durable; a Log's Leaves would have all durable first.
 	Leaf func(ctx context.Context, index int64) (Record, error)
+	// Condemned gives the first REVOKED leaf of a log for keyCompromise of each key of which
+	// end-entity certificates still stand or are held, first ones first.
+	Condemned func(ctx context.Context, logNo uint16, now time.Time) ([]ca.ID, error)
 	// Promiser says what the log promises. It may be nil where nobody asks.
 	Promiser Promiser
 	Now      func() time.Time
@@ -140,7 +143,7 @@ type Registrar struct {
 
 // New makes a Registrar. Run makes it issue.
 func New(o Options) (*Registrar, error) {
-	if o.Book == nil || o.Shelf == nil || o.Records == nil || o.Issuer == nil || o.Log == nil || o.Now == nil || o.Bundle == nil || o.Vouched == nil || o.Constraints == nil || o.CSR == nil || o.Profile == nil || o.Proof == nil {
+	if o.Book == nil || o.Shelf == nil || o.Records == nil || o.Issuer == nil || o.Log == nil || o.Condemned == nil || o.Now == nil || o.Bundle == nil || o.Vouched == nil || o.Constraints == nil || o.CSR == nil || o.Profile == nil || o.Proof == nil {
 		return nil, errors.New("a registrar needs book, shelf, issuer, log, clock, authorities, and readers of bundles, profiles, requests, their signatures and constraints")
 	}
 	if (o.Lists == nil) != (o.Feeds == nil) || o.FeedsKept && o.Feeds == nil {

@@ -23,7 +23,7 @@ type revoking struct {
 	step ca.Revoking
 	// of is the certificate as the book had it when the step was asked for.
 	of   ca.Certificate
-	done chan error // takes the one answer; never waited for by who sends it
+	done chan error // takes the one answer; never waited for by who sends it; nil if nobody asks
 }
 
 // Revoke revokes a certificate for a reason, and waits until that is in the book;
@@ -260,7 +260,7 @@ func (s *shift) revoke(ctx context.Context) {
 	case errors.As(err, &p) && p.Code != ca.E1402:
 		s.r.steps = later
 		for _, v := range all {
-			v.done <- p
+			s.r.stepped(v, p)
 		}
 		return
 	case err != nil || len(answers) != len(all):
@@ -290,21 +290,31 @@ func (s *shift) revoke(ctx context.Context) {
 	s.mark, s.progress, s.r.steps = next, true, later
 	for i, v := range all {
 		if p := answers[i].Problem; p != nil {
-			v.done <- p
+			s.r.stepped(v, p)
 			continue
 		}
 		s.r.revoked(v.of.Authority, v.step.Reason)
-		v.done <- nil
+		s.r.stepped(v, nil)
 	}
 }
 
-// apart gives the first step of each certificate, and those that come after it: a
-// call takes one step of each. Two people may revoke the same, or one twice whose
-// first call ran out of time.
+// stepped tells whoever asked for a step what became of it. Of one that settling finishes
+// nobody hears, so that a no is reported.
+func (r *Registrar) stepped(v *revoking, err error) {
+	switch {
+	case v.done != nil:
+		v.done <- err
+	case err != nil:
+		r.o.Report(fmt.Errorf("revoke %s, which falls with its key: %w", v.of.PublicName(), err))
+	}
+}
+
+// apart gives what one call takes, the first step of each certificate, and those that come
+// after it. Two people may revoke the same, or one twice whose first call ran out of time.
 func apart(steps []*revoking) (all, later []*revoking) {
 	seen := map[ca.ID]bool{}
 	for _, v := range steps {
-		if seen[v.step.ID] {
+		if seen[v.step.ID] || len(all) == maxBatch {
 			later = append(later, v)
 		} else {
 			seen[v.step.ID], all = true, append(all, v)

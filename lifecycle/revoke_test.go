@@ -63,7 +63,12 @@ func (w *world) revoked(intent int64, step int, why ca.Reason) int64 {
 
 func (w *world) stepLeaf(v ca.Revoking) int64 {
 	l := w.leaf(v.ID.Index())
-	body, err := json.Marshal(ca.RevokedBody{Intent: v.ID.Index(), Reason: v.Reason, By: v.By, InvalidSince: v.InvalidSince})
+	var intent ca.IntentBody
+	err := json.Unmarshal(w.leaves[v.ID.Index()].Body, &intent)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	body, err := json.Marshal(ca.RevokedBody{Intent: v.ID.Index(), Reason: v.Reason, By: v.By, InvalidSince: v.InvalidSince, Key: intent.Key, Evidence: v.Evidence})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (r *Registrar) end() {
 		break
 	}
 	for _, v := range r.steps {
-		v.done <- p
+		r.stepped(v, p)
 	}
 	r.steps = nil
 }
@@ -165,6 +165,9 @@ func (r *Registrar) once(ctx context.Context) (*view, error) {
 		// What cannot be read matches nothing.
 		bound.Fields, _ = r.o.Subject(a.Subject)
 		v.authorities = append(v.authorities, bound)
+	}
+	if err := r.finishFalling(ctx, session.LogNo); err != nil {
+		r.o.Report(fmt.Errorf("finish what falls with a compromised key: %w", err))
 	}
 	return v, nil
 }

@@ -127,7 +127,7 @@ func wishOf(n int, key string) (ca.Request, ca.CSR) {
 
 func (w *world) registrar() *Registrar {
 	r, err := New(Options{
-		Book: w, Shelf: w, Records: w, Issuer: w, Log: w, Leaf: w.one, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
+		Book: w, Shelf: w, Records: w, Issuer: w, Log: w, Leaf: w.one, Condemned: w.condemned, Now: time.Now, Account: hana.UID, Version: "test", Database: "memory", DatabaseID: "db",
 		Vouched: NewVouched(w), Constraints: func(...[]byte) ([]ca.NameConstraints, error) { return nil, nil },
 		CSR: readRequest, Profile: config.Profile, Proof: w.proof,
 		Bundle: func([]byte) (map[string]ca.Profile, error) {

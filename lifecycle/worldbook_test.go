@@ -174,3 +174,24 @@ func (w *world) Counts(context.Context, time.Time, []string) (ca.Counts, error) 
 	defer w.mu.Unlock()
 	return ca.Counts{Valid: int64(len(w.rows))}, nil
 }
+
+// condemned is Options.Condemned.
+func (w *world) condemned(_ context.Context, logNo uint16, now time.Time) (leaves []ca.ID, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := map[ca.Digest]ca.ID{}
+	for _, c := range w.rows {
+		if v := c.Revoked; v != nil && v.Reason == ca.KeyCompromise && v.Last.LogNo() == logNo && (first[c.Key] == 0 || v.Last < first[c.Key]) {
+			first[c.Key] = v.Last
+		}
+	}
+	for key, leaf := range first {
+		if slices.ContainsFunc(w.rows, func(c ca.Certificate) bool {
+			return c.Key == key && c.Kind == ca.EndEntity && !c.NotAfter.Before(now) && (c.Revoked == nil || c.Revoked.Reason == ca.CertificateHold)
+		}) {
+			leaves = append(leaves, leaf)
+		}
+	}
+	slices.Sort(leaves)
+	return leaves, nil
+}

@@ -137,7 +137,7 @@ func (w *world) startFront(dsn string) {
 	}
 	w.book = book
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: book, Shelf: book, Records: book, Issuer: w, Log: w, Leaf: w.Leaf, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
+		Book: book, Shelf: book, Records: book, Issuer: w, Log: w, Leaf: w.Leaf, Condemned: book.Condemned, Now: time.Now, Account: os.Getuid(), Version: "test", Database: book.Engine(), DatabaseID: database,
 		Vouched: lifecycle.NewVouched(book), Constraints: check.Constraints,
 		CSR: lab.Request, Profile: config.Profile, Proof: func([]byte) error { return nil },
 		Bundle: lab.Bundle,

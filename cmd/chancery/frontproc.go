@@ -210,7 +210,7 @@ func openFront(ctx context.Context, l layout, log *slog.Logger) (f front, err er
 		return f, errors.Join(err, f.book.Close())
 	}
 	f.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Leaf: signer.Leaf, Foresee: signer.Foresee, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
+		Book: witnessed{f.book, f.ocsp.Changed, f.metrics}, Shelf: f.book, Records: f.book, Issuer: signer, Log: signer, Leaf: signer.Leaf, Condemned: f.book.Condemned, Foresee: signer.Foresee, Promiser: signer, Now: wallClock(), Bundle: readBundle, CSR: readRequest, Proof: proof, Profile: config.Profile,
 		Vouched: f.vouched, Tokens: f.book, Weak: weak.List, Past: f.book, Archive: signer, Constraints: checker.Constraints, Subject: checker.Subject,
 		Account: os.Getuid(), Version: version(), Database: f.book.Engine(), DatabaseID: database,
 		Space: f.monitor.room.space, Lists: keptLists{f.publisher, signer}, Spoilt: f.publisher.Spoilt, Feeds: f.feeder, FeedsKept: f.feeds,

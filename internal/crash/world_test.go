@@ -202,7 +202,7 @@ func (w *world) openFront() error {
 		return err
 	}
 	w.registrar, err = lifecycle.New(lifecycle.Options{
-		Book: gated{w.book, w}, Shelf: w.book, Records: w.book, Issuer: w, Log: w, Now: w.now, Bundle: lab.Bundle, CSR: lab.Request, Profile: config.Profile, Proof: func([]byte) error { return nil },
+		Book: gated{w.book, w}, Shelf: w.book, Records: w.book, Issuer: w, Log: w, Leaf: w.Leaf, Condemned: w.book.Condemned, Now: w.now, Bundle: lab.Bundle, CSR: lab.Request, Profile: config.Profile, Proof: func([]byte) error { return nil },
 		Account: hana.UID, Version: "test", Database: w.book.Engine(), DatabaseID: id,
 		Vouched: lifecycle.NewVouched(w.book), Constraints: check.Constraints,
 		Report: func(err error) {
