@@ -52,7 +52,7 @@ func FeedHead(dir, authority string, delta bool) (ca.Feed, error) {
 
 // openFeed opens a published feed.
 func openFeed(dir, authority string, delta bool) (*os.File, ca.Feed, error) {
-	f, err := os.Open(feedPath(dir, authority, delta))
+	f, err := openFile(feedPath(dir, authority, delta))
 	if err != nil {
 		return nil, ca.Feed{}, err
 	}
@@ -177,7 +177,7 @@ func (t *Outlet) feeds() (all []offer, fault error) {
 			continue
 		}
 		path := feedPath(t.o.Lists, authority, delta)
-		all = append(all, offer{name: e.Name(), stamp: fmt.Sprint(h.Number), number: h.Number, open: func() (io.ReadCloser, error) { return os.Open(path) }})
+		all = append(all, offer{name: e.Name(), stamp: fmt.Sprint(h.Number), number: h.Number, open: func() (io.ReadCloser, error) { return openFile(path) }})
 	}
 	return all, fault
 }

@@ -220,7 +220,7 @@ func (t *Outlet) newer(one offer, path string) error {
 	if !strings.HasSuffix(one.name, ".crt") {
 		return nil
 	}
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil //nolint:nilerr // what cannot be read is no newer certificate
 	}
@@ -247,7 +247,7 @@ func (t *Outlet) same(one offer, path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	there, err := os.Open(path)
+	there, err := openFile(path)
 	if err != nil {
 		return false, err
 	}
@@ -387,5 +387,5 @@ func (t *Outlet) list(name string) (offer, error) {
 		return offer{}, f.Close()
 	}
 	return offer{name: name + ".crl", stamp: fmt.Sprint(h.number), number: h.number, label: "X509 CRL",
-		open: func() (io.ReadCloser, error) { return os.Open(listPath(t.o.Lists, name)) }}, f.Close()
+		open: func() (io.ReadCloser, error) { return openFile(listPath(t.o.Lists, name)) }}, f.Close()
 }

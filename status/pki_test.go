@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"chancery/ca"
 )
@@ -25,6 +28,39 @@ func TestWB04_WhoeverGoesAwayHidesNoCertificate(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, http.MethodGet, "/pki/other.crt", nil))
 	if w := ask(h, "GET", "/pki/issuing-g1.crt"); w.Code != http.StatusOK {
 		t.Errorf("behind somebody who went away: %d", w.Code)
+	}
+}
+
+// WB-04: a pipe under a published name holds up nobody who asks for it, nor whoever copies what
+// is published, and is replaced by the next list.
+func TestWB04_APipeUnderAPublishedNameHoldsNobodyUp(t *testing.T) {
+	o := newOutfit(t, nil)
+	pipes := []string{"issuing-g1.crl", "issuing-g1.feed", "issuing-g1.delta.feed"}
+	for _, name := range pipes {
+		if err := unix.Mkfifo(filepath.Join(o.o.Lists, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, name := range pipes {
+			if w := ask(o.door, "GET", "/pki/"+name); w.Code != http.StatusNotFound {
+				t.Errorf("%s: %d", name, w.Code)
+			}
+		}
+		if err := o.round(t.Context()); err == nil {
+			t.Error("the copying finds nothing wrong")
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("somebody waits for whoever writes into the pipe")
+	}
+	o.puts("issuing-g1")
+	if w := ask(o.door, "GET", "/pki/issuing-g1.crl"); w.Code != http.StatusOK {
+		t.Errorf("the list behind it: %d", w.Code)
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"chancery/ca"
 	"chancery/internal/whole"
 )
@@ -439,9 +441,27 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// openFile opens a published file, or one that an outlet copied. Whoever can write there may
+// have put something else in its place: opening a pipe would wait for ever for somebody who
+// writes into it.
+func openFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // open gives a published list; fs.ErrNotExist if there is none.
 func open(dir, name string) (*os.File, head, error) {
-	f, err := os.Open(listPath(dir, name))
+	f, err := openFile(listPath(dir, name))
 	if err != nil {
 		return nil, head{}, err
 	}
