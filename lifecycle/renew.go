@@ -34,7 +34,7 @@ func (r *Registrar) Renew(ctx context.Context, who ca.Actor, id ca.RequestID, q 
 		return ca.Issued{}, err
 	}
 	old, err := r.renewable(ctx, who, q)
-	if err != nil {
+	if err != nil && !r.swapped(ctx, who, old, q, err) {
 		return ca.Issued{}, r.refused(who, err)
 	}
 	w, c, err := r.onceMore(ctx, who, old, q)
@@ -55,6 +55,21 @@ func (r *Registrar) Renew(ctx context.Context, who ca.Actor, id ca.RequestID, q 
 		return issued, r.send(ctx, ca.EventBody{Kind: ca.EventReplaced, By: who.By(), About: old.PublicName() + " " + at}, func(*ca.Change) {})
 	}
 	return issued, r.supersede(ctx, who, old)
+}
+
+// swapped tells whether what is refused because it was revoked is so by this same renewal, whose
+// answer was lost: whoever asks again is given the certificate that it led to.
+func (r *Registrar) swapped(ctx context.Context, who ca.Actor, old ca.Certificate, q ca.Renewing, why error) bool {
+	var p *ca.Problem
+	if !errors.As(why, &p) || p.Code != ca.E2127 || !q.Replaces || q.After > 0 || old.Revoked == nil || old.Revoked.Reason != ca.Superseded {
+		return false
+	}
+	w, _, err := r.onceMore(ctx, who, old, q)
+	if err != nil {
+		return false
+	}
+	_, again, err := r.repeated(ctx, w)
+	return err == nil && again
 }
 
 // supersede revokes what was replaced, unless that was done with the swap: the new

@@ -155,6 +155,16 @@ func TestR80_RenewAndRevokeAreOneAct(t *testing.T) {
 				}
 				inBook(t, w, issued)
 				time.Sleep(5 * probePause)
+				// The answer may have been lost: the same again gives the same, and anything else is no
+				// renewal of what is revoked.
+				if again, err := r.Renew(t.Context(), hana, "request-c", q); err != nil || again.Certificate.ID != issued.Certificate.ID {
+					t.Errorf("asked once more: %+v, %v", again.Certificate, err)
+				}
+				longer := q
+				longer.Days = 3
+				if _, err := r.Renew(t.Context(), hana, "request-d", longer); code(err) != ca.E2127 {
+					t.Errorf("for another life: %v", err)
+				}
 				stop()
 				if v := w.rows[0].Revoked; v == nil || v.Reason != ca.Superseded || w.rows[0].Steps != 1 {
 					t.Errorf("acknowledged, and the old one stands as %+v", v)
