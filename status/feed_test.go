@@ -532,4 +532,12 @@ func TestR87_FeedsAreCopiedToo(t *testing.T) {
 	if there, err := os.ReadFile(feedPath(to, "issuing-g1", true)); err != nil || !bytes.Equal(there, kept) {
 		t.Errorf("an older one took its place: %v", err)
 	}
+	kept[len(kept)-1] ^= 1 // RV-04: nobody signed this one
+	if err := os.WriteFile(feedPath(to, "issuing-g1", true), kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_ = o.round(t.Context())
+	if !same() {
+		t.Error("a feed that nobody signed keeps ours out")
+	}
 }

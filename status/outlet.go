@@ -195,44 +195,72 @@ func (t *Outlet) fresh(one offer) (bool, error) {
 	return same && err == nil, nil
 }
 
-// newer is the error of a file that takes no older one. A copy in PEM goes with the one in
-// DER beside it.
+// newer is the error of a file that takes no older one. What its authority did not sign keeps
+// nothing out, whatever it says of itself. A copy in PEM goes with the one in DER beside it.
 func (t *Outlet) newer(one offer, path string) error {
 	one.name, path = strings.TrimSuffix(one.name, ".pem"), strings.TrimSuffix(path, ".pem")
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil //nolint:nilerr // what is not there, or no file, is no newer one
 	}
 	if authority, delta, is := feedName(one.name); is {
-		if h, err := FeedHead(t.o.Directory, authority, delta); err == nil && h.Number > one.number {
+		a, _ := t.known.authority(authority)
+		if h, err := GenuineFeed(t.o.Directory, a, delta); err == nil && h.Number > one.number {
 			return fmt.Errorf("%s is feed %d, and the service has feed %d: it stays", path, h.Number, one.number)
 		}
 		return nil
 	}
 	if list, is := strings.CutSuffix(one.name, ".crl"); is {
-		if f, h, err := open(t.o.Directory, list); err == nil {
-			_ = f.Close()
-			if h.number > one.number {
-				return fmt.Errorf("%s is list %d, and the service has list %d: it stays", path, h.number, one.number)
-			}
+		if number := t.numberOf(list); number > one.number {
+			return fmt.Errorf("%s is list %d, and the service has list %d: it stays", path, number, one.number)
 		}
-		return nil // what is no list may be replaced
-	}
-	if !strings.HasSuffix(one.name, ".crt") {
 		return nil
 	}
+	if name, is := strings.CutSuffix(one.name, ".crt"); is {
+		if from := t.begins(name, path); from.After(one.from) {
+			return fmt.Errorf("%s begins on %s, and the service has an older one: it stays", path, from.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+// numberOf is the number of a list that was copied, 0 if there is none of its authority.
+func (t *Outlet) numberOf(list string) int64 {
+	authority, _, _ := ca.SplitListName(list)
+	a, known := t.known.authority(authority)
+	l, err := Open(t.o.Directory, list)
+	if err != nil || !known {
+		return 0
+	}
+	defer l.Close()
+	if l.Genuine(a) != nil {
+		return 0
+	}
+	return l.Number
+}
+
+// begins is when a certificate that was copied begins, zero if it is none of an authority: that
+// has its key, and is signed by the one above.
+func (t *Outlet) begins(name, path string) (none time.Time) {
 	f, err := openFile(path)
 	if err != nil {
-		return nil //nolint:nilerr // what cannot be read is no newer certificate
+		return none
 	}
 	defer f.Close()
 	body, err := io.ReadAll(io.LimitReader(f, format.MaxFile+1)) // others may write there
 	if err != nil || len(body) > format.MaxFile {
-		return nil //nolint:nilerr // as above
+		return none
 	}
-	if c, err := x509.ParseCertificate(body); err == nil && c.NotBefore.After(one.from) {
-		return fmt.Errorf("%s begins on %s, and the service has an older one: it stays", path, c.NotBefore.UTC().Format(time.RFC3339))
+	c, err := x509.ParseCertificate(body)
+	if err != nil {
+		return none
 	}
-	return nil
+	a, _ := t.known.authority(name)
+	above, _ := t.known.authority(a.Parent)
+	by, err := x509.ParseCertificate(above.Certificate)
+	if err != nil || !bytes.Equal(c.RawSubjectPublicKeyInfo, a.SPKI) || by.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) != nil {
+		return none
+	}
+	return c.NotBefore
 }
 
 // same compares a file with what belongs there. One of another length is not read: others

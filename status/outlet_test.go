@@ -5,10 +5,13 @@ package status
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,9 +36,13 @@ type outfit struct {
 
 func newOutfit(t *testing.T, hook *Hook) *outfit {
 	t.Helper()
-	o := Options{Shelf: &shelf{all: generations(t)}, Lists: t.TempDir(), Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	m, all := newMaker(t), generations(t)
+	for i := range all {
+		all[i].SPKI = m.issuer.RawSubjectPublicKeyInfo // it signs all lists
+	}
+	o := Options{Shelf: &shelf{all: all}, Lists: t.TempDir(), Log: slog.New(slog.DiscardHandler), Now: time.Now}
 	out := NewOutlet(OutletOptions{Options: o, Directory: t.TempDir(), PEM: true, Hook: hook, State: filepath.Join(t.TempDir(), "copied.json")})
-	return &outfit{out, t, newMaker(t), New(o)}
+	return &outfit{out, t, m, New(o)}
 }
 
 // puts publishes a list and gives it.
@@ -142,6 +149,44 @@ func TestR87_AnOlderListNeverTakesTheCopysPlace(t *testing.T) {
 	o.m.number = 5000
 	o.puts("issuing-g1")
 	o.copies()
+}
+
+// RV-04: a stranger's list or certificate that calls itself newer keeps ours from nobody; one of
+// the authority itself does, whoever put it there.
+func TestRV04_WhatIsNotGenuineKeepsNothingOut(t *testing.T) {
+	t.Parallel()
+	o := newOutfit(t, nil)
+	stranger := newMaker(t)
+	stranger.number = 1 << 50
+	certificate := func(key any, by *maker, from time.Time) []byte {
+		template := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: from.AddDate(1, 0, 0)}
+		der, err := x509.CreateCertificate(rand.Reader, template, by.issuer, key, by.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	later := time.Now().AddDate(1, 0, 0)
+	all := o.o.Shelf.(*shelf).all
+	all[0].Certificate = o.m.issuer.Raw // the root, which signed the others
+	ours := o.puts("issuing-g1")
+	for name, file := range map[string][]byte{"issuing-g1.crl": stranger.list(time.Now(), 7), "issuing-g1.crt": certificate(stranger.key.Public(), o.m, later), "issuing-g2.crt": certificate(o.m.key.Public(), stranger, later)} {
+		if err := os.WriteFile(o.path(name), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.copies()
+	o.holds("issuing-g1.crl", ours)
+	o.holds("issuing-g1.crt", all[1].Certificate)
+	o.holds("issuing-g2.crt", all[2].Certificate)
+	newer := certificate(o.m.key.Public(), o.m, later)
+	if err := os.WriteFile(o.path("issuing-g2.crt"), newer, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.round(t.Context()); err == nil || !strings.Contains(err.Error(), "issuing-g2.crt begins on") {
+		t.Errorf("a newer one of ours: %v", err)
+	}
+	o.holds("issuing-g2.crt", newer)
 }
 
 // Whoever can write in the directory does not make the service wait, or read without end.
