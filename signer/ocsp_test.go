@@ -4,12 +4,14 @@ package signer_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,56 @@ func (s *site) says(w ca.OCSPWish) ca.OCSPAnswer {
 		s.t.Fatal(err)
 	}
 	return all[0]
+}
+
+// RV-06, IS-02: between INTENT and answer, and after a crash there until it is settled, a
+// certificate is unknown and not good: nobody was given it, and perhaps it is never signed.
+func TestRV06_OCSPDoesNotSayGoodOfAnIntentThatIsNotSettled(t *testing.T) {
+	s, f, h := founded(t)
+	issuing, image := f.Authorities[1], filepath.Join(t.TempDir(), "image")
+	about := func(s *site) int {
+		all := s.leaves()
+		for i, rec := range slices.Backward(all) {
+			if l, err := audit.ParseLeaf(rec.Leaf); err == nil && l.Kind == audit.Intent {
+				return s.asks(issuing, "sha1", l.Serial, ca.NewID(h.LogNo, int64(i))).Status
+			}
+		}
+		t.Error("there is no INTENT")
+		return -1
+	}
+	k := &key{}
+	k.instead = func(inner crypto.Signer, random io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+		if got := about(s); got != ocsp.Unknown {
+			t.Errorf("while it is signed it is %d", got)
+		}
+		duplicate(t, s.Dir, image)
+		return inner.Sign(random, message, o)
+	}
+	s.wrapped(k)
+	one := s.issued(h, wish(1, csrBy(t, "a.lab.example", p256...), profiles(t, h)["server"]))
+	if got := about(s); got != ocsp.Good || k.uses.Load() != 1 {
+		t.Errorf("once it was answered it is %d, and the key was used %d times", got, k.uses.Load())
+	}
+	for want, act := range map[int]ca.Settlement{
+		ocsp.Good: {Index: one.Index, Act: ca.SettleFinal, DER: one.DER}, ocsp.Revoked: {Index: one.Index, Act: ca.SettleVoid},
+	} {
+		crashed := filepath.Join(t.TempDir(), "crashed")
+		duplicate(t, image, crashed)
+		s := start(t, crashed)
+		if got := about(s); got != ocsp.Unknown {
+			t.Errorf("after a crash it is %d", got)
+		}
+		h := s.hello(0)
+		if got := about(s); got != ocsp.Unknown {
+			t.Errorf("while front and signer settle it is %d", got)
+		}
+		if err := s.Settle(h.Number, []ca.Settlement{act}); err != nil {
+			t.Fatal(err)
+		}
+		if got := about(s); got != want {
+			t.Errorf("settled it is %d, want %d", got, want)
+		}
+	}
 }
 
 // RV-06, SG-11: what is said of a certificate follows its steps at once, whatever the hash
