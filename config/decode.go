@@ -134,7 +134,7 @@ func unreadable(err error) error {
 		wants, fix := wanted(m[1], m[2])
 		return fault(key, line, plain(key)+" is "+named(m[1])+", and takes "+wants, fix)
 	}
-	return fault(strings.Join(d.Key(), "."), line, plain(strings.TrimPrefix(d.Error(), "toml: ")), "correct the line")
+	return fault(strings.Join(d.Key(), "."), line, plain(strings.TrimPrefix(d.Error(), "toml: ")), "correct the line; texts are in quotes, lists in brackets")
 }
 
 // mismatch is what the library says of a value of another type, which names types of Go.

@@ -214,7 +214,10 @@ func (e engine) named(q *query, f ca.Filter, crowded bool) error {
 	case infix == "":
 		q.add(` FROM certificate c WHERE ` + rowsOf(f.Order()))
 	case len([]rune(infix)) < ca.MinSearch || strings.Contains(infix, "*"):
-		return ca.Invalid(ca.E1401, ca.Show(f.Search+f.Name)+" cannot be looked up", "write a name, *.suffix, prefix*, or *part* with a part of three characters or more").At("name")
+		if f.Search != "" {
+			return ca.Invalid(ca.E1401, ca.Show(f.Search)+" cannot be looked up", "search for a part of three characters or more").At("search")
+		}
+		return ca.Invalid(ca.E1401, ca.Show(f.Name)+" cannot be looked up", "write a name, *.suffix, prefix*, or *part* with a part of three characters or more").At("name")
 	case f.Order() != ca.ByID:
 		return ca.Invalid(ca.E1401, "what a search finds comes newest first", "leave sort out, or name the suffix or the prefix").At("sort")
 	default:

@@ -21,6 +21,7 @@ import (
 
 	"chancery/ca"
 	"chancery/client"
+	"chancery/encode"
 )
 
 // An issuing is what issue was asked.
@@ -28,7 +29,9 @@ type issuing struct {
 	outputs
 	client.Order
 	names   []string
-	again   []ca.Name // of the certificate that is renewed
+	dn      string     // of --subject
+	subject ca.Subject // read from it
+	again   []ca.Name  // of the certificate that is renewed
 	key     string
 	encrypt bool
 	dry     bool
@@ -54,7 +57,11 @@ func (a *app) issueCommand() *cobra.Command {
 			q.names = names
 			q.placed()
 			q.ask = func(ctx context.Context, k *client.Client, key crypto.Signer) (ca.Issued, error) {
-				return certify(ctx, k, q.Order, key, q.names)
+				return certify(ctx, k, q, key)
+			}
+			var err error
+			if q.subject, err = named(q.dn, nil); err != nil {
+				return err
 			}
 			// All that can be known to fail is judged before a key is made.
 			sample := q.sample()
@@ -68,7 +75,8 @@ func (a *app) issueCommand() *cobra.Command {
 					return refused
 				}
 			}
-			err := a.lineMeant(c.Context(), q.Authority, a.issue(c.Context(), q))
+			err = a.lineMeant(c.Context(), q.Authority, a.issue(c.Context(), q))
+			err = subjectMeant(err)
 			if c.Flags().Changed("profile") {
 				return err
 			}
@@ -77,6 +85,7 @@ func (a *app) issueCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&q.Profile, "profile", "server", "profile to issue under")
+	f.StringVar(&q.dn, "subject", "", "fields of the subject beside the common name, such as O=Lab,OU=Printers, where the profile takes them")
 	f.StringVar(&q.Authority, "ca", "", "line of authorities that shall sign, or its active generation (default: the profile's)")
 	a.completeFlag(c, "ca", completeIssuing)
 	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
@@ -199,7 +208,7 @@ func (a *app) wouldIssue(ctx context.Context, k *client.Client, q issuing, secre
 	if err != nil {
 		return err
 	}
-	if q.CSR, err = requestFor(key, common, q.names); err != nil {
+	if q.CSR, err = requestFor(key, common, q.names, q.subject...); err != nil {
 		return err
 	}
 	p, err := k.Plan(ctx, q.Order)
@@ -229,12 +238,13 @@ func (o outputs) makeDirectory() (fresh bool, err error) {
 }
 
 // certify has the names certified for the key.
-func certify(ctx context.Context, k *client.Client, o client.Order, key crypto.Signer, names []string) (issued ca.Issued, err error) {
-	common, err := commonFor(ctx, k, o.Profile, names)
+func certify(ctx context.Context, k *client.Client, q issuing, key crypto.Signer) (issued ca.Issued, err error) {
+	o := q.Order
+	common, err := commonFor(ctx, k, o.Profile, q.names)
 	if err != nil {
 		return issued, err
 	}
-	if o.CSR, err = requestFor(key, common, names); err != nil {
+	if o.CSR, err = requestFor(key, common, q.names, q.subject...); err != nil {
 		return issued, err
 	}
 	o.Key = fmt.Sprintf("issue-%x", sha256.Sum256(fmt.Appendf(nil, "%s %s %d %x", o.Profile, o.Authority, o.Days, o.CSR)))
@@ -294,10 +304,20 @@ func (a *app) handedOut(i ca.Issued, paths []string) answer {
 	return answer{value: i, names: []string{i.Certificate.PublicName()}, text: fitted(text, columnsOf(a.out))}
 }
 
-// requestFor makes a request with all names as subject alternative names. It is
-// the same for the same key, common name and names: without randomness ECDSA is RFC 6979's.
-func requestFor(key crypto.Signer, common string, names []string) ([]byte, error) {
+// requestFor makes a request with all names as subject alternative names, and a subject of the
+// fields and the common name, unless that is among them. It is the same for the same key, subject
+// and names: without randomness ECDSA is RFC 6979's.
+func requestFor(key crypto.Signer, common string, names []string, fields ...ca.Attribute) ([]byte, error) {
 	t := x509.CertificateRequest{Subject: pkix.Name{CommonName: common}}
+	if len(fields) > 0 {
+		if common != "" && !slices.ContainsFunc(fields, func(f ca.Attribute) bool { return f.OID == ca.OIDCommonName }) {
+			fields = append(slices.Clip(fields), ca.Attribute{OID: ca.OIDCommonName, Value: common})
+		}
+		var err error
+		if t.RawSubject, err = encode.SubjectDER(fields); err != nil {
+			return nil, err
+		}
+	}
 	for _, n := range names {
 		switch ip := net.ParseIP(n); {
 		case ip != nil:
@@ -324,61 +344,4 @@ func taken(path, flag string, err error) *ca.Problem {
 		return p
 	}
 	return ca.Invalid(ca.E1102, path+" cannot be written", "name another file: "+flag+" FILE").Because(reason(err).Error())
-}
-
-// lineMeant tells a line of authorities that is not there from one that a profile lacks.
-func (a *app) lineMeant(ctx context.Context, name string, err error) error {
-	var p *ca.Problem
-	if name == "" || !errors.As(err, &p) || p.Code != ca.E2122 {
-		return err
-	}
-	_ = a.with(ctx, func(ctx context.Context, k *client.Client) error { // without an answer the first problem stands
-		all, asked := k.Authorities(ctx)
-		if asked == nil && !slices.ContainsFunc(all, func(one ca.Authority) bool { return one.Name == name || one.Line == name }) {
-			err = ca.NotFound(ca.E2101, "there is no authority or line "+ca.Show(name), "chancery ca list")
-		}
-		return asked
-	})
-	return err
-}
-
-// profileMeant names the profiles that would take the names, where none was named and the usual
-// one does not: widening that is no way out.
-func (a *app) profileMeant(ctx context.Context, q issuing, err error) error {
-	var p *ca.Problem
-	if !errors.As(err, &p) || p.Code != ca.E2107 {
-		return err
-	}
-	var takers []string
-	_ = a.with(ctx, func(ctx context.Context, k *client.Client) error { // without an answer the first hint stands
-		all, err := k.Profiles(ctx)
-		if err != nil {
-			return err
-		}
-		key, err := thrownAway()
-		if err != nil {
-			return err
-		}
-		for _, one := range all {
-			o := q.Order
-			o.Profile = one.Name
-			common, err := commonFor(ctx, k, o.Profile, q.names)
-			if err == nil {
-				o.CSR, err = requestFor(key, common, q.names)
-			}
-			if err == nil {
-				_, err = k.Plan(ctx, o)
-			}
-			if err == nil {
-				takers = append(takers, one.Name)
-			}
-		}
-		return nil
-	})
-	if len(takers) == 0 {
-		return err
-	}
-	other := *p
-	other.Fix = "name the profile, of which the usual one is " + q.Profile + ": --profile " + strings.Join(takers, ", or --profile ")
-	return &other
 }

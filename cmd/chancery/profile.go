@@ -100,6 +100,7 @@ func profileNamed(ctx context.Context, k *client.Client, name string) (ca.Profil
 type tryout struct {
 	client.Order
 	names []string
+	dn    string
 	file  string
 	csr   string
 }
@@ -127,6 +128,7 @@ func (a *app) profileTest() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&q.csr, "csr", "", "file with a certification request (PKCS#10), - for standard input")
+	f.StringVar(&q.dn, "subject", "", "fields of the subject beside the common name, such as O=Lab,OU=Printers")
 	f.StringVar(&q.file, "file", "", "document of the profile, in place of the one in force")
 	f.StringVar(&q.Authority, "ca", "", "line of authorities that shall sign (default: the profile's)")
 	f.IntVar(&q.Days, "days", 0, "lifetime in days (default: the profile's)")
@@ -164,7 +166,11 @@ func (a *app) test(ctx context.Context, q tryout) (err error) {
 					return err
 				}
 			}
-			if q.CSR, err = requestFor(key, common, q.names); err != nil {
+			fields, err := named(q.dn, nil)
+			if err != nil {
+				return err
+			}
+			if q.CSR, err = requestFor(key, common, q.names, fields...); err != nil {
 				return err
 			}
 		}

@@ -58,8 +58,11 @@ func (a *app) renewCommand() *cobra.Command {
 			if q.all {
 				return a.renewDue(c, args, q)
 			}
-			if len(args) != 1 {
-				return usage("renew takes one certificate", "chancery list --status expiring")
+			if len(args) > 1 {
+				return usage("renew takes one certificate", "what is due of several files and directories: chancery renew --due FILE DIRECTORY")
+			}
+			if len(args) == 0 {
+				return usage("renew takes a certificate", "chancery list --status expiring")
 			}
 			if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
 				return usage(ca.Show(args[0])+" is a directory, and renew takes one certificate", "name the file in it, or have it looked through: chancery renew --due "+ca.Show(args[0]))

@@ -51,6 +51,30 @@ func TestT05_ASlipIsToldWithTheStepThatWasMeant(t *testing.T) {
 	}
 }
 
+// A profile that wants more of the subject than a name is met by issue itself.
+func TestR57_IssueGivesTheSubjectThatAProfileWants(t *testing.T) {
+	t.Parallel()
+	h := newHand(t)
+	h.done("profile", "set", "server", "--set", `subject.organization="match"`, "--set", `subject.unit="supplied"`, "--yes")
+	lacking := []string{"issue", "nas.lab.example", "--out", h.file("nas.pem"), "--key-file", h.file("nas.key")}
+	if s := h.refused("E2120", lacking...); !strings.Contains(s.err, "--subject") {
+		t.Error(s.err)
+	}
+	h.refused("E2120", append(lacking, "--subject", "O=Other,OU=Storage")...)
+	h.refused("E2120", append(lacking, "--subject", "O=")...)
+	h.done(append(lacking, "--subject", "O=lab.example,OU=Storage")...)
+	if got := h.tool("openssl", "x509", "-in", h.file("nas.pem"), "-noout", "-subject", "-nameopt", "RFC2253"); !strings.Contains(got, "CN=nas.lab.example,OU=Storage,O=lab.example") {
+		t.Errorf("the subject: %s", got)
+	}
+	if s := h.done("profile", "test", "server", "web.lab.example", "--subject", "O=lab.example,OU=Web"); !strings.Contains(s.out, "OU=Web") {
+		t.Errorf("tried: %s", s.out)
+	}
+	h.done("renew", h.file("nas.pem"), "--out", h.file("nas2.pem"), "--key-file", h.file("nas2.key"))
+	if got := h.tool("openssl", "x509", "-in", h.file("nas2.pem"), "-noout", "-subject", "-nameopt", "RFC2253"); !strings.Contains(got, "OU=Storage") {
+		t.Errorf("renewed: %s", got)
+	}
+}
+
 // A timer is told that what it is to renew was revoked, which "not due yet" would hide.
 func TestT05_WhatIsRevokedIsNotDueLater(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,12 @@ func (a *app) tokenCreate() *cobra.Command {
 				t, err := k.MakeToken(ctx, o)
 				if err != nil {
 					return err
+				}
+				all, err := k.Profiles(ctx)
+				for _, name := range o.Profiles {
+					if err == nil && !slices.ContainsFunc(all, func(p ca.Profile) bool { return p.Name == name }) {
+						a.note("there is no profile %s: the token is good for it once there is one", ca.Show(name))
+					}
 				}
 				if o.DryRun {
 					return a.give(answer{value: t, text: "would make\n" + scopeText(t)})

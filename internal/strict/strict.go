@@ -10,6 +10,7 @@ package strict
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,8 +70,16 @@ func (e *TypeError) Error() string { return e.text }
 // reader.
 func plain(err error) error {
 	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field != "" {
-		return &TypeError{Member: wrong.Field, text: fmt.Sprintf("cannot unmarshal %s into %s", wrong.Value, wrong.Field)}
+	if errors.As(err, &wrong) {
+		what := wrong.Field
+		if what == "" {
+			what = "the value"
+		}
+		text := fmt.Sprintf("%s cannot be of the type %s; it takes %s", what, wrong.Value, wanted(wrong.Type))
+		if wrong.Field == "" {
+			return errors.New(text)
+		}
+		return &TypeError{Member: wrong.Field, text: text}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the JSON ends too early")
@@ -152,4 +161,25 @@ func unquote(quoted []byte) string {
 		return string(quoted) // cannot happen: the document was well formed
 	}
 	return s
+}
+
+// wanted is a type of Go in the words of JSON.
+func wanted(t reflect.Type) string {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return "a string"
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "a string in base64"
+		}
+		return "an array"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	}
+	return "a whole number"
 }
