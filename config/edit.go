@@ -20,12 +20,13 @@ func Set(document []byte, key, value string) ([]byte, error) {
 	if !isKey(key) {
 		return nil, fault(key, 0, "a key is made of lower-case letters, digits and '_', with dots between tables", "name one that chancery profile show prints")
 	}
+	takesAway := value == ""
 	value = strings.TrimSpace(value)
 	if strings.ContainsAny(value, "\r\n") {
 		return nil, fault(key, 0, "a value is one line", "write it in one, or change the whole document: --file")
 	}
-	if value != "" {
-		if err := sound([]byte("x = " + value)); err != nil {
+	if !takesAway { // of blanks neither: it may be a variable that is not set
+		if err := sound([]byte("x = " + value)); err != nil || value == "" {
 			return nil, fault(key, 0, "the value "+ca.Show(value)+" of "+key+" cannot be read", `texts are in quotes, lists in brackets, and the rest is a number, true or false: 5, "a", ["a", "b"]`)
 		}
 	}

@@ -60,6 +60,7 @@ func FuzzSet(f *testing.F) {
 		f.Add([]byte(s), "days", "3")
 		f.Add([]byte(s), "names.dns", `["x"]`)
 		f.Add([]byte(s), "a.b", "[1, 2]")
+		f.Add([]byte(s), "days", " ")
 	}
 	f.Fuzz(func(t *testing.T, document []byte, key, value string) {
 		out, err := Set(document, key, value)
