@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,10 +76,11 @@ func proxied(t *testing.T) (p *Proxy, through func() *pgx.Conn, direct *pgx.Conn
 	return p, func() *pgx.Conn { return dial(p.DSN("postgres")) }, direct
 }
 
-// count waits until the table has n rows.
-func count(t *testing.T, direct *pgx.Conn, want int) {
+// count waits until the table has n rows after something.
+func count(t *testing.T, direct *pgx.Conn, want int, after string) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; {
+	tick := time.Tick(time.Millisecond)
+	for end := time.Now().Add(patience); ; <-tick {
 		var n int
 		if err := direct.QueryRow(t.Context(), "SELECT count(*) FROM t").Scan(&n); err != nil {
 			t.Fatal(err)
@@ -87,7 +89,17 @@ func count(t *testing.T, direct *pgx.Conn, want int) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%d rows, want %d", n, want)
+			t.Fatalf("%s: %d rows, want %d", after, n, want)
+		}
+	}
+}
+
+// once calls a function when the newest statement on the record is so, unless ctx ends before.
+func once(ctx context.Context, p *Proxy, is func(Statement) bool, do func()) {
+	for tick := time.Tick(time.Millisecond); ctx.Err() == nil; <-tick {
+		if all := p.Record(); len(all) > 0 && is(all[len(all)-1]) {
+			do()
+			return
 		}
 	}
 }
@@ -122,12 +134,12 @@ func TestAProxyDoesToAStatementWhatItIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		committed := func(s Statement) bool { return s.Text == "commit" && s.Tag != "" }
 		switch c.fate {
-		case Never:
-			cancel()
-			ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+		case Never: // its patience ends once the server has said so: before, the row may not be there
+			go once(ctx, p, committed, cancel)
 		case Late:
-			time.AfterFunc(50*time.Millisecond, p.Release)
+			go once(ctx, p, committed, p.Release)
 		}
 		err = tx.Commit(ctx)
 		cancel()
@@ -135,13 +147,13 @@ func TestAProxyDoesToAStatementWhatItIsTold(t *testing.T) {
 			t.Errorf("%s: COMMIT gives %v", name, err)
 		}
 		if c.fate == Overtaken {
-			count(t, direct, rows)
+			count(t, direct, rows, name)
 			p.Release()
 		}
 		if c.arrives {
 			rows++
 		}
-		count(t, direct, rows)
+		count(t, direct, rows, name)
 		record, last := p.Record(), Statement{}
 		// A row is seen before the server has said so.
 		for end := time.Now().Add(patience); ; record = p.Record() {
@@ -185,7 +197,7 @@ func TestAStatementThatIsRunTwiceIsOnTheRecordTwice(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "INSERT INTO t VALUES (1)"); err != nil {
 		t.Error(err)
 	}
-	count(t, direct, 2)
+	count(t, direct, 2, "run twice")
 	seen := 0
 	for _, s := range p.Record() {
 		if s.Text == "INSERT INTO t VALUES (1)" && s.Tag == "INSERT 0 1" {
@@ -200,8 +212,9 @@ func TestAStatementThatIsRunTwiceIsOnTheRecordTwice(t *testing.T) {
 func TestAClientThatAsksToCancelIsCounted(t *testing.T) {
 	p, through, _ := proxied(t)
 	conn := through()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	go once(ctx, p, func(s Statement) bool { return strings.Contains(s.Text, "pg_sleep") && s.Arrived }, cancel)
 	var none sql.NullString
 	if err := conn.QueryRow(ctx, "SELECT pg_sleep(60)").Scan(&none); err == nil {
 		t.Fatal("a query ran for a minute")
