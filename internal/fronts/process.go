@@ -98,14 +98,18 @@ func (b *bench) spawn(t testing.TB, name string, c *exec.Cmd) (*process, error) 
 	return p, nil
 }
 
-// listens waits until the process takes connections at the port.
+// listens waits until the process takes connections at the port: twice, since whoever looks for
+// a free port listens at this one for a moment, and a call from the port itself is answered too.
 func (p *process) listens(ctx context.Context, port int) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	for {
+	for taken := 0; ; {
 		c, err := net.Dial("tcp", address(port))
 		if err == nil {
 			err = c.Close()
+		}
+		if taken++; err != nil || c.LocalAddr().String() == c.RemoteAddr().String() {
+			taken = 0
 		}
 		select {
 		case <-p.done:
@@ -114,7 +118,7 @@ func (p *process) listens(ctx context.Context, port int) error {
 			return fmt.Errorf("it does not listen: %w: %s", ctx.Err(), p.tail())
 		default:
 		}
-		if err == nil {
+		if taken == 2 {
 			return nil
 		}
 		<-tick.C
